@@ -1,0 +1,137 @@
+"""The HTTP application: every room's routes, one identity, one kind of error.
+
+A room joins by adding its `routes`, `lifespan` or `openapi_extras` to the lists below; a plugin
+by the hook `marketplace_register_routes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from litestar import Litestar, Router
+from litestar.datastructures import State
+from litestar.types import ControllerRouterHandler
+
+from marketplace.db import open_database
+from marketplace.exchange import burn_endpoint
+from marketplace.exchange import routes as exchange
+from marketplace.fulfilment import routes as fulfilment
+from marketplace.identity import housekeeping
+from marketplace.identity import routes as identity
+from marketplace.identity.authenticator import Authenticator
+from marketplace.ledger import routes as ledger
+from marketplace.ledger import wallet_routes as wallets
+from marketplace.runtime import Runtime
+from marketplace.secrets import open_vault
+from marketplace.settings import load
+from marketplace.web import health, openapi
+from marketplace.web.access import stated_access
+from marketplace.web.context import DEPENDENCIES
+from marketplace.web.middleware import AccessMiddleware, add_headers
+from marketplace.web.openapi import Extra, openapi_config
+from marketplace.web.problems import HANDLERS
+from marketplace.web.shortcut import Shortcut
+
+MAX_BODY_BYTES = 1_048_576
+"""Larger requests are refused with 413; a handler may raise it with `request_max_body_size`."""
+
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+
+ROUTES: list[ControllerRouterHandler] = [
+    *health.routes,
+    *openapi.routes,
+    *identity.routes,
+    *ledger.routes,
+    *wallets.routes,
+    *exchange.routes,
+    *fulfilment.routes,
+]
+LIFESPANS: list[Lifespan] = [housekeeping.lifespan, exchange.burn_engine_lifespan]
+OPENAPI_EXTRAS: list[Extra] = [burn_endpoint.openapi_paths]
+
+
+def create_app(runtime: Runtime, *, around: Sequence[Lifespan] = ()) -> Litestar:
+    """The application over a runtime. UsageError where a route does not state who may call it.
+
+    `around` are lifespans outside those of the rooms. `app.state` holds `runtime` and
+    `authenticator` for lifespans and raw handlers.
+    """
+    app = _build(runtime, [*ROUTES, *plugin_routers(runtime)], around)
+    check_access(app)
+    return app
+
+
+def _build(
+    runtime: Runtime,
+    route_handlers: Sequence[ControllerRouterHandler],
+    around: Sequence[Lifespan] = (),
+) -> Litestar:
+    authenticator = Authenticator(runtime.database)
+    return Litestar(
+        route_handlers,
+        dependencies=DEPENDENCIES,
+        middleware=[AccessMiddleware(authenticator)],
+        exception_handlers=HANDLERS,
+        before_send=[add_headers],
+        lifespan=[*around, *LIFESPANS],
+        openapi_config=openapi_config(OPENAPI_EXTRAS),
+        request_max_body_size=MAX_BODY_BYTES,
+        state=State(
+            {
+                "runtime": runtime,
+                "authenticator": authenticator,
+                "openapi_extras": OPENAPI_EXTRAS,
+            }
+        ),
+        logging_config=None,
+        debug=False,
+    )
+
+
+def check_access(app: Litestar) -> None:
+    """Raise UsageError for a route without a stated Access, so that none is open by mistake."""
+    for route in app.routes:
+        handlers: list[Any] = getattr(route, "route_handlers", None) or [route.route_handler]  # type: ignore[union-attr]
+        for handler in handlers:
+            if getattr(handler, "http_methods", None) != {"OPTIONS"}:
+                stated_access(handler.opt, f"{route.path} ({handler.handler_name})")
+
+
+def plugin_routers(runtime: Runtime) -> list[Router]:
+    """Each plugin's routes under `/v1/<slug>`; a plugin whose routes do not fit is disabled."""
+    taken = {path.split("/")[2] for path in _core_paths() if path.startswith("/v1/")}
+    routers = []
+    for slug, handlers in list(runtime.plugins.call_each("marketplace_register_routes")):
+        try:
+            if slug in taken:
+                raise ValueError(f"/v1/{slug} is the core's")
+            router = Router(f"/v1/{slug}", route_handlers=list(handlers))
+            check_access(_build(runtime, [router]))
+        except Exception as error:
+            runtime.plugins.disable(slug, f"its routes do not fit: {error}")
+        else:
+            routers.append(router)
+    return routers
+
+
+def _core_paths() -> list[str]:
+    return [path for handler in ROUTES for path in getattr(handler, "paths", ())]
+
+
+@asynccontextmanager
+async def _close_database(app: Litestar) -> AsyncIterator[None]:
+    """Outermost, so that everything else stops while the database is still there."""
+    try:
+        yield
+    finally:
+        await app.state.runtime.database.close()
+
+
+def asgi() -> Shortcut:
+    """Application factory of the environment's settings, for `uvicorn --factory`."""
+    settings = load()
+    runtime = Runtime(settings, open_database(settings), open_vault(settings))
+    app = create_app(runtime, around=[_close_database])
+    return Shortcut(app, burn_endpoint.PATH, burn_endpoint.answer_burn)

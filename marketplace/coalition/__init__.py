@@ -1,0 +1,1 @@
+"""Who is in the coalition: members and their contracts, firms, participants."""

@@ -1,0 +1,194 @@
+"""Imports issuances: staged in chunks, then checked and written set-wise.
+
+Built for files of any length: memory holds one chunk and a bounded cache of participants. Chunks
+whose cells are all plain are read by column, which takes a third of the time of reading by row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import repeat
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from marketplace.coalition.imports.fields import EARLIEST, LATEST, MOMENT
+from marketplace.coalition.imports.reading import Reader
+from marketplace.coalition.imports.report import BadLine, Faults
+from marketplace.coalition.imports.rows import IssuanceRow
+from marketplace.coalition.imports.tables import Counts, member_ids
+from marketplace.db import raw_connection
+from marketplace.ids import take_keys
+from marketplace.ledger.errors import MAX_REFERENCE, IssuancesRefused
+from marketplace.ledger.issuing import write_staged
+from marketplace.ledger.issuing_repository import LARGE, Stage, lock_issuers
+from marketplace.money import MAX_POINTS
+
+WALLETS_KEPT = 500_000
+"""Participants whose wallet is remembered."""
+LONGEST_PLAIN = len(str(MAX_POINTS))
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+WALLETS = """
+select p.reference, w.id from participant p join wallet w on w.participant_id = p.id
+where p.reference = any($1::text[])
+"""
+
+Column = Sequence[Any]
+
+
+class Columns(msgspec.Struct, frozen=True):
+    """A chunk of issuances by column; all columns are of one length."""
+
+    lines: Sequence[int]
+    reference: Column
+    issuer: Column
+    participant: Column
+    points: Column
+    effective_at: Column
+    expires_at: Column
+
+
+class ImportIssuances:
+    """Points of any issuers, for participants."""
+
+    def __init__(self, session: AsyncSession, faults: Faults, *, dry_run: bool) -> None:
+        self.session = session
+        self.faults = faults
+        self.dry_run = dry_run
+        self._wallets: dict[str, UUID] = {}
+
+    async def run(self, reader: Reader[IssuanceRow]) -> Counts:
+        """Import the whole file, within the caller's transaction."""
+        self._members = await member_ids(self.session)
+        self._connection = await raw_connection(self.session)
+        stage = Stage(self._connection, LARGE)
+        await stage.open()
+        issuers: set[UUID] = set()
+        for lines, records in reader.records():
+            columns = plain_columns(reader.header, lines, records)
+            if columns is None:
+                columns = by_column(reader.decode(lines, records))
+            issuers.update(await self._stage(stage, columns))
+        await lock_issuers(self._connection, issuers)
+        await stage.analyze()
+        # A file with a bad line is only checked from there on.
+        dry_run = self.dry_run or self.faults.total > 0
+        try:
+            made, already = await write_staged(stage, each_once=True, dry_run=dry_run)
+        except IssuancesRefused as refusal:
+            bad = [BadLine(error.index, error.detail) for error in refusal.errors]
+            self.faults.extend(bad, refusal.total)
+            return Counts()
+        totals = {issuer: (lots, points) for issuer, lots, points in made}
+        return Counts(sum(lots for lots, _ in totals.values()), already, totals)
+
+    async def _stage(self, stage: Stage, columns: Columns) -> set[UUID]:
+        """Stage the rows whose issuer and participant are known; returns the issuers."""
+        await self._look_up(columns.participant)
+        issuers = list(map(self._members.get, columns.issuer))
+        wallets = list(map(self._wallets.get, columns.participant))
+        rows = list(
+            zip(
+                columns.lines,
+                take_keys(len(columns.lines)),
+                issuers,
+                columns.reference,
+                wallets,
+                columns.points,
+                columns.effective_at,
+                columns.expires_at,
+                strict=True,
+            )
+        )
+        if None in issuers or None in wallets:
+            self._name_unknown(columns, issuers, wallets)
+            rows = [row for row in rows if row[2] is not None and row[4] is not None]
+        await stage.add(rows)
+        return {issuer for issuer in issuers if issuer is not None}
+
+    async def _look_up(self, participants: Column) -> None:
+        missing = set(participants).difference(self._wallets)
+        if not missing:
+            return
+        if len(self._wallets) + len(missing) > WALLETS_KEPT:
+            self._wallets.clear()
+            missing = set(participants)
+        self._wallets.update(await self._connection.fetch(WALLETS, list(missing)))
+
+    def _name_unknown(self, columns: Columns, issuers: Column, wallets: Column) -> None:
+        for at, line in enumerate(columns.lines):
+            if issuers[at] is None:
+                self.faults.add(line, f"there is no member {columns.issuer[at]!r}")
+            if wallets[at] is None:
+                self.faults.add(line, f"there is no participant {columns.participant[at]!r}")
+
+
+def plain_columns(
+    header: Sequence[str], lines: Sequence[int], records: Sequence[Sequence[str]]
+) -> Columns | None:
+    """A chunk by column, or None where a cell needs to be read (or refused) by itself.
+
+    Accepts less than the fields of IssuanceRow do, and gives the same values for what it accepts.
+    """
+    if not records:
+        return None
+    given: dict[str, Column] = dict(zip(header, zip(*records, strict=True), strict=True))
+    for name in ("reference", "issuer", "participant", "points"):
+        if not all(given[name]):
+            return None
+    references = given["reference"]
+    digits = "".join(given["points"])
+    if (
+        max(map(len, references)) > MAX_REFERENCE
+        or CONTROL.search("".join(references))
+        or list(map(str.strip, references)) != list(references)
+        or not (digits.isascii() and digits.isdigit())
+        or max(map(len, given["points"])) > LONGEST_PLAIN
+    ):
+        return None
+    points = list(map(int, given["points"]))
+    if "".join(map(str, points)) != digits or min(points) < 1 or max(points) > MAX_POINTS:
+        return None
+    effective = _plain_moments(given.get("effective_at"), len(records))
+    expires = _plain_moments(given.get("expires_at"), len(records))
+    if effective is None or expires is None:
+        return None
+    return Columns(
+        lines, references, given["issuer"], given["participant"], points, effective, expires
+    )
+
+
+def _plain_moments(cells: Column | None, count: int) -> Column | None:
+    """Moments that are all given, or all empty; None where each must be looked at."""
+    if cells is None or not any(cells):
+        return list(repeat(None, count))
+    if not all(map(MOMENT.fullmatch, cells)):
+        return None
+    try:
+        moments = [
+            moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            for moment in map(datetime.fromisoformat, cells)
+        ]
+    except ValueError:
+        return None
+    if not EARLIEST <= min(moments) <= max(moments) <= LATEST:
+        return None
+    return moments
+
+
+def by_column(rows: Sequence[tuple[int, IssuanceRow]]) -> Columns:
+    """Rows as columns."""
+    return Columns(
+        [line for line, _ in rows],
+        [row.reference for _, row in rows],
+        [row.issuer for _, row in rows],
+        [row.participant for _, row in rows],
+        [row.points for _, row in rows],
+        [row.effective_at for _, row in rows],
+        [row.expires_at for _, row in rows],
+    )

@@ -1,0 +1,148 @@
+"""Imports one file: all of it, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from marketplace import api
+from marketplace.coalition.imports.issuances import ImportIssuances
+from marketplace.coalition.imports.members import ImportContracts, ImportMembers
+from marketplace.coalition.imports.offers import ImportOffers
+from marketplace.coalition.imports.people import ImportFirms, ImportParticipants
+from marketplace.coalition.imports.reading import Reader
+from marketplace.coalition.imports.report import Faults, ImportReport
+from marketplace.coalition.imports.rows import (
+    ContractRow,
+    FirmRow,
+    IssuanceRow,
+    MemberRow,
+    OfferRow,
+    ParticipantRow,
+)
+from marketplace.coalition.imports.tables import Counts, TableImport
+from marketplace.errors import UsageError
+from marketplace.identity.audit import audit
+from marketplace.runtime import Runtime
+
+ROWS: Final[dict[str, type[msgspec.Struct]]] = {
+    "members": MemberRow,
+    "contracts": ContractRow,
+    "firms": FirmRow,
+    "participants": ParticipantRow,
+    "offers": OfferRow,
+    "issuances": IssuanceRow,
+}
+"""Every kind of file, in the order in which they are imported first, and its columns."""
+
+TABLES: Final[dict[str, type[TableImport[Any]]]] = {
+    "members": ImportMembers,
+    "contracts": ImportContracts,
+    "firms": ImportFirms,
+    "participants": ImportParticipants,
+    "offers": ImportOffers,
+}
+
+Progress = Callable[[int], None]
+
+
+async def import_file(
+    where: Runtime | AsyncSession,
+    kind: str,
+    source: str | Path | BinaryIO,
+    *,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+    actor: str = "system:import",
+) -> ImportReport:
+    """Import a CSV file of a kind in ROWS; docs/concepts/imports.md describes each.
+
+    With a Runtime the file is a transaction of its own and observers are told what was issued;
+    with a session it is part of the caller's transaction, which a bad file leaves as it was.
+    `progress` is called with the bytes read since it was last called. Bad lines are in the report;
+    UsageError only for a kind or file there is not.
+    """
+    if kind not in ROWS:
+        raise UsageError(f"There is no import of {kind!r}; there is {', '.join(ROWS)}.")
+    with _open(source) as file:
+        if isinstance(where, AsyncSession):
+            report, _ = await _import(where, kind, file, dry_run, progress, actor)
+            return report
+        async with where.database.begin() as session:
+            report, counts = await _import(session, kind, file, dry_run, progress, actor)
+    if report.new and not dry_run:
+        for issuer_id, (issuances, points) in counts.points.items():
+            fact = api.IssueFact(issuer_id=issuer_id, issuances=issuances, points=points)
+            where.plugins.tell("marketplace_after_points_issued", fact)
+    return report
+
+
+def _open(source: str | Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
+    if not isinstance(source, str | Path):
+        return nullcontext(source)
+    try:
+        return Path(source).open("rb")
+    except OSError as error:
+        raise UsageError(f"{source} cannot be read: {error.strerror}.") from None
+
+
+async def _import(
+    session: AsyncSession,
+    kind: str,
+    file: BinaryIO,
+    dry_run: bool,
+    progress: Progress | None,
+    actor: str,
+) -> tuple[ImportReport, Counts]:
+    faults = Faults()
+    reader: Reader[Any] = Reader(file, ROWS[kind], faults, progress)
+    async with _undone_unless(session, lambda: not faults.total and not dry_run):
+        await _one_at_a_time(session, kind)
+        if kind == "issuances":
+            counts = await ImportIssuances(session, faults, dry_run=dry_run).run(reader)
+        else:
+            counts = await TABLES[kind](session, faults).run(reader)
+        if counts.new and not faults.total and not dry_run:
+            name = Path(str(getattr(file, "name", "-"))).name
+            await audit(
+                session,
+                actor,
+                f"import.{kind}",
+                "import",
+                name,
+                new=counts.new,
+                unchanged=counts.unchanged,
+            )
+    report = ImportReport(
+        kind=kind,
+        new=0 if faults.total else counts.new,
+        unchanged=0 if faults.total else counts.unchanged,
+        bad=faults.total,
+        bad_lines=sorted(faults.kept),
+        dry_run=dry_run,
+    )
+    return report, counts
+
+
+@asynccontextmanager
+async def _undone_unless(session: AsyncSession, wanted: Callable[[], bool]) -> AsyncIterator[None]:
+    """A savepoint, rolled back at the end unless what was done is wanted."""
+    savepoint = await session.begin_nested()
+    try:
+        yield
+    except BaseException:
+        await savepoint.rollback()
+        raise
+    await (savepoint.commit() if wanted() else savepoint.rollback())
+
+
+async def _one_at_a_time(session: AsyncSession, kind: str) -> None:
+    """Two files of one kind wait for each other, so both see each other's rows."""
+    lock = "select pg_advisory_xact_lock(hashtextextended(:name, 0))"
+    await session.execute(sa.text(lock), {"name": f"import {kind}"})

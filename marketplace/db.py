@@ -1,0 +1,152 @@
+"""The one database: how the program reaches PostgreSQL, and who it is there.
+
+`Database.begin()` is the transaction of a request or task; services never commit. The burn engine
+uses raw asyncpg (`connect_raw`); plugins, which are synchronous, get `sync_engine`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from marketplace.errors import UsageError
+from marketplace.settings import Settings
+
+DRIVERS = (
+    "postgresql",
+    "postgres",
+    "postgresql+asyncpg",
+    "postgresql+psycopg",
+    "postgresql+pg8000",
+)
+
+
+def parse_url(text: str) -> URL:
+    """A PostgreSQL URL without driver; UsageError where it is none."""
+    try:
+        url = make_url(text)
+    except sa.exc.ArgumentError:
+        raise UsageError("MARKETPLACE_DATABASE_URL is no postgresql://user@host/name") from None
+    if url.drivername not in DRIVERS:
+        raise UsageError(f"MARKETPLACE_DATABASE_URL must be PostgreSQL, not {url.drivername}.")
+    return url.set(drivername="postgresql")
+
+
+def _socket_dir(url: URL) -> str | None:
+    """The Unix socket folder of a `?host=/path` URL."""
+    host = url.query.get("host")
+    return host if isinstance(host, str) and host.startswith("/") else None
+
+
+def raw_arguments(url: URL, role: str | None) -> dict[str, Any]:
+    """Arguments of `asyncpg.connect` for this URL; the session acts as `role` if given."""
+    settings = {"application_name": "marketplace", "timezone": "UTC"}
+    if role:
+        settings["role"] = role
+    return {
+        "host": _socket_dir(url) or url.host,
+        "port": url.port or int(str(url.query.get("port", 5432))),
+        "user": url.username,
+        "password": url.password,
+        "database": url.database,
+        "server_settings": settings,
+    }
+
+
+class Database:
+    """Connections of one process. `role` None connects as the URL's own user (migrations)."""
+
+    def __init__(self, url: str, *, role: str | None, pool_size: int = 10) -> None:
+        self.url = parse_url(url)
+        self.role = role
+        self._pool_size = pool_size
+        self.engine = self._async_engine(pool_size)
+        self._sync: sa.Engine | None = None
+
+    def _async_engine(self, pool_size: int) -> AsyncEngine:
+        async def connect(*_: Any, **__: Any) -> Any:
+            return await self.connect_raw()
+
+        pool: dict[str, Any] = (
+            {"pool_size": pool_size, "max_overflow": 0} if pool_size else {"poolclass": NullPool}
+        )
+        return create_async_engine("postgresql+asyncpg://", async_creator=connect, **pool)
+
+    async def connect_raw(self) -> asyncpg.Connection[Any]:
+        """A new asyncpg connection; the caller closes it."""
+        return await asyncpg.connect(**raw_arguments(self.url, self.role))
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncSession]:
+        """One transaction: committed when the block ends, rolled back when it raises."""
+        async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @property
+    def sync_engine(self) -> sa.Engine:
+        """The synchronous engine lent to plugins."""
+        if self._sync is None:
+            self._sync = _sync_engine(self.url, self.role, self._pool_size)
+        return self._sync
+
+    async def close(self) -> None:
+        """Close every connection of this process."""
+        await self.engine.dispose()
+        if self._sync is not None:
+            self._sync.dispose()
+
+
+def _sync_engine(url: URL, role: str | None, pool_size: int) -> sa.Engine:
+    socket = _socket_dir(url)
+    port = url.port or int(str(url.query.get("port", 5432)))
+    arguments = {"unix_sock": f"{socket}/.s.PGSQL.{port}"} if socket else {}
+    engine = sa.create_engine(
+        url.set(drivername="postgresql+pg8000", query={}),
+        connect_args=arguments,
+        pool_size=max(pool_size, 1),
+        max_overflow=5,
+        pool_pre_ping=True,
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _act_as_role(connection: Any, _: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute("SET TIME ZONE 'UTC'")
+        if role:
+            cursor.execute(f'SET ROLE "{role}"')
+        cursor.close()
+        connection.commit()
+
+    return engine
+
+
+async def raw_connection(session: AsyncSession) -> Any:
+    """The asyncpg connection under a session's transaction, for set-wise statements.
+
+    The dialect begins its transaction with the first statement, so one is sent where none was:
+    without it the raw statements would commit by themselves.
+    """
+    connection = await session.connection()
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    if not driver.is_in_transaction():
+        await session.execute(sa.select(1))
+    return driver
+
+
+def open_database(settings: Settings, *, as_owner: bool = False) -> Database:
+    """The database of these settings; starts the embedded server where no URL is set."""
+    if settings.database_url:
+        url = settings.database_url
+    else:
+        from marketplace.embedded import embedded_url
+
+        url = embedded_url(settings.var_dir)
+    role = None if as_owner else settings.database_role
+    return Database(url, role=role, pool_size=settings.database_pool)

@@ -1,0 +1,1 @@
+"""The demonstration coalition: believable data, and one command that runs everything on it."""

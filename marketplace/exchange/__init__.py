@@ -1,0 +1,1 @@
+"""Offers and burns: pure decisions, the burn engine, refunds."""

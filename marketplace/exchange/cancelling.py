@@ -1,0 +1,49 @@
+"""Cancelling: the participant changes their mind before the order has gone out."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from marketplace import api
+from marketplace.exchange import queries
+from marketplace.exchange.domain import BurnStatus, FulfilmentState
+from marketplace.exchange.errors import AlreadyOrdered, BurnNotHeld
+from marketplace.exchange.resolution import VoidRequest, void
+from marketplace.exchange.resolution_repository import LockedBurn
+from marketplace.exchange.schemas import BurnView
+from marketplace.identity.domain import Principal
+
+CANCELLED = "cancelled"
+
+
+def may_be_with_supplier(burn: LockedBurn) -> bool:
+    """Whether the supplier may have the order: then only its word ends the burn."""
+    untouched = burn.fulfilment == FulfilmentState.QUEUED and burn.attempts == 0
+    refused = burn.fulfilment == FulfilmentState.RETRY
+    return not (untouched or refused)
+
+
+async def cancel(
+    session: AsyncSession, principal: Principal, burn_id: UUID, *, grace: timedelta
+) -> tuple[BurnView, api.BurnFact | None]:
+    """Void a burn whose order has not gone out; repeating it changes nothing.
+
+    Returns the burn as it is now, and the fact to tell if this call voided it. Raises NotFound,
+    AlreadyOrdered, BurnNotHeld (captured or rejected).
+    """
+    burn = await queries.find_burnable(session, principal, burn_id)
+    facts = await void(
+        session,
+        [VoidRequest(burn_id, burn.wallet_id, CANCELLED)],
+        grace=grace,
+        unless=may_be_with_supplier,
+    )
+    await session.refresh(burn)
+    if not facts and burn.status is BurnStatus.HELD:
+        raise AlreadyOrdered("The partner may already have the order; it can be refunded later.")
+    if burn.status is not BurnStatus.VOIDED:
+        raise BurnNotHeld(f"The burn is {burn.status.value}.")
+    return await queries.burn_view(session, burn), facts[0] if facts else None

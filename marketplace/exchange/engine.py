@@ -1,0 +1,329 @@
+"""The burn engine: takes whatever is queued, decides it in one go, answers when it is durable.
+
+One per API process. One batch is in flight at a time and there is no timer: under load a batch is
+what arrived while the one before was being written. Two round trips a batch: a read without locks
+and a write that checks what was read. Several processes stay correct because the write checks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from marketplace.api import EligibilityRule
+from marketplace.errors import (
+    Busy,
+    IdempotencyKeyReused,
+    InternalError,
+    MarketplaceError,
+    NotAuthenticated,
+)
+from marketplace.exchange import repository
+from marketplace.exchange.decide import (
+    Accepted,
+    BurnRequest,
+    Decision,
+    MoreLots,
+    Refused,
+    Replayed,
+    State,
+    decide,
+)
+from marketplace.exchange.domain import OfferTerms
+from marketplace.exchange.errors import REJECTIONS
+
+log = logging.getLogger(__name__)
+
+TRIES = 8
+"""Tries of one batch before it is split, and of one burn before it is refused as busy."""
+LOOK_FIRST = 64
+"""Batches that look keys up first once a used one was met: clients that retry come in crowds."""
+RECONNECT_S = 0.2
+OFFERS_KEPT = 10_000
+SESSION = (
+    # Index nested loops are right for every batch; a plan made on empty tables must not be kept.
+    "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off;"
+    "set jit = off; set max_parallel_workers_per_gather = 0;"
+    "set plan_cache_mode = force_generic_plan; set lock_timeout = '5s';"
+    "set statement_timeout = '15s'"
+)
+
+
+class DatabaseAway(Busy):
+    """The database cannot be reached; whether the last batch was written shows when it is back."""
+
+
+class Held(msgspec.Struct, frozen=True):
+    """The answer to an accepted burn; the same again for every replay of its key."""
+
+    id: UUID
+    wallet_id: UUID
+    offer_id: UUID
+    quantity: int
+    points: int
+    effective_at: datetime
+    hold_until: datetime
+    status: str = "held"
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the caller is told: `held` or the `error` that refuses; `replayed` on a repeat."""
+
+    held: Held | None
+    error: MarketplaceError | None
+    replayed: bool = False
+
+
+Waiting = tuple[BurnRequest, "asyncio.Future[Answer]"]
+
+
+class BurnEngine:
+    """Queue and batch loop of one process. `connect` opens its own connection."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[Any]],
+        *,
+        queue_limit: int,
+        batch_limit: int,
+        hold_for: timedelta,
+        rules: dict[str, EligibilityRule],
+    ) -> None:
+        self._connect = connect
+        self._queue_limit = queue_limit
+        self._batch_limit = batch_limit
+        self._hold_for = hold_for
+        self._rules = rules
+        self._offers: dict[UUID, OfferTerms] = {}
+        self._queue: deque[Waiting] = deque()
+        self._arrived = asyncio.Event()
+        self._look_first = 0
+        self._connection: Any = None
+        self._loop_task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Connect and begin to take burns."""
+        self._connection = await self._open()
+        self._loop_task = asyncio.create_task(self._run(), name="burn-engine")
+
+    async def stop(self) -> None:
+        """Answer what is queued with 503, finish the batch in flight, close the connection."""
+        for _, future in self._queue:
+            if not future.done():
+                future.set_result(Answer(None, Busy("The server is stopping.")))
+        self._queue.clear()
+        if self._loop_task is not None:
+            self._loop_task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._loop_task
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
+
+    async def submit(self, request: BurnRequest) -> Answer:
+        """Queue a burn and wait for its durable outcome; Busy where the queue is full."""
+        if len(self._queue) >= self._queue_limit:
+            raise Busy(f"{self._queue_limit} burns are waiting already.")
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._queue.append((request, future))
+        self._arrived.set()
+        return await future
+
+    async def _run(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._queue:
+                count = min(len(self._queue), self._batch_limit)
+                batch = [self._queue.popleft() for _ in range(count)]
+                # A stop may cancel the loop, never a batch half way.
+                await asyncio.shield(asyncio.ensure_future(self._serve(batch)))
+
+    async def _serve(self, batch: Sequence[Waiting]) -> None:
+        """Answer every burn of the batch, whatever happens."""
+        try:
+            answers = await self._outcomes([request for request, _ in batch])
+        except Exception as error:
+            if len(batch) > 1 and not isinstance(error, DatabaseAway):
+                log.warning("a batch of %d burns failed (%s); one by one now", len(batch), error)
+                for each in batch:
+                    await self._serve([each])
+                return
+            answers = [Answer(None, _as_business_error(error))]
+        for (_, future), answer in zip(batch, answers, strict=True):
+            if not future.done():
+                future.set_result(answer)
+
+    async def _outcomes(self, requests: list[BurnRequest]) -> list[Answer]:
+        """Try until the batch is durable; raises what cannot be mended by trying again."""
+        failure = Busy()
+        for attempt in range(TRIES):
+            try:
+                if self._connection is None:
+                    self._connection = await self._open()
+                return await self._attempt(requests, again=attempt > 0)
+            except (
+                asyncpg.SerializationError,  # what was read has changed
+                asyncpg.DeadlockDetectedError,
+                asyncpg.UniqueViolationError,  # a key was used before
+            ) as error:
+                if isinstance(error, asyncpg.UniqueViolationError):
+                    self._look_first = LOOK_FIRST
+                log.debug("batch of %d, attempt %d: %s", len(requests), attempt, error)
+                failure = Busy("Too many others changed the same things at once.")
+            except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError) as error:
+                # The commit may or may not have happened: the next read finds it by its key.
+                log.warning("database connection lost (%s); reconnecting", error)
+                self._drop_connection()
+                await asyncio.sleep(RECONNECT_S * attempt)
+                failure = DatabaseAway("The database cannot be reached.")
+        raise failure
+
+    async def _attempt(self, requests: list[BurnRequest], *, again: bool) -> list[Answer]:
+        """One read, decision and write; `again` locks the wallets first, so that it wins.
+
+        New keys are the rule, so the first try does not look them up: a used one fails the write.
+        """
+        if not again:
+            self._look_first = max(self._look_first - 1, 0)
+            return await self._decide_and_write(requests, keys=self._look_first > 0)
+        async with self._connection.transaction():
+            await repository.lock_wallets(
+                self._connection, {request.wallet_id for request in requests}
+            )
+            return await self._decide_and_write(requests, keys=True)
+
+    async def _decide_and_write(self, requests: list[BurnRequest], *, keys: bool) -> list[Answer]:
+        state, decisions = await self._decide(requests, keys=keys)
+        writes = [each for each in decisions if isinstance(each, Accepted | Refused)]
+        if writes:
+            await repository.write(self._connection, state, writes, self._hold_for)
+        replayed = await self._replays(decisions)
+        return [self._answer(each, state, replayed) for each in decisions]
+
+    async def _decide(
+        self, requests: list[BurnRequest], *, keys: bool
+    ) -> tuple[State, list[Decision]]:
+        """Read and decide, reading again while offers were stale or lots too few."""
+        lots = repository.FIRST_LOTS
+        while True:
+            state, versions = await repository.read(
+                self._connection, requests, lots, self._limited_pairs(requests), keys=keys
+            )
+            if await self._refresh_offers(versions):
+                continue
+            state.offers = {key: self._offers[key] for key in versions}
+            state.rules = self._rules
+            restricted = [
+                request.wallet_id
+                for request in requests
+                if request.offer_id in versions
+                and not self._offers[request.offer_id].eligibility.open_to_all
+            ]
+            if restricted:
+                state.who = await repository.load_who(self._connection, restricted)
+            decisions = decide(requests, state)
+            if not any(isinstance(each, MoreLots) for each in decisions):
+                return state, decisions
+            lots *= 8
+
+    def _limited_pairs(self, requests: list[BurnRequest]) -> list[tuple[UUID, UUID]]:
+        offers = self._offers
+        pairs = {
+            (request.wallet_id, request.offer_id)
+            for request in requests
+            if (offer := offers.get(request.offer_id)) is not None
+            and offer.limit_per_wallet is not None
+        }
+        return list(pairs)
+
+    async def _refresh_offers(self, versions: dict[UUID, int]) -> bool:
+        """Load offers whose cached version is not the one just read; True if there were any."""
+        offers = self._offers
+        stale = [
+            offer_id
+            for offer_id, version in versions.items()
+            if (known := offers.get(offer_id)) is None or known.version != version
+        ]
+        if not stale:
+            return False
+        if len(offers) + len(stale) > OFFERS_KEPT:
+            offers.clear()
+            stale = list(versions)
+        for terms in await repository.load_offers(self._connection, stale):
+            offers[terms.id] = terms
+        return True
+
+    async def _replays(self, decisions: list[Decision]) -> dict[UUID, Answer]:
+        """Stored outcomes of keys that were used before, by burn id."""
+        asked = [
+            (each.earlier.burn_id, each.earlier.wallet_id)
+            for each in decisions
+            if isinstance(each, Replayed)
+        ]
+        if not asked:
+            return {}
+        rows = await self._connection.fetch(
+            repository.OUTCOMES, [burn for burn, _ in asked], [wallet for _, wallet in asked]
+        )
+        found: dict[UUID, Answer] = {}
+        for burn_id, wallet_id, offer_id, quantity, points, effective_at, until, code, why in rows:
+            if code is None:
+                held = Held(burn_id, wallet_id, offer_id, quantity, points, effective_at, until)
+                found[burn_id] = Answer(held, None, replayed=True)
+            else:
+                error = REJECTIONS[code](why, burn_id=str(burn_id))
+                found[burn_id] = Answer(None, error, replayed=True)
+        return found
+
+    def _answer(self, decision: Decision, state: State, replayed: dict[UUID, Answer]) -> Answer:
+        request = decision.request
+        match decision:
+            case Accepted():
+                return Answer(
+                    Held(
+                        request.burn_id,
+                        request.wallet_id,
+                        request.offer_id,
+                        request.quantity,
+                        decision.points,
+                        state.now,
+                        state.now + self._hold_for,
+                    ),
+                    None,
+                )
+            case Refused():
+                decision.error.extra["burn_id"] = str(request.burn_id)
+                return Answer(None, decision.error)
+            case Replayed(earlier=earlier):
+                if earlier.request_hash != request.request_hash:
+                    return Answer(None, IdempotencyKeyReused())
+                # A key of another operation (a refund) has no burn to replay.
+                return replayed.get(earlier.burn_id, Answer(None, IdempotencyKeyReused()))
+        return Answer(None, NotAuthenticated("The credential was revoked or has expired."))
+
+    async def _open(self) -> Any:
+        connection = await self._connect()
+        await connection.execute(SESSION)
+        return connection
+
+    def _drop_connection(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+
+def _as_business_error(error: Exception) -> MarketplaceError:
+    if isinstance(error, MarketplaceError):
+        return error
+    log.error("a burn failed", exc_info=error)
+    return InternalError()

@@ -1,0 +1,91 @@
+"""Why a burn is refused. The order of the classes is the order in which the rules are checked."""
+
+from __future__ import annotations
+
+from marketplace.errors import MarketplaceError
+
+
+class BurnRejected(MarketplaceError):
+    """Base of the stored rejections: the key is burnt, a replay gets the same answer."""
+
+
+class UnknownWallet(BurnRejected):
+    code = "unknown_wallet"
+    title = "There is no such wallet, or it is not yours to burn from"
+    status = 404
+
+
+class UnknownOffer(BurnRejected):
+    code = "unknown_offer"
+    title = "There is no such offer"
+    status = 404
+
+
+class OfferNotOnSale(BurnRejected):
+    code = "offer_not_on_sale"
+    title = "The offer is not on sale"
+    status = 409
+
+
+class NotEligible(BurnRejected):
+    code = "not_eligible"
+    title = "This offer is not open to this participant"
+    status = 403
+
+
+class LimitReached(BurnRejected):
+    code = "limit_reached"
+    title = "The limit of this offer for one participant is reached"
+    status = 409
+
+
+class SoldOut(BurnRejected):
+    code = "sold_out"
+    title = "The offer is sold out"
+    status = 409
+
+
+class ExposureCap(BurnRejected):
+    code = "exposure_cap"
+    title = "An issuer of these points has reached its exposure cap"
+    status = 409
+
+
+class InsufficientPoints(BurnRejected):
+    code = "insufficient_points"
+    title = "The wallet has not enough points"
+    status = 409
+
+
+REJECTIONS: dict[str, type[BurnRejected]] = {
+    cls.code: cls
+    for cls in (
+        UnknownWallet,
+        UnknownOffer,
+        OfferNotOnSale,
+        NotEligible,
+        LimitReached,
+        SoldOut,
+        ExposureCap,
+        InsufficientPoints,
+    )
+}
+"""Rejections by code, in order of precedence."""
+
+
+class AlreadyOrdered(MarketplaceError):
+    code = "already_ordered"
+    title = "The reward is already ordered from the supplier"
+    status = 409
+
+
+class BurnNotHeld(MarketplaceError):
+    code = "burn_not_held"
+    title = "The burn is no longer held"
+    status = 409
+
+
+class NotRefundable(MarketplaceError):
+    code = "not_refundable"
+    title = "This cannot be refunded"
+    status = 409

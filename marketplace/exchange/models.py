@@ -1,0 +1,165 @@
+"""Tables of the exchange: offers, burns and the keys their outcomes are remembered by."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from marketplace.exchange.domain import BurnStatus, FulfilmentState, OfferStatus
+from marketplace.ledger.models import HOT
+from marketplace.models import INSERT_ONLY, Base, text_enum, utc_timestamp
+
+
+class Offer(Base):
+    """What the exchange can trade. `version` counts its changes (the engine caches by it)."""
+
+    __tablename__ = "offer"
+    __table_args__ = (
+        sa.CheckConstraint("points > 0", name="points_are_positive"),
+        sa.CheckConstraint("cost_micros >= 0", name="cost_is_not_negative"),
+        sa.CheckConstraint("limit_per_wallet > 0", name="limit_is_positive"),
+        sa.Index("ix_offer_acceptor_id", "acceptor_id"),
+        sa.Index("ix_offer_plugin_sku", "plugin", "sku"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    reference: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[str]
+    """Reward kind: gift, voucher, seat, donation, or one a plugin registers."""
+    name: Mapped[str]
+    acceptor_id: Mapped[UUID] = mapped_column(sa.ForeignKey("member.id"))
+    """The member that is paid for the reward."""
+    plugin: Mapped[str]
+    """Slug of the supplier that delivers it."""
+    sku: Mapped[str]
+    """The supplier's own name for the thing."""
+    points: Mapped[int] = mapped_column(sa.BigInteger)
+    cost_micros: Mapped[int] = mapped_column(sa.BigInteger)
+    """What the acceptor is paid for one unit."""
+    currency: Mapped[str] = mapped_column(sa.CHAR(3))
+    limit_per_wallet: Mapped[int | None]
+    """Units one wallet may hold or have had, voided and refunded ones excepted."""
+    status: Mapped[OfferStatus] = mapped_column(text_enum(OfferStatus, "offer_status"))
+    starts_at: Mapped[datetime | None] = mapped_column(utc_timestamp())
+    ends_at: Mapped[datetime | None] = mapped_column(utc_timestamp())
+    eligibility: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    """`marketplace.exchange.domain.Eligibility` as JSON."""
+    version: Mapped[int] = mapped_column(sa.BigInteger, server_default="1")
+
+
+class OfferStock(Base):
+    """Units left of an offer with limited stock; an offer without a row never sells out."""
+
+    __tablename__ = "offer_stock"
+    __table_args__ = (
+        sa.CheckConstraint("remaining >= 0", name="remaining_is_not_negative"),
+        {"postgresql_with": {"fillfactor": 20}},
+    )
+
+    offer_id: Mapped[UUID] = mapped_column(primary_key=True)
+    remaining: Mapped[int] = mapped_column(sa.BigInteger)
+
+
+class Burn(Base):
+    """One request to burn points and what became of it; a held burn is its own outbox row."""
+
+    __tablename__ = "burn"
+    __table_args__ = (
+        sa.CheckConstraint("quantity > 0", name="quantity_is_positive"),
+        sa.CheckConstraint("refunded_points between 0 and points", name="refund_is_within"),
+        sa.CheckConstraint(
+            "(status = 'rejected') = (rejection is not null)", name="rejection_has_code"
+        ),
+        sa.Index("ix_burn_due", "due_at", postgresql_where="due_at is not null"),
+        sa.Index("ix_burn_limit", "wallet_id", "offer_id", postgresql_where="limited"),
+        {"postgresql_with": HOT},
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    wallet_id: Mapped[UUID] = mapped_column(primary_key=True)
+    offer_id: Mapped[UUID]
+    caller_id: Mapped[UUID]
+    """The member or person that asked."""
+    acceptor_id: Mapped[UUID | None]
+    plugin: Mapped[str | None]
+    quantity: Mapped[int]
+    points: Mapped[int] = mapped_column(sa.BigInteger)
+    cost_micros: Mapped[int] = mapped_column(sa.BigInteger)
+    currency: Mapped[str | None] = mapped_column(sa.CHAR(3))
+    limited: Mapped[bool]
+    status: Mapped[BurnStatus] = mapped_column(text_enum(BurnStatus, "burn_status"))
+    rejection: Mapped[str | None]
+    """Error code of a rejected burn; `detail` is what the caller was told."""
+    detail: Mapped[str | None]
+    fulfilment: Mapped[FulfilmentState] = mapped_column(
+        text_enum(FulfilmentState, "fulfilment_state")
+    )
+    attempts: Mapped[int] = mapped_column(sa.SmallInteger, server_default="0")
+    refunded_points: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
+    effective_at: Mapped[datetime] = mapped_column(utc_timestamp())
+    hold_until: Mapped[datetime | None] = mapped_column(utc_timestamp())
+    due_at: Mapped[datetime | None] = mapped_column(utc_timestamp())
+    """When the relay next publishes it (real clock); null when nothing is due."""
+    posted_at: Mapped[datetime] = mapped_column(
+        utc_timestamp(), server_default=sa.func.statement_timestamp()
+    )
+
+
+class IdempotencyKey(Base):
+    """The first outcome of a caller's key. Distributed by its own caller, not by wallet."""
+
+    __tablename__ = "idempotency_key"
+    __table_args__ = ({"info": INSERT_ONLY},)
+
+    caller_id: Mapped[UUID] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    request_hash: Mapped[bytes]
+    subject_id: Mapped[UUID]
+    """The burn or refund the key made."""
+    wallet_id: Mapped[UUID]
+    posted_at: Mapped[datetime] = mapped_column(
+        utc_timestamp(), server_default=sa.func.statement_timestamp()
+    )
+
+
+class BurnResolution(Base):
+    """How a held burn ended; at most one row per burn decides races."""
+
+    __tablename__ = "burn_resolution"
+    __table_args__ = ({"info": INSERT_ONLY},)
+
+    burn_id: Mapped[UUID] = mapped_column(primary_key=True)
+    wallet_id: Mapped[UUID] = mapped_column(primary_key=True)
+    outcome: Mapped[BurnStatus] = mapped_column(text_enum(BurnStatus, "burn_status"))
+    reason: Mapped[str]
+    effective_at: Mapped[datetime] = mapped_column(utc_timestamp())
+    posted_at: Mapped[datetime] = mapped_column(
+        utc_timestamp(), server_default=sa.func.statement_timestamp()
+    )
+
+
+class Refund(Base):
+    """Points of a captured burn given back, in whole or in part."""
+
+    __tablename__ = "refund"
+    __table_args__ = (
+        sa.CheckConstraint("points > 0", name="points_are_positive"),
+        sa.Index("ix_refund_burn_id", "burn_id"),
+        {"info": INSERT_ONLY},
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    wallet_id: Mapped[UUID] = mapped_column(primary_key=True)
+    burn_id: Mapped[UUID]
+    caller_id: Mapped[UUID]
+    points: Mapped[int] = mapped_column(sa.BigInteger)
+    reason: Mapped[str]
+    effective_at: Mapped[datetime] = mapped_column(utc_timestamp())
+    posted_at: Mapped[datetime] = mapped_column(
+        utc_timestamp(), server_default=sa.func.statement_timestamp()
+    )

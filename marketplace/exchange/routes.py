@@ -1,0 +1,183 @@
+"""HTTP routes of the exchange, besides the hot one in `burn_endpoint`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Annotated
+from uuid import UUID
+
+import litestar
+import msgspec
+from litestar import Response, get, post
+from litestar.background_tasks import BackgroundTask
+from litestar.di import NamedDependency
+from litestar.params import Body, FromPath, HeaderParameter, QueryParameter
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from marketplace import api
+from marketplace.exchange import queries
+from marketplace.exchange.burn_endpoint import LONGEST_KEY, post_burn
+from marketplace.exchange.cancelling import cancel
+from marketplace.exchange.domain import OfferStatus
+from marketplace.exchange.engine import BurnEngine
+from marketplace.exchange.refunds import RefundRequest, refund
+from marketplace.exchange.schemas import BurnView, OfferView, RefundBody, RefundView
+from marketplace.identity.domain import Principal, Role, Scope
+from marketplace.runtime import Runtime
+from marketplace.web.access import access
+from marketplace.web.paging import DEFAULT_LIMIT, Cursor, Limit, cut_page, decode_cursor
+
+Key = Annotated[
+    str,
+    HeaderParameter(name="Idempotency-Key", min_length=1, max_length=LONGEST_KEY),
+]
+EVERYBODY = list(Role)
+
+
+class OfferPage(msgspec.Struct, frozen=True):
+    """A page of offers."""
+
+    items: list[OfferView]
+    next: str | None
+
+
+@get(
+    "/v1/burns/{burn_id:uuid}",
+    opt=access(roles=EVERYBODY, scope=Scope.BURNS_READ),
+    tags=["burns"],
+    summary="Read a burn",
+)
+async def get_burn(
+    *,
+    burn_id: FromPath[UUID],
+    principal: NamedDependency[Principal],
+    session: NamedDependency[AsyncSession],
+) -> BurnView:
+    """A burn as it stands now, to those it concerns."""
+    return await queries.burn_view(session, await queries.find_burn(session, principal, burn_id))
+
+
+@post(
+    "/v1/burns/{burn_id:uuid}/cancel",
+    opt=access(roles=[Role.PARTICIPANT, Role.OPERATOR], scope=Scope.BURNS_WRITE),
+    tags=["burns"],
+    summary="Cancel a burn that no supplier has been asked for",
+    status_code=200,
+)
+async def post_cancel(
+    *,
+    burn_id: FromPath[UUID],
+    principal: NamedDependency[Principal],
+    session: NamedDependency[AsyncSession],
+    runtime: NamedDependency[Runtime],
+) -> Response[BurnView]:
+    """Give the points back while the burn is held and its order has not gone out."""
+    grace = timedelta(days=runtime.settings.refund_grace_days)
+    view, fact = await cancel(session, principal, burn_id, grace=grace)
+    return Response(view, background=_tell(runtime, "marketplace_after_burn_voided", fact))
+
+
+@post(
+    "/v1/burns/{burn_id:uuid}/refunds",
+    opt=access(roles=[Role.PARTNER, Role.OPERATOR], scope=Scope.REFUNDS_WRITE),
+    tags=["burns"],
+    summary="Refund a captured burn, in whole or in part",
+)
+async def post_refund(
+    *,
+    burn_id: FromPath[UUID],
+    data: Annotated[RefundBody, Body()],
+    idempotency_key: Key,
+    principal: NamedDependency[Principal],
+    session: NamedDependency[AsyncSession],
+    runtime: NamedDependency[Runtime],
+) -> Response[RefundView]:
+    """By the operator or the member that was paid; a key refunds once."""
+    burn = await queries.find_paid_burn(session, principal, burn_id)
+    asked = RefundRequest(
+        burn_id,
+        burn.wallet_id,
+        data.points,
+        data.reason,
+        idempotency_key,
+        hashlib.blake2b(burn_id.bytes + msgspec.json.encode(data), digest_size=16).digest(),
+    )
+    grace = timedelta(days=runtime.settings.refund_grace_days)
+    view, replayed = await refund(session, principal, asked, grace=grace)
+    if replayed:
+        return Response(view, headers={"Idempotent-Replayed": "true"})
+    fact = api.RefundFact(
+        refund_id=view.id,
+        burn_id=view.burn_id,
+        wallet_id=view.wallet_id,
+        points=view.points,
+        reason=view.reason,
+        effective_at=view.effective_at,
+    )
+    return Response(view, background=_tell(runtime, "marketplace_after_burn_refunded", fact))
+
+
+def _tell(runtime: Runtime, hook: str, fact: object | None) -> BackgroundTask | None:
+    """Observers are told once the answer is out, after commit."""
+    return None if fact is None else BackgroundTask(runtime.plugins.tell, hook, fact)
+
+
+@get(
+    "/v1/offers",
+    opt=access(roles=EVERYBODY, scope=Scope.OFFERS_READ),
+    tags=["offers"],
+    summary="List offers",
+)
+async def get_offers(
+    *,
+    session: NamedDependency[AsyncSession],
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+    kind: Annotated[str | None, QueryParameter(max_length=50)] = None,
+    status: Annotated[OfferStatus | None, QueryParameter()] = None,
+) -> OfferPage:
+    """Offers by reference, with what is left of each."""
+    rows = await queries.list_offers(
+        session, after=decode_cursor(cursor, str), limit=limit + 1, kind=kind, status=status
+    )
+    items, following = cut_page(rows, limit, lambda offer: offer.reference)
+    return OfferPage(items, following)
+
+
+@get(
+    "/v1/offers/{offer_id:uuid}",
+    opt=access(roles=EVERYBODY, scope=Scope.OFFERS_READ),
+    tags=["offers"],
+    summary="Read an offer",
+)
+async def get_offer(
+    *, offer_id: FromPath[UUID], session: NamedDependency[AsyncSession]
+) -> OfferView:
+    """One offer."""
+    return await queries.get_offer(session, offer_id)
+
+
+@asynccontextmanager
+async def burn_engine_lifespan(app: litestar.Litestar) -> AsyncIterator[None]:
+    """Run the burn engine for the life of the API process, as `app.state.burn_engine`."""
+    runtime: Runtime = app.state.runtime
+    settings = runtime.settings
+    engine = BurnEngine(
+        runtime.database.connect_raw,
+        queue_limit=settings.queue_limit,
+        batch_limit=settings.batch_limit,
+        hold_for=timedelta(minutes=settings.hold_minutes),
+        rules=runtime.eligibility_rules,
+    )
+    await engine.start()
+    app.state.burn_engine = engine
+    try:
+        yield
+    finally:
+        await engine.stop()
+
+
+routes = [post_burn, get_burn, post_cancel, post_refund, get_offers, get_offer]

@@ -1,0 +1,1 @@
+"""From a held burn to a delivered reward: relay, worker tasks, suppliers, unknown outcomes."""

@@ -1,0 +1,136 @@
+"""Asks a supplier, under a deadline and outside any transaction.
+
+The call runs in a daemon thread: a supplier that hangs, exits or raises leaves its orders unknown
+and the worker free. What it still does after the deadline is found out by look-up.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import Generic, TypeVar
+
+import msgspec
+
+from marketplace import api
+from marketplace.fulfilment.domain import Claimed, judge
+
+T = TypeVar("T")
+
+STOP_GRACE_S = 2.0
+"""How long a call may go on once the process was told to stop."""
+TICK_S = 0.2
+
+
+class TookTooLong(Exception):
+    """A plugin did not answer in time."""
+
+
+class _Call(Generic[T]):
+    """One call in its own thread, and what came of it."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work = work
+        self.done = threading.Event()
+        self.value: T | None = None
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self.value = self._work()
+        except BaseException as error:  # SystemExit too: it must not end the worker
+            self.error = error
+        finally:
+            self.done.set()
+
+
+def within(work: Callable[[], T], timeout_s: float, stopping: threading.Event) -> T:
+    """What `work` returns; raises what it raises, or TookTooLong after `timeout_s`."""
+    call = _Call(work)
+    threading.Thread(target=call.run, name="plugin", daemon=True).start()
+    deadline = time.monotonic() + timeout_s
+    while not call.done.wait(min(TICK_S, max(deadline - time.monotonic(), 0.001))):
+        if stopping.is_set():
+            deadline = min(deadline, time.monotonic() + STOP_GRACE_S)
+            call.done.wait(max(deadline - time.monotonic(), 0))
+            break
+        if time.monotonic() >= deadline:
+            break
+    if not call.done.is_set():
+        raise TookTooLong(f"no answer within {timeout_s:g} s")
+    if call.error is not None:
+        raise call.error
+    return call.value  # type: ignore[return-value]
+
+
+class Asked(msgspec.Struct):
+    """What asking came to."""
+
+    outcomes: dict[str, api.Outcome]
+    """One per order, by reference."""
+    faults: list[str]
+    """What the supplier did wrong; a chunk with faults counts against its breaker."""
+
+
+def ask(
+    supplier: api.Supplier,
+    claims: Sequence[Claimed],
+    *,
+    timeout_s: float,
+    stopping: threading.Event,
+) -> Asked:
+    """Order what is new and look up what the supplier may have; never orders without proof.
+
+    An order that the look-up says was never placed is ordered in the same go.
+    """
+    asked = Asked({}, [])
+
+    def call(orders: Sequence[api.Order], *, lookup: bool) -> None:
+        outcomes, faults = _call(supplier, orders, timeout_s, stopping, lookup=lookup)
+        asked.outcomes.update(outcomes)
+        asked.faults.extend(faults)
+
+    new = [claim.order for claim in claims if not claim.may_be_known]
+    known = [claim.order for claim in claims if claim.may_be_known]
+    if known:
+        call(known, lookup=True)
+        new += [
+            order
+            for order in known
+            if isinstance(asked.outcomes[order.reference], api.NeverOrdered)
+        ]
+    if new and (asked.faults or stopping.is_set()):
+        # It is in trouble, or we are leaving: proof that these were not taken is at hand, keep it.
+        for order in new:
+            asked.outcomes[order.reference] = api.Retry(
+                reference=order.reference, reason="not asked this time", after_s=1
+            )
+    elif new:
+        call(new, lookup=False)
+    return asked
+
+
+def _call(
+    supplier: api.Supplier,
+    orders: Sequence[api.Order],
+    timeout_s: float,
+    stopping: threading.Event,
+    *,
+    lookup: bool,
+) -> tuple[dict[str, api.Outcome], list[str]]:
+    method = supplier.lookup if lookup else supplier.fulfil
+    most = 2 * len(orders) + 1
+    try:
+        answers = within(lambda: list(islice(method(list(orders)), most)), timeout_s, stopping)
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        fault = f"{'lookup' if lookup else 'fulfil'}: {type(error).__name__}: {error}"
+        unknown: dict[str, api.Outcome] = {
+            order.reference: api.Unknown(reference=order.reference, reason=fault)
+            for order in orders
+        }
+        return unknown, [fault]
+    return judge(orders, answers, lookup=lookup)

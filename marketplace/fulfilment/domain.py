@@ -1,0 +1,143 @@
+"""What a worker may do with an order, and what an answer is worth: pure rules, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from marketplace import api
+from marketplace.exchange.domain import FulfilmentState
+
+MAX_DELAY_S = 3600.0
+"""Longest wait between two tries of an order whose outcome is unknown."""
+MAX_PENDING_S = 86_400
+"""Longest a supplier may ask us to wait before we look again."""
+JITTER = 0.2
+GIVE_UP_ATTEMPTS = 50
+GIVE_UP_AFTER = timedelta(days=3)
+"""An order is dead after so many attempts and this long: a person looks at it then."""
+MARGIN_S = 15.0
+"""What claiming and resolving may take besides the supplier's own time."""
+
+ANSWERS = (
+    api.Fulfilled,
+    api.Pending,
+    api.Rejected,
+    api.Retry,
+    api.Unknown,
+    api.NeverOrdered,
+)
+
+
+class Claimed(msgspec.Struct, frozen=True, kw_only=True):
+    """An order this worker alone may resolve while its lease lasts."""
+
+    burn_id: UUID
+    wallet_id: UUID
+    plugin: str
+    prior: FulfilmentState
+    """Its state before the claim: says whether a supplier may have seen it."""
+    order: api.Order
+    posted_at: datetime
+
+    @property
+    def may_be_known(self) -> bool:
+        """Whether the supplier may have it already, so that only a look-up is safe."""
+        return self.prior not in (FulfilmentState.QUEUED, FulfilmentState.RETRY)
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that stays held: its next state and when it is due again."""
+
+    claimed: Claimed
+    state: FulfilmentState
+    delay_s: float
+
+
+def lease_s(supplier_timeout_s: float) -> float:
+    """How long a claim lasts: a look-up, an order after it, and our own work."""
+    return 2 * supplier_timeout_s + MARGIN_S
+
+
+def stale_s(supplier_timeout_s: float) -> float:
+    """After how long a published order that nobody claimed is published again."""
+    return max(60.0, lease_s(supplier_timeout_s))
+
+
+def waiting(claimed: Claimed, outcome: api.Outcome, *, now: datetime, chance: float) -> Waiting:
+    """The next state of an order that is not resolved; `chance` in [0, 1) spreads the retries."""
+    attempt = claimed.order.attempt
+    if attempt >= GIVE_UP_ATTEMPTS and now - claimed.posted_at > GIVE_UP_AFTER:
+        return Waiting(claimed=claimed, state=FulfilmentState.DEAD, delay_s=0)
+    spread = 1 - JITTER + 2 * JITTER * chance
+    if isinstance(outcome, api.Pending):
+        wait_s = float(min(max(outcome.after_s, 1), MAX_PENDING_S))
+        return Waiting(claimed=claimed, state=FulfilmentState.PENDING, delay_s=wait_s * spread)
+    asked_s = outcome.after_s if isinstance(outcome, api.Retry | api.Unknown) else 1
+    first_s = float(min(max(asked_s, 1), MAX_PENDING_S))
+    wait_s = max(first_s, min(first_s * 2 ** min(attempt - 1, 12), MAX_DELAY_S))
+    retry = isinstance(outcome, api.Retry | api.NeverOrdered)
+    state = FulfilmentState.RETRY if retry else FulfilmentState.UNKNOWN
+    return Waiting(claimed=claimed, state=state, delay_s=wait_s * spread)
+
+
+def judge(
+    orders: Sequence[api.Order], answers: Iterable[Any], *, lookup: bool
+) -> tuple[dict[str, api.Outcome], list[str]]:
+    """What a supplier's answers are worth: an outcome per order, and what was wrong with them.
+
+    An order without exactly one well-formed answer is Unknown: the supplier may have delivered it.
+    """
+    asked = {order.reference: order for order in orders}
+    found: dict[str, api.Outcome] = {}
+    faults: list[str] = []
+    twice: set[str] = set()
+    for answer in answers:
+        try:
+            outcome = _well_formed(answer, asked, lookup=lookup)
+        except (ValueError, TypeError) as error:
+            faults.append(str(error))
+            continue
+        if outcome.reference in found:
+            twice.add(outcome.reference)
+        found[outcome.reference] = outcome
+    for reference in twice:
+        faults.append(f"two answers for {reference}")
+        del found[reference]
+    missing = [reference for reference in asked if reference not in found]
+    if missing and not faults:
+        faults.append(f"{len(missing)} of {len(asked)} orders have no answer")
+    for reference in missing:
+        found[reference] = api.Unknown(reference=reference, reason="no well-formed answer")
+    return found, faults
+
+
+def _well_formed(answer: Any, asked: dict[str, api.Order], *, lookup: bool) -> api.Outcome:
+    """The answer with every field checked; ValueError or TypeError says what is wrong."""
+    kind = type(answer)
+    if kind not in ANSWERS:
+        raise TypeError(f"{kind.__name__} is no outcome")
+    # Structs do not check their fields when made; a round trip does.
+    outcome: api.Outcome = msgspec.convert(msgspec.to_builtins(answer), kind)
+    order = asked.get(outcome.reference)
+    if order is None:
+        raise ValueError(f"an answer for {outcome.reference!r}, which was not asked")
+    if isinstance(outcome, api.NeverOrdered) and not lookup:
+        raise ValueError("NeverOrdered is an answer of lookup only")
+    if isinstance(outcome, api.Fulfilled):
+        _check_delivery(outcome, order)
+    return outcome
+
+
+def _check_delivery(outcome: api.Fulfilled, order: api.Order) -> None:
+    if not outcome.supplier_reference:
+        raise ValueError("Fulfilled without a supplier reference")
+    if len(outcome.artefacts) not in (0, order.quantity):
+        raise ValueError(f"{len(outcome.artefacts)} artefacts for {order.quantity} units")
+    for artefact in outcome.artefacts:
+        if artefact.expires_at is not None and artefact.expires_at.tzinfo is None:
+            raise ValueError("an artefact's expires_at has no time zone")

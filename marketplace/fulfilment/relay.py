@@ -1,0 +1,124 @@
+"""The relay: publishes held burns that are due, and those whose message or worker was lost.
+
+A burn is published before it is marked, in one transaction: a crash in between publishes it twice,
+which is harmless, for only one worker can claim it. Marking only moves `due_at` on: what is not
+resolved by then is due again, so the relay is its own sweeper and a wiped broker loses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from marketplace.db import raw_connection
+from marketplace.fulfilment import repository
+from marketplace.fulfilment.breaker import PROBE_ORDERS, Breaker, state_of
+from marketplace.fulfilment.domain import stale_s
+from marketplace.fulfilment.home import pause
+from marketplace.fulfilment.repository import Due
+from marketplace.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+Publish = Callable[[str, Sequence[tuple[str, str]]], None]
+"""Send the burns (id, wallet id) of one plugin to its queue; returns once the broker has them."""
+
+CHUNKS_A_ROUND = 10
+MISSING_S = 60.0
+"""Orders of a plugin that is not installed are looked at again after this."""
+LONGEST_BACKOFF_S = 10.0
+
+
+class Relay:
+    """One relay. Any number may run at once."""
+
+    def __init__(self, runtime: Runtime, publish: Publish) -> None:
+        self._runtime = runtime
+        self._publish = publish
+        self._stale_s = stale_s(runtime.settings.supplier_timeout_s)
+        self._missing_logged: set[str] = set()
+
+    async def round(self) -> int:
+        """Publish one batch of what is due; returns how many burns were due."""
+        chunk = self._runtime.settings.relay_chunk
+        async with self._runtime.database.begin() as session:
+            connection = await raw_connection(session)
+            due = await repository.due(connection, chunk * CHUNKS_A_ROUND)
+            if not due:
+                return 0
+            health = await repository.health(connection)
+            by_plugin: dict[str, list[Due]] = defaultdict(list)
+            for burn in due:
+                by_plugin[burn.plugin].append(burn)
+            delays: list[tuple[Due, float]] = []
+            for plugin, burns in by_plugin.items():
+                delays += await self._see_to(connection, plugin, burns, health)
+            await repository.mark(connection, delays)
+        return len(due)
+
+    async def _see_to(
+        self, connection: Any, plugin: str, burns: list[Due], health: Mapping[str, Any]
+    ) -> list[tuple[Due, float]]:
+        """Publish what may be published; the seconds after which each burn is due again."""
+        if plugin not in self._runtime.suppliers:
+            self._log_missing(plugin, len(burns))
+            return [(burn, MISSING_S) for burn in burns]
+        state = state_of(health.get(plugin))
+        probe = state is Breaker.HALF_OPEN and await repository.take_probe(
+            connection, plugin, timedelta(seconds=self._stale_s)
+        )
+        allowed = PROBE_ORDERS if probe else (len(burns) if state is Breaker.CLOSED else 0)
+        now, later = burns[:allowed], burns[allowed:]
+        chunk = self._runtime.settings.relay_chunk
+        for start in range(0, len(now), chunk):
+            await self._send(plugin, now[start : start + chunk])
+        away_s = self._stale_s if probe else _away_s(health.get(plugin))
+        return [(burn, self._stale_s) for burn in now] + [
+            # Spread out, so that a supplier that is back is not met by everything at once.
+            (burn, away_s * random.uniform(1.0, 1.2))  # noqa: S311 - spreads load
+            for burn in later
+        ]
+
+    async def _send(self, plugin: str, burns: Sequence[Due]) -> None:
+        pairs = [(str(burn.id), str(burn.wallet_id)) for burn in burns]
+        await asyncio.to_thread(self._publish, plugin, pairs)
+
+    def _log_missing(self, plugin: str, count: int) -> None:
+        if plugin not in self._missing_logged:
+            self._missing_logged.add(plugin)
+            reason = self._runtime.plugins.disabled.get(plugin, "it is not installed")
+            log.error("%d orders wait for plugin %s: %s", count, plugin, reason)
+
+
+def _away_s(health: Any) -> float:
+    """Seconds until the breaker of this row lets a probe through."""
+    if health is None or health["open_s"] is None:
+        return 1.0
+    return max(float(health["open_s"]), 1.0)
+
+
+async def run_relay(relay: Relay, idle_s: float, stopping: threading.Event) -> None:
+    """Relay until the process is to end; a broker or database that is away is waited for."""
+    failures = 0
+    while not stopping.is_set():
+        try:
+            found = await relay.round()
+        except Exception as error:
+            failures += 1
+            if failures == 1:
+                log.exception("the relay could not publish; it goes on trying")
+            else:
+                log.warning("the relay still cannot publish (%s)", type(error).__name__)
+            await pause(stopping, min(0.5 * 2**failures, LONGEST_BACKOFF_S))
+            continue
+        if failures:
+            log.warning("the relay publishes again")
+            failures = 0
+        if not found:
+            await pause(stopping, idle_s)

@@ -1,0 +1,288 @@
+"""All SQL of fulfilment, set-wise on raw asyncpg.
+
+Held burns are the rows of `ix_burn_due`: every held burn has a `due_at`, a dead one `infinity`.
+Relays lock rows `for update skip locked`, so they never wait. A claim does wait: its message may
+arrive before the relay that sent it has committed, and skipping the rows would lose the message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from marketplace import api
+from marketplace.exchange.domain import FulfilmentState
+from marketplace.fulfilment.domain import Claimed, Waiting
+
+Pair = tuple[UUID, UUID]
+"""A burn's id and its wallet's."""
+
+
+class Due(NamedTuple):
+    """A held burn the relay should see to."""
+
+    id: UUID
+    wallet_id: UUID
+    plugin: str
+
+
+DUE = """
+select id, wallet_id, plugin from burn
+where due_at <= clock_timestamp()
+order by due_at limit $1
+for update skip locked
+"""
+
+# A lease that ran out: its worker may have reached the supplier, so only a look-up is safe.
+MARK = """
+update burn
+set due_at = clock_timestamp() + a.seconds * interval '1 second',
+    fulfilment = case when fulfilment = 'ordering' then 'unknown' else fulfilment end
+from unnest($1::uuid[], $2::uuid[], $3::float8[]) as a(id, wallet_id, seconds)
+where burn.id = a.id and burn.wallet_id = a.wallet_id
+"""
+
+CLAIM = """
+with locked as (
+    select burn.id, burn.wallet_id, burn.fulfilment as prior
+    from burn join unnest($1::uuid[], $2::uuid[]) as a(id, wallet_id) using (id, wallet_id)
+    where status = 'held' and plugin = $3
+      and fulfilment in ('queued', 'retry', 'pending', 'unknown')
+    order by burn.id
+    for update of burn
+)
+update burn
+set fulfilment = 'ordering', attempts = least(burn.attempts + 1, 32000),
+    due_at = clock_timestamp() + $4::float8 * interval '1 second'
+from locked join offer on true
+where burn.id = locked.id and burn.wallet_id = locked.wallet_id and offer.id = burn.offer_id
+returning burn.id, burn.wallet_id, locked.prior::text, burn.attempts, burn.posted_at,
+          offer.reference, offer.sku, burn.quantity, burn.points, burn.cost_micros, burn.currency
+"""
+
+# Only what this claim still holds: another worker may have taken over after the lease.
+WAIT = """
+update burn
+set fulfilment = a.state::fulfilment_state,
+    due_at = case when a.state = 'dead' then 'infinity'
+                  else clock_timestamp() + a.seconds * interval '1 second' end
+from unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::float8[])
+  as a(id, wallet_id, attempt, state, seconds)
+where burn.id = a.id and burn.wallet_id = a.wallet_id and status = 'held'
+  and fulfilment = 'ordering' and attempts = a.attempt
+"""
+
+TIMED_OUT = """
+select id, wallet_id from burn
+where due_at is not null and status = 'held' and hold_until < marketplace_now()
+  and (fulfilment = 'retry' or (fulfilment = 'queued' and attempts = 0))
+order by id limit $1
+for update skip locked
+"""
+
+VOIDED = """
+select burn.id from burn join unnest($1::uuid[], $2::uuid[]) as a(id, wallet_id)
+  using (id, wallet_id)
+where status = 'voided'
+"""
+
+OPEN_ORDERS = """
+select plugin,
+       count(*) filter (where fulfilment <> 'dead') as waiting,
+       count(*) filter (where fulfilment = 'unknown') as unknown,
+       count(*) filter (where fulfilment = 'dead') as dead,
+       min(posted_at) filter (where fulfilment <> 'dead') as oldest_at
+from burn where due_at is not null group by plugin
+"""
+
+DEAD = """
+select burn.id, burn.plugin, burn.attempts, burn.points, burn.posted_at, offer.reference as offer
+from burn join offer on offer.id = burn.offer_id
+where due_at = 'infinity' and fulfilment = 'dead' and ($1::text is null or burn.plugin = $1)
+order by burn.posted_at, burn.id
+"""
+
+REPLAY = """
+update burn set fulfilment = 'unknown', attempts = 1, due_at = clock_timestamp()
+where id = any($1::uuid[]) and status = 'held' and fulfilment = 'dead'
+returning id
+"""
+
+BURN_TO_REVEAL = """
+select burn.wallet_id, burn.caller_id, burn.status::text, burn.points, burn.refunded_points,
+       wallet.participant_id
+from burn join wallet on wallet.id = burn.wallet_id
+where burn.id = $1
+"""
+
+ARTEFACTS = """
+select position, kind, label, secret, expires_at from artefact
+where burn_id = $1 and wallet_id = $2 order by position
+"""
+
+
+def _columns(pairs: Iterable[Pair]) -> tuple[list[UUID], list[UUID]]:
+    both = list(pairs)
+    return [burn_id for burn_id, _ in both], [wallet_id for _, wallet_id in both]
+
+
+async def due(connection: Any, limit: int) -> list[Due]:
+    """Up to `limit` burns that are due, longest first, locked until the transaction ends."""
+    return [Due(*row) for row in await connection.fetch(DUE, limit)]
+
+
+async def mark(connection: Any, delays: Sequence[tuple[Due, float]]) -> None:
+    """Make each burn due again after its number of seconds; lapsed leases become unknown."""
+    ids, wallets = _columns((burn.id, burn.wallet_id) for burn, _ in delays)
+    await connection.execute(MARK, ids, wallets, [seconds for _, seconds in delays])
+
+
+async def claim(
+    connection: Any, plugin: str, pairs: Sequence[Pair], lease_s: float
+) -> list[Claimed]:
+    """Take the burns of `pairs` that are held and nobody's, for `lease_s` seconds."""
+    rows = await connection.fetch(CLAIM, *_columns(pairs), plugin, lease_s)
+    return [
+        Claimed(
+            burn_id=burn_id,
+            wallet_id=wallet_id,
+            plugin=plugin,
+            prior=FulfilmentState(prior),
+            posted_at=posted_at,
+            order=api.Order(
+                reference=str(burn_id),
+                offer_reference=reference,
+                sku=sku,
+                quantity=quantity,
+                points=points,
+                cost_micros=cost_micros,
+                currency=currency,
+                attempt=attempts,
+            ),
+        )
+        for (
+            burn_id,
+            wallet_id,
+            prior,
+            attempts,
+            posted_at,
+            reference,
+            sku,
+            quantity,
+            points,
+            cost_micros,
+            currency,
+        ) in rows
+    ]
+
+
+async def wait(connection: Any, rows: Sequence[Waiting]) -> None:
+    """Give claims back with their next state; a claim that lapsed is left alone."""
+    await connection.execute(
+        WAIT,
+        [row.claimed.burn_id for row in rows],
+        [row.claimed.wallet_id for row in rows],
+        [row.claimed.order.attempt for row in rows],
+        [row.state.value for row in rows],
+        [row.delay_s for row in rows],
+    )
+
+
+async def lock_timed_out(connection: Any, limit: int) -> list[Pair]:
+    """Burns whose hold has run out and which certainly no supplier has taken, locked."""
+    return [(row[0], row[1]) for row in await connection.fetch(TIMED_OUT, limit)]
+
+
+async def voided(connection: Any, pairs: Sequence[Pair]) -> set[UUID]:
+    """Which of these burns are voided."""
+    return {row[0] for row in await connection.fetch(VOIDED, *_columns(pairs))}
+
+
+async def open_orders(connection: Any) -> dict[str, Any]:
+    """Counts of held burns by plugin: waiting, unknown, dead, oldest_at."""
+    return {row["plugin"]: row for row in await connection.fetch(OPEN_ORDERS)}
+
+
+async def dead(connection: Any, plugin: str | None) -> list[Any]:
+    """Orders given up: id, plugin, attempts, points, posted_at, offer."""
+    rows: list[Any] = await connection.fetch(DEAD, plugin)
+    return rows
+
+
+async def replay(connection: Any, burn_ids: Sequence[UUID]) -> set[UUID]:
+    """Make dead orders due again, as unknown; returns those that were dead."""
+    return {row[0] for row in await connection.fetch(REPLAY, list(burn_ids))}
+
+
+async def burn_to_reveal(connection: Any, burn_id: UUID) -> Any | None:
+    """wallet_id, caller_id, status, points, refunded_points, participant_id; None: no such burn."""
+    return await connection.fetchrow(BURN_TO_REVEAL, burn_id)
+
+
+async def artefacts(connection: Any, burn_id: UUID, wallet_id: UUID) -> list[Any]:
+    """position, kind, label, secret (encrypted), expires_at of what was delivered."""
+    rows: list[Any] = await connection.fetch(ARTEFACTS, burn_id, wallet_id)
+    return rows
+
+
+HEALTH = """
+select plugin, failures, open_until, last_error, last_success_at,
+       open_until > clock_timestamp() as is_open,
+       extract(epoch from open_until - clock_timestamp())::float8 as open_s
+from supplier_health
+"""
+
+FAILED = """
+insert into supplier_health (plugin, failures, last_error, last_failure_at)
+values ($1, 1, $2, clock_timestamp())
+on conflict (plugin) do update
+set failures = supplier_health.failures + 1, last_error = excluded.last_error,
+    last_failure_at = excluded.last_failure_at
+returning failures
+"""
+
+OPEN = "update supplier_health set open_until = clock_timestamp() + $2 where plugin = $1"
+
+# Written at most once in ten seconds while all is well: the row must not become a bottleneck.
+SUCCEEDED = """
+insert into supplier_health (plugin, failures, last_success_at) values ($1, 0, clock_timestamp())
+on conflict (plugin) do update
+set failures = 0, open_until = null, last_success_at = excluded.last_success_at
+where supplier_health.failures > 0 or supplier_health.open_until is not null
+   or supplier_health.last_success_at is null
+   or supplier_health.last_success_at < clock_timestamp() - interval '10 seconds'
+"""
+
+PROBE = """
+update supplier_health set open_until = clock_timestamp() + $2
+where plugin = $1 and open_until <= clock_timestamp()
+returning plugin
+"""
+
+
+async def health(connection: Any) -> dict[str, Any]:
+    """Breaker rows by plugin."""
+    return {row["plugin"]: row for row in await connection.fetch(HEALTH)}
+
+
+async def record_failure(connection: Any, plugin: str, error: str) -> int:
+    """Count a failed chunk; returns how many in a row."""
+    failures: int = await connection.fetchval(FAILED, plugin, error)
+    return failures
+
+
+async def open_breaker(connection: Any, plugin: str, length: timedelta) -> None:
+    """Ask this supplier nothing for `length`."""
+    await connection.execute(OPEN, plugin, length)
+
+
+async def record_success(connection: Any, plugin: str) -> None:
+    """Close the breaker."""
+    await connection.execute(SUCCEEDED, plugin)
+
+
+async def take_probe(connection: Any, plugin: str, length: timedelta) -> bool:
+    """Whether this relay may send the one probe; others see the breaker open for `length`."""
+    return await connection.fetchval(PROBE, plugin, length) is not None

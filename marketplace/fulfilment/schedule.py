@@ -1,0 +1,106 @@
+"""Beat: starts periodic work by sending it to the workers.
+
+Any number of beats may run: an advisory lock lets one of them keep the schedule, the others stand
+by and take over when its connection goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from marketplace.db import Database
+from marketplace.fulfilment.home import pause
+from marketplace.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+BEAT_LOCK = 7_219_004_512
+STANDBY_S = 5.0
+SHORTEST_S = 1
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """Work that is due every `every_s` seconds."""
+
+    task: str
+    """Name of the Celery task."""
+    queue: str
+    every_s: int
+    args: tuple[str, ...] = ()
+
+
+Send = Callable[[Entry], None]
+
+CORE = (
+    Entry(task="marketplace.void_timed_out", queue="core", every_s=15),
+    Entry(task="marketplace.expire_points", queue="core", every_s=300),
+    Entry(task="marketplace.verify_ledger", queue="core", every_s=3600),
+)
+
+
+def entries(runtime: Runtime, queue_of: Callable[[str], str]) -> list[Entry]:
+    """The core's periodic work and that of every plugin."""
+    return [
+        *CORE,
+        *(
+            Entry(
+                task="marketplace.plugin_task",
+                queue=queue_of(slug),
+                every_s=max(int(task.every_s), SHORTEST_S),
+                args=(slug, name),
+            )
+            for (slug, name), task in runtime.periodic_tasks.items()
+        ),
+    ]
+
+
+async def run_schedule(
+    database: Database, work: Sequence[Entry], send: Send, stopping: threading.Event
+) -> None:
+    """Keep the schedule while this process holds the lock; stand by otherwise."""
+    while not stopping.is_set():
+        try:
+            connection = await database.connect_raw()
+        except (OSError, asyncpg.PostgresError) as error:
+            log.warning("beat cannot reach the database (%s)", type(error).__name__)
+            await pause(stopping, STANDBY_S)
+            continue
+        try:
+            if await connection.fetchval("select pg_try_advisory_lock($1)", BEAT_LOCK):
+                await _keep(connection, work, send, stopping)
+            else:
+                await pause(stopping, STANDBY_S)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            log.warning("beat lost its connection; it stands by")
+        finally:
+            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+                await connection.close(timeout=2)
+
+
+async def _keep(
+    connection: asyncpg.Connection[Any],
+    work: Sequence[Entry],
+    send: Send,
+    stopping: threading.Event,
+) -> None:
+    clock = asyncio.get_running_loop().time
+    due = [clock()] * len(work)
+    while not stopping.is_set():
+        await connection.execute("select 1")  # still the one with the lock?
+        for index, entry in enumerate(work):
+            if clock() < due[index]:
+                continue
+            due[index] = clock() + entry.every_s
+            try:
+                await asyncio.to_thread(send, entry)
+            except Exception as error:
+                log.warning("beat cannot send %s (%s)", entry.task, type(error).__name__)
+        await pause(stopping, 1.0)

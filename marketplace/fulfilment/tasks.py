@@ -1,0 +1,163 @@
+"""What workers do, as Celery tasks. Messages carry ids only; the database is the truth."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+import asyncpg
+import sqlalchemy as sa
+from celery import Celery
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from marketplace import api
+from marketplace.fulfilment import service
+from marketplace.fulfilment.asking import TookTooLong, ask, within
+from marketplace.fulfilment.domain import Claimed
+from marketplace.fulfilment.home import Home
+from marketplace.fulfilment.service import Resolved
+from marketplace.ledger import expiry, verify
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+OBSERVERS_S = 10.0
+"""Longest that observers may take for the facts of one chunk."""
+PLUGIN_TASK_S = 600.0
+"""Longest that a plugin's periodic task may take."""
+TRIES = 4
+COLLISIONS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+
+class Work:
+    """The tasks' bodies, bound to the process they run in."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+
+    def fulfil(self, plugin: str, pairs: Sequence[tuple[str, str]]) -> int:
+        """Claim the burns (id, wallet id), ask their supplier, resolve; returns how many."""
+        supplier = self.home.runtime.suppliers.get(plugin)
+        if supplier is None:
+            log.error("no supplier for plugin %s in this worker; its orders wait", plugin)
+            return 0
+        settings = self.home.settings
+        ids = [(UUID(burn_id), UUID(wallet_id)) for burn_id, wallet_id in pairs]
+        claims = self.home.transact(lambda s: service.claim(s, plugin, ids, settings))
+        if not claims:
+            return 0
+        asked = ask(
+            supplier, claims, timeout_s=settings.supplier_timeout_s, stopping=self.home.stopping
+        )
+        resolved = self._resolve(claims, asked.outcomes)
+        for fault in asked.faults[:3]:
+            log.warning("supplier %s: %s", plugin, fault)
+        if not self.home.stopping.is_set() or not asked.faults:
+            # A call cut short because we are leaving says nothing about the supplier.
+            self.home.transact(lambda s: service.record_chunk(s, plugin, asked.faults))
+        self.tell(resolved)
+        return len(claims)
+
+    def _resolve(self, claims: list[Claimed], outcomes: dict[str, api.Outcome]) -> Resolved:
+        """Resolve all in one transaction; where that fails, one by one, so one harms nobody."""
+        try:
+            return self._resolve_once(claims, outcomes)
+        except Exception:
+            if len(claims) == 1:
+                raise
+            log.exception("resolving %d orders together failed; they go one by one", len(claims))
+        captured: list[api.BurnFact] = []
+        voided: list[api.BurnFact] = []
+        for claim in claims:
+            try:
+                one = self._resolve_once([claim], outcomes)
+            except Exception:
+                # Its lease runs out, then it is looked up again.
+                log.exception("burn %s could not be resolved", claim.burn_id)
+                continue
+            captured += one.captured
+            voided += one.voided
+        return Resolved(captured, voided)
+
+    def _resolve_once(self, claims: list[Claimed], outcomes: dict[str, api.Outcome]) -> Resolved:
+        return self.insist(
+            lambda session: service.resolve(session, claims, outcomes, self.home.runtime)
+        )
+
+    def insist(self, work: Callable[[AsyncSession], Coroutine[Any, Any, T]]) -> T:
+        """A transaction that is tried again where it collided with another."""
+        for _ in range(TRIES - 1):
+            try:
+                return self.home.transact(work)
+            except COLLISIONS as error:
+                log.info("collided (%s); again", type(error).__name__)
+            except sa.exc.DBAPIError as error:
+                if not isinstance(getattr(error.orig, "__cause__", None), COLLISIONS):
+                    raise
+        return self.home.transact(work)
+
+    def tell(self, resolved: Resolved) -> None:
+        """Tell observers what is committed; none of them can hold a worker up for long."""
+        facts = [("marketplace_after_burn_fulfilled", fact) for fact in resolved.captured]
+        facts += [("marketplace_after_burn_voided", fact) for fact in resolved.voided]
+        plugins = self.home.runtime.plugins
+        if not any(getattr(plugins.manager.hook, hook).get_hookimpls() for hook, _ in facts):
+            return
+
+        def tell_all() -> None:
+            for hook, fact in facts:
+                plugins.tell(hook, fact)
+
+        try:
+            within(tell_all, OBSERVERS_S, self.home.stopping)
+        except TookTooLong:
+            log.error("observers of %d facts took too long; some were not told", len(facts))
+
+    def void_timed_out(self) -> int:
+        """Void every burn whose hold ran out unseen; returns how many."""
+        total = 0
+        while not self.home.stopping.is_set():
+            facts = self.insist(lambda s: service.void_timed_out(s, self.home.settings))
+            self.tell(Resolved([], facts))
+            total += len(facts)
+            if len(facts) < service.SWEEP_LIMIT:
+                break
+        return total
+
+    def expire_points(self) -> None:
+        """Take points whose date has passed out of their wallets."""
+        self.home.run(expiry.expire_all(self.home.runtime.database, lambda _: None))
+
+    def verify_ledger(self) -> int:
+        """Prove the ledger's invariants; logs an error for each finding, returns how many."""
+        findings = self.home.transact(verify.verify)
+        for finding in findings:
+            log.error("ledger: %s: %d rows, %s", finding.check, finding.total, finding.explanation)
+        return len(findings)
+
+    def plugin_task(self, plugin: str, name: str) -> None:
+        """Run one periodic task of a plugin."""
+        task = self.home.runtime.periodic_tasks.get((plugin, name))
+        if task is None:
+            log.warning("plugin %s has no task %s in this worker", plugin, name)
+            return
+        try:
+            within(task.run, PLUGIN_TASK_S, self.home.stopping)
+        except BaseException as error:  # a plugin may even raise SystemExit
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            log.exception("task %s of plugin %s failed", task.name, plugin)
+
+
+def register(app: Celery, work: Work) -> None:
+    """Make the bodies of `work` the tasks of this app."""
+    for body in (
+        work.fulfil,
+        work.void_timed_out,
+        work.expire_points,
+        work.verify_ledger,
+        work.plugin_task,
+    ):
+        app.task(body, name=f"marketplace.{body.__name__}")

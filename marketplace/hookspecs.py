@@ -1,0 +1,127 @@
+"""Every hook a plugin can implement.
+
+Hooks are synchronous. Registering hooks are called once per process while it starts, each plugin
+by itself, outside any transaction; a plugin that raises there is disabled and named on the health
+page. Observing hooks are called after commit, as a rule once per fact: a process killed in between
+tells nobody, and a retry may tell twice. What they raise is logged and changes nothing. Each hook
+has its section in docs/partners/hooks.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pluggy
+
+from marketplace import api
+
+hookspec = pluggy.HookspecMarker("marketplace")
+
+
+@hookspec
+def marketplace_register_suppliers(host: api.Host) -> Sequence[api.Supplier]:
+    """Return the suppliers of this plugin, one per slug of its own.
+
+    Fires: at start of every process. Transaction: none. `host` is what the core lends this plugin.
+    Errors: any raise disables the plugin. Idempotency: called once per process; keep no state.
+    Since 1.0.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def marketplace_register_reward_kinds() -> Sequence[api.RewardKind]:
+    """Return kinds of reward that offers may have, besides those of other plugins.
+
+    Fires: at start of every process. Transaction: none. Errors: any raise, or a slug that another
+    plugin registered, disables the plugin. Idempotency: called once per process. Since 1.0.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def marketplace_register_eligibility_rules() -> Sequence[api.EligibilityRule]:
+    """Return rules that offers may name in their eligibility.
+
+    Fires: at start of every process; the rules themselves run inside the burn engine. Transaction:
+    none. Errors: any raise disables the plugin. Idempotency: called once per process. Since 1.0.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def marketplace_register_routes(host: api.Host) -> api.Routes:
+    """Return HTTP handlers, mounted under `/v1/<slug>` with the core's identity and errors.
+
+    Fires: when the API process builds its app. Transaction: none; handlers open their own with
+    `host.transaction()`. Every handler states `access(...)`; one that does not disables the plugin.
+    Errors: any raise disables the plugin. Idempotency: called once per process. Since 1.0.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def marketplace_register_commands(host: api.Host) -> Sequence[api.Command]:
+    """Return command line commands.
+
+    Fires: when the command line starts. Transaction: none. Errors: any raise leaves the plugin's
+    commands out, with a warning. Idempotency: called once per process. Since 1.0.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def marketplace_register_tasks(host: api.Host) -> Sequence[api.PeriodicTask]:
+    """Return periodic work, started by beat on the plugin's own queue.
+
+    Fires: at start of worker and beat. Transaction: none. Errors: any raise disables the plugin.
+    Idempotency: a task may run twice at once and must bear it. Since 1.0.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def marketplace_register_tables() -> api.PluginTables:
+    """Return the tables the plugin owns; `marketplace db upgrade` runs their migrations.
+
+    Fires: at `marketplace db upgrade` and in the check that models and migrations agree.
+    Transaction: none. Errors: any raise, or a table whose name does not begin with the slug, stops
+    the upgrade. Idempotency: pure. Since 1.0.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def marketplace_after_burn_fulfilled(fact: api.BurnFact) -> None:
+    """A burn was captured: its reward is delivered and its points are spent.
+
+    Fires: after commit, in a worker. Transaction: none. Errors: logged, nothing else. Idempotency:
+    may be told twice; `fact.burn_id` tells. Since 1.0.
+    """
+
+
+@hookspec
+def marketplace_after_burn_voided(fact: api.BurnFact) -> None:
+    """A held burn ended without delivery and its points went back; `fact.reason` says why.
+
+    Fires: after commit, in a worker or the API. Transaction: none. Errors: logged, nothing else.
+    Idempotency: may be told twice; `fact.burn_id` tells. Since 1.0.
+    """
+
+
+@hookspec
+def marketplace_after_burn_refunded(fact: api.RefundFact) -> None:
+    """Points of a captured burn were given back, all or some.
+
+    Fires: after commit, in the API. Transaction: none. Errors: logged, nothing else. Idempotency:
+    may be told twice; `fact.refund_id` tells. Since 1.0.
+    """
+
+
+@hookspec
+def marketplace_after_points_issued(fact: api.IssueFact) -> None:
+    """Points were issued by a request or a file.
+
+    Fires: after commit, in the API or the importer. Transaction: none. Errors: logged, nothing
+    else. Idempotency: told once per request or file that issued anything new. Since 1.0.
+    """

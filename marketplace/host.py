@@ -1,0 +1,126 @@
+"""The core as one plugin sees it: the implementation of `marketplace.api.Host`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from marketplace.api import OpenOrder
+from marketplace.clock import NOW
+from marketplace.coalition.models import Member
+from marketplace.db import Database
+from marketplace.errors import NotFound
+from marketplace.exchange.domain import BurnStatus
+from marketplace.exchange.models import Burn, Offer, OfferStock
+from marketplace.identity.models import AuditEntry
+from marketplace.ids import next_key
+from marketplace.secrets import Vault
+
+
+class PluginHost:
+    """What the core lends the plugin `slug`; database and vault are opened at first use."""
+
+    def __init__(
+        self, slug: str, database: Callable[[], Database], vault: Callable[[], Vault]
+    ) -> None:
+        self.slug = slug
+        self._database = database
+        self._vault = vault
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """See `marketplace.api.Host.transaction`."""
+        with Session(self._database().sync_engine) as session, session.begin():
+            yield session
+
+    def align_stock(
+        self, session: Session, sku: str, free_units: Callable[[Sequence[OpenOrder]], int]
+    ) -> int:
+        """See `marketplace.api.Host.align_stock`."""
+        offers = session.scalars(
+            sa.select(Offer.id)
+            .where(Offer.plugin == self.slug, Offer.sku == sku)
+            .order_by(Offer.id)
+        ).all()
+        if not offers:
+            return 0
+        _lock_stock(session, offers)
+        # A new statement: it sees every burn that was held before the stock was locked.
+        held = session.execute(
+            sa.select(Burn.id, Burn.quantity).where(
+                # All held burns have a due time, and the index of those is small.
+                Burn.due_at.is_not(None),
+                Burn.status == BurnStatus.HELD,
+                Burn.offer_id.in_(offers),
+            )
+        ).all()
+        orders = [OpenOrder(reference=str(row.id), quantity=row.quantity) for row in held]
+        session.execute(
+            sa.update(OfferStock)
+            .where(OfferStock.offer_id.in_(offers))
+            .values(remaining=max(free_units(orders), 0))
+        )
+        return len(offers)
+
+    def member_id(self, session: Session, slug: str) -> UUID:
+        """See `marketplace.api.Host.member_id`."""
+        found = session.scalar(sa.select(Member.id).where(Member.slug == slug))
+        if found is None:
+            raise NotFound(f"There is no member {slug!r}.")
+        return found
+
+    def offer_owner(self, session: Session, sku: str) -> UUID | None:
+        """See `marketplace.api.Host.offer_owner`."""
+        return session.scalar(
+            sa.select(Offer.acceptor_id).where(Offer.plugin == self.slug, Offer.sku == sku).limit(1)
+        )
+
+    def encrypt(self, text: str) -> bytes:
+        """See `marketplace.api.Host.encrypt`."""
+        return self._vault().encrypt(text)
+
+    def decrypt(self, token: bytes) -> str:
+        """See `marketplace.api.Host.decrypt`."""
+        return self._vault().decrypt(token)
+
+    def fingerprint(self, text: str) -> bytes:
+        """See `marketplace.api.Host.fingerprint`."""
+        return self._vault().fingerprint(f"{self.slug}:{text}")
+
+    def audit(
+        self, session: Session, *, actor: str, action: str, subject: str, **details: Any
+    ) -> None:
+        """See `marketplace.api.Host.audit`."""
+        session.add(
+            AuditEntry(
+                id=next_key(),
+                actor=actor,
+                action=f"{self.slug}.{action}",
+                subject_kind=self.slug,
+                subject_id=subject,
+                details=details,
+            )
+        )
+
+    def now(self, session: Session) -> datetime:
+        """See `marketplace.api.Host.now`."""
+        return session.execute(sa.select(NOW)).scalar_one()
+
+
+def _lock_stock(session: Session, offers: Sequence[UUID]) -> None:
+    """Lock the stock rows of `offers` in the order of their ids; makes those that are missing."""
+    rows = [{"offer_id": offer_id, "remaining": 0} for offer_id in offers]
+    session.execute(insert(OfferStock).values(rows).on_conflict_do_nothing())
+    session.execute(
+        sa.select(OfferStock.offer_id)
+        .where(OfferStock.offer_id.in_(offers))
+        .order_by(OfferStock.offer_id)
+        .with_for_update()
+    )

@@ -1,0 +1,80 @@
+"""Turns the credential of a request into a Principal.
+
+Two ways in. `verify` asks the database every time: what ordinary routes use. `identify` answers
+from memory: what the burn engine uses, which checks in its own batch read that the credential is
+still live. What is remembered never changes while a credential lives: scopes and roles are fixed
+when it is made (a person whose roles or password change is signed out).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from marketplace.db import Database
+from marketplace.errors import NotAuthenticated
+from marketplace.identity import repository
+from marketplace.identity.credentials import Credential, RawHeaders, read_credential
+from marketplace.identity.domain import Principal
+
+REMEMBERED = 50_000
+
+
+class Authenticator:
+    """One per process."""
+
+    def __init__(self, database: Database, *, remember: int = REMEMBERED) -> None:
+        self._database = database
+        # Each check is one statement: no transaction around it.
+        self._engine = database.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._remember = remember
+        self._known: OrderedDict[bytes, Principal] = OrderedDict()
+        self._used: set[UUID] = set()
+
+    async def verify(self, headers: RawHeaders, method: str) -> Principal:
+        """Who is calling, checked in the database now; raises NotAuthenticated.
+
+        `method` decides whether a cookie needs a same-origin request (CrossSiteRequest).
+        """
+        return await self._look_up(read_credential(headers, method))
+
+    async def identify(self, headers: RawHeaders, method: str = "POST") -> Principal:
+        """Who is calling, from memory where known; the caller re-checks that it is live.
+
+        Live means: `api_key.revoked_at is null`, or `sign_in.revoked_at is null and
+        sign_in.expires_at > now()` with `person.disabled_at is null`, by `credential_id`.
+        """
+        credential = read_credential(headers, method)
+        known = self._known.get(credential.digest)
+        if known is None:
+            known = await self._look_up(credential)
+            self._known[credential.digest] = known
+            if len(self._known) > self._remember:
+                self._known.popitem(last=False)
+        else:
+            self._known.move_to_end(credential.digest)
+            self._note_use(known)
+        return known
+
+    async def _look_up(self, credential: Credential) -> Principal:
+        find = repository.find_key if credential.is_key else repository.find_sign_in
+        async with AsyncSession(self._engine) as session:
+            principal = await find(session, credential.digest)
+        if principal is None:
+            raise NotAuthenticated("The key or session is unknown, revoked or expired.")
+        self._note_use(principal)
+        return principal
+
+    def _note_use(self, principal: Principal) -> None:
+        if principal.is_key:
+            self._used.add(principal.credential_id)
+
+    async def write_last_used(self) -> None:
+        """Write `last_used_at` of the keys used since the last call: one statement for all."""
+        if not self._used:
+            return
+        used, self._used = self._used, set()
+        async with self._database.begin() as session:
+            await repository.write_last_used(session, sorted(used))

@@ -1,0 +1,131 @@
+"""Signing in and out, and API keys, over HTTP."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from litestar import Response, delete, get, post
+from litestar.datastructures import Cookie
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from marketplace.identity import keys, sessions
+from marketplace.identity.credentials import COOKIE
+from marketplace.identity.domain import Principal, Role
+from marketplace.identity.schemas import (
+    KeyMade,
+    KeyPage,
+    NewKey,
+    SignedIn,
+    SignInRequest,
+    WhoAmI,
+)
+from marketplace.runtime import Runtime
+from marketplace.web.access import access
+from marketplace.web.paging import DEFAULT_LIMIT, Cursor, Limit, cut_page, decode_cursor
+
+KEEPERS = [Role.OPERATOR, Role.PARTNER]
+
+
+def _cookie(runtime: Runtime, value: str, max_age_s: int) -> Cookie:
+    return Cookie(
+        key=COOKIE,
+        value=value,
+        max_age=max_age_s,
+        path="/",
+        httponly=True,
+        secure=runtime.settings.secure_cookies,
+        samesite="lax",
+    )
+
+
+@post("/v1/session", opt=access(public=True), tags=["session"], summary="Sign in")
+async def sign_in(
+    data: JSONBody[SignInRequest], runtime: NamedDependency[Runtime]
+) -> Response[SignedIn]:
+    """Open a session: the cookie is for browsers, the token in the body for other clients.
+
+    After 10 failures for an e-mail within 15 minutes the answer is 429 with Retry-After.
+    """
+    days = runtime.settings.session_days
+    signed_in = await sessions.sign_in(
+        runtime.database, data.email.strip(), data.password, days=days
+    )
+    max_age_s = int(timedelta(days=days).total_seconds())
+    return Response(
+        signed_in, status_code=201, cookies=[_cookie(runtime, signed_in.token, max_age_s)]
+    )
+
+
+@get("/v1/session", opt=access(roles=Role), tags=["session"], summary="Who am I?")
+async def who_am_i(
+    session: NamedDependency[AsyncSession], principal: NamedDependency[Principal]
+) -> WhoAmI:
+    """The signed-in person."""
+    return await sessions.who_am_i(session, principal)
+
+
+@delete("/v1/session", opt=access(roles=Role), tags=["session"], summary="Sign out")
+async def sign_out(
+    session: NamedDependency[AsyncSession],
+    principal: NamedDependency[Principal],
+    runtime: NamedDependency[Runtime],
+) -> Response[None]:
+    """End this session; its token and cookie are worth nothing from now on."""
+    await sessions.sign_out(session, principal)
+    return Response(None, status_code=204, cookies=[_cookie(runtime, "", 0)])
+
+
+@post("/v1/api-keys", opt=access(roles=KEEPERS), tags=["api keys"], summary="Make an API key")
+async def create_key(
+    data: JSONBody[NewKey],
+    session: NamedDependency[AsyncSession],
+    principal: NamedDependency[Principal],
+) -> KeyMade:
+    """The key is in the answer and cannot be shown again. A partner makes its member's keys."""
+    return await keys.create_key_for(
+        session, principal, member=data.member, label=data.label, scopes=data.scopes
+    )
+
+
+@get("/v1/api-keys", opt=access(roles=KEEPERS), tags=["api keys"], summary="List API keys")
+async def list_keys(
+    session: NamedDependency[AsyncSession],
+    principal: NamedDependency[Principal],
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> KeyPage:
+    """Newest first, revoked ones too; the operator sees every member's."""
+    found = await keys.list_keys(
+        session,
+        member_id=_reach(principal),
+        before=decode_cursor(cursor, UUID),
+        limit=limit + 1,
+    )
+    page, following = cut_page(found, limit, lambda key: key.id)
+    return KeyPage(items=page, next=following)
+
+
+@delete(
+    "/v1/api-keys/{key_id:uuid}",
+    opt=access(roles=KEEPERS),
+    tags=["api keys"],
+    summary="Revoke an API key",
+)
+async def revoke_key(
+    key_id: FromPath[UUID],
+    session: NamedDependency[AsyncSession],
+    principal: NamedDependency[Principal],
+) -> None:
+    """At once and for good; revoking it again changes nothing."""
+    await keys.revoke_key(session, principal.actor, key_id, member_id=_reach(principal))
+
+
+def _reach(principal: Principal) -> UUID | None:
+    """The member whose keys this person looks after; None for the operator: all of them."""
+    return None if principal.is_operator else principal.member_id
+
+
+routes = [sign_in, who_am_i, sign_out, create_key, list_keys, revoke_key]

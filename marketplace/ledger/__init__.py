@@ -1,0 +1,1 @@
+"""Points and money: wallets, lots, draws, transfers, obligations."""

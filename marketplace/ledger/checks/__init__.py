@@ -1,0 +1,14 @@
+"""The invariants of the ledger, each a small named check in SQL. `ALL` is what verify proves."""
+
+from __future__ import annotations
+
+from marketplace.ledger.checks import burns, money, points, references
+from marketplace.ledger.domain import Check
+
+ALL: tuple[Check, ...] = (
+    *references.CHECKS,
+    *points.CHECKS,
+    *burns.CHECKS,
+    *money.CHECKS,
+)
+"""Every check, in the order they run: first that rows point at rows, then points, then money."""

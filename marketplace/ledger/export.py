@@ -1,0 +1,127 @@
+"""The whole ledger as a journal that an independent checker can add up.
+
+Transfers are streamed from a server-side cursor in one snapshot. At the end each account's balance
+is asserted: a wallet's as its balance row says, a member's as its transfers sum, so that
+`bean-check` proves the balance rows without any code of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from marketplace.db import raw_connection
+from marketplace.ledger.domain import POINTS, Account
+from marketplace.ledger.journal import JOURNALS, Entry, Format, Journal, account_path
+from marketplace.ledger.verify import snapshot
+
+PREFETCH = 2_000
+
+SLUGS = "select id, slug from member"
+
+# Debits less credits of every account, and the day it is first used.
+ACCOUNTS = """
+select account::text, owner, unit, (min(effective_at) at time zone 'UTC')::date as opened,
+       sum(amount)::bigint as balance
+from (
+    select debit_account as account, debit_owner as owner, unit, effective_at, amount
+    from transfer
+    union all
+    select credit_account, credit_owner, unit, effective_at, -amount from transfer
+) leg
+group by account, owner, unit
+order by account, owner, unit
+"""
+
+WALLETS = "select id, available, held from wallet where available <> 0 or held <> 0"
+
+TRANSFERS = """
+select id, (effective_at at time zone 'UTC')::date, code::text, debit_account::text, debit_owner,
+       credit_account::text, credit_owner, unit, amount, burn_id, lot_id, window_id
+from transfer
+order by effective_at, id
+"""
+
+TODAY = "select (marketplace_now() at time zone 'UTC')::date"
+
+Key = tuple[str, UUID, str]
+"""Account, owner and unit."""
+WALLET_ACCOUNTS = (Account.WALLET_AVAILABLE.value, Account.WALLET_HELD.value)
+
+
+class Held(msgspec.Struct):
+    """What the ledger says of one account: first day of use, and debits less credits."""
+
+    opened: date
+    balance: int
+
+
+Paths = dict[tuple[str, UUID], str]
+"""Name in the journal by account and owner: made once, needed twice for every transfer."""
+
+
+async def export(session: AsyncSession, form: Format) -> AsyncIterator[str]:
+    """The journal, piece by piece. `session` must be a new transaction (see `verify`)."""
+    await snapshot(session)
+    connection = await raw_connection(session)
+    today: date = await connection.fetchval(TODAY)
+    accounts = await _accounts(connection, today)
+    slugs = dict(await connection.fetch(SLUGS))
+    paths = {key[:2]: account_path(Account(key[0]), key[1], slugs) for key in accounts}
+    journal = JOURNALS[form]
+    yield _head(journal, accounts, paths, today)
+    last = today
+    async for row in connection.cursor(TRANSFERS, prefetch=PREFETCH):
+        entry = _entry(row, paths)
+        last = max(last, entry.day)
+        yield journal.entry(entry)
+    yield "\n"
+    after = last + timedelta(days=1)
+    for (account, owner, unit), held in accounts.items():
+        yield journal.balance(after, paths[account, owner], unit, held.balance)
+
+
+async def _accounts(connection: Any, today: date) -> dict[Key, Held]:
+    found = {
+        (account, owner, unit): Held(opened, balance)
+        for account, owner, unit, opened, balance in await connection.fetch(ACCOUNTS)
+    }
+    for (account, _, _), held in found.items():
+        if account in WALLET_ACCOUNTS:
+            held.balance = 0
+    for wallet_id, *balances in await connection.fetch(WALLETS):
+        for account, points in zip(WALLET_ACCOUNTS, balances, strict=True):
+            if points:
+                found.setdefault((account, wallet_id, POINTS), Held(today, 0)).balance = -points
+    return found
+
+
+def _head(journal: Journal, accounts: dict[Key, Held], paths: Paths, today: date) -> str:
+    first = min((held.opened for held in accounts.values()), default=today)
+    parts = [journal.begin()]
+    parts += [journal.commodity(first, unit) for unit in sorted({key[2] for key in accounts})]
+    parts += [
+        journal.account(held.opened, paths[account, owner], unit)
+        for (account, owner, unit), held in accounts.items()
+    ]
+    return "".join(parts)
+
+
+def _entry(row: Any, paths: Paths) -> Entry:
+    id_, day, code, debit, debit_owner, credit, credit_owner, unit, amount, *facts = row
+    names = zip(("burn", "lot", "window"), facts, strict=True)
+    return Entry(
+        id=id_,
+        day=day,
+        code=code,
+        debit=paths[debit, debit_owner],
+        credit=paths[credit, credit_owner],
+        unit=unit,
+        amount=amount,
+        facts={name: str(value) for name, value in names if value is not None},
+    )

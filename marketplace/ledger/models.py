@@ -1,0 +1,219 @@
+"""Tables of the ledger.
+
+Hot tables carry no foreign keys (`marketplace ledger verify` proves what they would) and every
+primary key and unique constraint holds the distribution column `wallet_id`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from marketplace.coalition.domain import Funding
+from marketplace.ledger.domain import Account, DrawKind, ObligationKind, TransferCode, WindowStatus
+from marketplace.models import INSERT_ONLY, Base, text_enum, utc_timestamp
+
+FOREVER = "infinity"
+"""`expires_at` of a lot that never expires, so that ordering by expiry needs no special case."""
+
+HOT = {"fillfactor": 70}
+
+
+class Wallet(Base):
+    """Balance row of a participant (or of a firm's pool).
+
+    `version` changes with everything that changes what may be burnt (available points and lots);
+    the burn engine checks it. Captures only lower `held` and leave it alone.
+    """
+
+    __tablename__ = "wallet"
+    __table_args__ = (
+        sa.CheckConstraint("available >= 0", name="available_is_not_negative"),
+        sa.CheckConstraint("held >= 0", name="held_is_not_negative"),
+        sa.CheckConstraint("num_nonnulls(participant_id, firm_id) = 1", name="has_one_owner"),
+        sa.Index("ix_wallet_participant_id", "participant_id"),
+        sa.Index("ix_wallet_firm_id", "firm_id"),
+        {"postgresql_with": HOT},
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    participant_id: Mapped[UUID | None]
+    firm_id: Mapped[UUID | None]
+    """Owner of a pooled wallet; null for a participant's own."""
+    sponsor_id: Mapped[UUID | None]
+    """The sponsor of the owner's firm, copied here for the burn engine."""
+    available: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
+    held: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
+    version: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
+
+
+class Lot(Base):
+    """Points of one issue: knows its issuer, contract, price and expiry. `remaining` is mutable."""
+
+    __tablename__ = "lot"
+    __table_args__ = (
+        sa.CheckConstraint("remaining between 0 and points", name="remaining_is_within"),
+        sa.CheckConstraint("open = (remaining > 0)", name="open_means_points_left"),
+        sa.UniqueConstraint("issuer_id", "reference", "wallet_id"),
+        # The draw order. `open` changes only when a lot empties, so other updates stay HOT.
+        sa.Index(
+            "ix_lot_draw_order",
+            "wallet_id",
+            "expires_at",
+            "effective_at",
+            "id",
+            postgresql_where="open",
+        ),
+        sa.Index(
+            "ix_lot_to_expire", "expires_at", postgresql_where="open and expires_at < 'infinity'"
+        ),
+        {"postgresql_with": HOT},
+    )
+
+    wallet_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    issuer_id: Mapped[UUID]
+    contract_id: Mapped[UUID]
+    reference: Mapped[str]
+    """The issuer's reference of the issuance; unique per issuer."""
+    points: Mapped[int] = mapped_column(sa.BigInteger)
+    remaining: Mapped[int] = mapped_column(sa.BigInteger)
+    open: Mapped[bool]
+    currency: Mapped[str] = mapped_column(sa.CHAR(3))
+    price_micros: Mapped[int] = mapped_column(sa.BigInteger)
+    funding: Mapped[Funding] = mapped_column(text_enum(Funding, "funding"))
+    effective_at: Mapped[datetime] = mapped_column(utc_timestamp())
+    expires_at: Mapped[datetime] = mapped_column(utc_timestamp(), server_default=FOREVER)
+    posted_at: Mapped[datetime] = mapped_column(
+        utc_timestamp(), server_default=sa.func.statement_timestamp()
+    )
+
+
+class Draw(Base):
+    """Points a burn took from a lot, or gave back to it.
+
+    A burn's points are numbered from 0 in draw order; a draw covers `position` to
+    `position + points`. Restores cover the same numbers, so what each point cost is exact.
+    """
+
+    __tablename__ = "draw"
+    __table_args__ = (
+        # The burn first: burns are made in order of time, so new draws go to the end of the index.
+        sa.PrimaryKeyConstraint("burn_id", "id", "wallet_id"),
+        sa.CheckConstraint("points > 0", name="points_are_positive"),
+        {"info": INSERT_ONLY},
+    )
+
+    wallet_id: Mapped[UUID]
+    burn_id: Mapped[UUID]
+    id: Mapped[int] = mapped_column(sa.BigInteger, autoincrement=False)
+    lot_id: Mapped[int] = mapped_column(sa.BigInteger)
+    issuer_id: Mapped[UUID]
+    kind: Mapped[DrawKind] = mapped_column(text_enum(DrawKind, "draw_kind"))
+    position: Mapped[int] = mapped_column(sa.BigInteger)
+    points: Mapped[int] = mapped_column(sa.BigInteger)
+    effective_at: Mapped[datetime] = mapped_column(utc_timestamp())
+    posted_at: Mapped[datetime] = mapped_column(
+        utc_timestamp(), server_default=sa.func.statement_timestamp()
+    )
+
+
+class Transfer(Base):
+    """Moves `amount` of one unit from the account debited to the account credited."""
+
+    __tablename__ = "transfer"
+    __table_args__ = (
+        sa.CheckConstraint("amount > 0", name="amount_is_positive"),
+        sa.CheckConstraint("num_nonnulls(burn_id, lot_id) = 1", name="has_one_event"),
+        sa.Index("ix_transfer_posted_at", "posted_at", postgresql_using="brin"),
+        {"info": INSERT_ONLY},
+    )
+
+    wallet_id: Mapped[UUID] = mapped_column(primary_key=True)
+    """The wallet whose event this is; also for money transfers (distribution column)."""
+    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    code: Mapped[TransferCode] = mapped_column(text_enum(TransferCode, "transfer_code"))
+    debit_account: Mapped[Account] = mapped_column(text_enum(Account, "account"))
+    debit_owner: Mapped[UUID]
+    credit_account: Mapped[Account] = mapped_column(text_enum(Account, "account"))
+    credit_owner: Mapped[UUID]
+    unit: Mapped[str]
+    amount: Mapped[int] = mapped_column(sa.BigInteger)
+    burn_id: Mapped[UUID | None]
+    lot_id: Mapped[int | None] = mapped_column(sa.BigInteger)
+    """The lot of an issue or expiry."""
+    window_id: Mapped[UUID | None]
+    """The settlement window of a money transfer."""
+    effective_at: Mapped[datetime] = mapped_column(utc_timestamp())
+    posted_at: Mapped[datetime] = mapped_column(
+        utc_timestamp(), server_default=sa.func.statement_timestamp()
+    )
+
+
+class SettlementWindow(Base):
+    """A settlement window. Captures and refunds write into the one that is open."""
+
+    __tablename__ = "settlement_window"
+    __table_args__ = (
+        sa.Index(
+            "uq_settlement_window_one_open",
+            "status",
+            unique=True,
+            postgresql_where="status = 'open'",
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    status: Mapped[WindowStatus] = mapped_column(text_enum(WindowStatus, "window_status"))
+    opened_at: Mapped[datetime] = mapped_column(utc_timestamp())
+    closed_at: Mapped[datetime | None] = mapped_column(utc_timestamp())
+
+
+class Obligation(Base):
+    """Money that one draw (or issuance, refund, expiry) makes members owe each other.
+
+    `funded_micros` leaves the payer (the issuer, or its pool when funded at issuance);
+    `cost_micros` of it goes to the acceptor; the rest is the operator's. Refunds are negative.
+    """
+
+    __tablename__ = "obligation"
+    __table_args__ = (
+        sa.Index("ix_obligation_posted_at", "posted_at", postgresql_using="brin"),
+        {"info": INSERT_ONLY},
+    )
+
+    wallet_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    window_id: Mapped[UUID]
+    kind: Mapped[ObligationKind] = mapped_column(text_enum(ObligationKind, "obligation_kind"))
+    funding: Mapped[Funding] = mapped_column(text_enum(Funding, "funding"))
+    issuer_id: Mapped[UUID]
+    acceptor_id: Mapped[UUID | None]
+    """Who `cost_micros` goes to; the issuer itself where breakage is its own."""
+    contract_id: Mapped[UUID]
+    burn_id: Mapped[UUID | None]
+    lot_id: Mapped[int] = mapped_column(sa.BigInteger)
+    points: Mapped[int] = mapped_column(sa.BigInteger)
+    currency: Mapped[str] = mapped_column(sa.CHAR(3))
+    funded_micros: Mapped[int] = mapped_column(sa.BigInteger)
+    cost_micros: Mapped[int] = mapped_column(sa.BigInteger)
+    effective_at: Mapped[datetime] = mapped_column(utc_timestamp())
+    posted_at: Mapped[datetime] = mapped_column(
+        utc_timestamp(), server_default=sa.func.statement_timestamp()
+    )
+
+
+class Exposure(Base):
+    """What a capped issuer owes for held and unsettled burns, in micros of its contract's currency.
+
+    Only issuers that have ever had a cap have a row, so uncapped issuers cost a burn nothing.
+    """
+
+    __tablename__ = "exposure"
+    __table_args__ = ({"postgresql_with": {"fillfactor": 20}},)
+
+    member_id: Mapped[UUID] = mapped_column(primary_key=True)
+    used_micros: Mapped[int] = mapped_column(sa.BigInteger)

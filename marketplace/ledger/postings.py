@@ -1,0 +1,136 @@
+"""What a capture or refund posts: pure arithmetic from the points of a burn to rows of the ledger.
+
+Source of the rules: DESIGN section 5, docs/concepts/ledger.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+
+from marketplace.coalition.domain import Funding
+from marketplace.ledger.domain import POINTS, Account, ObligationKind, TransferCode
+from marketplace.money import cost_of_interval
+
+
+class BurnTerms(msgspec.Struct, frozen=True):
+    """The burn whose points move."""
+
+    id: UUID
+    wallet_id: UUID
+    acceptor_id: UUID
+    points: int
+    cost_micros: int
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Points number `position` to `position + points` of a burn, all from one lot."""
+
+    lot_id: int
+    issuer_id: UUID
+    contract_id: UUID
+    funding: Funding
+    currency: str
+    price_micros: int
+    position: int
+    points: int
+
+    @property
+    def funded_micros(self) -> int:
+        """What these points are worth to their issuer."""
+        return self.points * self.price_micros
+
+
+class TransferRow(msgspec.Struct, frozen=True):
+    """A transfer to be written for a burn."""
+
+    burn: BurnTerms
+    code: TransferCode
+    debit_account: Account
+    debit_owner: UUID
+    credit_account: Account
+    credit_owner: UUID
+    unit: str
+    amount: int
+
+
+class ObligationRow(msgspec.Struct, frozen=True):
+    """An obligation to be written for one part of a burn."""
+
+    burn: BurnTerms
+    part: Part
+    kind: ObligationKind
+    points: int
+    funded_micros: int
+    cost_micros: int
+
+
+def obligations(
+    burn: BurnTerms, parts: Sequence[Part], kind: ObligationKind
+) -> list[ObligationRow]:
+    """One obligation per part; those of a refund are negative."""
+    sign = -1 if kind is ObligationKind.REFUND else 1
+    return [
+        ObligationRow(
+            burn,
+            part,
+            kind,
+            sign * part.points,
+            sign * part.funded_micros,
+            sign * _cost(burn, part),
+        )
+        for part in parts
+    ]
+
+
+def _cost(burn: BurnTerms, part: Part) -> int:
+    stop = part.position + part.points
+    return cost_of_interval(burn.cost_micros, burn.points, part.position, stop)
+
+
+def transfers(
+    burn: BurnTerms, parts: Sequence[Part], code: TransferCode, operator_id: UUID
+) -> list[TransferRow]:
+    """Points and money of a capture, or (code REFUND) of its undoing for these parts."""
+    points: dict[UUID, int] = {}
+    money: dict[tuple[UUID, Funding, str], tuple[int, int]] = {}
+    for part in parts:
+        points[part.issuer_id] = points.get(part.issuer_id, 0) + part.points
+        payer = (part.issuer_id, part.funding, part.currency)
+        funded, cost = money.get(payer, (0, 0))
+        money[payer] = (funded + part.funded_micros, cost + _cost(burn, part))
+    refund = code is TransferCode.REFUND
+    wallet_side = Account.WALLET_AVAILABLE if refund else Account.WALLET_HELD
+    rows = [
+        (wallet_side, burn.wallet_id, Account.ISSUER_REDEEMED, issuer_id, POINTS, amount)
+        for issuer_id, amount in points.items()
+    ]
+    for (issuer_id, funding, currency), (funded, cost) in money.items():
+        paid_by = Account.ISSUER_POOL if funding is Funding.ISSUANCE else Account.ISSUER_RECEIVABLE
+        payable = (Account.ACCEPTOR_PAYABLE, burn.acceptor_id)
+        margin = (Account.OPERATOR_MARGIN, operator_id)
+        rows += [
+            (paid_by, issuer_id, *payable, currency, min(funded, cost)),
+            (paid_by, issuer_id, *margin, currency, funded - cost),
+            (*margin, *payable, currency, cost - funded),
+        ]
+    return [
+        TransferRow(burn, code, credit, credit_owner, debit, debit_owner, unit, amount)
+        if refund
+        else TransferRow(burn, code, debit, debit_owner, credit, credit_owner, unit, amount)
+        for debit, debit_owner, credit, credit_owner, unit, amount in rows
+        if amount > 0
+    ]
+
+
+def last_points(parts: Sequence[Part], start: int, stop: int) -> list[Part]:
+    """The parts that hold points number `start` to `stop`, last drawn first."""
+    found: list[Part] = []
+    for part in sorted(parts, key=lambda each: each.position, reverse=True):
+        first = max(part.position, start)
+        last = min(part.position + part.points, stop)
+        if first < last:
+            found.append(msgspec.structs.replace(part, position=first, points=last - first))
+    return found

@@ -1,0 +1,59 @@
+"""What the wallet routes answer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from marketplace.ledger.domain import TransferCode
+
+
+class ExpiryView(msgspec.Struct, frozen=True):
+    """Points that expire at one moment."""
+
+    expires_at: datetime
+    points: int
+
+
+class WalletView(msgspec.Struct, frozen=True):
+    """What a wallet has at business time."""
+
+    id: UUID
+    available: int
+    """Points that may be burnt now."""
+    held: int
+    """Points of burns whose reward is not delivered yet."""
+    next_expiries: tuple[ExpiryView, ...]
+    """The soonest dates on which available points expire, five at most."""
+
+
+class HistoryLine(msgspec.Struct, frozen=True):
+    """One event of a wallet."""
+
+    id: str
+    """Of the transfer; a string, because it does not fit a JavaScript number."""
+    code: TransferCode
+    points: int
+    """Signed: what came into the wallet (issue, refund, void) or left it."""
+    available: int
+    """Effect on the available balance."""
+    held: int
+    """Effect on the held balance."""
+    burn_id: UUID | None
+    offer: str | None
+    """Name of the offer that was burnt on."""
+    lot: str | None
+    """The issuer's reference of the points, for an issue or expiry."""
+    issuer: str | None
+    """Slug of the points' issuer, where the event concerns one issuer."""
+    effective_at: datetime
+
+
+class HistoryPage(msgspec.Struct, frozen=True):
+    """Events of a wallet, newest first."""
+
+    items: list[HistoryLine]
+    next: str | None
+    """Cursor of the next page; null on the last one."""

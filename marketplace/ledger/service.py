@@ -1,0 +1,78 @@
+"""Reading wallets: who may see one, what it has, what happened to it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from marketplace.errors import NotFound
+from marketplace.identity.domain import Principal, Role
+from marketplace.ledger import repository
+from marketplace.ledger.domain import Account
+from marketplace.ledger.repository import HistoryRow, WalletOwner
+from marketplace.ledger.schemas import ExpiryView, HistoryLine, WalletView
+
+
+def may_see(principal: Principal, owner: WalletOwner) -> bool:
+    """The operator all; a key its member's firms; a person their own wallet or managed firm."""
+    if principal.is_operator:
+        return True
+    if principal.is_key:
+        return owner.sponsor_id is not None and owner.sponsor_id == principal.member_id
+    own = Role.PARTICIPANT in principal.roles and principal.participant_id is not None
+    if own and owner.participant_id == principal.participant_id:
+        return True
+    manages = Role.FIRM_MANAGER in principal.roles and principal.firm_id is not None
+    return manages and owner.firm_id == principal.firm_id
+
+
+async def _require_visible(session: AsyncSession, principal: Principal, wallet_id: UUID) -> None:
+    owner = await repository.wallet_owner(session, wallet_id)
+    if owner is None or not may_see(principal, owner):
+        raise NotFound(f"No wallet {wallet_id} is open to you.")
+
+
+async def read_wallet(session: AsyncSession, principal: Principal, wallet_id: UUID) -> WalletView:
+    """Balances of a wallet; NotFound where the caller may not see it."""
+    await _require_visible(session, principal, wallet_id)
+    balance = await repository.balance(session, wallet_id)
+    expiries = tuple(ExpiryView(each.expires_at, each.points) for each in balance.next_expiries)
+    return WalletView(wallet_id, balance.available, balance.held, expiries)
+
+
+async def read_history(
+    session: AsyncSession,
+    principal: Principal,
+    wallet_id: UUID,
+    *,
+    before: int | None,
+    limit: int,
+) -> list[HistoryLine]:
+    """Up to `limit` events older than transfer `before`, newest first; NotFound as above."""
+    await _require_visible(session, principal, wallet_id)
+    rows = await repository.history(session, wallet_id, before=before, limit=limit)
+    return [_line(row) for row in rows]
+
+
+def _effect(row: HistoryRow, account: Account) -> int:
+    """What the transfer adds to one of the wallet's accounts."""
+    return row.amount * ((row.credit_account is account) - (row.debit_account is account))
+
+
+def _line(row: HistoryRow) -> HistoryLine:
+    available = _effect(row, Account.WALLET_AVAILABLE)
+    held = _effect(row, Account.WALLET_HELD)
+    return HistoryLine(
+        id=str(row.id),
+        code=row.code,
+        # A hold or void moves points between the two balances: the available one is what counts.
+        points=available if available else held,
+        available=available,
+        held=held,
+        burn_id=row.burn_id,
+        offer=row.offer_name,
+        lot=row.lot_reference,
+        issuer=row.issuer,
+        effective_at=row.effective_at,
+    )

@@ -1,0 +1,48 @@
+"""`GET /v1/wallets/{id}` and its history."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from marketplace.identity.domain import Principal, Role, Scope
+from marketplace.ledger import service
+from marketplace.ledger.schemas import HistoryPage, WalletView
+from marketplace.web.access import access
+from marketplace.web.paging import DEFAULT_LIMIT, Cursor, Limit, cut_page, decode_cursor
+
+WALLET_READERS = access(
+    roles=[Role.PARTICIPANT, Role.FIRM_MANAGER, Role.OPERATOR], scope=Scope.WALLETS_READ
+)
+
+
+@get("/v1/wallets/{wallet_id:uuid}", opt=WALLET_READERS, tags=["Wallets"])
+async def get_wallet(
+    wallet_id: FromPath[UUID],
+    principal: NamedDependency[Principal],
+    session: NamedDependency[AsyncSession],
+) -> WalletView:
+    """Points available and held, and when the next ones expire."""
+    return await service.read_wallet(session, principal, wallet_id)
+
+
+@get("/v1/wallets/{wallet_id:uuid}/history", opt=WALLET_READERS, tags=["Wallets"])
+async def get_wallet_history(
+    wallet_id: FromPath[UUID],
+    principal: NamedDependency[Principal],
+    session: NamedDependency[AsyncSession],
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> HistoryPage:
+    """What happened to the wallet's points, newest first."""
+    before = decode_cursor(cursor, int)
+    rows = await service.read_history(session, principal, wallet_id, before=before, limit=limit + 1)
+    page, following = cut_page(rows, limit, lambda line: int(line.id))
+    return HistoryPage(page, following)
+
+
+routes = [get_wallet, get_wallet_history]

@@ -1,0 +1,167 @@
+"""Builds the plugin manager: our own parts and a partner's plugins through the same door.
+
+`load(settings)` is a function, never run at import. A plugin is a module named by an entry point of
+group `marketplace`; the entry point's name is its slug. A plugin that fails to load or register is
+disabled, its reason kept in `Plugins.disabled`, and harms nobody else.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib.metadata import entry_points
+from typing import Any
+
+import pluggy
+
+from marketplace import api, hookspecs
+from marketplace.settings import Settings
+
+log = logging.getLogger(__name__)
+
+ENTRY_POINT_GROUP = "marketplace"
+BESIDE_THE_CORE = {
+    "catalog": "catalog.hooks",
+    "charity": "charity.hooks",
+    "settlement": "settlement.hooks",
+}
+"""Our own rooms, loaded by name, then treated as any plugin. One without hooks is left out."""
+SLUG = re.compile(r"[a-z][a-z0-9]{1,30}")
+
+HostMaker = Callable[[str], api.Host]
+
+
+class Plugins:
+    """The loaded plugins and what they registered."""
+
+    def __init__(self, manager: pluggy.PluginManager, make_host: HostMaker) -> None:
+        self.manager = manager
+        self._make_host = make_host
+        self.disabled: dict[str, str] = {}
+        """Slug -> why it is disabled."""
+
+    @property
+    def slugs(self) -> list[str]:
+        """Slugs of the plugins in force, in order of their names."""
+        return sorted(name for name, _ in self.manager.list_name_plugin() if name)
+
+    def disable(self, slug: str, reason: str) -> None:
+        """Take a plugin out of this process."""
+        log.error("plugin %s is disabled: %s", slug, reason)
+        self.disabled[slug] = reason
+        if self.manager.has_plugin(slug):
+            self.manager.unregister(name=slug)
+
+    def call_each(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
+        """Call a registering hook of each plugin by itself; yields (slug, what it returned)."""
+        for slug in self.slugs:
+            plugin = self.manager.get_plugin(slug)
+            others = [each for each in self.manager.get_plugins() if each is not plugin]
+            caller = self.manager.subset_hook_caller(hook, remove_plugins=others)
+            if not caller.get_hookimpls():
+                continue
+            given = dict(arguments)
+            if "host" in (caller.spec.argnames if caller.spec else ()):
+                given["host"] = self._make_host(slug)
+            try:
+                answers = caller(**given)
+            except BaseException as error:  # a plugin may even raise SystemExit
+                if isinstance(error, KeyboardInterrupt):
+                    raise
+                self.disable(slug, f"{hook} raised {type(error).__name__}: {error}")
+                continue
+            for answer in answers:
+                yield slug, answer
+
+    def tell(self, hook: str, fact: Any) -> None:
+        """Tell observers a fact, after commit; what they raise is logged and changes nothing."""
+        for impl in getattr(self.manager.hook, hook).get_hookimpls():
+            try:
+                impl.function(fact)
+            except BaseException as error:
+                if isinstance(error, KeyboardInterrupt):
+                    raise
+                log.exception("plugin %s: %s raised", impl.plugin_name, hook)
+
+    def suppliers(self) -> dict[str, api.Supplier]:
+        """Suppliers by slug; one that is no Supplier, or not the plugin's, disables the plugin."""
+        found: dict[str, api.Supplier] = {}
+        for slug, answer in self.call_each("marketplace_register_suppliers"):
+            for supplier in answer:
+                if not isinstance(supplier, api.Supplier):
+                    self.disable(slug, f"{supplier!r} is no Supplier (see docs/partners/hooks.md)")
+                elif supplier.slug != slug:
+                    self.disable(slug, f"its supplier calls itself {supplier.slug!r}, not {slug!r}")
+                else:
+                    found[slug] = supplier
+        return {slug: supplier for slug, supplier in found.items() if slug not in self.disabled}
+
+    def reward_kinds(self) -> dict[str, api.RewardKind]:
+        """Reward kinds by slug; the first plugin to register a kind keeps it."""
+        found: dict[str, api.RewardKind] = {}
+        for slug, answer in self.call_each("marketplace_register_reward_kinds"):
+            for kind in answer:
+                if kind.slug in found:
+                    self.disable(slug, f"reward kind {kind.slug!r} is another plugin's already")
+                else:
+                    found[kind.slug] = kind
+        return found
+
+    def eligibility_rules(self) -> dict[str, api.EligibilityRule]:
+        """Eligibility rules by name."""
+        found: dict[str, api.EligibilityRule] = {}
+        for slug, answer in self.call_each("marketplace_register_eligibility_rules"):
+            for rule in answer:
+                if not rule.name.startswith(f"{slug}."):
+                    self.disable(slug, f"rule {rule.name!r} does not begin with {slug + '.'!r}")
+                else:
+                    found[rule.name] = rule
+        return {
+            name: rule for name, rule in found.items() if name.split(".")[0] not in self.disabled
+        }
+
+    def periodic_tasks(self) -> dict[tuple[str, str], api.PeriodicTask]:
+        """Periodic tasks by (slug, name); one that is none disables the plugin."""
+        found: dict[tuple[str, str], api.PeriodicTask] = {}
+        for slug, answer in self.call_each("marketplace_register_tasks"):
+            for task in answer:
+                if isinstance(task, api.PeriodicTask):
+                    found[slug, task.name] = task
+                else:
+                    self.disable(slug, f"{task!r} is no PeriodicTask")
+        return {key: task for key, task in found.items() if key[0] not in self.disabled}
+
+
+def load(settings: Settings, make_host: HostMaker) -> Plugins:
+    """Build the manager, register our own rooms and every installed plugin."""
+    manager = pluggy.PluginManager("marketplace")
+    manager.add_hookspecs(hookspecs)
+    plugins = Plugins(manager, make_host)
+    off = {slug.strip() for slug in settings.plugins_off.split(",")}
+    for slug, module in BESIDE_THE_CORE.items():
+        if slug not in off and importlib.util.find_spec(module) is not None:
+            _register(plugins, slug, partial(importlib.import_module, module))
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        if point.name not in off:
+            _register(plugins, point.name, point.load)
+    return plugins
+
+
+def _register(plugins: Plugins, slug: str, load_module: Callable[[], Any]) -> None:
+    if plugins.manager.has_plugin(slug) or slug in plugins.disabled:
+        log.error("a second plugin named %s is installed; it is not loaded", slug)
+        return
+    if not SLUG.fullmatch(slug):
+        plugins.disable(slug, "a slug is 2 to 31 lower case letters and digits")
+        return
+    try:
+        plugins.manager.register(load_module(), name=slug)
+        plugins.manager.check_pending()
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        plugins.disable(slug, f"it does not load: {type(error).__name__}: {error}")

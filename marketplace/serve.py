@@ -1,0 +1,208 @@
+"""`marketplace serve`: API processes on one address, watched by one parent.
+
+The parent binds the sockets and keeps them, so a child that dies is replaced without one refused
+connection. It also keeps the embedded database alive for its children, and without a broker it
+runs the background process beside them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+import click
+import msgspec
+
+from marketplace import clock
+from marketplace.api_process import run_api
+from marketplace.errors import UsageError
+from marketplace.runtime import open_runtime
+from marketplace.secrets import secret_keys
+from marketplace.settings import Settings, load
+from marketplace.web.health import NotReady, check_schema
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 2048
+STOP_WITHIN_S = 10.0
+SHORT_LIFE_S = 5.0
+SHORT_LIVES = 5
+"""A child that dies young so often in a row ends everything: something is wrong with all of it."""
+AGAIN_AFTER_S = 0.2
+
+
+class Child(msgspec.Struct):
+    """A process to keep running."""
+
+    name: str
+    command: list[str]
+    fds: tuple[int, ...] = ()
+    process: asyncio.subprocess.Process | None = None
+
+
+class Supervisor:
+    """Keeps children running until it is told to stop."""
+
+    def __init__(self, environ: dict[str, str]) -> None:
+        self._environ = environ
+        self._stopping = asyncio.Event()
+        self.failed = False
+
+    def stop(self) -> None:
+        """Stop every child, then return from `run`."""
+        self._stopping.set()
+
+    async def run(self, children: Sequence[Child]) -> None:
+        """Keep `children` running until `stop`, or until one cannot be kept alive (`failed`)."""
+        await asyncio.gather(*(self._keep(child) for child in children))
+
+    async def _keep(self, child: Child) -> None:
+        short_lives = 0
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            await self._run_once(child)
+            if self._stopping.is_set():
+                return
+            lived_s = time.monotonic() - began
+            short_lives = short_lives + 1 if lived_s < SHORT_LIFE_S else 0
+            log.error("%s ended by itself after %.1f s", child.name, lived_s)
+            if short_lives >= SHORT_LIVES:
+                self.failed = True
+                self.stop()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), AGAIN_AFTER_S * 2**short_lives)
+
+    async def _run_once(self, child: Child) -> None:
+        """Start the child and wait until it has ended, by itself or because we stop."""
+        process = child.process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "marketplace.tied", *child.command),
+            env=self._environ,
+            stdin=asyncio.subprocess.PIPE,
+            pass_fds=child.fds,
+            # Ctrl-C reaches us alone; we stop the children.
+            start_new_session=True,
+        )
+        ended = asyncio.create_task(process.wait())
+        stopping = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not ended.done():
+            with suppress(ProcessLookupError):
+                process.terminate()
+            done, _ = await asyncio.wait({ended}, timeout=STOP_WITHIN_S)
+            if not done:
+                process.kill()
+                await ended
+
+
+def bind(host: str, port: int, processes: int) -> list[socket.socket]:
+    """The listening socket of each process, all on one address.
+
+    On Linux each process has its own (SO_REUSEPORT) and the kernel spreads connections evenly;
+    elsewhere they share one. Raises UsageError where the address is taken.
+    """
+    spread = sys.platform == "linux" and processes > 1
+    first = _listen(host, port, spread)
+    if not spread:
+        return [first] * processes
+    bound_port = first.getsockname()[1]
+    return [first, *(_listen(host, bound_port, spread) for _ in range(processes - 1))]
+
+
+def _listen(host: str, port: int, spread: bool) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if spread:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise UsageError(f"Cannot listen on {host}:{port}: {error.strerror}.") from None
+    listening.listen(BACKLOG)
+    listening.setblocking(False)
+    return listening
+
+
+async def check(settings: Settings) -> None:
+    """Raise UsageError where the database is away, not migrated, or its clock is shifted."""
+    async with open_runtime(settings) as runtime:
+        try:
+            await check_schema(runtime)
+        except NotReady as error:
+            raise UsageError(error.detail) from None
+        async with runtime.database.begin() as session:
+            shifted = await clock.shift(session)
+    if shifted and not settings.clock_travel:
+        raise UsageError(
+            f"Business time is shifted by {shifted}, which is for tests and replays. "
+            "Use another database, or set MARKETPLACE_CLOCK_TRAVEL=1."
+        )
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
+    """Our environment; with the embedded database, its address and the keys made for it."""
+    environ = dict(os.environ)
+    if not settings.database_url:
+        from marketplace.embedded import embedded_url
+
+        environ["MARKETPLACE_DATABASE_URL"] = embedded_url(settings.var_dir)
+        environ["MARKETPLACE_SECRET_KEYS"] = ",".join(secret_keys(settings))
+    return environ
+
+
+async def _serve(sockets: list[socket.socket], environ: dict[str, str], background: bool) -> bool:
+    """Run until SIGTERM or Ctrl-C; False where a child could not be kept alive."""
+    supervisor = Supervisor(environ)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, supervisor.stop)
+    children = [
+        Child(f"API process {number}", ["api-process", str(each.fileno())], (each.fileno(),))
+        for number, each in enumerate(sockets, start=1)
+    ]
+    if background:
+        children.append(Child("background process", ["background"]))
+    await supervisor.run(children)
+    return not supervisor.failed
+
+
+@click.command("serve")
+@click.option("--host", help="Address to listen on.  [MARKETPLACE_HOST, 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port.  [MARKETPLACE_PORT, 8000]")
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    help="API processes.  [MARKETPLACE_API_PROCESSES, 1]",
+)
+@click.option("--no-background", is_flag=True, help="Run no relay, worker and schedule here.")
+def serve_command(
+    host: str | None, port: int | None, processes: int | None, no_background: bool
+) -> None:
+    """Serve the API; without a broker, relay, worker and schedule too. Ctrl-C stops it."""
+    settings = load()
+    asyncio.run(check(settings))
+    count = processes or settings.api_processes
+    address = host or settings.host
+    sockets = bind(address, settings.port if port is None else port, count)
+    background = settings.broker_url is None and not no_background
+    shown = f"[{address}]" if ":" in address else address
+    click.echo(f"Serving on http://{shown}:{sockets[0].getsockname()[1]} (processes: {count})")
+    if not asyncio.run(_serve(sockets, child_environment(settings), background)):
+        raise UsageError("A process could not be kept running; the log above says why.")
+
+
+@click.command("api-process", hidden=True)
+@click.argument("fd", type=int)
+def api_process_command(fd: int) -> None:
+    """One API process on a socket that `serve` bound."""
+    run_api(fd)

@@ -1,0 +1,76 @@
+"""Every setting the program has, read from the environment (`MARKETPLACE_*`) in one place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from marketplace.errors import UsageError
+
+PREFIX = "MARKETPLACE_"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings; field `x_y` is `MARKETPLACE_X_Y`. Documented in docs/settings.md."""
+
+    database_url: str | None = None
+    """PostgreSQL 15+, `postgresql://user:password@host:port/name`; absent: embedded in var_dir."""
+    database_role: str = "marketplace_app"
+    """Role the running program acts as; it has no UPDATE or DELETE on insert-only tables."""
+    broker_url: str | None = None
+    """Celery broker; without one the background process carries its own in memory."""
+    var_dir: Path = Path("var")
+    """Where the embedded database and the generated secret keys live."""
+    secret_keys: str | None = None
+    """Fernet keys, comma separated, newest first; generated in var_dir where absent."""
+    host: str = "127.0.0.1"
+    port: int = 8000
+    api_processes: int = 1
+    """API processes that `serve` starts."""
+    plugins_off: str = ""
+    """Slugs of plugins not to load, comma separated."""
+    queue_limit: int = 4096
+    """Burns that may wait in one API process before it answers 503."""
+    batch_limit: int = 256
+    """Burns decided in one transaction."""
+    database_pool: int = 10
+    """Connections of one process, besides the burn engine's own."""
+    supplier_timeout_s: float = 30.0
+    """Longest a supplier may take for one chunk of orders; after that the outcome is unknown."""
+    relay_chunk: int = 200
+    """Burns in one message to a worker."""
+    relay_idle_s: float = 0.1
+    """How long the relay sleeps when nothing is due."""
+    worker_threads: int = 4
+    """Threads of one worker process."""
+    hold_minutes: int = 30
+    """How long an order that no supplier has seen may stay held before it is voided."""
+    refund_grace_days: int = 30
+    """Points refunded to a lot that has expired get this many days more."""
+    session_days: int = 14
+    """Life of a sign-in."""
+    secure_cookies: bool = False
+    """Send the session cookie over HTTPS only; set it behind TLS."""
+    clock_travel: bool = False
+    """Allow moving business time (tests and replays only)."""
+    log_level: str = "INFO"
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment; raises UsageError naming the variable that is wrong."""
+    source = os.environ if environ is None else environ
+    known = {f"{PREFIX}{name.upper()}": name for name in Settings.__struct_fields__}
+    given = {known[key]: value for key, value in source.items() if key in known and value != ""}
+    try:
+        return msgspec.convert(given, Settings, strict=False, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"A setting is wrong: {error}. See docs/settings.md.") from None
+
+
+def _decode(kind: type, value: object) -> object:
+    if kind is Path:
+        return Path(str(value))
+    raise NotImplementedError(kind)

@@ -1,0 +1,13 @@
+"""Imports every table of the core, so that `Base.metadata` is whole."""
+
+from __future__ import annotations
+
+import marketplace.clock
+import marketplace.coalition.models
+import marketplace.exchange.models
+import marketplace.fulfilment.models
+import marketplace.identity.models
+import marketplace.ledger.models  # noqa: F401
+from marketplace.models import Base
+
+METADATA = Base.metadata

@@ -1,0 +1,36 @@
+"""Runs one `marketplace` command that ends when its parent does, however the parent ends.
+
+The parent holds the other end of this process's standard input. When that closes, by a clean stop
+or by `kill -9`, the process tells itself to stop, and insists a little later.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+
+INSIST_AFTER_S = 15.0
+
+
+def _follow_parent() -> None:
+    # os.read, for a buffered read would still hold its lock when the interpreter ends.
+    while os.read(0, 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(INSIST_AFTER_S)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main() -> None:
+    """Tie this process to its parent, then run the command line."""
+    from marketplace.cli import main as command_line
+
+    threading.Thread(target=_follow_parent, name="follow-parent", daemon=True).start()
+    command_line(args=sys.argv[1:], prog_name="marketplace")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What every HTTP answer shares: problem+json, paging, request context."""

@@ -1,0 +1,125 @@
+"""Every failure becomes one RFC 9457 problem+json answer, wherever it was raised."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import asyncpg
+import sqlalchemy as sa
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.types import ExceptionHandlersMap
+
+from marketplace.errors import (
+    PROBLEM_MEDIA_TYPE,
+    Busy,
+    InternalError,
+    InvalidRequest,
+    MarketplaceError,
+    MethodNotAllowed,
+    NotAllowed,
+    NotAuthenticated,
+    NotFound,
+    TooLarge,
+    TooManyRequests,
+)
+from marketplace.web.request_id import request_id
+
+log = logging.getLogger(__name__)
+
+AnyRequest = Request[Any, Any, Any]
+
+BY_STATUS: dict[int, type[MarketplaceError]] = {
+    HTTPStatus.BAD_REQUEST: InvalidRequest,
+    HTTPStatus.UNAUTHORIZED: NotAuthenticated,
+    HTTPStatus.FORBIDDEN: NotAllowed,
+    HTTPStatus.NOT_FOUND: NotFound,
+    HTTPStatus.METHOD_NOT_ALLOWED: MethodNotAllowed,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: TooLarge,
+    HTTPStatus.TOO_MANY_REQUESTS: TooManyRequests,
+}
+AWAY_OR_LOST = ("40", "53", "55P03", "57", "08")
+"""SQLSTATEs a second try may mend: lost race, no resources, lock, shutdown, connection."""
+# Details of these come from the framework and say nothing a caller needs.
+OWN_WORDS = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
+
+
+def problem_response(request: AnyRequest, error: MarketplaceError) -> Response[bytes]:
+    """The answer for a business error."""
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        error.extra.setdefault("request_id", request_id(request.scope))
+    return Response(
+        error.problem_json(),
+        status_code=error.status,
+        media_type=PROBLEM_MEDIA_TYPE,
+        headers=error.headers,
+    )
+
+
+def on_http_exception(request: AnyRequest, error: HTTPException) -> Response[bytes]:
+    """What the framework itself refuses: routes, methods, sizes, JSON and parameters."""
+    kind = BY_STATUS.get(error.status_code)
+    if kind is None:
+        return on_crash(request, error)
+    detail = "" if error.status_code in OWN_WORDS else error.detail
+    problem = kind(detail)
+    if isinstance(error.extra, list):
+        problem.detail = "Some of what was sent does not fit; `errors` says what."
+        problem.extra["errors"] = [_field_error(each) for each in error.extra]
+    for name, value in (error.headers or {}).items():
+        problem.headers[name.title()] = value
+    return problem_response(request, problem)
+
+
+def _field_error(message: dict[str, str]) -> dict[str, str]:
+    """`{"field": "points", "message": "...", "in": "body"}`."""
+    field = message.get("key", "")
+    place = str(getattr(message.get("source"), "value", message.get("source") or "request"))
+    if field == "data":  # the framework's name for a body that is missing or of another kind
+        field = place = "body"
+    return {"field": field or place, "message": message["message"], "in": place}
+
+
+def on_database_error(
+    request: AnyRequest, error: sa.exc.DBAPIError | asyncpg.PostgresError
+) -> Response[bytes]:
+    """What PostgreSQL refused: values it cannot hold, a lost race, a lost connection."""
+    cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+    state = str(getattr(cause, "sqlstate", None) or "")
+    if state.startswith("22"):  # data exception: e.g. a NUL character, a number out of range
+        return problem_response(request, InvalidRequest("A value cannot be stored."))
+    if state.startswith(AWAY_OR_LOST) or getattr(error, "connection_invalidated", False):
+        return on_database_away(request, error)
+    return on_crash(request, error)
+
+
+def on_database_away(request: AnyRequest, error: Exception) -> Response[bytes]:
+    """No connection to be had: refused, broken, or all in use for too long."""
+    log.warning("request %s: database: %s", request_id(request.scope), error)
+    return problem_response(request, Busy("The database is busy or away; try again."))
+
+
+def on_crash(request: AnyRequest, error: Exception) -> Response[bytes]:
+    """Anything unforeseen: the log gets the traceback, the caller an id to quote."""
+    log.error(
+        "request %s: %s %s crashed",
+        request_id(request.scope),
+        request.scope.get("method"),
+        request.scope.get("path"),
+        exc_info=error,
+    )
+    return problem_response(request, InternalError("Quote request_id when you report this."))
+
+
+HANDLERS: ExceptionHandlersMap = {
+    MarketplaceError: problem_response,
+    HTTPException: on_http_exception,
+    sa.exc.DBAPIError: on_database_error,
+    asyncpg.PostgresError: on_database_error,
+    asyncpg.InterfaceError: on_database_away,
+    sa.exc.TimeoutError: on_database_away,
+    ConnectionError: on_database_away,
+    Exception: on_crash,
+}
