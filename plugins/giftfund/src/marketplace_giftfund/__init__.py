@@ -1,0 +1,1 @@
+"""The gift fund: digital codes from pools, each given once, ever."""

@@ -1,0 +1,261 @@
+"""All SQL of the gift fund, set-wise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from marketplace.api import Order
+from marketplace_giftfund.models import code, pool
+
+ROWS_A_STATEMENT = 5_000
+
+
+class CodeRow(NamedTuple):
+    """A code to be stored."""
+
+    fingerprint: bytes
+    secret: bytes
+    """Encrypted."""
+    label: str | None
+    expires_on: date | None
+
+
+class GivenCode(NamedTuple):
+    """A code that an order got."""
+
+    id: int
+    sku: str
+    secret: str
+    """Encrypted."""
+    label: str | None
+    expires_on: date | None
+
+
+CLAIM_CODES = sa.text("""
+select wanted.sku, free.id
+from unnest(cast(:skus as text[]), cast(:units as int[])) as wanted(sku, units)
+cross join lateral (
+    select id from giftfund_code
+    where sku = wanted.sku and order_reference is null
+      and (expires_on is null or expires_on >= :today)
+    order by expires_on, id
+    limit wanted.units
+    for update skip locked
+) free
+""")
+
+GIVE = sa.text("""
+update giftfund_code
+set order_reference = given.reference, position = given.position
+from unnest(cast(:ids as bigint[]), cast(:references as text[]), cast(:positions as int[]))
+  as given(id, reference, position)
+where giftfund_code.id = given.id
+""")
+
+# Counting stops one past the threshold, so a full pool costs as little as an empty one.
+GONE_LOW = sa.text("""
+update giftfund_pool set low_since = :now
+where sku = any(cast(:skus as text[])) and low_since is null
+  and (select count(*) from (
+           select 1 from giftfund_code
+           where giftfund_code.sku = giftfund_pool.sku and order_reference is null
+             and (expires_on is null or expires_on >= :today)
+           limit giftfund_pool.low_at + 1) some_left) <= low_at
+returning sku, low_at
+""")
+
+ADD_CODES = sa.text("""
+insert into giftfund_code (sku, fingerprint, secret, label, expires_on)
+select :sku, decode(fingerprint, 'hex'), decode(secret, 'hex'), label, cast(expires_on as date)
+from unnest(cast(:fingerprints as text[]), cast(:secrets as text[]), cast(:labels as text[]),
+            cast(:expires_on as text[])) as u(fingerprint, secret, label, expires_on)
+on conflict (fingerprint) do nothing
+returning 1
+""")
+
+KNOWN = sa.text("""
+select encode(fingerprint, 'hex') as fingerprint, sku, expires_on, label from giftfund_code
+where fingerprint in (select decode(u, 'hex') from unnest(cast(:fingerprints as text[])) u)
+""")
+
+ADD_ORDERS = sa.text("""
+insert into giftfund_order (reference, sku, quantity, given)
+select reference, sku, quantity, true
+from unnest(cast(:references as text[]), cast(:skus as text[]), cast(:quantities as int[]))
+  as u(reference, sku, quantity)
+order by reference
+on conflict (reference) do nothing
+returning reference
+""")
+
+REFUSE = sa.text("""
+update giftfund_order set given = false where reference = any(cast(:references as text[]))
+""")
+
+ANSWERS = sa.text("""
+select reference, given from giftfund_order where reference = any(cast(:references as text[]))
+""")
+
+CODES_OF = sa.text("""
+select order_reference, id, sku, convert_from(secret, 'utf8') as secret, label, expires_on
+from giftfund_code where order_reference = any(cast(:references as text[]))
+order by order_reference, position
+""")
+
+POOLS = sa.text("""
+select p.sku, p.low_at, p.low_since,
+       count(*) filter (where c.order_reference is null
+                        and (c.expires_on is null or c.expires_on >= :today)) as free,
+       count(c.order_reference) as given,
+       count(*) filter (where c.order_reference is null and c.expires_on < :today) as expired,
+       min(c.expires_on) filter (where c.order_reference is null and c.expires_on >= :today)
+         as next_expiry
+from giftfund_pool p left join giftfund_code c on c.sku = p.sku
+group by p.sku order by p.sku
+""")
+
+
+def lock_pool(session: Session, sku: str) -> None:
+    """Lock the pool of `sku` until the session ends; makes it where there is none."""
+    session.execute(insert(pool).values(sku=sku).on_conflict_do_nothing())
+    session.execute(sa.select(pool.c.sku).where(pool.c.sku == sku).with_for_update())
+
+
+def add_codes(session: Session, sku: str, codes: Sequence[CodeRow]) -> int:
+    """Insert codes whose fingerprint is new; returns how many were."""
+    added = 0
+    # In one order everywhere, so that two uploads wait for each other and never deadlock.
+    ordered = sorted(codes)
+    for start in range(0, len(ordered), ROWS_A_STATEMENT):
+        rows = ordered[start : start + ROWS_A_STATEMENT]
+        result = session.execute(
+            ADD_CODES,
+            {
+                "sku": sku,
+                "fingerprints": [row.fingerprint.hex() for row in rows],
+                "secrets": [row.secret.hex() for row in rows],
+                "labels": [row.label for row in rows],
+                "expires_on": [row.expires_on and row.expires_on.isoformat() for row in rows],
+            },
+        )
+        added += len(result.all())
+    return added
+
+
+def known_codes(session: Session, fingerprints: Sequence[bytes]) -> dict[bytes, Any]:
+    """Codes of any pool by fingerprint: sku, expires_on, label."""
+    found: dict[bytes, Any] = {}
+    for start in range(0, len(fingerprints), ROWS_A_STATEMENT):
+        chunk = [each.hex() for each in fingerprints[start : start + ROWS_A_STATEMENT]]
+        rows = session.execute(KNOWN, {"fingerprints": chunk})
+        found.update({bytes.fromhex(row.fingerprint): row for row in rows})
+    return found
+
+
+def add_orders(session: Session, orders: Sequence[Order]) -> set[str]:
+    """Insert orders not seen before; returns their references.
+
+    Waits for a transaction that is answering the same order right now.
+    """
+    result = session.execute(
+        ADD_ORDERS,
+        {
+            "references": [each.reference for each in orders],
+            "skus": [each.sku for each in orders],
+            "quantities": [each.quantity for each in orders],
+        },
+    )
+    return {row[0] for row in result}
+
+
+def claim_codes(session: Session, units: Mapping[str, int], today: date) -> dict[str, list[int]]:
+    """Lock up to so many free codes of each sku, those that run out first; ids by sku."""
+    skus = sorted(units)
+    rows = session.execute(
+        CLAIM_CODES, {"skus": skus, "units": [units[sku] for sku in skus], "today": today}
+    )
+    found: dict[str, list[int]] = {sku: [] for sku in skus}
+    for sku, code_id in rows:
+        found[sku].append(code_id)
+    return found
+
+
+def give(session: Session, gifts: Sequence[tuple[int, str, int]]) -> None:
+    """Give codes (id, order reference, position)."""
+    session.execute(
+        GIVE,
+        {
+            "ids": [code_id for code_id, _, _ in gifts],
+            "references": [reference for _, reference, _ in gifts],
+            "positions": [position for _, _, position in gifts],
+        },
+    )
+
+
+def refuse(session: Session, references: Sequence[str]) -> None:
+    """Note that these orders got nothing."""
+    session.execute(REFUSE, {"references": list(references)})
+
+
+def answers(session: Session, references: Sequence[str]) -> dict[str, bool]:
+    """Whether each order seen was given its codes."""
+    rows = session.execute(ANSWERS, {"references": list(references)})
+    return {row.reference: row.given for row in rows}
+
+
+def codes_of(session: Session, references: Sequence[str]) -> dict[str, list[GivenCode]]:
+    """Codes of orders by reference, in order of position."""
+    found: dict[str, list[GivenCode]] = {}
+    for reference, *fields in session.execute(CODES_OF, {"references": list(references)}):
+        found.setdefault(reference, []).append(GivenCode(*fields))
+    return found
+
+
+def count_free(session: Session, sku: str, today: date) -> int:
+    """Codes of a pool that can be given."""
+    return session.execute(
+        sa.select(sa.func.count())
+        .select_from(code)
+        .where(
+            code.c.sku == sku,
+            code.c.order_reference.is_(None),
+            sa.or_(code.c.expires_on.is_(None), code.c.expires_on >= today),
+        )
+    ).scalar_one()
+
+
+def gone_low(
+    session: Session, skus: Iterable[str], today: date, now: datetime
+) -> list[tuple[str, int]]:
+    """Pools among `skus` that have just become low, with their thresholds."""
+    rows = session.execute(GONE_LOW, {"skus": sorted(skus), "today": today, "now": now})
+    return [(row.sku, row.low_at) for row in rows]
+
+
+def no_longer_low(session: Session, sku: str, free: int) -> None:
+    """Forget a pool's warning where it has enough again."""
+    session.execute(
+        sa.update(pool).where(pool.c.sku == sku, pool.c.low_at < free).values(low_since=None)
+    )
+
+
+def set_low_at(session: Session, sku: str, low_at: int) -> bool:
+    """Change a pool's threshold; False where there is no such pool."""
+    changed = session.execute(
+        sa.update(pool)
+        .where(pool.c.sku == sku)
+        .values(low_at=low_at, low_since=None)
+        .returning(pool.c.sku)
+    )
+    return changed.first() is not None
+
+
+def pools(session: Session, today: date) -> Sequence[Any]:
+    """All pools with their counts."""
+    return session.execute(POOLS, {"today": today}).all()

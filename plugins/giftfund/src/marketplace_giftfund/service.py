@@ -1,0 +1,135 @@
+"""Taking codes in: uploads, thresholds, and keeping the stock of offers what the pools hold."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from sqlalchemy.orm import Session
+
+from marketplace.api import Host, NotFound, OpenOrder
+from marketplace_giftfund import repository
+from marketplace_giftfund.errors import BadUpload
+from marketplace_giftfund.parsing import NewCode, parse
+from marketplace_giftfund.schemas import Pool, Uploaded
+
+log = logging.getLogger(__name__)
+
+
+def upload(host: Host, sku: str, text: str, *, actor: str, dry_run: bool = False) -> Uploaded:
+    """Take a CSV of codes into the pool of `sku`, all of it or nothing, and raise the stock.
+
+    Raises NotFound where no offer of the gift fund names the sku, BadUpload for bad lines. A file
+    whose every line is in this pool already changes nothing.
+    """
+    with host.transaction() as session:
+        if host.offer_owner(session, sku) is None:
+            raise NotFound(f"No offer of the gift fund has the sku {sku!r}.")
+        today = host.now(session).date()
+        codes = parse(text, today)
+        repository.lock_pool(session, sku)
+        new = _add(host, session, sku, codes)
+        align(host, session, sku, today)
+        free = repository.count_free(session, sku, today)
+        if new:
+            repository.no_longer_low(session, sku, free)
+            host.audit(session, actor=actor, action="codes_uploaded", subject=sku, codes=new)
+        if dry_run:
+            session.rollback()
+    return Uploaded(sku=sku, new=new, already=len(codes) - new, free=free, dry_run=dry_run)
+
+
+def _add(host: Host, session: Session, sku: str, codes: Sequence[NewCode]) -> int:
+    """Insert the codes; returns how many are new: all of them or none."""
+    by_print = {host.fingerprint(each.code): each for each in codes}
+    known = repository.known_codes(session, list(by_print))
+    errors = [
+        (each.line, reason)
+        for fingerprint, each in by_print.items()
+        if (reason := _clash(each, sku, known.get(fingerprint), whole=len(known) == len(codes)))
+    ]
+    if errors:
+        raise BadUpload(errors)
+    if known:
+        return 0
+    rows = [
+        repository.CodeRow(fingerprint, host.encrypt(each.code), each.label, each.expires_on)
+        for fingerprint, each in by_print.items()
+    ]
+    added = repository.add_codes(session, sku, rows)
+    if added < len(rows):
+        raise BadUpload([(1, "another upload has just taken some of these codes; try again")])
+    return added
+
+
+def _clash(new: NewCode, sku: str, known: object, *, whole: bool) -> str | None:
+    """Why a code that is known already cannot be taken; None where it can be, or was."""
+    if known is None:
+        return None
+    if getattr(known, "sku", None) != sku:
+        return "the code is in another pool"
+    if not whole:
+        return "the code is in this pool already, and other lines are not"
+    if getattr(known, "expires_on", None) != new.expires_on:
+        return "the code is in this pool already, with another expires_on"
+    if getattr(known, "label", None) != new.label:
+        return "the code is in this pool already, with another label"
+    return None
+
+
+def align(host: Host, session: Session, sku: str, today: date) -> None:
+    """Make the stock of the sku's offers its free codes, less what held orders will get."""
+
+    def free_units(orders: Sequence[OpenOrder]) -> int:
+        seen = repository.answers(session, [each.reference for each in orders])
+        # Given ones have their codes; refused ones give their unit back when they are voided.
+        promised = sum(each.quantity for each in orders if not seen.get(each.reference, False))
+        return repository.count_free(session, sku, today) - promised
+
+    host.align_stock(session, sku, free_units)
+
+
+def align_all(host: Host) -> None:
+    """Align every pool: expired codes leave the stock, new offers of a pool get theirs."""
+    with host.transaction() as session:
+        today = host.now(session).date()
+        skus = [row.sku for row in repository.pools(session, today)]
+    for sku in skus:
+        with host.transaction() as session:
+            align(host, session, sku, today)
+            warn_low(host, session, [sku], today)
+
+
+def warn_low(host: Host, session: Session, skus: Iterable[str], today: date) -> None:
+    """Log and audit pools that have just become low, once until they are filled again."""
+    for sku, low_at in repository.gone_low(session, skus, today, host.now(session)):
+        log.warning("gift fund: pool %s is down to %d codes or fewer", sku, low_at)
+        host.audit(session, actor="system:giftfund", action="stock_low", subject=sku, low_at=low_at)
+
+
+def set_low_at(host: Host, sku: str, low_at: int, *, actor: str) -> None:
+    """Change the number of codes at which a pool counts as low."""
+    with host.transaction() as session:
+        if not repository.set_low_at(session, sku, low_at):
+            raise NotFound(f"There is no pool {sku!r}.")
+        host.audit(session, actor=actor, action="low_at_set", subject=sku, low_at=low_at)
+
+
+def pools(host: Host) -> list[Pool]:
+    """All pools, by sku."""
+    with host.transaction() as session:
+        today = host.now(session).date()
+        return [
+            Pool(
+                sku=row.sku,
+                free=row.free,
+                given=row.given,
+                expired=row.expired,
+                low_at=row.low_at,
+                low=row.free <= row.low_at,
+                low_since=row.low_since,
+                next_expiry=row.next_expiry,
+            )
+            for row in repository.pools(session, today)
+        ]

@@ -1,0 +1,108 @@
+"""Gives codes: the supplier the exchange orders from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time
+
+from sqlalchemy.orm import Session
+
+from marketplace.api import (
+    Artefact,
+    Fulfilled,
+    Health,
+    Host,
+    NeverOrdered,
+    Order,
+    Outcome,
+    Rejected,
+)
+from marketplace_giftfund import repository, service
+from marketplace_giftfund.repository import GivenCode
+
+OUT_OF_CODES = "out of codes"
+
+
+class GiftFund:
+    """Delivers each unit as one code, oldest expiry first. An order gets all its codes or none."""
+
+    slug = "giftfund"
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def fulfil(self, orders: Sequence[Order]) -> Sequence[Outcome]:
+        """Give codes to orders not answered before; answer the others as they were answered."""
+        if not orders:
+            return []
+        with self._host.transaction() as session:
+            new = repository.add_orders(session, orders)
+            if new:
+                self._give(session, [each for each in orders if each.reference in new])
+            return self._answers(session, orders)
+
+    def lookup(self, orders: Sequence[Order]) -> Sequence[Outcome]:
+        """What these orders were answered; NeverOrdered where they were not."""
+        if not orders:
+            return []
+        with self._host.transaction() as session:
+            return self._answers(session, orders)
+
+    def health(self) -> Health:
+        """Whether any pool is empty."""
+        empty = [each.sku for each in service.pools(self._host) if each.free == 0]
+        return Health(ok=not empty, message=f"empty pools: {', '.join(empty)}" if empty else "")
+
+    def _give(self, session: Session, orders: Sequence[Order]) -> None:
+        wanted: dict[str, int] = {}
+        for each in orders:
+            wanted[each.sku] = wanted.get(each.sku, 0) + each.quantity
+        today = self._host.now(session).date()
+        free = repository.claim_codes(session, wanted, today)
+        gifts: list[tuple[int, str, int]] = []
+        refused: list[str] = []
+        for each in orders:
+            mine, free[each.sku] = free[each.sku][: each.quantity], free[each.sku][each.quantity :]
+            if len(mine) < each.quantity:
+                free[each.sku] = mine  # a smaller order may still be served
+                refused.append(each.reference)
+            else:
+                gifts += [(code_id, each.reference, unit) for unit, code_id in enumerate(mine)]
+        if gifts:
+            repository.give(session, gifts)
+        if refused:
+            repository.refuse(session, refused)
+        service.warn_low(self._host, session, wanted, today)
+
+    def _answers(self, session: Session, orders: Sequence[Order]) -> list[Outcome]:
+        references = [each.reference for each in orders]
+        given = repository.answers(session, references)
+        codes = repository.codes_of(session, references)
+        answers: list[Outcome] = []
+        for reference in references:
+            if reference not in given:
+                answers.append(NeverOrdered(reference=reference))
+            elif not given[reference]:
+                answers.append(Rejected(reference=reference, reason=OUT_OF_CODES))
+            else:
+                answers.append(self._fulfilled(reference, codes[reference]))
+        return answers
+
+    def _fulfilled(self, reference: str, codes: Sequence[GivenCode]) -> Fulfilled:
+        return Fulfilled(
+            reference=reference,
+            supplier_reference=f"GF-{codes[0].id}",
+            artefacts=tuple(
+                Artefact(
+                    kind="code",
+                    label=each.label or each.sku,
+                    secret=self._host.decrypt(each.secret.encode()),
+                    expires_at=_end_of(each.expires_on),
+                )
+                for each in codes
+            ),
+        )
+
+
+def _end_of(day: date | None) -> datetime | None:
+    return datetime.combine(day, time.max, tzinfo=UTC) if day else None
