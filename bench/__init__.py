@@ -1,0 +1,1 @@
+"""Measurements and the acceptance replay. Nothing in `make test` depends on a time taken here."""

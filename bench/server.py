@@ -1,0 +1,163 @@
+"""What every bench needs: a durable server, a fresh database on it, and the product running."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from cryptography.fernet import Fernet
+from sqlalchemy.engine import make_url
+
+from marketplace.db import parse_url, raw_arguments
+from marketplace.embedded import embedded_url
+from marketplace.schema import upgrade_all
+from marketplace.settings import Settings
+
+START_S = 60
+STOP_S = 30
+
+
+class BenchError(Exception):
+    """A measurement cannot be taken; the text says what to do about it."""
+
+
+def server_url(var_dir: Path) -> str:
+    """The server of MARKETPLACE_DATABASE_URL, else an embedded one of the bench's own."""
+    return os.environ.get("MARKETPLACE_DATABASE_URL") or embedded_url(var_dir / "bench")
+
+
+def with_database(url: str, name: str) -> str:
+    """The same server, another database."""
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+async def _execute(url: str, statements: tuple[str, ...]) -> None:
+    connection = await asyncpg.connect(**raw_arguments(parse_url(url), None))
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def execute(url: str, *statements: str) -> None:
+    """Run statements as the owner, each in its own transaction."""
+    asyncio.run(_execute(url, statements))
+
+
+def query(url: str, statement: str, *arguments: Any) -> list[asyncpg.Record]:
+    """Rows of one statement, read as the owner."""
+
+    async def fetch() -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(**raw_arguments(parse_url(url), None))
+        try:
+            rows: list[asyncpg.Record] = await connection.fetch(statement, *arguments)
+            return rows
+        finally:
+            await connection.close()
+
+    return asyncio.run(fetch())
+
+
+@contextmanager
+def fresh_database(url: str, name: str, *, keep: bool = False) -> Iterator[Settings]:
+    """An empty, migrated database `name` for the length of the block, and settings that use it."""
+    execute(url, f"drop database if exists {name} with (force)", f"create database {name}")
+    settings = Settings(
+        database_url=with_database(url, name),
+        secret_keys=Fernet.generate_key().decode(),
+        clock_travel=True,
+        log_level="WARNING",
+    )
+    try:
+        asyncio.run(upgrade_all(settings))
+        yield settings
+    finally:
+        if not keep:
+            execute(url, f"drop database if exists {name} with (force)")
+
+
+def environment(settings: Settings, **more: str) -> dict[str, str]:
+    """The environment of a `marketplace` process on these settings."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("MARKETPLACE_")}
+    return own | {
+        "MARKETPLACE_DATABASE_URL": settings.database_url or "",
+        "MARKETPLACE_SECRET_KEYS": settings.secret_keys or "",
+        "MARKETPLACE_CLOCK_TRAVEL": "1",
+        "MARKETPLACE_LOG_LEVEL": settings.log_level,
+        **more,
+    }
+
+
+def program(*arguments: str) -> list[str]:
+    """The command line of `marketplace ...` in this environment."""
+    return [str(Path(sys.executable).with_name("marketplace")), *arguments]
+
+
+def free_port() -> int:
+    """A TCP port nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/health/ready")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+@contextmanager
+def serving(settings: Settings, log: Path, *arguments: str) -> Iterator[int]:
+    """`marketplace serve` for the length of the block; yields its port. Its output goes to `log`.
+
+    Raises BenchError, with the end of the log, where it does not answer within a minute.
+    """
+    port = free_port()
+    command = program("serve", "--port", str(port), *arguments)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            env=environment(settings, MARKETPLACE_PORT=str(port)),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            deadline = time.monotonic() + START_S
+            while not _answers(port):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    tail = log.read_text(errors="replace")[-2_000:]
+                    raise BenchError(f"`marketplace serve` did not start:\n{tail}")
+                time.sleep(0.1)
+            yield port
+        finally:
+            stop(process)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process and what it started: politely, then not."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
