@@ -1,0 +1,224 @@
+"""Every hook is documented with its exact signature, and exercised by a plugin here."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from uuid import uuid4
+
+import click
+import pytest
+from litestar import get
+
+from marketplace import api, hookspecs
+from marketplace.app import plugin_routers
+from marketplace.fulfilment.schedule import entries
+from marketplace.plugins import Plugins
+from marketplace.runtime import Runtime
+from marketplace.schema import plugin_tables
+from marketplace.worker import queue_of
+from tests.conftest import ROOT
+from tests.factories import LONG_AGO
+from tests.fulfilment.shop import FakeShop
+
+PAGE = ROOT / "docs" / "partners" / "hooks.md"
+HOOKS = {
+    name: function
+    for name, function in inspect.getmembers(hookspecs, inspect.isfunction)
+    if name.startswith("marketplace_")
+}
+
+
+class OnlyTrained:
+    """An eligibility rule."""
+
+    name = "acme.trained"
+
+    def refusal(self, who: api.Who, offer_reference: str) -> str | None:
+        return "Take the training first."
+
+
+class Acme:
+    """A plugin that implements every hook and writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, Any]] = []
+        self.hosts: list[str] = []
+
+    @api.hookimpl
+    def marketplace_register_suppliers(self, host: api.Host) -> list[api.Supplier]:
+        self.hosts.append(host.slug)
+        return [FakeShop("acme")]
+
+    @api.hookimpl
+    def marketplace_register_reward_kinds(self) -> list[api.RewardKind]:
+        return [api.RewardKind(slug="tool", name="Tools", description="Loans of tools.")]
+
+    @api.hookimpl
+    def marketplace_register_eligibility_rules(self) -> list[api.EligibilityRule]:
+        return [OnlyTrained()]
+
+    @api.hookimpl
+    def marketplace_register_routes(self, host: api.Host) -> api.Routes:
+        @get("/tools", opt=api.access(public=True), sync_to_thread=False)
+        def tools() -> list[str]:
+            return []
+
+        return [tools]
+
+    @api.hookimpl
+    def marketplace_register_commands(self, host: api.Host) -> list[api.Command]:
+        return [api.Command(group="acme", command=click.Command("tools"))]
+
+    @api.hookimpl
+    def marketplace_register_tasks(self, host: api.Host) -> list[api.PeriodicTask]:
+        return [api.PeriodicTask(name="count", every_s=60, run=lambda: None)]
+
+    @api.hookimpl
+    def marketplace_register_tables(self) -> api.PluginTables:
+        return api.PluginTables(metadata=api.plugin_metadata(), migrations=Path("nowhere"))
+
+    @api.hookimpl
+    def marketplace_after_burn_fulfilled(self, fact: api.BurnFact) -> None:
+        self.told.append(("fulfilled", fact))
+
+    @api.hookimpl
+    def marketplace_after_burn_voided(self, fact: api.BurnFact) -> None:
+        self.told.append(("voided", fact))
+
+    @api.hookimpl
+    def marketplace_after_burn_refunded(self, fact: api.RefundFact) -> None:
+        self.told.append(("refunded", fact))
+
+    @api.hookimpl
+    def marketplace_after_points_issued(self, fact: api.IssueFact) -> None:
+        self.told.append(("issued", fact))
+
+
+@pytest.fixture
+def acme(runtime: Runtime) -> Acme:
+    """Acme, installed."""
+    plugin = Acme()
+    runtime.plugins.manager.register(plugin, name="acme")
+    return plugin
+
+
+def of_acme(found: list[tuple[str, Any]]) -> list[Any]:
+    """What Acme answered."""
+    return [answer for slug, answer in found if slug == "acme"]
+
+
+def signature(function: Any) -> str:
+    """`name(argument: type) -> type`, as it is written."""
+    return f"{function.__name__}{inspect.signature(function)}".replace("'", "")
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_every_hook_has_its_section_with_its_signature(name: str) -> None:
+    sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.S | re.M))
+    assert f"```python\n{signature(HOOKS[name])}\n```" in sections[name]
+
+
+def test_the_page_documents_no_hook_that_does_not_exist() -> None:
+    assert set(re.findall(r"^## (marketplace_\w+)", PAGE.read_text(), re.M)) == set(HOOKS)
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_every_docstring_says_when_and_how(name: str) -> None:
+    text = inspect.getdoc(HOOKS[name]) or ""
+    for word in ("Fires:", "Transaction:", "Errors:", "Idempotency:", "Since 1.0"):
+        assert word in text, f"{name} does not state {word}"
+
+
+def test_acme_implements_every_hook() -> None:
+    assert {name for name in vars(Acme) if name.startswith("marketplace_")} == set(HOOKS)
+
+
+async def test_registering_hooks_are_asked_and_their_answers_used(
+    runtime: Runtime, acme: Acme
+) -> None:
+    plugins: Plugins = runtime.plugins
+    assert runtime.suppliers["acme"].slug == "acme"
+    assert acme.hosts == ["acme"]
+    assert "tool" in plugins.reward_kinds()
+    assert runtime.eligibility_rules["acme.trained"].name == "acme.trained"
+    assert "/v1/acme" in [router.path for router in plugin_routers(runtime)]
+    ((command,),) = of_acme(list(plugins.call_each("marketplace_register_commands")))
+    assert command.command.name == "tools"
+    assert [
+        (each.queue, each.every_s, each.args)
+        for each in entries(runtime, queue_of)
+        if "acme" in each.args
+    ] == [("fulfil.acme", 60, ("acme", "count"))]
+    assert plugin_tables(plugins)["acme"].migrations == Path("nowhere")
+    assert plugins.disabled == {}
+
+
+async def test_observing_hooks_are_told(runtime: Runtime, acme: Acme) -> None:
+    burn = api.BurnFact(
+        burn_id=uuid4(),
+        wallet_id=uuid4(),
+        offer_id=uuid4(),
+        acceptor_id=uuid4(),
+        plugin="acme",
+        quantity=1,
+        points=10,
+        cost_micros=70_000,
+        currency="EUR",
+        reason="",
+        effective_at=LONG_AGO,
+    )
+    refund = api.RefundFact(
+        refund_id=uuid4(),
+        burn_id=burn.burn_id,
+        wallet_id=burn.wallet_id,
+        points=10,
+        reason="broken",
+        effective_at=LONG_AGO,
+    )
+    issue = api.IssueFact(issuer_id=uuid4(), issuances=1, points=10)
+    tell = runtime.plugins.tell
+    tell("marketplace_after_burn_fulfilled", burn)
+    tell("marketplace_after_burn_voided", burn)
+    tell("marketplace_after_burn_refunded", refund)
+    tell("marketplace_after_points_issued", issue)
+    assert acme.told == [
+        ("fulfilled", burn),
+        ("voided", burn),
+        ("refunded", refund),
+        ("issued", issue),
+    ]
+
+
+@pytest.mark.parametrize("error", [ValueError("broken"), SystemExit(1)])
+async def test_a_plugin_that_fails_while_it_registers_harms_nobody_else(
+    error: BaseException, runtime: Runtime, acme: Acme
+) -> None:
+    @api.hookimpl
+    def marketplace_register_suppliers(host: api.Host) -> list[api.Supplier]:
+        raise error
+
+    broken = ModuleType("broken")
+    broken.marketplace_register_suppliers = marketplace_register_suppliers  # type: ignore[attr-defined]
+    runtime.plugins.manager.register(broken, name="broken")
+    assert "acme" in runtime.suppliers
+    assert type(error).__name__ in runtime.plugins.disabled["broken"]
+
+
+async def test_an_observer_that_fails_does_not_keep_others_from_hearing(
+    runtime: Runtime, acme: Acme
+) -> None:
+    @api.hookimpl
+    def marketplace_after_points_issued(fact: api.IssueFact) -> None:
+        raise SystemExit(1)
+
+    loud = ModuleType("loud")
+    loud.marketplace_after_points_issued = marketplace_after_points_issued  # type: ignore[attr-defined]
+    runtime.plugins.manager.register(loud, name="loud")
+    runtime.plugins.tell(
+        "marketplace_after_points_issued", api.IssueFact(issuer_id=uuid4(), issuances=1, points=1)
+    )
+    assert [kind for kind, _ in acme.told] == ["issued"]

@@ -1,0 +1,94 @@
+"""A plugin's routes live under its slug, behind the same door as everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+import httpx
+import pytest
+from litestar import Controller, get
+from litestar.di import NamedDependency
+
+from marketplace import api
+from marketplace.app import create_app
+from marketplace.runtime import Runtime
+from tests.conftest import run_lifespan
+from tests.web.problems import problem
+
+PUBLIC = api.access(public=True)
+
+
+@get("/hello", opt=PUBLIC, sync_to_thread=False)
+def hello() -> str:
+    return "hello"
+
+
+@get("/secret", opt=api.access(roles=[api.Role.OPERATOR]), sync_to_thread=False)
+def secret(principal: NamedDependency[api.Principal]) -> str:
+    return principal.actor
+
+
+@get("/open")
+async def forgotten() -> str:
+    return "everybody may read this"
+
+
+class Desk(Controller):
+    """A controller states access for all its routes."""
+
+    path = "/desk"
+    opt = api.access(roles=[api.Role.PARTNER])
+
+    @get("/")
+    async def look(self) -> str:
+        return "desk"
+
+
+def with_plugin(runtime: Runtime, slug: str, routes: Sequence[Any]) -> None:
+    @api.hookimpl
+    def marketplace_register_routes(host: api.Host) -> Sequence[Any]:
+        assert host.slug == slug
+        return routes
+
+    plugin = ModuleType(slug)
+    plugin.marketplace_register_routes = marketplace_register_routes  # type: ignore[attr-defined]
+    runtime.plugins.manager.register(plugin, name=slug)
+
+
+async def ask(runtime: Runtime, *paths: str) -> list[httpx.Response]:
+    app = create_app(runtime)
+    async with run_lifespan(app):
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://here.test") as client:
+            return [await client.get(path) for path in paths]
+
+
+async def test_routes_are_mounted_under_the_slug(runtime: Runtime) -> None:
+    with_plugin(runtime, "acme", [hello, secret, Desk])
+    greeting, hidden, desk = await ask(
+        runtime, "/v1/acme/hello", "/v1/acme/secret", "/v1/acme/desk"
+    )
+    assert greeting.text == "hello"
+    problem(hidden, 401, "not_authenticated")
+    problem(desk, 401, "not_authenticated")
+    assert "acme" not in runtime.plugins.disabled
+
+
+@pytest.mark.parametrize(
+    ("slug", "routes", "reason"),
+    [
+        ("acme", [hello, forgotten], "does not state who may call it"),
+        ("acme", ["no route"], "fit"),
+        ("burns", [hello], "core's"),
+    ],
+)
+async def test_routes_that_do_not_fit_disable_the_plugin_and_nobody_else(
+    slug: str, routes: Sequence[Any], reason: str, runtime: Runtime
+) -> None:
+    with_plugin(runtime, slug, routes)
+    refused, alive = await ask(runtime, f"/v1/{slug}/hello", "/health/live")
+    assert refused.status_code in (401, 404)
+    assert alive.status_code == 200
+    assert reason in runtime.plugins.disabled[slug]

@@ -1,0 +1,143 @@
+"""`marketplace serve`: starts, survives the death of a child, stops cleanly, refuses bad ground."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from marketplace import clock, serve
+from marketplace.errors import UsageError
+from marketplace.runtime import open_runtime
+from marketplace.serve import bind, check, child_environment
+from marketplace.settings import Settings
+from tests.conftest import SECRET_KEY, execute, with_database
+
+START_S = 30
+
+
+@contextmanager
+def serving(settings: Settings, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The running command and its address."""
+    environ = {
+        **os.environ,
+        "MARKETPLACE_DATABASE_URL": str(settings.database_url),
+        "MARKETPLACE_SECRET_KEYS": SECRET_KEY,
+        "MARKETPLACE_LOG_LEVEL": "ERROR",
+    }
+    command = [sys.executable, "-m", "marketplace", "serve", "--port", "0", *options]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            assert line.startswith("Serving on http://"), line
+            yield process, line.split()[2]
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def wait_until_ready(address: str) -> None:
+    # The parent listens before its children live: the first request waits for them.
+    assert httpx.get(f"{address}/health/ready", timeout=START_S).status_code == 200
+
+
+def test_a_killed_child_is_replaced_and_sigterm_stops_all(settings: Settings) -> None:
+    with serving(settings, "--processes", "2", "--no-background") as (process, address):
+        wait_until_ready(address)
+        parent = psutil.Process(process.pid)
+        first, second = parent.children()
+        first.kill()
+        deadline = time.monotonic() + START_S
+        while len([each for each in parent.children() if each.is_running()]) < 2 or (
+            first in parent.children()
+        ):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        # With a connection each: whichever process takes one, it answers.
+        for _ in range(8):
+            wait_until_ready(address)
+        replacement = next(each for each in parent.children() if each != second)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        assert not psutil.pid_exists(second.pid)
+        assert not psutil.pid_exists(replacement.pid)
+
+
+def test_children_do_not_outlive_a_killed_parent(settings: Settings) -> None:
+    with serving(settings, "--no-background") as (process, address):
+        wait_until_ready(address)
+        (child,) = psutil.Process(process.pid).children()
+        process.kill()
+        psutil.wait_procs([child], timeout=START_S)
+        assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+def test_without_a_broker_the_background_process_runs_too(settings: Settings) -> None:
+    with serving(settings) as (process, address):
+        wait_until_ready(address)
+        commands = [each.cmdline()[-1] for each in psutil.Process(process.pid).children()]
+        assert "background" in commands
+
+
+async def test_a_child_that_never_lives_ends_it_all(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "AGAIN_AFTER_S", 0.001)
+    monkeypatch.setattr(serve, "SHORT_LIVES", 2)
+    environ = {**os.environ, "MARKETPLACE_DATABASE_URL": str(settings.database_url)}
+    supervisor = serve.Supervisor({**environ, "MARKETPLACE_SECRET_KEYS": SECRET_KEY})
+    healthy = serve.Child("healthy", ["background"])
+    await supervisor.run([serve.Child("broken", ["no-such-command"]), healthy])
+    assert supervisor.failed
+    assert healthy.process is not None
+    assert healthy.process.returncode is not None
+
+
+def test_a_taken_port_is_named() -> None:
+    (taken,) = bind("127.0.0.1", 0, 1)
+    with taken, pytest.raises(UsageError, match="Cannot listen"):
+        bind("127.0.0.1", taken.getsockname()[1], 1)
+
+
+async def test_it_refuses_a_database_without_the_schema(
+    postgres_url: str, settings: Settings
+) -> None:
+    name = "test_not_migrated"
+    drop = f"drop database if exists {name} with (force)"
+    await execute(postgres_url, drop, f"create database {name}")
+    try:
+        bare = Settings(database_url=with_database(postgres_url, name), secret_keys=SECRET_KEY)
+        with pytest.raises(UsageError, match="marketplace db upgrade"):
+            await check(bare)
+    finally:
+        await execute(postgres_url, drop)
+
+
+async def test_it_refuses_a_shifted_clock(settings: Settings) -> None:
+    async with open_runtime(settings) as runtime, runtime.database.begin() as session:
+        await clock.travel_to(session, datetime(2030, 1, 1, tzinfo=UTC), allowed=True)
+    await check(settings)
+    strict = Settings(database_url=settings.database_url, secret_keys=SECRET_KEY)
+    with pytest.raises(UsageError, match="shifted"):
+        await check(strict)
+
+
+def test_the_embedded_database_is_the_parents_and_its_keys_are_shared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("marketplace.embedded.embedded_url", lambda var_dir: f"url of {var_dir}")
+    monkeypatch.delenv("MARKETPLACE_DATABASE_URL", raising=False)
+    environ = child_environment(Settings(var_dir=tmp_path))
+    assert environ["MARKETPLACE_DATABASE_URL"] == f"url of {tmp_path}"
+    assert environ["MARKETPLACE_SECRET_KEYS"] == (tmp_path / "secret_keys").read_text()
