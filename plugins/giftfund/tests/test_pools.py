@@ -53,6 +53,20 @@ def expire(host: Host, sku: str, day: date) -> None:
         )
 
 
+def held_order(reference: str, sku: str, quantity: int) -> Order:
+    """What the worker orders for a held burn."""
+    return Order(
+        reference=reference,
+        offer_reference=sku,
+        sku=sku,
+        quantity=quantity,
+        points=1_000 * quantity,
+        cost_micros=7_000_000 * quantity,
+        currency="EUR",
+        attempt=1,
+    )
+
+
 def pool(host: Host, sku: str) -> tuple[int, int, int, bool]:
     """(free, given, expired, low) of a pool."""
     (found,) = [each for each in service.pools(host) if each.sku == sku]
@@ -205,17 +219,7 @@ def test_the_stock_leaves_room_for_what_held_orders_were_promised(
     assert lab.stock(offer) == 7
     service.align_all(host)
     assert lab.stock(offer) == 7
-    held = Order(
-        reference=reference,
-        offer_reference=sku,
-        sku=sku,
-        quantity=3,
-        points=3_000,
-        cost_micros=21_000_000,
-        currency="EUR",
-        attempt=1,
-    )
-    give(host, held)
+    give(host, held_order(reference, sku, quantity=3))
     service.align_all(host)
     assert lab.stock(offer) == 7
     # A second offer of the same pool gets its stock too.
@@ -223,6 +227,29 @@ def test_the_stock_leaves_room_for_what_held_orders_were_promised(
     expire(host, sku, datetime.now(UTC).date() - timedelta(days=1))
     service.align_all(host)
     assert (lab.stock(offer), lab.stock(second)) == (0, 0)
+
+
+def test_codes_given_while_the_stock_is_counted_are_not_taken_off_twice(
+    lab: Lab, host: Host, sku: str, fill: Fill
+) -> None:
+    offer = lab.offer("giftfund", sku)
+    fill(sku, 10)
+    waiting = [held_order(lab.hold("giftfund", offer), sku, quantity=1) for _ in range(6)]
+    others: list[Order] = []
+
+    def give_the_next(*_: object) -> None:
+        if waiting and not others:
+            others.append(waiting.pop())
+            give(host, others[0])
+            others.clear()
+
+    # After each statement of the alignment another process gives an order its code.
+    with host.transaction() as session:
+        sa.event.listen(session.get_bind(), "after_cursor_execute", give_the_next)
+        service.align(host, session, sku, datetime.now(UTC).date())
+        sa.event.remove(session.get_bind(), "after_cursor_execute", give_the_next)
+    assert len(waiting) < 6
+    assert lab.stock(offer) == 4
 
 
 def test_a_pool_that_runs_low_warns_once_until_it_is_filled(

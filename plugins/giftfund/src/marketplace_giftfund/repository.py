@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from marketplace.api import Order
-from marketplace_giftfund.models import code, pool
+from marketplace.api import OpenOrder, Order
+from marketplace_giftfund.models import pool
 
 ROWS_A_STATEMENT = 5_000
 
@@ -100,6 +100,19 @@ update giftfund_order set given = false where reference = any(cast(:references a
 
 ANSWERS = sa.text("""
 select reference, given from giftfund_order where reference = any(cast(:references as text[]))
+""")
+
+# One statement, so one snapshot: an order given meanwhile has its codes, or its promise, never both.
+# Refused orders count as promised: they give their units back when they are voided.
+COUNT_UNPROMISED = sa.text("""
+select (select count(*) from giftfund_code
+        where sku = :sku and order_reference is null
+          and (expires_on is null or expires_on >= :today))
+     - (select coalesce(sum(u.quantity), 0)
+        from unnest(cast(:references as text[]), cast(:quantities as int[]))
+          as u(reference, quantity)
+        left join giftfund_order o using (reference)
+        where o.given is not true)
 """)
 
 CODES_OF = sa.text("""
@@ -217,16 +230,18 @@ def codes_of(session: Session, references: Sequence[str]) -> dict[str, list[Give
     return found
 
 
-def count_free(session: Session, sku: str, today: date) -> int:
-    """Codes of a pool that can be given."""
+def count_unpromised(
+    session: Session, sku: str, orders: Sequence[OpenOrder], today: date
+) -> int:
+    """Codes of a pool that can be given, less those that `orders` will still get."""
     return session.execute(
-        sa.select(sa.func.count())
-        .select_from(code)
-        .where(
-            code.c.sku == sku,
-            code.c.order_reference.is_(None),
-            sa.or_(code.c.expires_on.is_(None), code.c.expires_on >= today),
-        )
+        COUNT_UNPROMISED,
+        {
+            "sku": sku,
+            "today": today,
+            "references": [each.reference for each in orders],
+            "quantities": [each.quantity for each in orders],
+        },
     ).scalar_one()
 
 

@@ -31,7 +31,7 @@ def upload(host: Host, sku: str, text: str, *, actor: str, dry_run: bool = False
         repository.lock_pool(session, sku)
         new = _add(host, session, sku, codes)
         align(host, session, sku, today)
-        free = repository.count_free(session, sku, today)
+        free = repository.count_unpromised(session, sku, (), today)
         if new:
             repository.no_longer_low(session, sku, free)
             host.audit(session, actor=actor, action="codes_uploaded", subject=sku, codes=new)
@@ -82,10 +82,7 @@ def align(host: Host, session: Session, sku: str, today: date) -> None:
     """Make the stock of the sku's offers its free codes, less what held orders will get."""
 
     def free_units(orders: Sequence[OpenOrder]) -> int:
-        seen = repository.answers(session, [each.reference for each in orders])
-        # Given ones have their codes; refused ones give their unit back when they are voided.
-        promised = sum(each.quantity for each in orders if not seen.get(each.reference, False))
-        return repository.count_free(session, sku, today) - promised
+        return repository.count_unpromised(session, sku, orders, today)
 
     host.align_stock(session, sku, free_units)
 
