@@ -230,9 +230,7 @@ def codes_of(session: Session, references: Sequence[str]) -> dict[str, list[Give
     return found
 
 
-def count_unpromised(
-    session: Session, sku: str, orders: Sequence[OpenOrder], today: date
-) -> int:
+def count_unpromised(session: Session, sku: str, orders: Sequence[OpenOrder], today: date) -> int:
     """Codes of a pool that can be given, less those that `orders` will still get."""
     return session.execute(
         COUNT_UNPROMISED,
