@@ -1,0 +1,16 @@
+"""notices and preferences about them"""
+
+from __future__ import annotations
+
+revision = "core_0002"
+down_revision = "core_0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Nothing yet."""
+
+
+def downgrade() -> None:
+    raise NotImplementedError("the ledger is append-only: restore a backup instead")
