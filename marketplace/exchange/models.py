@@ -163,3 +163,38 @@ class Refund(Base):
     posted_at: Mapped[datetime] = mapped_column(
         utc_timestamp(), server_default=sa.func.statement_timestamp()
     )
+
+
+class BurnGift(Base):
+    """A reward given to a colleague: who may reveal it, while it is not undone.
+
+    Changes nothing in the ledger: the points were the giver's, and a refund goes back to them.
+    """
+
+    __tablename__ = "burn_gift"
+    __table_args__ = (
+        sa.CheckConstraint("accepted_at is null or undone_at is null", name="ends_once"),
+        sa.CheckConstraint("from_participant_id <> to_participant_id", name="is_for_somebody_else"),
+        sa.Index(
+            "uq_burn_gift_one_in_force",
+            "burn_id",
+            "wallet_id",
+            unique=True,
+            postgresql_where="undone_at is null",
+        ),
+        sa.Index("ix_burn_gift_to_participant_id", "to_participant_id", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    wallet_id: Mapped[UUID] = mapped_column(primary_key=True)
+    """The giver's."""
+    burn_id: Mapped[UUID]
+    from_participant_id: Mapped[UUID]
+    to_participant_id: Mapped[UUID]
+    message: Mapped[str]
+    """A line from the giver; may be empty."""
+    given_at: Mapped[datetime] = mapped_column(utc_timestamp())
+    accepted_at: Mapped[datetime | None] = mapped_column(utc_timestamp())
+    """When the colleague accepted or first revealed it; it cannot be undone any more."""
+    undone_at: Mapped[datetime | None] = mapped_column(utc_timestamp())
+    """When the giver took it back, or the colleague declined."""

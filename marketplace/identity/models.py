@@ -20,6 +20,7 @@ class Person(Base):
     __table_args__ = (
         sa.Index("uq_person_email", sa.text("lower(email)"), unique=True),
         sa.Index("ix_person_participant_id", "participant_id"),
+        sa.CheckConstraint("theme in ('auto', 'light', 'dark')", name="theme_is_known"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -33,6 +34,12 @@ class Person(Base):
     """The firm a firm manager manages."""
     member_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("member.id"))
     """The member a partner, finance or operator person works for."""
+    locale: Mapped[str | None]
+    """Language of pages and mails: en, ru, pl or it; null follows the browser."""
+    theme: Mapped[str] = mapped_column(server_default="auto")
+    """auto (as the device is set), light or dark."""
+    guide_seen_at: Mapped[datetime | None] = mapped_column(utc_timestamp())
+    """When the first-visit guide was put away."""
     disabled_at: Mapped[datetime | None] = mapped_column(utc_timestamp())
     created_at: Mapped[datetime] = mapped_column(utc_timestamp(), server_default=sa.func.now())
 
@@ -41,13 +48,32 @@ class SignIn(Base):
     """A server-side session; the browser holds a random token, the table its SHA-256."""
 
     __tablename__ = "sign_in"
+    __table_args__ = (sa.Index("ix_sign_in_person_id", "person_id"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     digest: Mapped[bytes] = mapped_column(unique=True)
     person_id: Mapped[UUID] = mapped_column(sa.ForeignKey("person.id"))
+    device: Mapped[str | None]
+    """What it was opened on, in a few words ("Firefox on Windows"); null is not a browser."""
     created_at: Mapped[datetime] = mapped_column(utc_timestamp(), server_default=sa.func.now())
     expires_at: Mapped[datetime] = mapped_column(utc_timestamp())
     revoked_at: Mapped[datetime | None] = mapped_column(utc_timestamp())
+
+
+class SignInLink(Base):
+    """A link that was mailed to sign in with: works once, the table holds its token's SHA-256."""
+
+    __tablename__ = "sign_in_link"
+    __table_args__ = (sa.Index("ix_sign_in_link_person_id_created_at", "person_id", "created_at"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    digest: Mapped[bytes] = mapped_column(unique=True)
+    person_id: Mapped[UUID] = mapped_column(sa.ForeignKey("person.id"))
+    next_path: Mapped[str]
+    """The page to show after signing in; a path of our own."""
+    created_at: Mapped[datetime] = mapped_column(utc_timestamp(), server_default=sa.func.now())
+    expires_at: Mapped[datetime] = mapped_column(utc_timestamp())
+    used_at: Mapped[datetime | None] = mapped_column(utc_timestamp())
 
 
 class SignInFailure(Base):

@@ -15,6 +15,7 @@ DISTRIBUTED_BY = {
     "obligation": "wallet_id",
     "burn": "wallet_id",
     "burn_resolution": "wallet_id",
+    "burn_gift": "wallet_id",
     "refund": "wallet_id",
     "supplier_confirmation": "wallet_id",
     "artefact": "wallet_id",

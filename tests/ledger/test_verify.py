@@ -42,6 +42,11 @@ TAMPERINGS = {
     "burn_references": Tampering(
         "update burn set offer_id = gen_random_uuid() where id = '{held}' returning id"
     ),
+    "gift_references": Tampering(
+        "insert into burn_gift (id, wallet_id, burn_id, from_participant_id, to_participant_id, "
+        "message, given_at) select '{held}', '{bob}', '{held}', participant_id, '{bob}', '', now() "
+        "from wallet where id = '{ann}' returning burn_id"
+    ),
     "draw_references": Tampering(
         "update draw set lot_id = 1 where burn_id = '{held}' and position > 0 returning id",
         also="lot_remaining exposure",

@@ -44,6 +44,19 @@ left join member m on m.id = b.acceptor_id
 where b.status <> 'rejected' and (w.id is null or o.id is null or m.id is null)
 """
 
+GIFT_REFERENCES: Final = """
+select format('gift %s of burn %s', g.id, g.burn_id) as subject,
+       'a burn of the wallet of its giver, and a colleague' as expected,
+       format('burn %s, giver %s, colleague %s', coalesce(b.status::text, 'missing'),
+              coalesce(giver.reference, 'missing'), coalesce(other.reference, 'missing')) as found
+from burn_gift g
+left join burn b on b.id = g.burn_id and b.wallet_id = g.wallet_id and b.status <> 'rejected'
+left join wallet w on w.id = g.wallet_id and w.participant_id = g.from_participant_id
+left join participant giver on giver.id = g.from_participant_id
+left join participant other on other.id = g.to_participant_id
+where b.id is null or w.id is null or giver.id is null or other.id is null
+"""
+
 DRAW_REFERENCES: Final = """
 select format('draw %s of burn %s', d.id, d.burn_id) as subject,
        'a burn and a lot of the same wallet and issuer' as expected,
@@ -135,6 +148,7 @@ CHECKS: Final = (
     Check("wallet_owners", "Each wallet belongs to a participant or a firm.", WALLET_OWNERS),
     Check("lot_references", "Each lot knows its wallet, issuer and contract.", LOT_REFERENCES),
     Check("burn_references", "Each burn knows its wallet, offer and acceptor.", BURN_REFERENCES),
+    Check("gift_references", "Each gift knows its burn and its two people.", GIFT_REFERENCES),
     Check("draw_references", "Each draw knows its burn and its lot.", DRAW_REFERENCES),
     Check("idempotency_keys", "Each key points at the burn or refund it made.", KEYS),
     Check("transfer_shape", "Each transfer has the shape of its code.", TRANSFER_SHAPE),
