@@ -36,7 +36,7 @@ from marketplace.exchange.decide import BurnRequest
 from marketplace.exchange.engine import Answer, BurnEngine, Held
 from marketplace.exchange.schemas import BurnBody
 from marketplace.identity.authenticator import Authenticator
-from marketplace.identity.domain import Role
+from marketplace.identity.domain import Principal, Role
 from marketplace.identity.domain import Scope as KeyScope
 from marketplace.ids import FastUUID, uuid7
 from marketplace.web.access import KEY as ACCESS_KEY
@@ -86,17 +86,24 @@ async def _burn(
         body = _decode(await _read_body(receive))
     except msgspec.MsgspecError as error:
         raise InvalidRequest(f"The body is not a burn: {error}.") from None
+    return await engine.submit(burn_request(principal, key, body))
+
+
+def burn_request(principal: Principal, key: str, body: BurnBody) -> BurnRequest:
+    """A burn as the engine takes it; one key and another body give another hash."""
     wallet, offer = body.wallet_id.bytes, body.offer_id.bytes
-    return await engine.submit(
-        BurnRequest(
-            uuid7(),
-            principal,
-            key,
-            hashlib.blake2b(b"%b%b%d" % (wallet, offer, body.quantity), digest_size=16).digest(),
-            FastUUID(wallet),
-            FastUUID(offer),
-            body.quantity,
-        )
+    asked = b"%b%b%d" % (wallet, offer, body.quantity)
+    if body.expected_points is not None:
+        asked += b"@%d" % body.expected_points
+    return BurnRequest(
+        uuid7(),
+        principal,
+        key,
+        hashlib.blake2b(asked, digest_size=16).digest(),
+        FastUUID(wallet),
+        FastUUID(offer),
+        body.quantity,
+        body.expected_points,
     )
 
 

@@ -22,6 +22,7 @@ from marketplace.exchange.errors import (
     LimitReached,
     NotEligible,
     OfferNotOnSale,
+    PriceChanged,
     SoldOut,
     UnknownOffer,
     UnknownWallet,
@@ -41,6 +42,8 @@ class BurnRequest(msgspec.Struct, frozen=True):
     wallet_id: UUID
     offer_id: UUID
     quantity: int
+    expected_points: int | None = None
+    """What the caller was told it costs; another price by now refuses the burn."""
 
 
 class LotState(msgspec.Struct):
@@ -176,6 +179,9 @@ def _decide_one(request: BurnRequest, state: State) -> Decision:
     refusal = _check_offer(request, offer, state)
     if refusal is not None:
         return Refused(request, refusal)
+    if request.expected_points not in (None, offer.points * request.quantity):
+        price = offer.points * request.quantity
+        return Refused(request, PriceChanged(f"It costs {price} points now."))
     return _draw(request, wallet, offer, state)
 
 

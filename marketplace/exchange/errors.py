@@ -45,6 +45,12 @@ class SoldOut(BurnRejected):
     status = 409
 
 
+class PriceChanged(BurnRejected):
+    code = "price_changed"
+    title = "The price is not the one you were shown"
+    status = 409
+
+
 class ExposureCap(BurnRejected):
     code = "exposure_cap"
     title = "An issuer of these points has reached its exposure cap"
@@ -66,6 +72,7 @@ REJECTIONS: dict[str, type[BurnRejected]] = {
         NotEligible,
         LimitReached,
         SoldOut,
+        PriceChanged,
         ExposureCap,
         InsufficientPoints,
     )

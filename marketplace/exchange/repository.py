@@ -27,6 +27,7 @@ from marketplace.exchange.decide import (
 )
 from marketplace.exchange.domain import Eligibility, OfferStatus, OfferTerms
 from marketplace.ids import take_keys
+from marketplace.ledger.domain import DRAW_ORDER
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_LOTS = 64
@@ -34,7 +35,7 @@ FIRST_LOTS = 64
 
 # Columns of every part: tag, a, b, c uuid; i, j, k bigint; s text; h bytea. Tables that grow are
 # read `lateral`: a plan made while they were small must look up what was asked, not walk them.
-READ = """
+READ = f"""
 select 0 as tag, null::uuid as a, null::uuid as b, null::uuid as c,
        (extract(epoch from marketplace_now()) * 1000000)::bigint as i,
        null::bigint as j, null::bigint as k, null::text as s, null::bytea as h
@@ -65,7 +66,7 @@ cross join lateral (
     select id, issuer_id, remaining, price_micros, currency
     from lot
     where lot.wallet_id = asked.wallet_id and open and expires_at > (select marketplace_now())
-    order by expires_at, effective_at, id
+    order by {DRAW_ORDER}
     limit $4::int
 ) l
 union all
@@ -92,7 +93,7 @@ LOCK_WALLETS = "select 1 from wallet where id = any($1::uuid[]) order by id for 
 
 OFFERS = """
 select id, version, reference, kind, acceptor_id, plugin, points, cost_micros, currency,
-       limit_per_wallet, status::text as status, starts_at, ends_at, eligibility
+       limit_per_wallet, status::text as status, starts_at, ends_at, eligibility::text
 from offer where id = any($1::uuid[])
 """
 

@@ -21,11 +21,20 @@ from marketplace import api
 from marketplace.exchange import queries
 from marketplace.exchange.burn_endpoint import LONGEST_KEY, post_burn
 from marketplace.exchange.cancelling import cancel
+from marketplace.exchange.decide import MAX_QUANTITY
 from marketplace.exchange.domain import OfferStatus
 from marketplace.exchange.engine import BurnEngine
+from marketplace.exchange.previewing import preview
 from marketplace.exchange.refunds import RefundRequest, refund
-from marketplace.exchange.schemas import BurnView, OfferView, RefundBody, RefundView
+from marketplace.exchange.schemas import (
+    BurnPreview,
+    BurnView,
+    OfferView,
+    RefundBody,
+    RefundView,
+)
 from marketplace.identity.domain import Principal, Role, Scope
+from marketplace.ledger.service import own_wallet
 from marketplace.runtime import Runtime
 from marketplace.web.access import access
 from marketplace.web.paging import DEFAULT_LIMIT, Cursor, Limit, cut_page, decode_cursor
@@ -42,6 +51,39 @@ class OfferPage(msgspec.Struct, frozen=True):
 
     items: list[OfferView]
     next: str | None
+
+
+@get(
+    "/v1/burns/preview",
+    opt=access(roles=[Role.PARTICIPANT], scope=Scope.BURNS_WRITE),
+    tags=["burns"],
+    summary="What a burn would do now",
+)
+async def get_preview(
+    *,
+    principal: NamedDependency[Principal],
+    session: NamedDependency[AsyncSession],
+    runtime: NamedDependency[Runtime],
+    offer: Annotated[str, QueryParameter(max_length=200, description="Reference of the offer.")],
+    quantity: Annotated[int, QueryParameter(ge=1, le=MAX_QUANTITY)] = 1,
+    wallet_id: Annotated[
+        UUID | None, QueryParameter(description="Absent: the caller's own wallet.")
+    ] = None,
+) -> BurnPreview:
+    """The points it would cost, the lots they would come from, or why it would be refused.
+
+    Nothing is promised until the burn is made: send `points` along with it as `expected_points`.
+    """
+    wallet = wallet_id or await own_wallet(session, principal)
+    found, _ = await preview(
+        session,
+        principal,
+        runtime.eligibility_rules,
+        wallet_id=wallet,
+        offer_reference=offer,
+        quantity=quantity,
+    )
+    return found
 
 
 @get(
@@ -180,4 +222,4 @@ async def burn_engine_lifespan(app: litestar.Litestar) -> AsyncIterator[None]:
         await engine.stop()
 
 
-routes = [post_burn, get_burn, post_cancel, post_refund, get_offers, get_offer]
+routes = [post_burn, get_preview, get_burn, post_cancel, post_refund, get_offers, get_offer]

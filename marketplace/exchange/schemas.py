@@ -10,6 +10,7 @@ import msgspec
 
 from marketplace.exchange.decide import MAX_QUANTITY
 from marketplace.exchange.domain import BurnStatus, Eligibility, FulfilmentState, OfferStatus
+from marketplace.fulfilment.promise import DeliveryPromise
 from marketplace.money import MAX_POINTS
 
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
@@ -21,6 +22,8 @@ class BurnBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     wallet_id: UUID
     offer_id: UUID
     quantity: Annotated[int, msgspec.Meta(ge=1, le=MAX_QUANTITY)] = 1
+    expected_points: Annotated[int, msgspec.Meta(ge=1, le=MAX_POINTS)] | None = None
+    """Burn only at this price for the whole quantity; absent: at whatever it costs now."""
 
 
 class ArtefactView(msgspec.Struct, frozen=True):
@@ -86,3 +89,52 @@ class OfferView(msgspec.Struct, frozen=True):
     """Units left; null is unlimited."""
     limit_per_wallet: int | None
     eligibility: Eligibility
+
+
+class DrawPreview(msgspec.Struct, frozen=True):
+    """Points that would go from one lot."""
+
+    points: int
+    left: int
+    """Points the lot keeps."""
+    issuer: str
+    """Name of the member that issued them."""
+    reference: str
+    """The issuer's reference of the points."""
+    expires_at: datetime | None
+    """Null: never."""
+
+
+class RefusalView(msgspec.Struct, frozen=True):
+    """Why a burn would be refused; `code` is that of the error it would get."""
+
+    code: str
+    detail: str
+
+
+class BurnPreview(msgspec.Struct, frozen=True, kw_only=True):
+    """What a burn would do now; nothing is promised until it is made."""
+
+    offer_id: UUID
+    offer: str
+    """Reference of the offer."""
+    name: str
+    kind: str
+    supplier: str
+    """Name of the member that is paid."""
+    wallet_id: UUID
+    quantity: int
+    points: int
+    """Points for the whole quantity."""
+    available: int
+    available_after: int | None
+    """Null where it would be refused."""
+    draws: list[DrawPreview]
+    """Points that would go, in the order they are drawn; empty where it would be refused."""
+    stock: int | None
+    """Units left; null is unlimited."""
+    limit_per_wallet: int | None
+    limit_used: int
+    """Units this wallet has of the limit."""
+    delivery: DeliveryPromise
+    refusal: RefusalView | None

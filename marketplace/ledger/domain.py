@@ -12,6 +12,10 @@ POINTS = "POINTS"
 """The unit of points transfers; money transfers carry an ISO 4217 code."""
 
 
+DRAW_ORDER = "expires_at, effective_at, id"
+"""Columns of a lot in the order burns take points: soonest expiry, then oldest, then as issued."""
+
+
 class Account(StrEnum):
     """Kinds of account. An account is a kind and its owner (a wallet or a member)."""
 

@@ -99,6 +99,13 @@ async def wallet_owner(session: AsyncSession, wallet_id: UUID) -> WalletOwner | 
     return None if row is None else WalletOwner(*row)
 
 
+async def wallet_of(session: AsyncSession, participant_id: UUID) -> UUID | None:
+    """The wallet of a participant."""
+    return await session.scalar(
+        sa.select(Wallet.id).where(Wallet.participant_id == participant_id).order_by(Wallet.id)
+    )
+
+
 async def balance(session: AsyncSession, wallet_id: UUID) -> Balance:
     """What the wallet, which must exist, has at business time."""
     # One statement, so that balances and lots are of one snapshot.

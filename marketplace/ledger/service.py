@@ -33,6 +33,16 @@ async def _require_visible(session: AsyncSession, principal: Principal, wallet_i
         raise NotFound(f"No wallet {wallet_id} is open to you.")
 
 
+async def own_wallet(session: AsyncSession, principal: Principal) -> UUID:
+    """The wallet of a participant; NotFound where the caller has none."""
+    found = None
+    if principal.participant_id is not None:
+        found = await repository.wallet_of(session, principal.participant_id)
+    if found is None:
+        raise NotFound("You have no wallet of your own.")
+    return found
+
+
 async def read_wallet(session: AsyncSession, principal: Principal, wallet_id: UUID) -> WalletView:
     """Balances of a wallet; NotFound where the caller may not see it."""
     await _require_visible(session, principal, wallet_id)
