@@ -1,0 +1,1 @@
+"""Notices: what people are told, in the marketplace and by e-mail."""

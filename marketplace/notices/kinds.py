@@ -1,0 +1,280 @@
+"""Every kind of notice: what it says, of which category it is, where it leads.
+
+To add one: a `Kind` in `KINDS`. Texts are msgids with `%(field)s` places; each field is named in
+`fields` with how it is shown, and `notify` refuses a context that does not fit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+
+from marketplace.notices.domain import Category
+from marketplace.notices.marking import N_, NN_, Phrase
+
+
+class Field(StrEnum):
+    """How a value of a context is shown, and what `notify` takes for it."""
+
+    TEXT = "text"
+    """A name or a few words of somebody's, shown in one line: str."""
+    NUMBER = "number"
+    """Points or a count: int."""
+    DATE = "date"
+    """A moment, shown as a date: str, ISO 8601."""
+    REASON = "reason"
+    """Why a burn was voided: one of `REASONS`, or words a supplier gave: str."""
+    ID = "id"
+    """Part of an address: str of letters, digits and dashes."""
+    PATH = "path"
+    """A page of ours: str that begins with one slash."""
+
+
+class Kind(msgspec.Struct, frozen=True, kw_only=True):
+    """One kind of notice."""
+
+    slug: str
+    category: Category
+    subject: Phrase
+    text: Phrase
+    fields: Mapping[str, Field]
+    path: str
+    """The page it leads to, with `%(field)s` places; `%(path)s` where the context names it."""
+    action: str
+    """Words of the link, a msgid."""
+    tips: tuple[str, ...] = ()
+    """Msgids of short hints that take turns, one a day."""
+    in_app: bool = True
+    """Whether it may be shown in the inbox."""
+    mails: bool = True
+    """Whether it may be mailed."""
+    secret: str | None = None
+    """A field that only the mail shows, encrypted until it is sent (a link to sign in with)."""
+    life: timedelta = timedelta(days=3)
+    """A mail not sent by then is of no use any more and is dropped."""
+
+
+REASONS: Final = {
+    "cancelled": N_("it was cancelled."),
+    "hold_timeout": N_("the partner did not take the order in time."),
+}
+"""Reasons of ours; suppliers give words of their own."""
+
+_REWARD: Final = {"offer": Field.TEXT, "points": Field.NUMBER, "burn": Field.ID}
+_WISH: Final = {"title": Field.TEXT, "points": Field.NUMBER, "path": Field.PATH}
+_EXPIRY: Final = {"points": Field.NUMBER, "until": Field.DATE}
+_EXPIRY_TIPS: Final = (
+    N_("The points that expire first are always burnt first: you need not choose."),
+    N_("Points that would expire can become a donation or a gift to a colleague."),
+    N_("Your wallet lists every date on which points expire."),
+)
+
+REWARD_DELIVERED: Final = Kind(
+    slug="reward_delivered",
+    category=Category.REWARDS,
+    subject=Phrase(N_("Your reward is here: %(offer)s")),
+    text=NN_(
+        "%(offer)s is ready for you. It took %(points)s point.",
+        "%(offer)s is ready for you. It took %(points)s points.",
+    ),
+    fields=_REWARD,
+    path="/rewards/%(burn)s",
+    action=N_("See your reward"),
+    tips=(
+        N_("A code stays in your rewards after you have seen it: you need not write it down."),
+        N_("A code can be shown as a QR code and printed from your rewards."),
+        N_("A reward can be sent to a colleague as a gift."),
+    ),
+)
+
+BURN_VOIDED: Final = Kind(
+    slug="burn_voided",
+    category=Category.REWARDS,
+    subject=NN_(
+        "%(points)s point is back: %(offer)s could not be delivered",
+        "%(points)s points are back: %(offer)s could not be delivered",
+    ),
+    text=NN_(
+        "%(offer)s could not be delivered: %(reason)s "
+        "Your %(points)s point is back in your wallet, with its old expiry date.",
+        "%(offer)s could not be delivered: %(reason)s "
+        "Your %(points)s points are back in your wallet, with their old expiry dates.",
+    ),
+    fields={**_REWARD, "reason": Field.REASON},
+    path="/rewards/%(burn)s",
+    action=N_("See what happened"),
+    tips=(
+        N_("While an order is open your points are held, not spent."),
+        N_("The catalog shows which rewards are delivered at once."),
+    ),
+)
+
+BURN_CANCELLED: Final = Kind(
+    slug="burn_cancelled",
+    category=Category.REWARDS,
+    subject=Phrase(N_("Cancelled: %(offer)s")),
+    text=NN_(
+        "%(offer)s was cancelled. Your %(points)s point is back in your wallet.",
+        "%(offer)s was cancelled. Your %(points)s points are back in your wallet.",
+    ),
+    fields=_REWARD,
+    path="/rewards/%(burn)s",
+    action=N_("See what happened"),
+    mails=False,
+)
+
+REFUND: Final = Kind(
+    slug="refund",
+    category=Category.REWARDS,
+    subject=NN_("%(points)s point refunded: %(offer)s", "%(points)s points refunded: %(offer)s"),
+    text=NN_(
+        "%(points)s point of %(offer)s is back in your wallet. Reason: %(reason)s",
+        "%(points)s points of %(offer)s are back in your wallet. Reason: %(reason)s",
+    ),
+    fields={**_REWARD, "reason": Field.REASON},
+    path="/rewards/%(burn)s",
+    action=N_("See what happened"),
+)
+
+POINTS_ISSUED: Final = Kind(
+    slug="points_issued",
+    category=Category.POINTS,
+    subject=NN_("%(points)s new point from %(issuer)s", "%(points)s new points from %(issuer)s"),
+    text=NN_("%(issuer)s gave you %(points)s point.", "%(issuer)s gave you %(points)s points."),
+    fields={"points": Field.NUMBER, "issuer": Field.TEXT},
+    path="/wallet",
+    action=N_("Open your wallet"),
+    tips=(
+        N_("Put a reward on your wish list, and we tell you when you can afford it."),
+        N_("Your wallet explains every line of your history."),
+    ),
+)
+
+POINTS_EXPIRE_30: Final = Kind(
+    slug="points_expire_30",
+    category=Category.EXPIRY,
+    subject=NN_("%(points)s point expires by %(until)s", "%(points)s points expire by %(until)s"),
+    text=NN_(
+        "%(points)s point of yours expires by %(until)s. There is still time to use it.",
+        "%(points)s points of yours expire by %(until)s. There is still time to use them.",
+    ),
+    fields=_EXPIRY,
+    path="/wallet",
+    action=N_("See what expires when"),
+    tips=_EXPIRY_TIPS,
+)
+
+POINTS_EXPIRE_7: Final = Kind(
+    slug="points_expire_7",
+    category=Category.EXPIRY,
+    subject=NN_(
+        "Last days: %(points)s point expires by %(until)s",
+        "Last days: %(points)s points expire by %(until)s",
+    ),
+    text=NN_(
+        "%(points)s point of yours expires by %(until)s. After that it is gone.",
+        "%(points)s points of yours expire by %(until)s. After that they are gone.",
+    ),
+    fields=_EXPIRY,
+    path="/wallet",
+    action=N_("See what expires when"),
+    tips=_EXPIRY_TIPS,
+)
+
+GIFT_RECEIVED: Final = Kind(
+    slug="gift_received",
+    category=Category.GIFTS,
+    subject=Phrase(N_("%(sender)s sent you a gift: %(offer)s")),
+    text=Phrase(N_("%(sender)s burnt points of their own to give you %(offer)s.")),
+    fields={"sender": Field.TEXT, "offer": Field.TEXT, "path": Field.PATH},
+    path="%(path)s",
+    action=N_("Open your gift"),
+)
+
+WISH_AFFORDABLE: Final = Kind(
+    slug="wish_affordable",
+    category=Category.WISHES,
+    subject=Phrase(N_("You can have it now: %(title)s")),
+    text=NN_(
+        "%(title)s is on your wish list and costs %(points)s point. You have enough.",
+        "%(title)s is on your wish list and costs %(points)s points. You have enough.",
+    ),
+    fields=_WISH,
+    path="%(path)s",
+    action=N_("See your wish"),
+    tips=(N_("Before you burn, you see your points before and after, and which ones go."),),
+)
+
+WISH_NEARLY_GONE: Final = Kind(
+    slug="wish_nearly_gone",
+    category=Category.WISHES,
+    subject=Phrase(N_("Nearly gone: %(title)s")),
+    text=NN_(
+        "Only %(left)s is left of %(title)s, which is on your wish list.",
+        "Only %(left)s are left of %(title)s, which is on your wish list.",
+        "left",
+    ),
+    fields={**_WISH, "left": Field.NUMBER},
+    path="%(path)s",
+    action=N_("See your wish"),
+)
+
+SIGN_IN_LINK: Final = Kind(
+    slug="sign_in_link",
+    category=Category.ACCOUNT,
+    subject=Phrase(N_("Your link to sign in")),
+    text=NN_(
+        "Open this link to sign in. It works once, for %(minutes)s minute. "
+        "If you did not ask for it, ignore this mail: nobody gets in without the link.",
+        "Open this link to sign in. It works once, for %(minutes)s minutes. "
+        "If you did not ask for it, ignore this mail: nobody gets in without the link.",
+        "minutes",
+    ),
+    fields={"minutes": Field.NUMBER},
+    path="/sign-in",
+    action=N_("Sign in"),
+    in_app=False,
+    secret="link",  # noqa: S106 - the name of a field
+    life=timedelta(hours=1),
+)
+
+KINDS: Final[dict[str, Kind]] = {
+    kind.slug: kind
+    for kind in (
+        REWARD_DELIVERED,
+        BURN_VOIDED,
+        BURN_CANCELLED,
+        REFUND,
+        POINTS_ISSUED,
+        POINTS_EXPIRE_30,
+        POINTS_EXPIRE_7,
+        GIFT_RECEIVED,
+        WISH_AFFORDABLE,
+        WISH_NEARLY_GONE,
+        SIGN_IN_LINK,
+    )
+}
+
+
+PATTERNS: Final = {
+    Field.ID: re.compile(r"[0-9A-Za-z-]+"),
+    Field.PATH: re.compile(r"/(?![/\\])[!-~]*"),
+    Field.DATE: re.compile(r"\d{4}-\d\d-\d\d(T.*)?"),
+}
+"""What some fields must look like. A path is of ours: never of another host."""
+
+
+def check_context(kind: Kind, context: Mapping[str, Any]) -> None:
+    """Raise ValueError where a context does not hold exactly the fields of its kind."""
+    if set(context) != set(kind.fields):
+        raise ValueError(f"{kind.slug} takes {sorted(kind.fields)}, not {sorted(context)}")
+    for name, field in kind.fields.items():
+        value = context[name]
+        fits = type(value) is int if field is Field.NUMBER else isinstance(value, str)
+        if not fits or (field in PATTERNS and not PATTERNS[field].fullmatch(value)):
+            raise ValueError(f"{name} of {kind.slug} is no {field.value}: {value!r}")

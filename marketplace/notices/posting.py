@@ -1,0 +1,51 @@
+"""The SQL that every notice is made by: set-wise, once per person and `once_key`, mail included.
+
+A statement is `with source as (...)` of whoever has something to tell, then `TAIL`. `source` gives
+person_id, id, context, once_key, effective_at, secret, and the columns of `terms(kind)`.
+"""
+
+from __future__ import annotations
+
+from marketplace.notices.domain import CATEGORIES, STALE_AFTER
+from marketplace.notices.kinds import Kind
+
+TAIL = f"""
+, chosen as (
+    select s.*,
+           s.may_show and coalesce(p.in_app, s.show_default) as in_app,
+           case when not s.may_mail
+                  or s.effective_at < statement_timestamp() - interval '{STALE_AFTER.days} days'
+                then 'none'::notice_email
+                else coalesce(p.email, s.mail_default) end as email
+    from source s
+    left join notice_preference p on p.person_id = s.person_id and p.category = s.category
+), made as (
+    insert into notice (person_id, id, kind, category, context, once_key, in_app, email,
+                        effective_at, read_at)
+    select person_id, id, kind, category, context, once_key, in_app, email, effective_at,
+           case when effective_at < statement_timestamp() - interval '{STALE_AFTER.days} days'
+                then statement_timestamp() end
+    from chosen
+    where in_app or email <> 'none'
+    order by person_id, once_key
+    on conflict (person_id, once_key) do nothing
+    returning person_id, id, kind, email
+), queued as (
+    insert into mail (person_id, id, kind, give_up_at, secret)
+    select made.person_id, made.id, made.kind, statement_timestamp() + chosen.life, chosen.secret
+    from made join chosen using (person_id, id)
+    where made.email = 'now'
+)
+select count(*) from made
+"""
+
+
+def terms(kind: Kind) -> str:
+    """The columns of `source` that depend on the kind only."""
+    defaults = CATEGORIES[kind.category]
+    return (
+        f"'{kind.slug}'::text as kind, '{kind.category.value}'::text as category, "
+        f"{kind.in_app} as may_show, {defaults.in_app or not kind.mails} as show_default, "
+        f"{kind.mails} as may_mail, '{defaults.email.value}'::notice_email as mail_default, "
+        f"interval '{int(kind.life.total_seconds())} seconds' as life"
+    )
