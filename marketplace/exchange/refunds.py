@@ -26,6 +26,7 @@ from marketplace.ids import uuid7
 from marketplace.ledger import postings
 from marketplace.ledger.domain import ObligationKind, TransferCode
 from marketplace.ledger.expiry import expire_wallets
+from marketplace.notices import feed
 
 
 class RefundRequest(msgspec.Struct, frozen=True):
@@ -84,6 +85,7 @@ async def refund(
         postings.transfers(burn.terms, restored, TransferCode.REFUND, books.operator_id),
         postings.obligations(burn.terms, restored, ObligationKind.REFUND),
     )
+    await feed.tell_refunded(connection, row.id, row.wallet_id)
     return _view(row), False
 
 

@@ -22,6 +22,7 @@ from marketplace.exchange.resolution_repository import LockedBurn
 from marketplace.ledger import postings
 from marketplace.ledger.domain import ObligationKind, TransferCode
 from marketplace.ledger.expiry import expire_wallets
+from marketplace.notices import feed
 from marketplace.secrets import Vault
 
 
@@ -74,6 +75,7 @@ async def capture(
         ],
     )
     await _store_deliveries(connection, [by_id[burn.id] for burn in terms], vault)
+    await feed.tell_fulfilled(connection, [(burn.id, burn.wallet_id) for burn in terms], books.now)
     return [_fact(burn, "", books.now) for burn in held]
 
 
@@ -109,6 +111,8 @@ async def void(
     )
     await repository.return_stock(connection, held)
     await repository.post_voids(connection, terms, now)
+    given = {(burn.id, burn.wallet_id): reasons[burn.id] for burn in terms}
+    await feed.tell_voided(connection, given, now)
     return [_fact(burn, reasons[burn.terms.id], now) for burn in held]
 
 

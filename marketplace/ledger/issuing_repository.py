@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 
 from marketplace.ids import take_keys
+from marketplace.notices.feed import ISSUED
 
 SMALL = "issuance_input"
 """Kept by its connection and emptied at every commit: a request costs no new catalog rows."""
@@ -264,6 +265,7 @@ class Stage:
         await run(self._sql(INSERT_TRANSFERS), now)
         if funded:
             await run(self._sql(INSERT_MONEY), now, window_id, take_keys(funded))
+        await run(self._sql(ISSUED), now)
         # Last, so that burns of these wallets wait for nothing but the commit.
         await run(self._sql(LOCK_WALLETS))
         await run(self._sql(CREDIT_WALLETS))

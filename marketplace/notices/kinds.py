@@ -59,8 +59,10 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """A mail not sent by then is of no use any more and is dropped."""
 
 
+WISHED: Final = "cancelled"
+"""Reason of a void that somebody asked for; `exchange.cancelling` gives it."""
 REASONS: Final = {
-    "cancelled": N_("it was cancelled."),
+    WISHED: N_("it was cancelled."),
     "hold_timeout": N_("the partner did not take the order in time."),
 }
 """Reasons of ours; suppliers give words of their own."""

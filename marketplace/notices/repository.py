@@ -58,13 +58,13 @@ def post_sync(session: Session, kind: Kind, rows: Sequence[dict[str, Any]]) -> i
 # -- the inbox -------------------------------------------------------------------------------------
 
 
-def _unread(person_id: UUID) -> tuple[sa.ColumnElement[bool], ...]:
-    return Notice.person_id == person_id, Notice.in_app, Notice.read_at.is_(None)
+def _unread(person_id: UUID) -> sa.ColumnElement[bool]:
+    return sa.and_(Notice.person_id == person_id, Notice.in_app, Notice.read_at.is_(None))
 
 
 async def unread_count(session: AsyncSession, person_id: UUID) -> int:
     """Unread notices of a person, MOST_COUNTED at most."""
-    some = sa.select(Notice.id).where(*_unread(person_id)).limit(MOST_COUNTED).subquery()
+    some = sa.select(Notice.id).where(_unread(person_id)).limit(MOST_COUNTED).subquery()
     found: int = (await session.execute(sa.select(sa.func.count()).select_from(some))).scalar_one()
     return found
 
@@ -84,7 +84,7 @@ async def inbox(
 
 async def mark_read(session: AsyncSession, person_id: UUID, ids: Sequence[int] | None) -> None:
     """Mark notices of a person as read; None is all of them."""
-    query = sa.update(Notice).where(*_unread(person_id))
+    query = sa.update(Notice).where(_unread(person_id))
     if ids is not None:
         query = query.where(Notice.id.in_(ids))
     await session.execute(

@@ -11,7 +11,10 @@ import sqlalchemy as sa
 from marketplace.identity.domain import Role
 from marketplace.identity.models import Person
 from marketplace.notices.models import Mail, Notice
+from tests.exchange.conftest import ask, engine, operator
 from tests.factories import Coalition, make_person
+
+__all__ = ["ann", "ask", "engine", "mails", "notices", "operator"]
 
 
 @pytest_asyncio.fixture

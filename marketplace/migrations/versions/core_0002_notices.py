@@ -63,7 +63,7 @@ def _notice() -> None:
         sa.Column("read_at", MOMENT, nullable=True),
         sa.PrimaryKeyConstraint("person_id", "id", name=op.f("pk_notice")),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_notice_person_id")),
-        sa.UniqueConstraint("person_id", "once_key", name=op.f("uq_notice_person_id")),
+        sa.UniqueConstraint("person_id", "once_key", name=op.f("uq_notice_person_id_once_key")),
     )
     op.create_index(
         "ix_notice_inbox",

@@ -1,0 +1,109 @@
+"""Notices of what happens to burns and points, made in the transaction in which it happens.
+
+One statement for a whole chunk of burns or a whole file of points, on the transaction's asyncpg
+connection; it costs an index look-up per wallet whose participant cannot sign in. Why here and not
+by the hooks that observe: docs/decisions/0012-notices-in-the-transaction.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from marketplace.ids import next_key, take_keys
+from marketplace.notices import kinds
+from marketplace.notices.posting import TAIL, terms
+
+PEOPLE: Final = """
+    join person p on p.participant_id = w.participant_id and 'participant' = any(p.roles)
+                 and p.disabled_at is null
+"""
+
+
+def _of_burns(kind: kinds.Kind, more: str = "") -> str:
+    return f"""
+with source as (
+    select p.id as person_id, u.key as id, 'burn:' || u.burn_id as once_key,
+           jsonb_build_object('offer', o.name, 'points', b.points, 'burn', b.id{more}) as context,
+           $4::timestamptz as effective_at, null::bytea as secret, {terms(kind)}
+    from unnest($1::uuid[], $2::uuid[], $3::bigint[], $5::text[])
+         as u(burn_id, wallet_id, key, reason)
+    join wallet w on w.id = u.wallet_id
+    {PEOPLE}
+    join burn b on b.id = u.burn_id and b.wallet_id = u.wallet_id
+    join offer o on o.id = b.offer_id
+)
+{TAIL}"""
+
+
+FULFILLED: Final = _of_burns(kinds.REWARD_DELIVERED)
+VOIDED: Final = _of_burns(kinds.BURN_VOIDED, ", 'reason', u.reason")
+CANCELLED: Final = _of_burns(kinds.BURN_CANCELLED)
+
+REFUNDED: Final = f"""
+with source as (
+    select p.id as person_id, $1::bigint as id, 'refund:' || r.id as once_key,
+           jsonb_build_object('offer', o.name, 'points', r.points, 'burn', r.burn_id,
+                              'reason', r.reason) as context,
+           r.effective_at, null::bytea as secret, {terms(kinds.REFUND)}
+    from refund r
+    join wallet w on w.id = r.wallet_id
+    {PEOPLE}
+    join burn b on b.id = r.burn_id and b.wallet_id = r.wallet_id
+    join offer o on o.id = b.offer_id
+    where r.id = $2 and r.wallet_id = $3
+)
+{TAIL}"""
+
+# The points of one file or request from one issuer are one notice, whenever they were earned.
+ISSUED: Final = f"""
+with source as (
+    select p.id as person_id, min(s.key) as id, 'issue:' || min(s.key) as once_key,
+           jsonb_build_object('points', sum(s.points), 'issuer', m.name) as context,
+           $1::timestamptz as effective_at, null::bytea as secret, {terms(kinds.POINTS_ISSUED)}
+    from {{stage}} s
+    join wallet w on w.id = s.wallet_id
+    {PEOPLE}
+    join member m on m.id = s.issuer_id
+    group by p.id, m.id, m.name
+)
+{TAIL}"""
+"""For `ledger.issuing_repository`, which knows the name of the stage."""
+
+
+async def tell_fulfilled(
+    connection: Any, burns: Sequence[tuple[UUID, UUID]], now: datetime
+) -> None:
+    """Rewards of these captured burns (id, wallet) are there."""
+    await _tell_of_burns(connection, FULFILLED, dict.fromkeys(burns, ""), now)
+
+
+async def tell_voided(
+    connection: Any, reasons: Mapping[tuple[UUID, UUID], str], now: datetime
+) -> None:
+    """Points of these voided burns (id, wallet) are back, for these reasons."""
+    wished = {pair: why for pair, why in reasons.items() if why == kinds.WISHED}
+    others = {pair: why for pair, why in reasons.items() if why != kinds.WISHED}
+    await _tell_of_burns(connection, CANCELLED, wished, now)
+    await _tell_of_burns(connection, VOIDED, others, now)
+
+
+async def _tell_of_burns(
+    connection: Any, statement: str, reasons: Mapping[tuple[UUID, UUID], str], now: datetime
+) -> None:
+    if reasons:
+        await connection.execute(
+            statement,
+            [burn_id for burn_id, _ in reasons],
+            [wallet_id for _, wallet_id in reasons],
+            take_keys(len(reasons)),
+            now,
+            list(reasons.values()),
+        )
+
+
+async def tell_refunded(connection: Any, refund_id: UUID, wallet_id: UUID) -> None:
+    """Points of a refund, whose row is written, are back."""
+    await connection.execute(REFUNDED, next_key(), refund_id, wallet_id)
