@@ -1,9 +1,11 @@
-# Every target explains itself: `make` lists them. Needs Python 3.11 or newer and nothing else.
+# Every target explains itself: `make` lists them. Needs Python 3.11 or newer and nothing else:
+# Node comes as a Python package.
 
 SHELL   := /bin/sh
 VENV    := .venv
 BIN     := $(VENV)/bin
 STAMP   := $(VENV)/.installed
+PACKAGES := $(VENV)/.installed-packages
 JOURNEY := $(VENV)/.installed-journey
 JOBS    ?= 2
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
@@ -87,17 +89,24 @@ compile = uv pip compile --quiet --universal --generate-hashes --no-emit-index-u
 	--no-emit-find-links --no-annotate --no-header --python-version 3.11 $(2) -o requirements/$(1).lock
 
 clean: ## Delete the environment and every cache; data in var/ stays
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) node_modules marketplace/web/static/vendor
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # -- the environment ------------------------------------------------------------------------------
 
-$(STAMP): $(LOCK) pyproject.toml $(wildcard plugins/*/pyproject.toml)
+# Ready: the Python packages, and what the pages load in the browser.
+$(STAMP): $(PACKAGES) package-lock.json requirements/vendor.py
+	@echo "Fetching the locked npm packages for the pages (seconds)" >&2
+	@$(BIN)/python requirements/vendor.py
+	@touch $(STAMP)
+
+$(PACKAGES): $(LOCK) pyproject.toml $(wildcard plugins/*/pyproject.toml)
 	@sh requirements/find-python.sh $(VENV)
 	@echo "Installing the locked packages into $(VENV) (about a minute, once)" >&2
 	@$(PIP) install --quiet --require-hashes -r $(LOCK)
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e . $(addprefix -e ./,$(PLUGINS))
-	@touch $(STAMP)
+	@touch $(PACKAGES)
 
 $(JOURNEY): requirements/journey.lock $(STAMP)
 	@$(PIP) install --quiet --require-hashes -r requirements/journey.lock

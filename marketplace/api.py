@@ -24,6 +24,9 @@ from marketplace.errors import Conflict, InvalidRequest, MarketplaceError, NotAl
 from marketplace.exchange.domain import Eligibility
 from marketplace.identity.domain import Principal, Role, Scope
 from marketplace.web.access import access
+from marketplace.web.i18n import lazy
+from marketplace.web.nav import NavEntry
+from marketplace.web.page import Html, Page
 
 API_VERSION = "1.0"
 """Version of this contract."""
@@ -42,15 +45,19 @@ __all__ = [
     "Fulfilled",
     "Health",
     "Host",
+    "Html",
     "InvalidRequest",
     "IssueFact",
     "MarketplaceError",
+    "NavEntry",
     "NeverOrdered",
     "NotAllowed",
     "NotFound",
     "OpenOrder",
     "Order",
     "Outcome",
+    "Page",
+    "Pages",
     "Pending",
     "PeriodicTask",
     "PluginTables",
@@ -67,6 +74,7 @@ __all__ = [
     "Who",
     "access",
     "hookimpl",
+    "lazy",
     "plugin_metadata",
 ]
 
@@ -359,3 +367,16 @@ class Host(Protocol):
 
 Routes: TypeAlias = Sequence[type[litestar.Controller] | litestar.handlers.HTTPRouteHandler]
 """Handlers mounted under `/v1/<slug>`; each states `access(...)`."""
+
+
+class Pages(msgspec.Struct, frozen=True, kw_only=True):
+    """What a plugin shows in the browser, mounted under `/<slug>`."""
+
+    routes: Routes
+    """Handlers that state `access(..., page=True)` and take `page: NamedDependency[Page]`."""
+    nav: Sequence[NavEntry] = ()
+    """Links in the header; their paths are below `/<slug>`."""
+    templates: Path | None = None
+    """Folder that holds a folder named like the slug: `<slug>/x.html` extends `web/base.html`."""
+    translations: Path | None = None
+    """Folder of `<language>.po` files; nothing is compiled."""

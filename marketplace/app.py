@@ -1,19 +1,21 @@
 """The HTTP application: every room's routes, one identity, one kind of error.
 
-A room joins by adding its `routes`, `lifespan` or `openapi_extras` to the lists below; a plugin
-by the hook `marketplace_register_routes`.
+A room joins by adding its `routes`, `lifespan`, `openapi_extras` or `nav` to the lists below; a
+plugin by the hooks `marketplace_register_routes` and `marketplace_register_pages`.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
+import msgspec
 from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.types import ControllerRouterHandler
 
+from marketplace import api
 from marketplace.db import open_database
 from marketplace.exchange import burn_endpoint
 from marketplace.exchange import routes as exchange
@@ -26,13 +28,18 @@ from marketplace.ledger import wallet_routes as wallets
 from marketplace.runtime import Runtime
 from marketplace.secrets import open_vault
 from marketplace.settings import load
-from marketplace.web import health, openapi
+from marketplace.web import health, pages, static_routes
 from marketplace.web.access import stated_access
+from marketplace.web.assets import load_assets
 from marketplace.web.context import DEPENDENCIES
+from marketplace.web.i18n import load_languages
 from marketplace.web.middleware import AccessMiddleware, add_headers
+from marketplace.web.nav import NavEntry
 from marketplace.web.openapi import Extra, openapi_config
+from marketplace.web.page import Site
 from marketplace.web.problems import HANDLERS
 from marketplace.web.shortcut import Shortcut
+from marketplace.web.templates import make_environment
 
 MAX_BODY_BYTES = 1_048_576
 """Larger requests are refused with 413; a handler may raise it with `request_max_body_size`."""
@@ -41,7 +48,8 @@ Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
 ROUTES: list[ControllerRouterHandler] = [
     *health.routes,
-    *openapi.routes,
+    *static_routes.routes,
+    *pages.routes,
     *identity.routes,
     *ledger.routes,
     *wallets.routes,
@@ -50,15 +58,23 @@ ROUTES: list[ControllerRouterHandler] = [
 ]
 LIFESPANS: list[Lifespan] = [housekeeping.lifespan, exchange.burn_engine_lifespan]
 OPENAPI_EXTRAS: list[Extra] = [burn_endpoint.openapi_paths]
+NAV: list[NavEntry] = []
+"""Links in the header that the core's rooms add: `*wallet_pages.nav`."""
 
 
 def create_app(runtime: Runtime, *, around: Sequence[Lifespan] = ()) -> Litestar:
     """The application over a runtime. UsageError where a route does not state who may call it.
 
     `around` are lifespans outside those of the rooms. `app.state` holds `runtime` and
-    `authenticator` for lifespans and raw handlers.
+    `authenticator` for lifespans and raw handlers, and `site`, what all pages share.
     """
-    app = _build(runtime, [*ROUTES, *plugin_routers(runtime)], around)
+    load_assets()  # says at once where something that pages need is missing
+    routers = plugin_routers(runtime)
+    joined = plugin_pages(runtime)
+    routers += [each.router for each in joined.values()]
+    # Of a plugin whose pages do not fit, nothing is served.
+    fitting = [each for each in routers if each.path.split("/")[-1] not in runtime.plugins.disabled]
+    app = _build(runtime, [*ROUTES, *fitting], around, _site(runtime, joined))
     check_access(app)
     return app
 
@@ -67,6 +83,7 @@ def _build(
     runtime: Runtime,
     route_handlers: Sequence[ControllerRouterHandler],
     around: Sequence[Lifespan] = (),
+    site: Site | None = None,
 ) -> Litestar:
     authenticator = Authenticator(runtime.database)
     return Litestar(
@@ -83,6 +100,7 @@ def _build(
                 "runtime": runtime,
                 "authenticator": authenticator,
                 "openapi_extras": OPENAPI_EXTRAS,
+                "site": site,
             }
         ),
         logging_config=None,
@@ -114,6 +132,56 @@ def plugin_routers(runtime: Runtime) -> list[Router]:
         else:
             routers.append(router)
     return routers
+
+
+class JoinedPages(msgspec.Struct, frozen=True):
+    """A plugin's pages, found to fit."""
+
+    pages: api.Pages
+    router: Router
+
+
+def plugin_pages(runtime: Runtime) -> dict[str, JoinedPages]:
+    """Each plugin's pages under `/<slug>`; a plugin whose pages do not fit is disabled."""
+    taken = {path.split("/")[1] for path in _core_paths()} | {"v1", "schema"}
+    joined = {}
+    for slug, found in list(runtime.plugins.call_each("marketplace_register_pages")):
+        try:
+            if slug in taken:
+                raise ValueError(f"/{slug} is the core's")
+            _check_pages(slug, found)
+            router = Router(f"/{slug}", route_handlers=list(found.routes))
+            check_access(_build(runtime, [router]))
+        except Exception as error:
+            runtime.plugins.disable(slug, f"its pages do not fit: {error}")
+        else:
+            joined[slug] = JoinedPages(found, router)
+    return joined
+
+
+def _check_pages(slug: str, pages: api.Pages) -> None:
+    """ValueError where something named is not there, or not below the plugin's own address."""
+    for entry in pages.nav:
+        if not f"{entry.path}/".startswith(f"/{slug}/"):
+            raise ValueError(f"{entry.path} in its navigation is not below /{slug}")
+    folders = [pages.translations, pages.templates and pages.templates / slug]
+    for folder in folders:
+        if folder is not None and not folder.is_dir():
+            raise ValueError(f"{folder} is no folder")
+
+
+def _site(runtime: Runtime, joined: Mapping[str, JoinedPages]) -> Site:
+    """What all pages share: templates and words of everybody whose pages fit."""
+    pages = {slug: each.pages for slug, each in joined.items()}
+    templates = {slug: each.templates / slug for slug, each in pages.items() if each.templates}
+    folders = [each.translations for each in pages.values() if each.translations]
+    return Site(
+        environment=make_environment(templates),
+        languages=load_languages(folders),
+        nav=[*NAV, *(entry for each in pages.values() for entry in each.nav)],
+        vault=runtime.vault,
+        secure_cookies=runtime.settings.secure_cookies,
+    )
 
 
 def _core_paths() -> list[str]:

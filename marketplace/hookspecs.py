@@ -61,6 +61,18 @@ def marketplace_register_routes(host: api.Host) -> api.Routes:
 
 
 @hookspec
+def marketplace_register_pages(host: api.Host) -> api.Pages:
+    """Return pages for the browser, mounted under `/<slug>` with the core's look and languages.
+
+    Fires: when the API process builds its app. Transaction: none. Every handler states
+    `access(...)`, with `page=True` where it shows HTML. Errors: any raise, an address that is not
+    the plugin's, or a folder that does not exist disables the plugin. Idempotency: called once per
+    process. Since 1.0.
+    """
+    raise NotImplementedError
+
+
+@hookspec
 def marketplace_register_commands(host: api.Host) -> Sequence[api.Command]:
     """Return command line commands.
 

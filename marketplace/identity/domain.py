@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -53,6 +54,13 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     participant_id: UUID | None = None
     firm_id: UUID | None = None
     """The firm a firm manager manages."""
+    name: str = ""
+    """Of a person, for the pages."""
+    language: str | None = None
+    theme: str | None = None
+    """What a person prefers on pages, and only there; None: not said."""
+    seen_at: datetime | None = None
+    """Business time when the session was checked."""
 
     @property
     def is_key(self) -> bool:

@@ -10,6 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from marketplace.clock import NOW
 from marketplace.coalition.models import Firm, Member, Participant
 from marketplace.identity.domain import Principal, Role
 from marketplace.identity.models import ApiKey, Person, SignIn, SignInFailure
@@ -43,7 +44,7 @@ async def find_sign_in(session: AsyncSession, digest: bytes) -> Principal | None
     """The principal of a live session: neither signed out, expired nor the person disabled."""
     row = (
         await session.execute(
-            sa.select(SignIn.id, Person)
+            sa.select(SignIn.id, Person, NOW.label("seen_at"))
             .join(Person, Person.id == SignIn.person_id)
             .where(
                 SignIn.digest == digest,
@@ -53,10 +54,12 @@ async def find_sign_in(session: AsyncSession, digest: bytes) -> Principal | None
             )
         )
     ).first()
-    return None if row is None else person_principal(row.id, row.Person)
+    return None if row is None else person_principal(row.id, row.Person, row.seen_at)
 
 
-def person_principal(sign_in_id: UUID, person: Person) -> Principal | None:
+def person_principal(
+    sign_in_id: UUID, person: Person, seen_at: datetime | None = None
+) -> Principal | None:
     """The principal of a signed-in person; an id is carried only with the role it belongs to."""
     roles = frozenset(person.roles)
     if not roles:
@@ -71,6 +74,8 @@ def person_principal(sign_in_id: UUID, person: Person) -> Principal | None:
         roles=roles,
         participant_id=person.participant_id if Role.PARTICIPANT in roles else None,
         firm_id=person.firm_id if Role.FIRM_MANAGER in roles else None,
+        name=person.name,
+        seen_at=seen_at,
     )
 
 

@@ -27,6 +27,8 @@ class Access(msgspec.Struct, frozen=True):
     scope: Scope | None = None
     by_handler: bool = False
     """The handler asks `Authenticator.identify` and `require` itself (the burn engine's route)."""
+    page: bool = False
+    """Shown in a browser: errors are pages, who is not signed in is led to `/sign-in`."""
 
     def permits(self, principal: Principal) -> bool:
         """Whether this caller may enter."""
@@ -55,13 +57,17 @@ def access(
     scope: Scope | None = None,
     public: bool = False,
     by_handler: bool = False,
+    page: bool = False,
 ) -> dict[str, Any]:
     """State who may call a route: `@get("/x", opt=access(roles=[Role.FINANCE]))`.
 
     Persons need one of `roles`, API keys need `scope` (None: no key may). The operator role is
-    never implied.
+    never implied. A `page` is for browsers; on a public one it is known who is signed in.
     """
-    return {KEY: Access(public=public, roles=frozenset(roles), scope=scope, by_handler=by_handler)}
+    stated = Access(
+        public=public, roles=frozenset(roles), scope=scope, by_handler=by_handler, page=page
+    )
+    return {KEY: stated}
 
 
 def stated_access(opt: dict[str, Any], where: str) -> Access:

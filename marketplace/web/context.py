@@ -1,4 +1,4 @@
-"""What handlers may ask for by name: `runtime`, `session`, `principal`.
+"""What handlers may ask for by name: `runtime`, `session`, `principal`, `page`.
 
 @get("/v1/things", opt=access(roles=[Role.OPERATOR]))
 async def things(
@@ -19,6 +19,7 @@ from marketplace.errors import NotAuthenticated
 from marketplace.identity.domain import Principal
 from marketplace.runtime import Runtime
 from marketplace.web.middleware import PRINCIPAL
+from marketplace.web.page import provide_page
 
 
 def provide_runtime(request: Request[Any, Any, Any]) -> Runtime:
@@ -45,4 +46,5 @@ DEPENDENCIES = {
     "runtime": Provide(provide_runtime, sync_to_thread=False),
     "principal": Provide(provide_principal, sync_to_thread=False),
     "session": Provide(provide_session),
+    "page": Provide(provide_page, sync_to_thread=False),
 }

@@ -6,9 +6,10 @@ from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from marketplace.errors import NotAllowed
+from marketplace.errors import NotAllowed, NotAuthenticated
 from marketplace.identity.authenticator import Authenticator
 from marketplace.identity.credentials import refuse_other_sites
+from marketplace.identity.domain import Principal
 from marketplace.web.access import KEY, Access
 from marketplace.web.request_id import HEADER, request_id
 
@@ -51,11 +52,20 @@ class AccessMiddleware(ASGIMiddleware):
             pass
         elif access.public:
             refuse_other_sites(scope["headers"], method)
+            if access.page:
+                scope[PRINCIPAL] = await self._known(scope, method)  # type: ignore[literal-required]
         else:
             principal = await self._authenticator.verify(scope["headers"], method)
             access.require(principal)
             scope[PRINCIPAL] = principal  # type: ignore[literal-required]
         await next_app(scope, receive, send)
+
+    async def _known(self, scope: Scope, method: str) -> Principal | None:
+        """Who looks at a public page; None for strangers and for those whose session has ended."""
+        try:
+            return await self._authenticator.verify(scope["headers"], method)
+        except NotAuthenticated:
+            return None
 
 
 async def add_headers(message: Message, scope: Scope) -> None:

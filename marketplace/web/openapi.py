@@ -17,7 +17,6 @@ from litestar import Litestar, MediaType, Request, Response, Router, get
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import PathItem
-from litestar.response import Redirect
 from litestar.routes import ASGIRoute, HTTPRoute
 
 from marketplace import __version__
@@ -174,12 +173,3 @@ async def page(request: Request[Any, Any, Any]) -> Response[str]:
     )
     policy = f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; frame-ancestors 'none'"
     return Response(body, media_type=MediaType.HTML, headers={"Content-Security-Policy": policy})
-
-
-@get("/", opt=access(public=True), tags=["health"], summary="To the description", status_code=302)
-async def front() -> Redirect:
-    """Somebody who opens the bare address in a browser finds what there is."""
-    return Redirect("/schema")
-
-
-routes = [front]

@@ -1,4 +1,4 @@
-"""Every failure becomes one RFC 9457 problem+json answer, wherever it was raised."""
+"""Every failure becomes one RFC 9457 problem+json answer, wherever it was raised; or a page."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from marketplace.errors import (
     TooLarge,
     TooManyRequests,
 )
+from marketplace.web.error_pages import error_page, wants_page
 from marketplace.web.request_id import request_id
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,11 @@ def problem_response(request: AnyRequest, error: MarketplaceError) -> Response[b
     """The answer for a business error."""
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         error.extra.setdefault("request_id", request_id(request.scope))
+    if wants_page(request):
+        try:
+            return error_page(request, error)
+        except Exception:
+            log.exception("request %s: its error page crashed", request_id(request.scope))
     return Response(
         error.problem_json(),
         status_code=error.status,

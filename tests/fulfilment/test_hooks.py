@@ -12,9 +12,10 @@ from uuid import uuid4
 import click
 import pytest
 from litestar import get
+from litestar.di import NamedDependency
 
 from marketplace import api, hookspecs
-from marketplace.app import plugin_routers
+from marketplace.app import plugin_pages, plugin_routers
 from marketplace.fulfilment.schedule import entries
 from marketplace.plugins import Plugins
 from marketplace.runtime import Runtime
@@ -68,6 +69,15 @@ class Acme:
             return []
 
         return [tools]
+
+    @api.hookimpl
+    def marketplace_register_pages(self, host: api.Host) -> api.Pages:
+        @get("/shelf", opt=api.access(public=True, page=True), sync_to_thread=False)
+        def shelf(page: NamedDependency[api.Page]) -> api.Html:
+            return page.render("web/nothing_yet.html")
+
+        entry = api.NavEntry(key="acme", label=api.lazy("Tools"), path="/acme/shelf")
+        return api.Pages(routes=[shelf], nav=[entry])
 
     @api.hookimpl
     def marketplace_register_commands(self, host: api.Host) -> list[api.Command]:
@@ -146,6 +156,7 @@ async def test_registering_hooks_are_asked_and_their_answers_used(
     assert "tool" in plugins.reward_kinds()
     assert runtime.eligibility_rules["acme.trained"].name == "acme.trained"
     assert "/v1/acme" in [router.path for router in plugin_routers(runtime)]
+    assert [entry.path for entry in plugin_pages(runtime)["acme"].pages.nav] == ["/acme/shelf"]
     ((command,),) = of_acme(list(plugins.call_each("marketplace_register_commands")))
     assert command.command.name == "tools"
     assert [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -36,17 +37,31 @@ A test walks every route as every role and with every scope; it also makes this 
 of each plugin and walked by the same test.
 
 """
+ABOUT_PAGES = """## Pages
+
+What people see in a browser. Who is not signed in is led to the page where one signs in; errors are
+pages too.
+
+"""
 
 
 def core_routes(app: Litestar, runtime: Runtime) -> list[tuple[str, str, Access]]:
     """(path, method, Access) of the core's own routes, by path."""
-    plugins = tuple(f"/v1/{slug}/" for slug in runtime.plugins.slugs)
+    roots = ("/v1/", "/")
+    plugins = tuple(f"{root}{slug}/" for root in roots for slug in runtime.plugins.slugs)
     found = [each for each in stated_accesses(app) if not f"{each[0]}/".startswith(plugins)]
     return sorted(found, key=lambda each: each[:2])
 
 
 def table(routes: list[tuple[str, str, Access]]) -> str:
-    """The routes as a Markdown table."""
+    """The routes as Markdown tables: those of the API, then those of the pages."""
+    api = [each for each in routes if not each[2].page]
+    pages = [each for each in routes if each[2].page]
+    return f"{rows(api)}\n{ABOUT_PAGES}{rows(pages)}"
+
+
+def rows(routes: list[tuple[str, str, Access]]) -> str:
+    """A Markdown table of some routes."""
     lines = ["| route | persons | key scope |", "|---|---|---|"]
     for path, method, stated in routes:
         shown = "POST" if method == ANY_METHOD else method
@@ -124,10 +139,20 @@ def expected(stated: Access, principal: Principal | None) -> str | None:
 
 def refusal(answer: httpx.Response) -> str | None:
     """How the access rules refused; other errors come from the handler, so the caller was in."""
+    if answer.headers.get("location", "").startswith("/sign-in?next="):
+        return "not_authenticated"
     if answer.status_code not in (401, 403):
         return None
-    code: str = answer.json()["code"]
+    code = code_of(answer)
     return code if code in ("not_authenticated", "missing_permission") else None
+
+
+def code_of(answer: httpx.Response) -> str:
+    """The code of an error, said as problem+json or as a page."""
+    if answer.headers["content-type"].startswith("text/html"):
+        found = re.search(r'data-code="(\w+)"', answer.text)
+        return found[1] if found else ""
+    return str(answer.json()["code"])
 
 
 @pytest.mark.parametrize("opt", [{}, access()])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -57,12 +58,15 @@ def with_plugin(runtime: Runtime, slug: str, routes: Sequence[Any]) -> None:
     runtime.plugins.manager.register(plugin, name=slug)
 
 
-async def ask(runtime: Runtime, *paths: str) -> list[httpx.Response]:
+async def ask(runtime: Runtime, *paths: str, language: str = "") -> list[httpx.Response]:
+    """The answers, the last one in `language`."""
     app = create_app(runtime)
     async with run_lifespan(app):
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://here.test") as client:
-            return [await client.get(path) for path in paths]
+            first = [await client.get(path) for path in paths[:-1]]
+            last = await client.get(paths[-1], headers={"Accept-Language": language})
+            return [*first, last]
 
 
 async def test_routes_are_mounted_under_the_slug(runtime: Runtime) -> None:
@@ -90,5 +94,63 @@ async def test_routes_that_do_not_fit_disable_the_plugin_and_nobody_else(
     with_plugin(runtime, slug, routes)
     refused, alive = await ask(runtime, f"/v1/{slug}/hello", "/health/live")
     assert refused.status_code in (401, 404)
+    assert alive.status_code == 200
+    assert reason in runtime.plugins.disabled[slug]
+
+
+@get("/shelf", opt=api.access(public=True, page=True), sync_to_thread=False)
+def shelf(page: NamedDependency[api.Page]) -> api.Html:
+    return page.render("acme/shelf.html", tools=["saw", "<drill>"])
+
+
+ENTRY = api.NavEntry(key="acme", label=api.lazy("Tools"), path="/acme/shelf")
+
+
+def with_pages(runtime: Runtime, slug: str, pages: Any) -> None:
+    @api.hookimpl
+    def marketplace_register_pages(host: api.Host) -> Any:
+        return pages
+
+    plugin = ModuleType(slug)
+    plugin.marketplace_register_pages = marketplace_register_pages  # type: ignore[attr-defined]
+    runtime.plugins.manager.register(plugin, name=slug)
+
+
+async def test_pages_are_mounted_under_the_slug_in_the_look_and_language_of_all(
+    runtime: Runtime, tmp_path: Path
+) -> None:
+    (tmp_path / "acme").mkdir()
+    (tmp_path / "acme" / "shelf.html").write_text(
+        '{% extends "web/base.html" %}{% block title %}{{ _("Tools") }}{% endblock %}'
+        '{% block content %}{{ tools | join(", ") }}{% endblock %}'
+    )
+    (tmp_path / "pl.po").write_text('msgid "Tools"\nmsgstr "Narzędzia"\n')
+    with_pages(
+        runtime,
+        "acme",
+        api.Pages(routes=[shelf], nav=[ENTRY], templates=tmp_path, translations=tmp_path),
+    )
+    english, polish = await ask(runtime, "/acme/shelf", "/acme/shelf", language="pl")
+    assert "saw, &lt;drill&gt;" in english.text
+    assert "<title>Narzędzia ·" in polish.text
+    assert runtime.plugins.disabled == {}
+
+
+@pytest.mark.parametrize(
+    ("slug", "pages", "reason"),
+    [
+        ("acme", api.Pages(routes=[forgotten]), "does not state who may call it"),
+        ("acme", api.Pages(routes=[shelf], templates=Path("nowhere")), "is no folder"),
+        ("other", api.Pages(routes=[shelf], nav=[ENTRY]), "not below /other"),
+        ("static", api.Pages(routes=[shelf]), "core's"),
+        ("acme", "no pages", "fit"),
+    ],
+)
+async def test_pages_that_do_not_fit_disable_the_plugin_and_nobody_else(
+    slug: str, pages: Any, reason: str, runtime: Runtime
+) -> None:
+    with_pages(runtime, slug, pages)
+    refused, alive = await ask(runtime, f"/{slug}/shelf", "/health/live")
+    assert refused.status_code == 404
     assert alive.status_code == 200
     assert reason in runtime.plugins.disabled[slug]

@@ -1,0 +1,37 @@
+"""What the header of every page leads to, by role."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from marketplace.identity.domain import Principal, Role
+from marketplace.web.i18n import Lazy
+
+
+class NavEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A link in the header: the main navigation, or the menu of the person who is signed in."""
+
+    key: str
+    """What a handler sets `page.active` to, e.g. `wallet`."""
+    label: Lazy | str
+    """In English, marked with `lazy`."""
+    path: str
+    """Of a plugin: below `/<slug>`."""
+    roles: frozenset[Role] = frozenset(Role)
+    """Who sees it; it says nothing about who may enter, which the route states."""
+    order: int = 50
+    """Lower comes first; the first one of a role is its home."""
+    in_menu: bool = False
+    """In the person's menu, not in the main navigation."""
+    count_path: str | None = None
+    """A page fragment with a short count, e.g. of unread notices; asked for by htmx alone."""
+
+
+def visible(entries: Iterable[NavEntry], principal: Principal | None) -> Sequence[NavEntry]:
+    """The entries for this reader in order; strangers see none."""
+    if principal is None:
+        return []
+    found = [each for each in entries if not each.roles.isdisjoint(principal.roles)]
+    return sorted(found, key=lambda each: (each.order, each.key))
