@@ -54,6 +54,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Life of a sign-in."""
     secure_cookies: bool = False
     """Send the session cookie over HTTPS only; set it behind TLS."""
+    public_url: str | None = None
+    """Scheme and host that links in mails lead to; absent: host and port."""
+    smtp_url: str | None = None
+    """Mail server, `smtp+starttls://user:password@host:587`; absent: no mail is sent."""
+    mail_from: str = "Coalition Rewards <rewards@localhost>"
+    """Who mails come from."""
+    mail_dir: Path | None = None
+    """Without a mail server: folder that mails are written to as .eml files (demonstrations)."""
     clock_travel: bool = False
     """Allow moving business time (tests and replays only)."""
     log_level: str = "INFO"

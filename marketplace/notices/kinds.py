@@ -53,8 +53,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it may be shown in the inbox."""
     mails: bool = True
     """Whether it may be mailed."""
-    secret: str | None = None
-    """A field that only the mail shows, encrypted until it is sent (a link to sign in with)."""
+    secret: bool = False
+    """Whether the mail leads to a page that nothing else names (a link to sign in with)."""
     life: timedelta = timedelta(days=3)
     """A mail not sent by then is of no use any more and is dropped."""
 
@@ -64,6 +64,7 @@ WISHED: Final = "cancelled"
 REASONS: Final = {
     WISHED: N_("it was cancelled."),
     "hold_timeout": N_("the partner did not take the order in time."),
+    "": N_("no reason was given."),
 }
 """Reasons of ours; suppliers give words of their own."""
 
@@ -241,7 +242,7 @@ SIGN_IN_LINK: Final = Kind(
     path="/sign-in",
     action=N_("Sign in"),
     in_app=False,
-    secret="link",  # noqa: S106 - the name of a field
+    secret=True,
     life=timedelta(hours=1),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,10 +15,12 @@ from sqlalchemy.orm import Session
 
 from marketplace.notices.domain import DIGESTS, Category, Email, Preference
 from marketplace.notices.kinds import Kind
-from marketplace.notices.models import Notice, NoticePreference
+from marketplace.notices.models import Mail, Notice, NoticePreference
 from marketplace.notices.posting import TAIL, terms
 
 MOST_COUNTED: Final = 100
+KEEP_NOTICES: Final = timedelta(days=400)
+KEEP_MAILS: Final = timedelta(days=90)
 
 # People are found by two indexes; an `or` would read the whole table.
 FROM_ROWS = """
@@ -129,3 +132,16 @@ async def set_preference(session: AsyncSession, person_id: UUID, wanted: Prefere
         .values(email=waiting)
         .execution_options(synchronize_session=False)
     )
+
+
+# -- forgetting ------------------------------------------------------------------------------------
+
+
+async def forget(session: AsyncSession) -> None:
+    """Delete notices after KEEP_NOTICES, and mails that are over after KEEP_MAILS."""
+    now = sa.func.statement_timestamp()
+    for old in (
+        sa.delete(Mail).where(Mail.created_at < now - KEEP_MAILS, Mail.due_at.is_(None)),
+        sa.delete(Notice).where(Notice.created_at < now - KEEP_NOTICES),
+    ):
+        await session.execute(old.execution_options(synchronize_session=False))

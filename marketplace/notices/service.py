@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from marketplace.identity.domain import Principal
 from marketplace.ids import take_keys
-from marketplace.notices import repository
-from marketplace.notices.domain import CHOOSABLE, Preference, default_preference
-from marketplace.notices.kinds import KINDS, Kind, check_context
+from marketplace.notices import queue, repository
+from marketplace.notices.domain import CHOOSABLE, Email, Preference, default_preference
+from marketplace.notices.kinds import KINDS, PATTERNS, Field, Kind, check_context
 from marketplace.secrets import Vault
 
 
@@ -29,7 +29,7 @@ class Telling(msgspec.Struct, frozen=True, kw_only=True):
     participant_id: UUID | None = None
     """Instead of `person_id`. A participant that cannot sign in is told nothing."""
     secret: str | None = None
-    """The secret field of the kind, in clear; needs the vault."""
+    """The page of ours that only the mail leads to, in clear; needs the vault."""
 
 
 async def notify(
@@ -79,8 +79,10 @@ def _rows(kind: Kind, tellings: Sequence[Telling], vault: Vault | None) -> list[
     rows = []
     for key, each in zip(take_keys(len(tellings)), tellings, strict=True):
         check_context(kind, each.context)
-        if (each.secret is None) != (kind.secret is None):
-            raise ValueError(f"{kind.slug} takes {kind.secret or 'no secret'}")
+        if (each.secret is not None) != kind.secret:
+            raise ValueError(f"{kind.slug} takes {'a' if kind.secret else 'no'} secret")
+        if each.secret is not None and not PATTERNS[Field.PATH].fullmatch(each.secret):
+            raise ValueError(f"the secret of {kind.slug} is a path of ours")
         if (each.person_id is None) == (each.participant_id is None):
             raise ValueError("a notice is for a person or for a participant")
         rows.append(
@@ -122,10 +124,12 @@ async def set_preferences(
 ) -> None:
     """Store what a person wants; categories not named stay as they are.
 
-    Raises ValueError for a category that is no choice. Notices that wait for a digest the person no
-    longer wants are not mailed.
+    Raises ValueError for a category that is no choice. What waits to be mailed goes the way that
+    is wanted now, or not at all.
     """
     for each in wanted:
         if each.category not in CHOOSABLE:
             raise ValueError(f"{each.category.value} is no choice")
         await repository.set_preference(session, person_id, each)
+        if each.email is not Email.NOW:
+            await queue.drop_unwanted(session, person_id, each.category)
