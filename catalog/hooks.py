@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from catalog.models import CatalogBase
+from catalog.routes import ROUTES
 from marketplace import api
 
 
@@ -14,3 +15,9 @@ def marketplace_register_tables() -> api.PluginTables:
     return api.PluginTables(
         metadata=CatalogBase.metadata, migrations=Path(__file__).parent / "migrations"
     )
+
+
+@api.hookimpl
+def marketplace_register_routes() -> api.Routes:
+    """Search, listings, categories, pictures, suggestions and wishes under /v1/catalog."""
+    return ROUTES

@@ -22,10 +22,19 @@ $$ select lower(unaccent(given)) $$
 """,
     # PostgreSQL has no stemmer for Polish, nor for languages that are not searched on their own.
     """
-create function catalog_config(locale text) returns regconfig language sql immutable parallel safe as
+create function catalog_config(locale text) returns regconfig
+language sql immutable parallel safe as
 $$ select case split_part(locale, '-', 1)
      when 'en' then 'pg_catalog.english' when 'ru' then 'pg_catalog.russian'
      when 'it' then 'pg_catalog.italian' else 'pg_catalog.simple' end::regconfig $$
+""",
+    # 4 for the title, 3 for tags, partner and category, 2 for the summary, 1 for the body.
+    """
+create function catalog_level(document tsvector, words tsquery) returns int
+language sql immutable parallel safe as
+$$ select case when ts_filter(document, '{a}') @@ words then 4
+               when ts_filter(document, '{b}') @@ words then 3
+               when ts_filter(document, '{c}') @@ words then 2 else 1 end $$
 """,
 )
 

@@ -9,6 +9,4 @@ from marketplace.schema import differences
 
 async def test_migrations_and_models_agree(owner: Database) -> None:
     async with owner.engine.connect() as connection:
-        assert (
-            await connection.run_sync(lambda c: differences(c, CatalogBase.metadata)) == []
-        )
+        assert await connection.run_sync(lambda c: differences(c, CatalogBase.metadata)) == []

@@ -1,0 +1,40 @@
+"""What can go wrong in the catalog."""
+
+from __future__ import annotations
+
+from marketplace.errors import Conflict, InvalidRequest, NotFound
+
+
+class UnknownListing(NotFound):
+    code = "unknown_listing"
+    title = "There is no such listing, or it is not published"
+
+
+class UnknownPicture(NotFound):
+    code = "unknown_picture"
+    title = "There is no such picture in this width"
+
+
+class BadPicture(InvalidRequest):
+    code = "bad_picture"
+    title = "The file is no picture we can take"
+
+
+class BadSearch(InvalidRequest):
+    code = "bad_search"
+    title = "The search asks for something it cannot have"
+
+
+class NotPublishable(Conflict):
+    code = "not_publishable"
+    title = "The listing cannot be published as it is"
+
+
+class BadPriceChange(InvalidRequest):
+    code = "bad_price_change"
+    title = "The price cannot change like this"
+
+
+class TooManyWishes(Conflict):
+    code = "too_many_wishes"
+    title = "The wish list is full"

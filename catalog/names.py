@@ -1,0 +1,52 @@
+"""What the values of facets are called, in the reader's language."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from babel import Locale, UnknownLocaleError
+
+from catalog.domain import FALLBACK, pick
+
+if TYPE_CHECKING:
+    from catalog.shelf import Shelf
+
+
+def label_of(shelf: Shelf, name: str, value: str, locale: str) -> str:
+    """The name of a facet's value; the value itself where it has none."""
+    found = shelf.labels.get((name, value, locale))
+    if found is None:
+        found = shelf.labels[name, value, locale] = _name(shelf, name, value, locale)
+    return found
+
+
+def _name(shelf: Shelf, name: str, value: str, locale: str) -> str:
+    match name:
+        case "category":
+            return pick(shelf.categories[value].names, locale, value)
+        case "partner":
+            return shelf.partners.get(value, value)
+        case "country":
+            return country_name(value, locale)
+        case "language":
+            return language_name(value, locale)
+    return value
+
+
+@lru_cache(maxsize=64)
+def _locale(locale: str) -> Locale:
+    try:
+        return Locale.parse(locale, sep="-")
+    except (UnknownLocaleError, ValueError):
+        return Locale.parse(FALLBACK)
+
+
+def country_name(code: str, locale: str) -> str:
+    """The name of a country (`PL` is Poland, Polska, Польша, Polonia)."""
+    return str(_locale(locale).territories.get(code, code))
+
+
+def language_name(code: str, locale: str) -> str:
+    """The name of a language."""
+    return str(_locale(locale).languages.get(code.split("-")[0], code))

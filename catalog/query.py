@@ -1,0 +1,174 @@
+"""What somebody asks of the catalog: read from an address, and written back into one."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import msgspec
+
+from catalog.domain import Sort
+from catalog.errors import BadSearch
+from marketplace.money import MAX_POINTS
+
+DEFAULT_LIMIT: Final = 24
+MOST: Final = 100
+LONGEST_TEXT: Final = 200
+MOST_WORDS: Final = 8
+MOST_VALUES: Final = 20
+"""Values of one facet that may be chosen at once."""
+LONGEST_VALUE: Final = 100
+LONGEST_CURSOR: Final = 500
+
+LISTS: Final = ("kind", "category", "partner", "language", "country", "place", "delivery", "tag")
+"""Facets by value; the names are the parameters and the fields of `Query`."""
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A search. Two that mean the same are equal: lists are sorted, words are in lower case."""
+
+    words: tuple[str, ...] = ()
+    kind: tuple[str, ...] = ()
+    category: tuple[str, ...] = ()
+    partner: tuple[str, ...] = ()
+    language: tuple[str, ...] = ()
+    country: tuple[str, ...] = ()
+    place: tuple[str, ...] = ()
+    delivery: tuple[str, ...] = ()
+    tag: tuple[str, ...] = ()
+    points_min: int | None = None
+    points_max: int | None = None
+    affordable: bool = False
+    """Only what the caller has the points for; nothing to callers without a wallet."""
+    available: bool = False
+    """Only what can be burnt on now."""
+    sort: Sort = Sort.RELEVANCE
+    cursor: str | None = None
+    limit: int = DEFAULT_LIMIT
+    text: str = ""
+    """What was typed, for the search field."""
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether anything but words, order and page was asked for."""
+        plain = Query(
+            words=self.words,
+            sort=self.sort,
+            cursor=self.cursor,
+            limit=self.limit,
+            text=self.text,
+        )
+        return self != plain
+
+    def link(self, **changes: Any) -> str:
+        """The query string of this search with `changes`, from its first page unless `cursor`.
+
+        `query.link(kind=("gift",))`, `query.link(points_min=None)`; empty for a bare search.
+        """
+        asked = msgspec.structs.replace(self, **{"cursor": None, **changes})
+        pairs: list[tuple[str, str]] = [("q", asked.text)] if asked.text else []
+        for name in LISTS:
+            pairs += [(name, value) for value in getattr(asked, name)]
+        for name in ("points_min", "points_max", "cursor"):
+            if (value := getattr(asked, name)) is not None:
+                pairs.append((name, str(value)))
+        pairs += [(name, "yes") for name in ("affordable", "available") if getattr(asked, name)]
+        if asked.sort is not Sort.RELEVANCE:
+            pairs.append(("sort", asked.sort.value))
+        if asked.limit != DEFAULT_LIMIT:
+            pairs.append(("limit", str(asked.limit)))
+        return f"?{urlencode(pairs)}" if pairs else "?"
+
+    def toggled(self, name: str, value: str) -> str:
+        """The query string with a value of a facet chosen, or no longer chosen."""
+        chosen = set(getattr(self, name)) ^ {value}
+        return self.link(**{name: tuple(sorted(chosen))})
+
+
+def split_words(text: str) -> tuple[str, ...]:
+    """The words of a text, in lower case, at most MOST_WORDS of them."""
+    plain = unicodedata.normalize("NFC", text).lower()
+    spaced = "".join(char if char.isalnum() or _is_mark(char) else " " for char in plain)
+    return tuple(dict.fromkeys(spaced.split()))[:MOST_WORDS]
+
+
+def _is_mark(char: str) -> bool:
+    return unicodedata.category(char) == "Mn"
+
+
+def read_query(pairs: Iterable[tuple[str, str]]) -> Query:
+    """The search that the parameters of an address ask for; BadSearch names what does not fit.
+
+    Unknown parameters are left alone; an empty value is none, as forms send them.
+    """
+    given: dict[str, list[str]] = {}
+    for name, value in pairs:
+        if value.strip():
+            given.setdefault(name, []).append(value.strip())
+    text = _last(given, "q") or ""
+    if len(text) > LONGEST_TEXT:
+        raise BadSearch(f"q has at most {LONGEST_TEXT} characters.")
+    if "\x00" in text:
+        raise BadSearch("q holds a character that no word has.")
+    query = Query(
+        words=split_words(text),
+        text=text,
+        points_min=_whole(given, "points_min", 0, MAX_POINTS),
+        points_max=_whole(given, "points_max", 0, MAX_POINTS),
+        affordable=_yes(given, "affordable"),
+        available=_yes(given, "available"),
+        sort=_sort(given),
+        cursor=_cursor(given),
+        limit=_whole(given, "limit", 1, MOST) or DEFAULT_LIMIT,
+        **{name: _values(given, name) for name in LISTS},
+    )
+    if None not in (query.points_min, query.points_max) and (
+        (query.points_min or 0) > (query.points_max or 0)
+    ):
+        raise BadSearch("points_min is more than points_max.")
+    return query
+
+
+def _last(given: Mapping[str, list[str]], name: str) -> str | None:
+    found = given.get(name)
+    return found[-1] if found else None
+
+
+def _values(given: Mapping[str, list[str]], name: str) -> tuple[str, ...]:
+    values = sorted({value for value in given.get(name, ()) if len(value) <= LONGEST_VALUE})
+    if len(values) > MOST_VALUES:
+        raise BadSearch(f"{name} is given more than {MOST_VALUES} times.")
+    return tuple(values)
+
+
+def _whole(given: Mapping[str, list[str]], name: str, least: int, most: int) -> int | None:
+    text = _last(given, name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
+        raise BadSearch(f"{name} is a whole number from {least} to {most}.")
+    return int(text)
+
+
+def _yes(given: Mapping[str, list[str]], name: str) -> bool:
+    text = _last(given, name)
+    if text not in (None, "yes", "no", "on", "true", "false", "1", "0"):
+        raise BadSearch(f"{name} is yes or no.")
+    return text in ("yes", "on", "true", "1")
+
+
+def _sort(given: Mapping[str, list[str]]) -> Sort:
+    text = _last(given, "sort")
+    try:
+        return Sort.RELEVANCE if text is None else Sort(text)
+    except ValueError:
+        raise BadSearch(f"sort is one of {', '.join(each.value for each in Sort)}.") from None
+
+
+def _cursor(given: Mapping[str, list[str]]) -> str | None:
+    text = _last(given, "cursor")
+    if text is not None and len(text) > LONGEST_CURSOR:
+        raise BadSearch("cursor is longer than any we gave.")
+    return text

@@ -1,0 +1,223 @@
+"""The one search behind JSON and pages: sets, counts, order and pages of a shelf. Pure, no I/O."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from catalog.bits import to_numbers
+from catalog.domain import Sort
+from catalog.names import label_of
+from catalog.query import LISTS, Query
+from catalog.schemas import Facet, FacetValue
+from catalog.shelf import BAND_EDGES, Entry, Order, Shelf
+from catalog.words import Match, combine
+from marketplace.web.paging import BadCursor, decode_cursor, encode_cursor
+
+SHOWN_FACETS: Final = ("kind", "category", "partner", "language", "country", "place", "delivery")
+MOST_FACET_VALUES: Final = 40
+FEW: Final = 300
+"""Results that are sorted by themselves instead of walking the whole order."""
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A page of entries with what is told about all results."""
+
+    entries: list[Entry]
+    total: int
+    next: str | None
+    facets: tuple[Facet, ...]
+
+
+def find(
+    shelf: Shelf,
+    query: Query,
+    matches: Sequence[Match],
+    locale: str,
+    affordable: int | None = None,
+) -> Found:
+    """Search a shelf; `matches` are what its words find, `affordable` what the caller can pay.
+
+    BadCursor where the cursor is of another order.
+    """
+    tiers = combine(matches, shelf.visible) if matches else [(0, shelf.visible)]
+    matched = 0
+    for _, bits in tiers:
+        matched |= bits
+    parts = _parts(shelf, query, affordable)
+    bits = matched
+    for part in parts.values():
+        bits &= part
+    entries, following = _page(shelf, query, tiers, bits)
+    return Found(
+        entries=entries,
+        total=bits.bit_count(),
+        next=following,
+        facets=_facets(shelf, query, matched, parts, locale, affordable),
+    )
+
+
+def _parts(shelf: Shelf, query: Query, affordable: int | None) -> dict[str, int]:
+    """What each filter leaves, by facet; filters that were not asked for are left out."""
+    parts: dict[str, int] = {}
+    for name in LISTS:
+        chosen = getattr(query, name)
+        if chosen:
+            sets = shelf.facets.get(name, {})
+            # Of countries and languages nobody names, what is for all of them is left.
+            common = shelf.facets.get(f"{name}:*", {}).get("*", 0)
+            parts[name] = 0
+            for value in chosen:
+                parts[name] |= sets.get(value, common)
+    if query.points_min is not None or query.points_max is not None:
+        parts["points"] = _between(shelf, query.points_min or 0, query.points_max)
+    if query.affordable:
+        parts["affordable"] = affordable or 0
+    if query.available:
+        parts["available"] = shelf.available
+    return parts
+
+
+def _between(shelf: Shelf, least: int, most: int | None) -> int:
+    """Entries with a choice from `least` to `most` points (a range of choices counts whole)."""
+    upper = shelf.visible if most is None else shelf.cheapest.at_most(most)
+    return upper & ~shelf.dearest.at_most(least - 1)
+
+
+def _page(
+    shelf: Shelf, query: Query, tiers: Sequence[tuple[int, int]], bits: int
+) -> tuple[list[Entry], str | None]:
+    """Up to `limit` entries after the cursor, and the cursor of what follows."""
+    order = shelf.orders[query.sort]
+    if query.sort is not Sort.RELEVANCE:
+        tiers = [(0, bits)]
+    after = _position(query)
+    rows: list[tuple[int, int]] = []
+    for score, tier in tiers:
+        if after is not None and score > after[0]:
+            continue
+        key = after[1] if after is not None and score == after[0] else None
+        wanted = query.limit + 1 - len(rows)
+        rows += [(score, place) for place in _walk(order, tier & bits, key, wanted)]
+        if len(rows) > query.limit:
+            break
+    page = rows[: query.limit]
+    following = None
+    if len(rows) > query.limit:
+        score, place = page[-1]
+        following = encode_cursor((query.sort.value, score, order.keys[place]))
+    return [shelf.entries[order.numbers[place]] for _, place in page], following
+
+
+def _position(query: Query) -> tuple[int, tuple[Any, ...]] | None:
+    """Score and key of the last entry of the page before; None for the first page."""
+    found = decode_cursor(query.cursor, tuple[str, int, tuple[Any, ...]])
+    if found is None:
+        return None
+    sort, score, key = found
+    if sort != query.sort.value:
+        raise BadCursor("The cursor is of another order; begin with the first page.")
+    return score, key
+
+
+def _walk(order: Order, bits: int, after: tuple[Any, ...] | None, wanted: int) -> list[int]:
+    """Places in the order, from after a key, of the first `wanted` members of a set."""
+    start = 0
+    if after is not None:
+        try:
+            start = bisect_right(order.keys, after)
+        except TypeError:
+            raise BadCursor("Use `next` of the page before, unchanged.") from None
+    if not bits:
+        return []
+    if bits.bit_count() <= FEW:
+        places = sorted(order.rank[number] for number in to_numbers(bits))
+        return [place for place in places if place >= start][:wanted]
+    field = bits.to_bytes((bits.bit_length() + 7) >> 3, "little")
+    reach = len(field) << 3
+    found: list[int] = []
+    for place in range(start, len(order.numbers)):
+        number = order.numbers[place]
+        if number < reach and field[number >> 3] >> (number & 7) & 1:
+            found.append(place)
+            if len(found) == wanted:
+                break
+    return found
+
+
+def _facets(
+    shelf: Shelf,
+    query: Query,
+    matched: int,
+    parts: dict[str, int],
+    locale: str,
+    affordable: int | None,
+) -> tuple[Facet, ...]:
+    """Counts of every facet, each as if none of its own values were chosen."""
+    made = []
+    for name in SHOWN_FACETS:
+        base = _without(matched, parts, name)
+        values = _values(shelf, name, base, getattr(query, name), locale)
+        if values:
+            made.append(Facet(name=name, values=values))
+    made.append(_points_facet(shelf, query, _without(matched, parts, "points")))
+    switches = [("available", shelf.available)]
+    if affordable is not None:
+        switches.append(("affordable", affordable))
+    for name, bits in switches:
+        count = (_without(matched, parts, name) & bits).bit_count()
+        value = FacetValue(value="yes", label="yes", count=count, chosen=getattr(query, name))
+        made.append(Facet(name=name, values=(value,), many=False))
+    return tuple(made)
+
+
+def _without(matched: int, parts: dict[str, int], name: str) -> int:
+    """What all filters but one leave."""
+    bits = matched
+    for other, part in parts.items():
+        if other != name:
+            bits &= part
+    return bits
+
+
+def _values(
+    shelf: Shelf, name: str, base: int, chosen: tuple[str, ...], locale: str
+) -> tuple[FacetValue, ...]:
+    sets = shelf.facets.get(name, {})
+    counted = [
+        (value, count)
+        for value, bits in sets.items()
+        if (count := (bits & base).bit_count()) or value in chosen
+    ]
+    made = [
+        FacetValue(
+            value=value,
+            label=label_of(shelf, name, value, locale),
+            count=count,
+            chosen=value in chosen,
+            depth=shelf.categories[value].depth if name == "category" else 0,
+        )
+        for value, count in counted
+    ]
+    if name == "category":
+        places = shelf.category_places
+        made.sort(key=lambda each: places[each.value])
+    else:
+        made.sort(key=lambda each: (-each.count, each.label))
+    return tuple(made[:MOST_FACET_VALUES])
+
+
+def _points_facet(shelf: Shelf, query: Query, base: int) -> Facet:
+    """Bands of points; a value is `least-most`, and `least-` for the last one."""
+    values = []
+    for at, least in enumerate(BAND_EDGES):
+        most = BAND_EDGES[at + 1] - 1 if at + 1 < len(BAND_EDGES) else None
+        count = (base & shelf.bands[at]).bit_count()
+        chosen = (query.points_min or 0, query.points_max) == (least, most)
+        if count or chosen:
+            text = f"{least}-{'' if most is None else most}"
+            values.append(FacetValue(value=text, label=text, count=count, chosen=chosen))
+    return Facet(name="points", values=tuple(values), many=False)

@@ -1,0 +1,134 @@
+"""The shelf of one process and the answers made from it, kept as fresh as the database.
+
+Whoever asks first after PULSE_S has the database asked how things stand: one small statement. Where
+the catalog or an offer has changed the shelf is made anew, where only stock, partners or time moved
+it is renewed; both drop the answers that were kept. Nothing kept here depends on who asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Final
+from weakref import WeakKeyDictionary
+
+import msgspec
+
+from catalog import loading, words
+from catalog.query import Query
+from catalog.shelf import Shelf
+from catalog.words import Match
+from marketplace.db import raw_connection
+from marketplace.runtime import Runtime
+
+PULSE_S: Final = 0.5
+"""How old what is shown may be; tests set it to nothing."""
+KEPT_ANSWERS: Final = 4_000
+MOST_KEPT_BYTES: Final = 64 * 1_048_576
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A public answer as it goes out."""
+
+    body: bytes
+    etag: bytes
+    headers: list[tuple[bytes, bytes]]
+
+
+class Shop:
+    """The catalog of one process."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._shelf: Shelf | None = None
+        self._asked_at = -1e9
+        self._renewing = asyncio.Lock()
+        self._answers: OrderedDict[tuple[str, str], Answer] = OrderedDict()
+        self._bytes = 0
+        self.pulse_s = PULSE_S
+
+    def fresh(self) -> Shelf | None:
+        """The shelf, where nobody needs to ask whether it is still right."""
+        if time.monotonic() - self._asked_at < self.pulse_s:
+            return self._shelf
+        return None
+
+    async def shelf(self) -> Shelf:
+        """The shelf as the database has it now, give or take PULSE_S."""
+        fresh = self.fresh()
+        if fresh is not None:
+            return fresh
+        if self._shelf is not None and self._renewing.locked() and self.pulse_s:
+            return self._shelf  # somebody asks already; what they find serves the next one
+        async with self._renewing:
+            fresh = self.fresh()
+            if fresh is None:
+                fresh = await self._renew()
+        return fresh
+
+    async def _renew(self) -> Shelf:
+        asked_at = time.monotonic()
+        shelf = self._shelf
+        async with self._runtime.database.begin() as session:
+            connection = await raw_connection(session)
+            pulse = await loading.read_pulse(connection)
+            rows = None
+            if shelf is None or shelf.is_outdated(pulse):
+                rows = await loading.read_rows(connection)
+        if shelf is None or rows is not None:
+            # Ten thousand listings take a moment, during which others are served.
+            shelf = await asyncio.to_thread(Shelf, rows, pulse, self._runtime.suppliers)
+            self._put(shelf)
+        elif shelf.is_stale(pulse) and shelf.renew(pulse):
+            self._forget()
+        shelf.pulse = pulse
+        self._asked_at = asked_at
+        return shelf
+
+    def _put(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+        self._forget()
+
+    def _forget(self) -> None:
+        self._answers.clear()
+        self._bytes = 0
+
+    def answer(self, asked: str, locale: str) -> Answer | None:
+        """The answer that was kept for this query string and locale."""
+        return self._answers.get((asked, locale))
+
+    def keep(self, shelf: Shelf, asked: str, locale: str, answer: Answer) -> None:
+        """Keep an answer that was made from `shelf`, if that is still the one."""
+        if shelf is not self._shelf or (asked, locale) in self._answers:
+            return
+        self._answers[asked, locale] = answer
+        self._bytes += len(answer.body)
+        while len(self._answers) > KEPT_ANSWERS or self._bytes > MOST_KEPT_BYTES:
+            _, dropped = self._answers.popitem(last=False)
+            self._bytes -= len(dropped.body)
+
+    async def matches(self, shelf: Shelf, query: Query, locale: str) -> Sequence[Match]:
+        """What the words of a search find on a shelf."""
+        asked = words.asked_of(query.words, query.text)
+        found = words.known(shelf, asked, locale)
+        if found is None:
+            async with self._runtime.database.begin() as session:
+                found = await words.resolve(await raw_connection(session), shelf, asked, locale)
+        return found
+
+    def known_matches(self, shelf: Shelf, query: Query, locale: str) -> Sequence[Match] | None:
+        """The same without asking anybody; None where it takes asking."""
+        return words.known(shelf, words.asked_of(query.words, query.text), locale)
+
+
+_shops: WeakKeyDictionary[Runtime, Shop] = WeakKeyDictionary()
+
+
+def shop_of(runtime: Runtime) -> Shop:
+    """The shop of a runtime; one per process."""
+    shop = _shops.get(runtime)
+    if shop is None:
+        shop = _shops[runtime] = Shop(runtime)
+    return shop
