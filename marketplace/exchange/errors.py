@@ -96,3 +96,21 @@ class NotRefundable(MarketplaceError):
     code = "not_refundable"
     title = "This cannot be refunded"
     status = 409
+
+
+class NotGivable(MarketplaceError):
+    code = "not_givable"
+    title = "This reward cannot be given away"
+    status = 409
+
+
+class AlreadyGiven(MarketplaceError):
+    code = "already_given"
+    title = "This reward is given to a colleague"
+    status = 409
+
+
+class GiftAccepted(MarketplaceError):
+    code = "gift_accepted"
+    title = "Your colleague has accepted the gift"
+    status = 409

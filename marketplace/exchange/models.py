@@ -182,6 +182,7 @@ class BurnGift(Base):
             unique=True,
             postgresql_where="undone_at is null",
         ),
+        sa.Index("ix_burn_gift_from_participant_id", "from_participant_id", "id"),
         sa.Index("ix_burn_gift_to_participant_id", "to_participant_id", "id"),
     )
 

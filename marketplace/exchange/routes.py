@@ -18,7 +18,7 @@ from litestar.params import Body, FromPath, HeaderParameter, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace import api
-from marketplace.exchange import queries
+from marketplace.exchange import gift_routes, queries
 from marketplace.exchange.burn_endpoint import LONGEST_KEY, post_burn
 from marketplace.exchange.cancelling import cancel
 from marketplace.exchange.decide import MAX_QUANTITY
@@ -33,6 +33,7 @@ from marketplace.exchange.schemas import (
     RefundBody,
     RefundView,
 )
+from marketplace.exchange.watching import BurnWatch
 from marketplace.identity.domain import Principal, Role, Scope
 from marketplace.ledger.service import own_wallet
 from marketplace.runtime import Runtime
@@ -204,7 +205,10 @@ async def get_offer(
 
 @asynccontextmanager
 async def burn_engine_lifespan(app: litestar.Litestar) -> AsyncIterator[None]:
-    """Run the burn engine for the life of the API process, as `app.state.burn_engine`."""
+    """Run the burn engine and the watch on burns for the life of the API process.
+
+    They are `app.state.burn_engine` and `app.state.burn_watch`.
+    """
     runtime: Runtime = app.state.runtime
     settings = runtime.settings
     engine = BurnEngine(
@@ -216,10 +220,21 @@ async def burn_engine_lifespan(app: litestar.Litestar) -> AsyncIterator[None]:
     )
     await engine.start()
     app.state.burn_engine = engine
+    app.state.burn_watch = BurnWatch(runtime.database)
     try:
         yield
     finally:
+        await app.state.burn_watch.stop()
         await engine.stop()
 
 
-routes = [post_burn, get_preview, get_burn, post_cancel, post_refund, get_offers, get_offer]
+routes = [
+    post_burn,
+    get_preview,
+    get_burn,
+    post_cancel,
+    post_refund,
+    get_offers,
+    get_offer,
+    *gift_routes.routes,
+]

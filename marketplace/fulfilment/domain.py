@@ -12,6 +12,8 @@ import msgspec
 from marketplace import api
 from marketplace.exchange.domain import FulfilmentState
 
+REVEALED = "fulfilment.revealed"
+"""Action of the audit entry of each reveal; its subject is the burn."""
 MAX_DELAY_S = 3600.0
 """Longest wait between two tries of an order whose outcome is unknown."""
 MAX_PENDING_S = 86_400

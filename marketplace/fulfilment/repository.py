@@ -110,11 +110,13 @@ where id = any($1::uuid[]) and status = 'held' and fulfilment = 'dead'
 returning id
 """
 
+# Locked, so that a reward is not given away while it is being looked at.
 BURN_TO_REVEAL = """
 select burn.wallet_id, burn.caller_id, burn.status::text, burn.points, burn.refunded_points,
        wallet.participant_id
 from burn join wallet on wallet.id = burn.wallet_id
 where burn.id = $1
+for update of burn
 """
 
 ARTEFACTS = """

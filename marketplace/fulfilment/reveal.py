@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from marketplace.clock import now
 from marketplace.db import raw_connection
 from marketplace.errors import NotFound
 from marketplace.exchange.domain import BurnStatus
+from marketplace.exchange.errors import AlreadyGiven
+from marketplace.exchange.gift_queries import lock_gift_of
+from marketplace.exchange.models import BurnGift
 from marketplace.fulfilment import repository
+from marketplace.fulfilment.domain import REVEALED
 from marketplace.fulfilment.errors import NothingToReveal
 from marketplace.fulfilment.schemas import Revealed, RevealedArtefact
+from marketplace.identity.audit import audit
 from marketplace.identity.domain import Principal
-from marketplace.identity.models import AuditEntry
-from marketplace.ids import next_key
 from marketplace.secrets import Vault
 
 
@@ -23,12 +28,15 @@ async def reveal(
 ) -> Revealed:
     """The artefacts of a burn in clear, for its participant or the shop that made it for them.
 
-    Raises NotFound to everybody else, sponsors and operators included; NothingToReveal where
-    nothing is delivered, the reward carries no artefact, or every point was refunded.
+    A reward that was given is shown to the colleague alone, who accepts it with the first look.
+    Raises NotFound to everybody else, sponsors and operators included; AlreadyGiven to whoever gave
+    it; NothingToReveal where nothing is delivered, the reward carries no artefact, or every point
+    was refunded.
     """
     connection = await raw_connection(session)
     burn = await repository.burn_to_reveal(connection, burn_id)
-    if burn is None or not _may_see(principal, burn["participant_id"], burn["caller_id"]):
+    gift = None if burn is None else await lock_gift_of(session, burn_id)
+    if burn is None or not _may_see(principal, burn, gift):
         raise NotFound("There is no such burn, or it is not yours to reveal.")
     if burn["status"] != BurnStatus.CAPTURED:
         raise NothingToReveal(f"The burn is {burn['status']}; nothing was delivered.")
@@ -37,17 +45,10 @@ async def reveal(
     rows = await repository.artefacts(connection, burn_id, burn["wallet_id"])
     if not rows:
         raise NothingToReveal("This reward carries no code, ticket or receipt.")
-    session.add(
-        AuditEntry(
-            id=next_key(),
-            actor=principal.actor,
-            action="fulfilment.revealed",
-            subject_kind="burn",
-            subject_id=str(burn_id),
-            details={"artefacts": len(rows)},
-        )
-    )
-    await session.flush()
+    if gift is not None and gift.accepted_at is None:
+        gift.accepted_at = await now(session)
+    count = len(rows)
+    await audit(session, principal.actor, REVEALED, "burn", burn_id, artefacts=count)
     return Revealed(
         burn_id=burn_id,
         artefacts=[
@@ -63,7 +64,15 @@ async def reveal(
     )
 
 
-def _may_see(principal: Principal, participant_id: UUID | None, caller_id: UUID) -> bool:
+def _may_see(principal: Principal, burn: Any, gift: BurnGift | None) -> bool:
+    person = principal.participant_id
+    made: bool
     if principal.is_key:
-        return principal.caller_id == caller_id
-    return participant_id is not None and principal.participant_id == participant_id
+        made = principal.caller_id == burn["caller_id"]
+    else:
+        made = person is not None and person == burn["participant_id"]
+    if gift is None:
+        return made
+    if made:
+        raise AlreadyGiven("You gave this reward to a colleague; only they can see it.")
+    return person is not None and person == gift.to_participant_id

@@ -59,6 +59,8 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     language: str | None = None
     theme: str | None = None
     """What a person prefers on pages, and only there; None: not said."""
+    is_new: bool = False
+    """A participant who has not put the first-visit guide away."""
     seen_at: datetime | None = None
     """Business time when the session was checked."""
 

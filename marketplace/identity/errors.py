@@ -12,6 +12,13 @@ class WrongPassword(NotAuthenticated):
     title = "E-mail and password do not match"
 
 
+class LinkNotUsable(NotAuthenticated):
+    """The same answer for a link that was used, has expired or never was."""
+
+    code = "link_not_usable"
+    title = "This link has been used or has expired"
+
+
 class TooManyAttempts(MarketplaceError):
     code = "too_many_attempts"
     title = "Too many failed sign-ins for this e-mail"

@@ -75,6 +75,9 @@ def person_principal(
         participant_id=person.participant_id if Role.PARTICIPANT in roles else None,
         firm_id=person.firm_id if Role.FIRM_MANAGER in roles else None,
         name=person.name,
+        language=person.locale,
+        theme=None if person.theme == "auto" else person.theme,
+        is_new=Role.PARTICIPANT in roles and person.guide_seen_at is None,
         seen_at=seen_at,
     )
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from typing import Annotated
 from uuid import UUID
 
 from litestar import Response, delete, get, post
-from litestar.datastructures import Cookie
+from litestar.background_tasks import BackgroundTask
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, HeaderParameter, JSONBody
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marketplace.identity import keys, sessions
-from marketplace.identity.credentials import COOKIE
+from marketplace.identity import keys, links, sessions
+from marketplace.identity.cookies import no_session_cookie, session_cookie
+from marketplace.identity.devices import device_of
 from marketplace.identity.domain import Principal, Role
 from marketplace.identity.schemas import (
     KeyMade,
     KeyPage,
+    LinkAsked,
+    LinkRequest,
     NewKey,
     SignedIn,
     SignInRequest,
@@ -24,39 +27,52 @@ from marketplace.identity.schemas import (
 )
 from marketplace.runtime import Runtime
 from marketplace.web.access import access
+from marketplace.web.page import local_path
 from marketplace.web.paging import DEFAULT_LIMIT, Cursor, Limit, cut_page, decode_cursor
 
 KEEPERS = [Role.OPERATOR, Role.PARTNER]
-
-
-def _cookie(runtime: Runtime, value: str, max_age_s: int) -> Cookie:
-    return Cookie(
-        key=COOKIE,
-        value=value,
-        max_age=max_age_s,
-        path="/",
-        httponly=True,
-        secure=runtime.settings.secure_cookies,
-        samesite="lax",
-    )
+UserAgent = Annotated[str, HeaderParameter(name="User-Agent", required=False)]
 
 
 @post("/v1/session", opt=access(public=True), tags=["session"], summary="Sign in")
 async def sign_in(
-    data: JSONBody[SignInRequest], runtime: NamedDependency[Runtime]
+    data: JSONBody[SignInRequest],
+    runtime: NamedDependency[Runtime],
+    user_agent: UserAgent = "",
 ) -> Response[SignedIn]:
     """Open a session: the cookie is for browsers, the token in the body for other clients.
 
     After 10 failures for an e-mail within 15 minutes the answer is 429 with Retry-After.
     """
-    days = runtime.settings.session_days
     signed_in = await sessions.sign_in(
-        runtime.database, data.email.strip(), data.password, days=days
+        runtime.database,
+        data.email.strip(),
+        data.password,
+        days=runtime.settings.session_days,
+        device=device_of(user_agent),
     )
-    max_age_s = int(timedelta(days=days).total_seconds())
-    return Response(
-        signed_in, status_code=201, cookies=[_cookie(runtime, signed_in.token, max_age_s)]
-    )
+    cookie = session_cookie(runtime.settings, signed_in.token)
+    return Response(signed_in, status_code=201, cookies=[cookie])
+
+
+@post(
+    "/v1/session/link",
+    opt=access(public=True),
+    tags=["session"],
+    summary="Ask for a link to sign in with",
+    status_code=202,
+)
+async def ask_for_link(
+    data: JSONBody[LinkRequest], runtime: NamedDependency[Runtime]
+) -> Response[LinkAsked]:
+    """Mail a link that works once, for 15 minutes, to whoever has this e-mail.
+
+    The answer is the same whether anybody does, and whether too many were asked for.
+    """
+    wanted = local_path(data.next)
+    asked = LinkAsked(works_for_s=int(links.LIFE.total_seconds()))
+    sending = BackgroundTask(links.send_link, runtime, data.email.strip(), wanted)
+    return Response(asked, status_code=202, background=sending)
 
 
 @get("/v1/session", opt=access(roles=Role), tags=["session"], summary="Who am I?")
@@ -75,7 +91,7 @@ async def sign_out(
 ) -> Response[None]:
     """End this session; its token and cookie are worth nothing from now on."""
     await sessions.sign_out(session, principal)
-    return Response(None, status_code=204, cookies=[_cookie(runtime, "", 0)])
+    return Response(None, status_code=204, cookies=[no_session_cookie(runtime.settings)])
 
 
 @post("/v1/api-keys", opt=access(roles=KEEPERS), tags=["api keys"], summary="Make an API key")
@@ -128,4 +144,4 @@ def _reach(principal: Principal) -> UUID | None:
     return None if principal.is_operator else principal.member_id
 
 
-routes = [sign_in, who_am_i, sign_out, create_key, list_keys, revoke_key]
+routes = [sign_in, ask_for_link, who_am_i, sign_out, create_key, list_keys, revoke_key]

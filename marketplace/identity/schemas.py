@@ -27,6 +27,20 @@ class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
 
 
+class LinkRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whom to mail a link to, and the page to show once they are in."""
+
+    email: Annotated[str, msgspec.Meta(min_length=1, max_length=254)]
+    next: Annotated[str, msgspec.Meta(max_length=2_000)] | None = None
+    """A path of ours; anything else leads to the first page."""
+
+
+class LinkAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to every request for a link."""
+
+    works_for_s: int
+
+
 class WhoAmI(msgspec.Struct, frozen=True, kw_only=True):
     """The signed-in person."""
 

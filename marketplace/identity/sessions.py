@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.db import Database
 from marketplace.errors import NotAuthenticated
-from marketplace.identity import repository
+from marketplace.identity import queries, repository
 from marketplace.identity.audit import audit
 from marketplace.identity.credentials import SESSION_PREFIX, digest, new_token
 from marketplace.identity.domain import Principal, Role
@@ -24,7 +24,9 @@ WINDOW = timedelta(minutes=15)
 KEEP_ENDED = timedelta(days=30)
 
 
-async def sign_in(database: Database, email: str, password: str, *, days: int) -> SignedIn:
+async def sign_in(
+    database: Database, email: str, password: str, *, days: int, device: str | None = None
+) -> SignedIn:
     """Check the password and open a session of `days` days.
 
     Raises WrongPassword (the same for everything that is wrong) or TooManyAttempts. Works in
@@ -41,7 +43,7 @@ async def sign_in(database: Database, email: str, password: str, *, days: int) -
                 await audit(session, "system:sign-in", "sign_in.locked_out", "email", email)
         else:
             await repository.delete_attempt(session, attempt)
-            return await open_session(session, person, days=days)
+            return await open_session(session, person, days=days, device=device)
     raise WrongPassword
 
 
@@ -54,13 +56,16 @@ async def _count_attempt(session: AsyncSession, email: str) -> tuple[int, bool]:
     return attempt, failures + 1 == FAILURES_ALLOWED
 
 
-async def open_session(session: AsyncSession, person: Person, *, days: int) -> SignedIn:
-    """A session for a person whose password was checked (or who a test signs in)."""
+async def open_session(
+    session: AsyncSession, person: Person, *, days: int, device: str | None = None
+) -> SignedIn:
+    """A session for a person whose password or link was checked (or who a test signs in)."""
     token = new_token(SESSION_PREFIX)
     row = SignIn(
         id=uuid7(),
         digest=digest(token),
         person_id=person.id,
+        device=device,
         expires_at=sa.func.now() + timedelta(days=days),
     )
     session.add(row)
@@ -91,5 +96,6 @@ async def who_am_i(session: AsyncSession, principal: Principal) -> WhoAmI:
 
 
 async def forget_stale(session: AsyncSession) -> None:
-    """Delete failures that no longer count and sessions that ended a month ago."""
+    """Delete failures that no longer count, and sessions and links that ended a month ago."""
     await repository.delete_stale(session, WINDOW, KEEP_ENDED)
+    await queries.delete_old_links(session, KEEP_ENDED)

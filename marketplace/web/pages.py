@@ -10,7 +10,9 @@ import msgspec
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import URLEncodedBody
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from marketplace.identity.preferences import set_look
 from marketplace.web.access import access
 from marketplace.web.assets import load_assets
 from marketplace.web.i18n import NAMES
@@ -47,12 +49,19 @@ def home(page: NamedDependency[Page]) -> Html:
     return page.render("web/nothing_yet.html")
 
 
-@post("/preferences", opt=ANYBODY, include_in_schema=False, status_code=303, sync_to_thread=False)
-def choose(
-    data: URLEncodedBody[Choice], page: NamedDependency[Page], request: Request[Any, Any, Any]
+@post("/preferences", opt=ANYBODY, include_in_schema=False, status_code=303)
+async def choose(
+    data: URLEncodedBody[Choice],
+    page: NamedDependency[Page],
+    request: Request[Any, Any, Any],
+    session: NamedDependency[AsyncSession],
 ) -> Html:
-    """Keep the language or theme of this browser, then come back."""
+    """Keep the language or theme of this browser, and of who is signed in; then come back."""
     answer = page.redirect(local_path(data.next))
+    if page.principal is not None and not page.principal.is_key:
+        language = data.language if data.language in NAMES else page.principal.language
+        theme = data.theme if data.theme in THEMES else page.principal.theme or THEMES[0]
+        await set_look(session, page.principal, language=language, theme=theme)
     if data.language in NAMES:
         _keep(answer, request, LANGUAGE_COOKIE, data.language)
     if data.theme in THEMES:

@@ -79,6 +79,7 @@ def _burn_gift() -> None:
         unique=True,
         postgresql_where=sa.text("undone_at is null"),
     )
+    op.create_index("ix_burn_gift_from_participant_id", "burn_gift", ["from_participant_id", "id"])
     op.create_index("ix_burn_gift_to_participant_id", "burn_gift", ["to_participant_id", "id"])
 
 
