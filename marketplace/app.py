@@ -25,6 +25,8 @@ from marketplace.identity import routes as identity
 from marketplace.identity.authenticator import Authenticator
 from marketplace.ledger import routes as ledger
 from marketplace.ledger import wallet_routes as wallets
+from marketplace.notices import pages as notice_pages
+from marketplace.notices import routes as notices
 from marketplace.runtime import Runtime
 from marketplace.secrets import open_vault
 from marketplace.settings import load
@@ -55,10 +57,12 @@ ROUTES: list[ControllerRouterHandler] = [
     *wallets.routes,
     *exchange.routes,
     *fulfilment.routes,
+    *notices.routes,
+    *notice_pages.routes,
 ]
 LIFESPANS: list[Lifespan] = [housekeeping.lifespan, exchange.burn_engine_lifespan]
 OPENAPI_EXTRAS: list[Extra] = [burn_endpoint.openapi_paths]
-NAV: list[NavEntry] = []
+NAV: list[NavEntry] = [*notice_pages.nav]
 """Links in the header that the core's rooms add: `*wallet_pages.nav`."""
 
 

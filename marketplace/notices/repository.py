@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
+from marketplace.errors import NotFound
 from marketplace.notices.domain import DIGESTS, Category, Email, Preference
 from marketplace.notices.kinds import Kind
 from marketplace.notices.models import Mail, Notice, NoticePreference
@@ -83,6 +84,14 @@ async def inbox(
         same = sa.and_(is_read == sa.literal(was_read), Notice.id < last)
         query = query.where(same if was_read else sa.or_(same, is_read))
     return (await session.scalars(query.order_by(is_read, Notice.id.desc()).limit(limit))).all()
+
+
+async def find(session: AsyncSession, person_id: UUID, notice_id: int) -> Notice:
+    """A notice in a person's inbox; NotFound where it is none of theirs."""
+    found = await session.get(Notice, (person_id, notice_id))
+    if found is None or not found.in_app:
+        raise NotFound
+    return found
 
 
 async def mark_read(session: AsyncSession, person_id: UUID, ids: Sequence[int] | None) -> None:

@@ -1,4 +1,4 @@
-"""Telling people something, and what they see and choose. Works in the caller's transaction."""
+"""Telling people something, and what they choose to hear. Works in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
-from marketplace.identity.domain import Principal
 from marketplace.ids import take_keys
 from marketplace.notices import queue, repository
 from marketplace.notices.domain import CHOOSABLE, Email, Preference, default_preference
@@ -104,13 +103,6 @@ def _encrypted(secret: str | None, vault: Vault | None) -> str | None:
     if vault is None:
         raise ValueError("a secret needs the vault")
     return vault.encrypt(secret).hex()
-
-
-async def unread_count(session: AsyncSession, principal: Principal | None) -> int:
-    """Unread notices of a signed-in person, 100 at most; one look at an index."""
-    if principal is None or principal.is_key:
-        return 0
-    return await repository.unread_count(session, principal.caller_id)
 
 
 async def preferences(session: AsyncSession, person_id: UUID) -> list[Preference]:

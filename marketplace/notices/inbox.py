@@ -1,0 +1,74 @@
+"""What a person sees of their notices: the inbox, in words, and what they have read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from marketplace.identity.domain import Principal
+from marketplace.notices import repository
+from marketplace.notices.domain import Category
+from marketplace.notices.models import Notice
+from marketplace.notices.schemas import NoticeView
+from marketplace.notices.words import words_of
+from marketplace.web.i18n import Language, speak
+from marketplace.web.paging import cut_page, decode_cursor
+
+
+async def unread_count(session: AsyncSession, principal: Principal | None) -> int:
+    """Unread notices of a signed-in person, 100 at most; one look at an index."""
+    if principal is None or principal.is_key:
+        return 0
+    return await repository.unread_count(session, principal.caller_id)
+
+
+async def read_inbox(
+    session: AsyncSession,
+    principal: Principal,
+    language: Language,
+    *,
+    limit: int,
+    cursor: str | None,
+) -> tuple[list[NoticeView], str | None]:
+    """A page of the person's notices, and the cursor of the next one. Raises BadCursor."""
+    after = decode_cursor(cursor, tuple[bool, int])
+    rows = await repository.inbox(session, principal.caller_id, after=after, limit=limit + 1)
+    page, following = cut_page(rows, limit, lambda row: (row.read_at is not None, row.id))
+    return in_words(page, language), following
+
+
+async def find(
+    session: AsyncSession, principal: Principal, notice_id: int, language: Language
+) -> NoticeView:
+    """A notice of this person; NotFound where there is none."""
+    row = await repository.find(session, principal.caller_id, notice_id)
+    return in_words([row], language)[0]
+
+
+async def mark_read(session: AsyncSession, principal: Principal, ids: Sequence[int] | None) -> int:
+    """Mark notices as read (None: all); returns how many are left. Those of others are skipped."""
+    await repository.mark_read(session, principal.caller_id, ids)
+    return await repository.unread_count(session, principal.caller_id)
+
+
+def in_words(rows: Sequence[Notice], language: Language) -> list[NoticeView]:
+    """Notices as their reader sees them."""
+    with speak(language):
+        return [_view(row) for row in rows]
+
+
+def _view(row: Notice) -> NoticeView:
+    words = words_of(row.kind, row.context, row.created_at)
+    return NoticeView(
+        id=str(row.id),
+        kind=row.kind,
+        category=Category(row.category),
+        subject=words.subject,
+        text=words.text,
+        tip=words.tip,
+        path=words.path,
+        action=words.action,
+        effective_at=row.effective_at,
+        read_at=row.read_at,
+    )
