@@ -8,7 +8,7 @@ import sys
 
 import uvicorn
 
-from marketplace.web.one_write import OneWriteProtocol
+from marketplace.web.direct import DirectProtocol
 
 GENERATION_0 = 50_000
 """Allocations between two collections; the default 700 costs a fifth of the rate."""
@@ -32,7 +32,7 @@ def run_api(fd: int) -> None:
     config = uvicorn.Config(
         "marketplace.app:asgi",
         factory=True,
-        http=OneWriteProtocol,
+        http=DirectProtocol,
         loop="asyncio" if sys.platform == "win32" else "uvloop",
         ws="none",
         lifespan="on",

@@ -40,7 +40,6 @@ from marketplace.web.nav import NavEntry
 from marketplace.web.openapi import Extra, openapi_config
 from marketplace.web.page import Site
 from marketplace.web.problems import HANDLERS
-from marketplace.web.shortcut import Shortcut
 from marketplace.web.templates import make_environment
 
 MAX_BODY_BYTES = 1_048_576
@@ -69,8 +68,9 @@ NAV: list[NavEntry] = [*notice_pages.nav]
 def create_app(runtime: Runtime, *, around: Sequence[Lifespan] = ()) -> Litestar:
     """The application over a runtime. UsageError where a route does not state who may call it.
 
-    `around` are lifespans outside those of the rooms. `app.state` holds `runtime` and
-    `authenticator` for lifespans and raw handlers, and `site`, what all pages share.
+    `around` are lifespans outside those of the rooms. `app.state` holds `runtime`, `authenticator`,
+    `site` (what all pages share) and `direct`, where lifespans of rooms add what is answered on the
+    connection (`marketplace.web.direct`).
     """
     load_assets()  # says at once where something that pages need is missing
     routers = plugin_routers(runtime)
@@ -105,6 +105,7 @@ def _build(
                 "authenticator": authenticator,
                 "openapi_extras": OPENAPI_EXTRAS,
                 "site": site,
+                "direct": {},
             }
         ),
         logging_config=None,
@@ -201,9 +202,8 @@ async def _close_database(app: Litestar) -> AsyncIterator[None]:
         await app.state.runtime.database.close()
 
 
-def asgi() -> Shortcut:
+def asgi() -> Litestar:
     """Application factory of the environment's settings, for `uvicorn --factory`."""
     settings = load()
     runtime = Runtime(settings, open_database(settings), open_vault(settings))
-    app = create_app(runtime, around=[_close_database])
-    return Shortcut(app, burn_endpoint.PATH, burn_endpoint.answer_burn)
+    return create_app(runtime, around=[_close_database])

@@ -1,9 +1,9 @@
 """`POST /v1/burns`: a raw ASGI handler with its own codec, because this is the hot path.
 
 Typed handlers, guards and dependency injection would halve the rate (figures in
-docs/operations/performance.md), and `marketplace.web.shortcut` goes round the framework's routing.
-Everything else about it is ordinary: identity, problem+json, the Access it states, and an operation
-in the OpenAPI document (`openapi_paths`).
+docs/operations/performance.md), and `make_direct_burn` answers callers met before on the connection
+itself. Everything else about it is ordinary: identity, problem+json, the Access it states, and an
+operation in the OpenAPI document (`openapi_paths`).
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ from marketplace.identity.domain import Scope as KeyScope
 from marketplace.ids import FastUUID, uuid7
 from marketplace.web.access import KEY as ACCESS_KEY
 from marketplace.web.access import Access, access
+from marketplace.web.direct import Answer as SendAnswer
+from marketplace.web.direct import DirectHandler, DirectRequest
 
 PATH = "/v1/burns"
 MOST_BODY_BYTES = 4_096
@@ -54,6 +56,7 @@ _encode = msgspec.json.Encoder().encode
 _JSON = [(b"content-type", b"application/json")]
 _PROBLEM = [(b"content-type", PROBLEM_MEDIA_TYPE.encode())]
 _REPLAYED = (b"idempotent-replayed", b"true")
+_NO_STORE = b"cache-control: no-store\r\n"
 
 
 async def answer_burn(scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,6 +74,27 @@ async def answer_burn(scope: Scope, receive: Receive, send: Send) -> None:
 post_burn = asgi(PATH, opt=ACCESS, copy_scope=True)(answer_burn)
 
 
+def make_direct_burn(engine: BurnEngine, authenticator: Authenticator) -> DirectHandler:
+    """The same on the connection (`marketplace.web.direct`), for callers met before."""
+
+    def direct_burn(request: DirectRequest, answer: SendAnswer) -> bool:
+        def tell(outcome: Answer) -> None:
+            status, headers, body = _rendered(outcome)
+            lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+            answer(status, lines + _NO_STORE, body)
+
+        try:
+            principal = authenticator.remembered(request.headers)
+            if principal is None:
+                return False
+            engine.enqueue(_burn_request(principal, request.headers, request.body), tell)
+        except MarketplaceError:
+            return False  # the application says what is wrong
+        return True
+
+    return direct_burn
+
+
 async def _burn(
     scope: HTTPScope, receive: Receive, engine: BurnEngine, authenticator: Authenticator
 ) -> Answer:
@@ -80,13 +104,20 @@ async def _burn(
         raise error
     headers = scope["headers"]
     principal = await authenticator.identify(headers)
+    return await engine.submit(_burn_request(principal, headers, await _read_body(receive)))
+
+
+def _burn_request(principal: Principal, headers: Any, raw: bytes) -> BurnRequest:
+    """The burn asked for; raises what is wrong with the request or its caller."""
     _STATED.require(principal)
     key = _idempotency_key(headers)
+    if len(raw) > MOST_BODY_BYTES:
+        raise TooLarge(f"A burn has at most {MOST_BODY_BYTES} bytes.")
     try:
-        body = _decode(await _read_body(receive))
+        body = _decode(raw)
     except msgspec.MsgspecError as error:
         raise InvalidRequest(f"The body is not a burn: {error}.") from None
-    return await engine.submit(burn_request(principal, key, body))
+    return burn_request(principal, key, body)
 
 
 def burn_request(principal: Principal, key: str, body: BurnBody) -> BurnRequest:
@@ -133,7 +164,8 @@ async def _read_body(receive: Receive) -> bytes:
             return body
 
 
-async def _respond(send: Send, answer: Answer) -> None:
+def _rendered(answer: Answer) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """Status, headers and body."""
     error = answer.error
     if error is None:
         status, headers, body = 201, list(_JSON), _encode(answer.held)
@@ -144,6 +176,11 @@ async def _respond(send: Send, answer: Answer) -> None:
         ]
     if answer.replayed:
         headers.append(_REPLAYED)
+    return status, headers, body
+
+
+async def _respond(send: Send, answer: Answer) -> None:
+    status, headers, body = _rendered(answer)
     headers.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -83,7 +83,7 @@ class Answer(msgspec.Struct, frozen=True):
     replayed: bool = False
 
 
-Waiting = tuple[BurnRequest, "asyncio.Future[Answer]"]
+Waiting = tuple[BurnRequest, Callable[[Answer], None]]
 
 
 class BurnEngine:
@@ -107,6 +107,7 @@ class BurnEngine:
         self._queue: deque[Waiting] = deque()
         self._arrived = asyncio.Event()
         self._look_first = 0
+        self._capped = True
         self._connection: Any = None
         self._loop_task: asyncio.Task[None] | None = None
 
@@ -117,9 +118,7 @@ class BurnEngine:
 
     async def stop(self) -> None:
         """Answer what is queued with 503, finish the batch in flight, close the connection."""
-        for _, future in self._queue:
-            if not future.done():
-                future.set_result(Answer(None, Busy("The server is stopping.")))
+        _tell_all(self._queue, [Answer(None, Busy("The server is stopping."))] * len(self._queue))
         self._queue.clear()
         if self._loop_task is not None:
             self._loop_task.cancel()
@@ -131,12 +130,21 @@ class BurnEngine:
 
     async def submit(self, request: BurnRequest) -> Answer:
         """Queue a burn and wait for its durable outcome; Busy where the queue is full."""
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+        def tell(answer: Answer) -> None:
+            if not future.done():
+                future.set_result(answer)
+
+        self.enqueue(request, tell)
+        return await future
+
+    def enqueue(self, request: BurnRequest, tell: Callable[[Answer], None]) -> None:
+        """Queue a burn; `tell` gets its durable outcome. Busy where the queue is full."""
         if len(self._queue) >= self._queue_limit:
             raise Busy(f"{self._queue_limit} burns are waiting already.")
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._queue.append((request, future))
+        self._queue.append((request, tell))
         self._arrived.set()
-        return await future
 
     async def _run(self) -> None:
         while True:
@@ -159,9 +167,7 @@ class BurnEngine:
                     await self._serve([each])
                 return
             answers = [Answer(None, _as_business_error(error))]
-        for (_, future), answer in zip(batch, answers, strict=True):
-            if not future.done():
-                future.set_result(answer)
+        _tell_all(batch, answers)
 
     async def _outcomes(self, requests: list[BurnRequest]) -> list[Answer]:
         """Try until the batch is durable; raises what cannot be mended by trying again."""
@@ -217,8 +223,14 @@ class BurnEngine:
         lots = repository.FIRST_LOTS
         while True:
             state, versions = await repository.read(
-                self._connection, requests, lots, self._limited_pairs(requests), keys=keys
+                self._connection,
+                requests,
+                lots,
+                self._limited_pairs(requests),
+                keys=keys,
+                exposures=keys or self._capped,
             )
+            self._capped = bool(state.exposures)
             if await self._refresh_offers(versions):
                 continue
             state.offers = {key: self._offers[key] for key in versions}
@@ -320,6 +332,14 @@ class BurnEngine:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
+
+
+def _tell_all(waiting: Iterable[Waiting], answers: Sequence[Answer]) -> None:
+    for (_, tell), answer in zip(waiting, answers, strict=True):
+        try:
+            tell(answer)
+        except Exception:
+            log.exception("an outcome could not be told; its key will find it")
 
 
 def _as_business_error(error: Exception) -> MarketplaceError:

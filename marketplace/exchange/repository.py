@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -35,47 +36,52 @@ FIRST_LOTS = 64
 
 # Columns of every part: tag, a, b, c uuid; i, j, k bigint; s text; h bytea. Tables that grow are
 # read `lateral`: a plan made while they were small must look up what was asked, not walk them.
-READ = f"""
+# {} is the number of the part's own parameter.
+READ_ALWAYS = f"""
 select 0 as tag, null::uuid as a, null::uuid as b, null::uuid as c,
        (extract(epoch from marketplace_now()) * 1000000)::bigint as i,
        null::bigint as j, null::bigint as k, null::text as s, null::bytea as h
 union all
-select 1, id, null, null, null, null, null, null, null
-from api_key where id = any($1::uuid[]) and revoked_at is null
+select 3, w.id, w.participant_id, w.sponsor_id, w.version, null, null, null, null
+from wallet w where w.id = any($1::uuid[])
 union all
+select 4, asked.wallet_id, l.issuer_id, null, l.id, l.remaining, l.price_micros, l.currency, null
+from unnest($1::uuid[]) as asked(wallet_id)
+cross join lateral (
+    select id, issuer_id, remaining, price_micros, currency
+    from lot
+    where lot.wallet_id = asked.wallet_id and open and expires_at > (select marketplace_now())
+    order by {DRAW_ORDER}
+    limit $2::int
+) l
+union all
+select 5, o.id, null, null, o.version, s.remaining, null, null, null
+from offer o left join offer_stock s on s.offer_id = o.id
+where o.id = any($3::uuid[])
+"""
+READ_API_KEYS = """union all
+select 1, id, null, null, null, null, null, null, null
+from api_key where id = any({}::uuid[]) and revoked_at is null
+"""
+READ_SIGN_INS = """union all
 select 1, sign_in.id, null, null, null, null, null, null, null
 from sign_in join person on person.id = sign_in.person_id
-where sign_in.id = any($1::uuid[]) and sign_in.revoked_at is null
+where sign_in.id = any({}::uuid[]) and sign_in.revoked_at is null
   and sign_in.expires_at > statement_timestamp() and person.disabled_at is null
-union all
+"""
+READ_EARLIER = """union all
 select 2, e.caller_id, e.subject_id, e.wallet_id, null, null, null, e.key, e.request_hash
-from unnest($2::engine_key[]) as asked
+from unnest({}::engine_key[]) as asked
 cross join lateral (
     select caller_id, subject_id, wallet_id, key, request_hash
     from idempotency_key
     where caller_id = asked.caller_id and key = asked.key
     limit 1
 ) e
-union all
-select 3, w.id, w.participant_id, w.sponsor_id, w.version, null, null, null, null
-from wallet w where w.id = any($3::uuid[])
-union all
-select 4, asked.wallet_id, l.issuer_id, null, l.id, l.remaining, l.price_micros, l.currency, null
-from unnest($3::uuid[]) as asked(wallet_id)
-cross join lateral (
-    select id, issuer_id, remaining, price_micros, currency
-    from lot
-    where lot.wallet_id = asked.wallet_id and open and expires_at > (select marketplace_now())
-    order by {DRAW_ORDER}
-    limit $4::int
-) l
-union all
-select 5, o.id, null, null, o.version, s.remaining, null, null, null
-from offer o left join offer_stock s on s.offer_id = o.id
-where o.id = any($5::uuid[])
-union all
+"""
+READ_USED = """union all
 select 6, u.wallet_id, u.offer_id, null, b.quantity, null, null, null, null
-from unnest($6::uuid[], $7::uuid[]) as u(wallet_id, offer_id)
+from unnest({}::engine_use[]) as u
 cross join lateral (
     select sum(quantity) as quantity
     from burn
@@ -83,7 +89,8 @@ cross join lateral (
       and status in ('held', 'captured') and refunded_points < points
 ) b
 where b.quantity is not null
-union all
+"""
+READ_EXPOSURES = """union all
 select 7, e.member_id, null, null, e.used_micros, c.exposure_cap_micros, null, null, null
 from exposure e left join contract c on c.member_id = e.member_id
  and c.valid_from <= marketplace_now() and (c.valid_to is null or c.valid_to > marketplace_now())
@@ -106,7 +113,7 @@ where w.id = any($1::uuid[])
 """
 
 # One array of rows for burns and one for draws: everything else is derived from them here, for
-# what is sent has to be encoded value by value.
+# what is sent has to be encoded value by value. {} is the number of the part's own parameter.
 WRITE = """
 with
 burn_rows as materialized (select * from unnest($3::engine_burn[])),
@@ -144,18 +151,15 @@ burns as (
            case when rejection is null then $1::timestamptz + $2::interval end,
            case when rejection is null then statement_timestamp() end
     from burn_rows
-    returning 1
 ),
 keys as (
     insert into idempotency_key (caller_id, key, request_hash, subject_id, wallet_id)
     select caller_id, key, request_hash, id, wallet_id from burn_rows
-    returning 1
 ),
 draws as (
     insert into draw (wallet_id, burn_id, id, lot_id, issuer_id, kind, position, points,
                       effective_at)
     select wallet_id, burn_id, id, lot_id, issuer_id, 'draw', position, points, $1 from draw_rows
-    returning 1
 ),
 transfers as (
     insert into transfer (wallet_id, id, code, debit_account, debit_owner, credit_account,
@@ -163,36 +167,38 @@ transfers as (
     select wallet_id, transfer_id, 'hold', 'wallet_available', wallet_id, 'wallet_held', wallet_id,
            'POINTS', points, id, $1
     from burn_rows where rejection is null
-    returning 1
-),
+)
+"""
+WRITE_EXPOSURES = """,
 exposures as (
     update exposure set used_micros = used_micros + u.micros
-    from unnest($5::engine_exposure[]) as u
+    from unnest({}::engine_exposure[]) as u
     where exposure.member_id = u.member_id and used_micros + u.micros <= u.cap
     returning 1
-),
+)
+"""
+WRITE_STOCKS = """,
 stocks as (
     update offer_stock set remaining = remaining - u.quantity
-    from unnest($6::engine_stock[]) as u
+    from unnest({}::engine_stock[]) as u
     where offer_stock.offer_id = u.offer_id and remaining >= u.quantity
     returning 1
 )
+"""
+CHECK_WRITTEN = """
 select case
-    when (select count(*) from wallets)
-      <> (select count(distinct wallet_id) from burn_rows where rejection is null)
-        then marketplace_conflict('a wallet')
-    when (select count(*) from lots) <> (select count(distinct (wallet_id, lot_id)) from draw_rows)
-        then marketplace_conflict('a lot')
-    when (select count(*) from burns) + (select count(*) from keys) + (select count(*) from draws)
-       + (select count(*) from transfers) < 0 then null
+    when (select count(*) from wallets) <> $5::bigint then marketplace_conflict('a wallet')
+    when (select count(*) from lots) <> $6::bigint then marketplace_conflict('a lot')
     when exists (select 1 from exposure where member_id = any($7::uuid[]))
         then marketplace_conflict('an exposure cap')
-    when (select count(*) from exposures) <> cardinality($5::engine_exposure[])
+"""
+CHECK_EXPOSURES = """
+    when (select count(*) from exposures) <> cardinality({}::engine_exposure[])
         then marketplace_conflict('an exposure')
-    when (select count(*) from stocks) <> cardinality($6::engine_stock[])
+"""
+CHECK_STOCKS = """
+    when (select count(*) from stocks) <> cardinality({}::engine_stock[])
         then marketplace_conflict('stock')
-    else true
-end
 """
 
 OUTCOMES = """
@@ -212,21 +218,29 @@ async def read(
     limited: Sequence[tuple[UUID, UUID]],
     *,
     keys: bool,
+    exposures: bool = True,
 ) -> tuple[State, dict[UUID, int]]:
-    """Read what `requests` need, at most `lots` lots a wallet, earlier outcomes only with `keys`.
+    """Read what `requests` need, at most `lots` lots a wallet; earlier outcomes only with `keys`.
 
     Returns the state and the version of each offer found; `state.offers`, `who` and `rules` are
-    left to the caller, who caches them.
+    left to the caller, who caches them. Parts that nothing needs are left out of the statement:
+    each costs its start even where it finds nothing.
     """
+    api_keys, sign_ins = _credentials(requests)
+    parts = [
+        (READ_API_KEYS, api_keys),
+        (READ_SIGN_INS, sign_ins),
+        (READ_USED, limited),
+        (READ_EARLIER, [(each.principal.caller_id, each.key) for each in requests] if keys else ()),
+    ]
+    asked = [(part, values) for part, values in parts if values]
     rows = await connection.fetch(
-        READ,
-        list({request.principal.credential_id for request in requests}),
-        [(request.principal.caller_id, request.key) for request in requests] if keys else [],
+        _statement(READ_ALWAYS, 4, *(part for part, _ in asked))
+        + (READ_EXPOSURES if exposures else ""),
         sorted({request.wallet_id for request in requests}),
         lots,
         list({request.offer_id for request in requests}),
-        [wallet_id for wallet_id, _ in limited],
-        [offer_id for _, offer_id in limited],
+        *(values for _, values in asked),
     )
     state = State(EPOCH, set(), {}, {}, {}, {}, {}, {}, {}, {})
     versions: dict[UUID, int] = {}
@@ -252,6 +266,24 @@ async def read(
     for wallet in state.wallets.values():
         wallet.all_lots = len(wallet.lots) < lots
     return state, versions
+
+
+@cache
+def _statement(first: str, parameter: int, *parts: str) -> str:
+    """The statement of these parts; theirs are the parameters from number `parameter`."""
+    return first + "".join(
+        part.format(f"${number}") for number, part in enumerate(parts, start=parameter)
+    )
+
+
+def _credentials(requests: Sequence[BurnRequest]) -> tuple[list[UUID], list[UUID]]:
+    """Ids of the API keys and of the sign-ins behind these requests."""
+    keys: set[UUID] = set()
+    sign_ins: set[UUID] = set()
+    for request in requests:
+        principal = request.principal
+        (keys if principal.is_key else sign_ins).add(principal.credential_id)
+    return list(keys), list(sign_ins)
 
 
 async def load_offers(connection: Any, offer_ids: Iterable[UUID]) -> list[OfferTerms]:
@@ -297,15 +329,24 @@ async def write(
 ) -> None:
     """Write a batch: one statement, one transaction. Raises on conflict, nothing written then."""
     accepted = [decision for decision in decided if isinstance(decision, Accepted)]
+    draws = _draw_rows(accepted)
+    checked = [
+        (WRITE_EXPOSURES, CHECK_EXPOSURES, _exposure_rows(accepted, state)),
+        (WRITE_STOCKS, CHECK_STOCKS, _stock_rows(accepted, state)),
+    ]
+    used = [part for part in checked if part[2]]
     await connection.fetchval(
-        WRITE,
+        _statement(WRITE, 8, *(part for part, _, _ in used))
+        + _statement(CHECK_WRITTEN, 8, *(check for _, check, _ in used))
+        + "    else true end",
         state.now,
         hold_for,
         _burn_rows(decided, state),
-        _draw_rows(accepted),
-        _exposure_rows(accepted, state),
-        _stock_rows(accepted, state),
+        draws,
+        len({each.request.wallet_id for each in accepted}),
+        len({(draw[0], draw[3]) for draw in draws}),
         _uncapped_issuers(accepted, state),
+        *(rows for _, _, rows in used),
     )
 
 

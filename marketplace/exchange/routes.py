@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace import api
 from marketplace.exchange import gift_routes, queries
-from marketplace.exchange.burn_endpoint import LONGEST_KEY, post_burn
+from marketplace.exchange.burn_endpoint import LONGEST_KEY, PATH, make_direct_burn, post_burn
 from marketplace.exchange.cancelling import cancel
 from marketplace.exchange.decide import MAX_QUANTITY
 from marketplace.exchange.domain import OfferStatus
@@ -38,6 +38,7 @@ from marketplace.identity.domain import Principal, Role, Scope
 from marketplace.ledger.service import own_wallet
 from marketplace.runtime import Runtime
 from marketplace.web.access import access
+from marketplace.web.direct import DirectRoutes
 from marketplace.web.paging import DEFAULT_LIMIT, Cursor, Limit, cut_page, decode_cursor
 
 Key = Annotated[
@@ -221,6 +222,8 @@ async def burn_engine_lifespan(app: litestar.Litestar) -> AsyncIterator[None]:
     await engine.start()
     app.state.burn_engine = engine
     app.state.burn_watch = BurnWatch(runtime.database)
+    direct: DirectRoutes = app.state.direct
+    direct[b"POST", PATH.encode()] = make_direct_burn(engine, app.state.authenticator)
     try:
         yield
     finally:

@@ -34,6 +34,11 @@ class CorkedTransport:
             data, self._waiting = b"".join(self._waiting), []
             self._transport.write(data)
 
+    def write_now(self, data: bytes) -> None:
+        """Send an answer that is whole already, after what waits."""
+        self._flush()
+        self._transport.write(data)
+
     def close(self) -> None:
         """Send what waits, then close."""
         self._flush()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import secrets
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from typing import Any, cast
 
 from litestar.types import Scope
@@ -13,7 +13,7 @@ from litestar.types import Scope
 HEADER = b"x-request-id"
 _KEY = "marketplace.request_id"
 # Cheaper than randomness for each request: random once per process, then counted.
-_PROCESS = secrets.token_hex(5)
+_PROCESS = secrets.token_hex(5).encode()
 _COUNT = itertools.count(1)
 _ACCEPTED = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
@@ -23,7 +23,13 @@ def request_id(scope: Scope) -> str:
     known = cast("MutableMapping[str, Any]", scope)
     found = known.get(_KEY)
     if found is None:
-        given = next((value for name, value in scope["headers"] if name == HEADER), b"")
-        found = given.decode() if _ACCEPTED.fullmatch(given) else f"{_PROCESS}-{next(_COUNT):06x}"
-        known[_KEY] = found
+        found = known[_KEY] = new_request_id(scope["headers"]).decode()
     return str(found)
+
+
+def new_request_id(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The caller's own id where these headers hold a plain one, else a new one."""
+    for name, value in headers:
+        if name == HEADER and _ACCEPTED.fullmatch(value):
+            return value
+    return b"%b-%06x" % (_PROCESS, next(_COUNT))

@@ -115,6 +115,7 @@ create type engine_draw as (
 """,
     "create type engine_exposure as (member_id uuid, micros bigint, cap bigint)",
     "create type engine_stock as (offer_id uuid, quantity bigint)",
+    "create type engine_use as (wallet_id uuid, offer_id uuid)",
 )
 
 INSERT_ONLY = (

@@ -1,0 +1,158 @@
+"""The hot path: some addresses are answered on the connection, before an ASGI request is made.
+
+A task, a scope, routing and middleware cost a burn two thirds of its time in the API process
+(figures in docs/operations/performance.md). What is answered here is the good case only: a direct
+handler that meets anything out of the ordinary declines, and the application answers as if it had
+not been asked. So every address here is an ordinary route too, which describes it and states its
+Access.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+from uvicorn.server import ServerState
+
+from marketplace.web.one_write import CorkedTransport, OneWriteProtocol
+from marketplace.web.request_id import HEADER, new_request_id
+
+log = logging.getLogger(__name__)
+
+LONGEST_BODY = 8_192
+"""Bytes; longer bodies go the long way."""
+ALWAYS = b"x-content-type-options: nosniff\r\n" + HEADER + b": "
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class DirectRequest(NamedTuple):
+    """A request as a direct handler sees it: header names in lower case, the query undecoded."""
+
+    headers: Headers
+    query: bytes
+    body: bytes
+
+
+Answer = Callable[[int, bytes, bytes], None]
+"""`answer(status, header_lines, body)`: to be called once, at once or later. Each header line ends
+in CRLF; length, date and request id are added."""
+DirectHandler = Callable[[DirectRequest, Answer], bool]
+"""Takes a request and returns True, or returns False (or raises) to let the application answer. A
+handler that returned False has changed nothing and does not call `answer`."""
+DirectRoutes = dict[tuple[bytes, bytes], DirectHandler]
+"""By method and path. The application keeps them as `app.state.direct`."""
+
+
+class DirectCycle:
+    """What uvicorn's protocol asks about the request in hand, for one that is answered directly."""
+
+    __slots__ = ("_protocol", "disconnected", "keep_alive", "message_event", "response_complete")
+
+    def __init__(self, protocol: DirectProtocol, *, keep_alive: bool) -> None:
+        self._protocol = protocol
+        self.keep_alive = keep_alive
+        self.disconnected = False
+        self.response_complete = False
+        self.message_event = NOBODY_WAITS
+
+    def answer(self, status: int, header_lines: bytes, body: bytes) -> None:
+        """Send the answer; a client that has gone is not told."""
+        if self.response_complete:
+            raise RuntimeError("a direct handler answered twice")
+        self.response_complete = True
+        if not self.disconnected:
+            self._protocol.send_answer(self, status, header_lines, body)
+
+
+NOBODY_WAITS = asyncio.Event()
+
+
+class DirectProtocol(OneWriteProtocol):
+    """uvicorn's HTTP protocol with direct handlers in front of the application."""
+
+    transport: CorkedTransport  # type: ignore[assignment]
+
+    def __init__(self, config: Any, server_state: ServerState, *args: Any, **kwargs: Any) -> None:
+        super().__init__(config, server_state, *args, **kwargs)
+        # A wrapper around the application has no state: everything goes the long way then.
+        state = getattr(config.loaded_app, "state", {})
+        self._routes: DirectRoutes = state.get("direct", {})
+        self._handler: DirectHandler | None = None
+        self._query = b""
+        self._body = b""
+
+    def on_headers_complete(self) -> None:
+        """The head has come: whose request is it?"""
+        path, _, self._query = self.url.partition(b"?")
+        handler = self._routes.get((self.parser.get_method(), path))
+        if handler is None or not self._is_plain():
+            super().on_headers_complete()
+        else:
+            self._handler = handler
+            self._body = b""
+
+    def _is_plain(self) -> bool:
+        """Whether nothing about the head or the connection needs the server's own care."""
+        return (
+            (self.cycle is None or self.cycle.response_complete)
+            and not self.expect_100_continue
+            and self.parser.get_http_version() == "1.1"
+            and not self.parser.should_upgrade()
+        )
+
+    def on_body(self, body: bytes) -> None:
+        """Some of the body has come."""
+        if self._handler is None:
+            super().on_body(body)
+            return
+        self._body += body
+        if len(self._body) > LONGEST_BODY:
+            self._go_the_long_way()
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        if self._handler is None:
+            super().on_message_complete()
+        elif not self._handled(self._handler):
+            self._go_the_long_way()
+            super().on_message_complete()
+        self._handler = None
+
+    def _handled(self, handler: DirectHandler) -> bool:
+        before = self.cycle
+        cycle = DirectCycle(self, keep_alive=self.parser.should_keep_alive())
+        self.cycle = cycle  # type: ignore[assignment]
+        try:
+            handled = handler(DirectRequest(self.headers, self._query, self._body), cycle.answer)
+        except Exception:
+            log.exception("a direct handler crashed; the application answers")
+            handled = False
+        if not handled:
+            self.cycle = before
+        return handled
+
+    def _go_the_long_way(self) -> None:
+        self._handler = None
+        super().on_headers_complete()
+        if self._body:
+            super().on_body(self._body)
+
+    def send_answer(
+        self, cycle: DirectCycle, status: int, header_lines: bytes, body: bytes
+    ) -> None:
+        """Write an answer in one go and make the connection ready for the next request."""
+        lines = [STATUS_LINE[status]]
+        for name, value in self.server_state.default_headers:
+            lines += (name, b": ", value, b"\r\n")
+        lines += (ALWAYS, new_request_id(self.headers), b"\r\n", header_lines)
+        if not cycle.keep_alive:
+            lines.append(b"connection: close\r\n")
+        lines += (b"content-length: %d\r\n\r\n" % len(body), body)
+        self.transport.write_now(b"".join(lines))
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()

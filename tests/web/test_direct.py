@@ -1,0 +1,255 @@
+"""Burns answered on the connection: as the application answers, whatever the client does."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+import sqlalchemy as sa
+import uvicorn
+from litestar import Litestar
+
+from marketplace.exchange.domain import OfferStatus
+from marketplace.exchange.models import Offer
+from marketplace.identity.domain import Scope
+from marketplace.ledger.models import Wallet
+from marketplace.web.direct import Answer, DirectProtocol, DirectRequest
+from marketplace.web.one_write import CorkedTransport
+from tests.factories import Coalition
+
+Headers = dict[str, str]
+Reply = tuple[int, dict[str, str], bytes]
+
+
+class Wire:
+    """One connection, driven byte by byte."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self.writer = writer
+
+    async def reply(self) -> Reply:
+        """The next answer."""
+        head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
+        status = int(head.split(" ", 2)[1])
+        headers = {
+            name.lower(): value for name, value in re.findall(r"^([\w-]+): (.*)\r$", head, re.M)
+        }
+        return status, headers, await self._reader.readexactly(int(headers["content-length"]))
+
+    async def ask(self, request: bytes) -> Reply:
+        self.writer.write(request)
+        return await self.reply()
+
+    async def ended(self) -> bool:
+        return await self._reader.read() == b""
+
+
+Connect = Callable[[], Awaitable[Wire]]
+
+
+@pytest.fixture
+async def connect(app: Litestar) -> AsyncIterator[Connect]:
+    """Opens connections to the application behind the protocol it is served with."""
+    config = uvicorn.Config(
+        app,
+        http=DirectProtocol,
+        port=0,
+        lifespan="off",
+        ws="none",
+        proxy_headers=False,
+        log_config=None,
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - it has no event
+        await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    wires: list[Wire] = []
+
+    async def connect() -> Wire:
+        wires.append(Wire(*await asyncio.open_connection("127.0.0.1", port)))
+        return wires[-1]
+
+    yield connect
+    for wire in wires:
+        wire.writer.close()
+    server.should_exit = True
+    await serving
+
+
+@pytest.fixture
+async def burn(
+    coalition: Coalition, api_key: Callable[..., Awaitable[Headers]]
+) -> Callable[..., bytes]:
+    """`burn("key")`: the bytes of a burn of Ann's."""
+    await coalition.issue("ann", 50_000)
+    authorization = (await api_key("alpha", Scope.BURNS_WRITE))["Authorization"]
+
+    def make(
+        key: str, *more: str, quantity: str = "1", auth: str = authorization, version: str = "1.1"
+    ) -> bytes:
+        wallet, offer = coalition.wallets["ann"], coalition.offers["card"]
+        body = f'{{"wallet_id":"{wallet}","offer_id":"{offer}","quantity":{quantity}}}'
+        head = (
+            f"POST /v1/burns HTTP/{version}",
+            "Host: marketplace.test",
+            f"Authorization: {auth}",
+            f"Idempotency-Key: {key}",
+            *more,
+            f"Content-Length: {len(body)}",
+        )
+        return ("\r\n".join(head) + "\r\n\r\n" + body).encode()
+
+    return make
+
+
+async def held(coalition: Coalition) -> int:
+    """Ann's points that are held."""
+    async with coalition.runtime.database.begin() as session:
+        wallet = await session.get_one(Wallet, coalition.wallets["ann"])
+    return wallet.held
+
+
+async def test_the_short_way_answers_as_the_long_one(
+    connect: Connect, burn: Callable[..., bytes], coalition: Coalition
+) -> None:
+    wire = await connect()
+    # Nobody has met this caller yet, so the application answers; then the connection does.
+    long = await wire.ask(burn("a"))
+    short = await wire.ask(burn("a", "X-Request-Id: mine-12345"))
+    assert (long[0], long[2]) == (short[0], short[2])
+    assert long[0] == 201
+    assert short[1]["idempotent-replayed"] == "true"
+    assert short[1]["x-request-id"] == "mine-12345"
+    same = {"content-type", "cache-control", "x-content-type-options", "date", "x-request-id"}
+    assert same <= short[1].keys()
+    assert {name: long[1][name] for name in same - {"date", "x-request-id"}}.items() <= (
+        short[1].items()
+    )
+    async with coalition.runtime.database.begin() as session:
+        await session.execute(
+            sa.update(Offer).values(status=OfferStatus.PAUSED, version=Offer.version + 1)
+        )
+    refused = await wire.ask(burn("b"))
+    assert refused[0] == 409
+    assert b"offer_not_on_sale" in refused[2]
+    assert refused[1]["content-type"] == "application/problem+json"
+
+
+async def test_what_is_out_of_the_ordinary_goes_to_the_application(
+    connect: Connect, burn: Callable[..., bytes]
+) -> None:
+    wire = await connect()
+    assert (await wire.ask(burn("met")))[0] == 201
+    for request, status, text in (
+        (burn("x", quantity='"many"'), 400, b"The body is not a burn"),
+        (burn("x", auth="Bearer nonsense"), 401, b"not_authenticated"),
+        (burn("k" * 201), 400, b"Idempotency-Key"),
+        (burn("x", quantity="1" + " " * 9_000), 413, b"at most 4096 bytes"),
+        (burn("y").replace(b"POST", b"GET "), 405, b"made with POST"),
+    ):
+        answer = await wire.ask(request)
+        assert answer[0] == status, answer
+        assert text in answer[2]
+        assert answer[1]["x-request-id"]
+        if answer[1].get("connection") == "close":
+            wire = await connect()
+    waiting = burn("expects", "Expect: 100-continue").partition(b"\r\n\r\n")
+    wire.writer.write(waiting[0] + waiting[1])
+    await asyncio.sleep(0.05)
+    wire.writer.write(waiting[2])
+    status, _, _ = await _after_continue(wire)
+    assert status == 201
+
+
+async def _after_continue(wire: Wire) -> Reply:
+    assert (await wire._reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100")
+    return await wire.reply()
+
+
+async def test_pipelined_requests_are_answered_in_their_order(
+    connect: Connect, burn: Callable[..., bytes], coalition: Coalition
+) -> None:
+    wire = await connect()
+    await wire.ask(burn("met"))
+    other = b"GET /health/live HTTP/1.1\r\nHost: marketplace.test\r\n\r\n"
+    wire.writer.write(burn("1") + other + burn("2") + burn("3") + other)
+    answers = [await wire.reply() for _ in range(5)]
+    assert [status for status, _, _ in answers] == [201, 200, 201, 201, 200]
+    assert len({body for _, _, body in answers}) == 4
+    assert await held(coalition) == 4_000
+
+
+async def test_a_slow_client_and_one_that_leaves(
+    connect: Connect, burn: Callable[..., bytes], coalition: Coalition
+) -> None:
+    wire = await connect()
+    await wire.ask(burn("met"))
+    for at in range(0, len(request := burn("slow")), 40):
+        wire.writer.write(request[at : at + 40])
+        await asyncio.sleep(0.001)
+    assert (await wire.reply())[0] == 201
+    leaver = await connect()
+    leaver.writer.write(burn("left"))
+    await leaver.writer.drain()
+    leaver.writer.transport.abort()
+    while (await wire.ask(burn("left")))[1].get("idempotent-replayed") != "true":  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    assert await held(coalition) == 3_000
+
+
+async def test_connections_close_when_asked_to(
+    connect: Connect, burn: Callable[..., bytes]
+) -> None:
+    wire = await connect()
+    await wire.ask(burn("met"))
+    answer = await wire.ask(burn("last", "Connection: close"))
+    assert (answer[0], answer[1]["connection"]) == (201, "close")
+    assert await wire.ended()
+    old = await connect()
+    assert (await old.ask(burn("old", version="1.0")))[0] == 201
+
+
+async def test_a_crash_of_a_direct_handler_leaves_the_answer_to_the_application(
+    connect: Connect, app: Litestar, caplog: pytest.LogCaptureFixture
+) -> None:
+    def crash(request: DirectRequest, answer: Answer) -> bool:
+        raise RuntimeError("broken")
+
+    app.state.direct[b"GET", b"/health/live"] = crash
+    wire = await connect()
+    request = b"GET /health/live?x=1 HTTP/1.1\r\nHost: marketplace.test\r\n\r\n"
+    assert (await wire.ask(request))[0] == 200
+    assert "a direct handler crashed" in caplog.text
+
+
+class Recorder:
+    """A transport that remembers what was sent in one go."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        self.sent.append(data)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+async def test_head_and_body_leave_in_one_write() -> None:
+    recorder = Recorder()
+    corked = CorkedTransport(recorder, asyncio.get_running_loop())  # type: ignore[arg-type]
+    corked.write(b"head ")
+    corked.write(b"body")
+    assert recorder.sent == []
+    await asyncio.sleep(0)
+    corked.write(b"next")
+    corked.write_now(b"whole")
+    corked.close()
+    assert (recorder.sent, recorder.closed) == ([b"head body", b"next", b"whole"], True)
+    await asyncio.sleep(0)
+    assert recorder.sent == [b"head body", b"next", b"whole"]
