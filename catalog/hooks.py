@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
+from catalog.commands import COMMANDS
 from catalog.models import CatalogBase
 from catalog.routes import ROUTES
+from catalog.tasks import make_tasks
 from marketplace import api
+from marketplace.host import PluginHost
 
 
 @api.hookimpl
@@ -21,3 +26,15 @@ def marketplace_register_tables() -> api.PluginTables:
 def marketplace_register_routes() -> api.Routes:
     """Search, listings, categories, pictures, suggestions and wishes under /v1/catalog."""
     return ROUTES
+
+
+@api.hookimpl
+def marketplace_register_commands() -> Sequence[api.Command]:
+    """`marketplace catalog ...`."""
+    return COMMANDS
+
+
+@api.hookimpl
+def marketplace_register_tasks(host: api.Host) -> Sequence[api.PeriodicTask]:
+    """Prices whose moment has come, counts, alerts of wishes."""
+    return make_tasks(cast(PluginHost, host))

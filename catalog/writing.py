@@ -239,3 +239,17 @@ async def _insert(
 ) -> None:
     if rows:
         await session.execute(sa.insert(table), list(rows))
+
+
+async def reindex_categories(session: AsyncSession, slugs: Sequence[str]) -> None:
+    """Make the search documents of listings of these categories say their new names."""
+    found = await session.scalars(sa.select(Listing.id).where(Listing.category.in_(slugs)))
+    if ids := found.all():
+        await reindex(session, ids)
+
+
+async def one_at_a_time(session: AsyncSession) -> None:
+    """Two files of the catalog wait for each other, so both see what the other wrote."""
+    await session.execute(
+        sa.text("select pg_advisory_xact_lock(hashtextextended('import catalog', 0))")
+    )

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
-from marketplace.api import OpenOrder
+from marketplace.api import EligibilityRule, OpenOrder
 from marketplace.clock import NOW
 from marketplace.coalition.models import Member
 from marketplace.db import Database
@@ -23,16 +25,46 @@ from marketplace.identity.models import AuditEntry
 from marketplace.ids import next_key
 from marketplace.secrets import Vault
 
+T = TypeVar("T")
+
 
 class PluginHost:
     """What the core lends the plugin `slug`; database and vault are opened at first use."""
 
     def __init__(
-        self, slug: str, database: Callable[[], Database], vault: Callable[[], Vault]
+        self,
+        slug: str,
+        database: Callable[[], Database],
+        vault: Callable[[], Vault],
+        rules: Callable[[], dict[str, EligibilityRule]] = dict,
     ) -> None:
         self.slug = slug
         self._database = database
         self._vault = vault
+        self._rules = rules
+
+    def transact(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        """Run `work` in an asynchronous transaction of its own, on a loop of its own.
+
+        For the periodic tasks of our own rooms, which share their services with the API.
+        """
+        lent = self._database()
+        url = lent.url.render_as_string(hide_password=False)
+
+        async def inside() -> T:
+            database = Database(url, role=lent.role, pool_size=0)
+            try:
+                async with database.begin() as session:
+                    return await work(session)
+            finally:
+                await database.close()
+
+        return asyncio.run(inside())
+
+    @property
+    def eligibility_rules(self) -> dict[str, EligibilityRule]:
+        """The rules of every plugin, where the host's runtime knows them."""
+        return self._rules()
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:

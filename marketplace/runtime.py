@@ -27,7 +27,9 @@ class Runtime:
         """The plugin manager, with our own rooms and every installed plugin."""
         return load(
             self.settings,
-            lambda slug: PluginHost(slug, lambda: self.database, lambda: self.vault),
+            lambda slug: PluginHost(
+                slug, lambda: self.database, lambda: self.vault, lambda: self.eligibility_rules
+            ),
         )
 
     @cached_property

@@ -1,0 +1,71 @@
+"""Writes the catalog to a file that import reads back to the same."""
+
+from __future__ import annotations
+
+import csv
+from typing import TextIO
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from catalog.imports import reading
+from catalog.imports.documents import document_of
+from catalog.imports.rows import cells_of_category, cells_of_listing
+from catalog.models import Listing
+from catalog.specs import CategorySpec, ListingSpec
+from marketplace.errors import UsageError
+
+CHUNK = 500
+
+
+async def export_listings(session: AsyncSession, file: TextIO, format_: str) -> int:
+    """Write every listing by slug, some hundred at a time; returns how many.
+
+    JSON begins with the categories, so that one file holds everything. UsageError where a listing
+    does not fit CSV.
+    """
+    if format_ == "json":
+        for category in (await reading.category_specs(session)).values():
+            _write_object(file, category)
+    slugs = (await session.scalars(sa.select(Listing.slug).order_by(Listing.slug))).all()
+    writer: csv.DictWriter[str] | None = None
+    for start in range(0, len(slugs), CHUNK):
+        _, specs = await reading.listing_specs(session, slugs[start : start + CHUNK])
+        for spec in specs.values():
+            if format_ == "json":
+                _write_object(file, spec)
+            else:
+                writer = _write_cells(file, writer, _cells(spec))
+        session.expunge_all()
+    return len(slugs)
+
+
+def _cells(spec: ListingSpec) -> dict[str, str]:
+    try:
+        return cells_of_listing(spec)
+    except ValueError as error:
+        raise UsageError(f"{error}.") from None
+
+
+async def export_categories(session: AsyncSession, file: TextIO) -> int:
+    """Write every category as CSV, parents first; returns how many."""
+    specs = await reading.category_specs(session)
+    writer: csv.DictWriter[str] | None = None
+    for spec in specs.values():
+        writer = _write_cells(file, writer, cells_of_category(spec))
+    return len(specs)
+
+
+def _write_object(file: TextIO, spec: ListingSpec | CategorySpec) -> None:
+    file.write(msgspec.json.encode(document_of(spec)).decode() + "\n")
+
+
+def _write_cells(
+    file: TextIO, writer: csv.DictWriter[str] | None, cells: dict[str, str]
+) -> csv.DictWriter[str]:
+    if writer is None:
+        writer = csv.DictWriter(file, fieldnames=list(cells), lineterminator="\n")
+        writer.writeheader()
+    writer.writerow(cells)
+    return writer

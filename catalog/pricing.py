@@ -1,0 +1,125 @@
+"""Prices to come: announced with a date, applied by a periodic task when it has come."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from catalog.errors import BadPriceChange
+from catalog.models import PriceChange
+from catalog.writing import touch
+from marketplace.clock import NOW, now
+from marketplace.exchange.models import Offer
+from marketplace.exchange.pricing import change_price
+from marketplace.identity.audit import audit
+from marketplace.ids import uuid7
+from marketplace.money import MAX_MICROS, MAX_POINTS
+
+AT_ONCE = 500
+"""Prices applied in one transaction."""
+
+
+async def announce(
+    session: AsyncSession,
+    reference: str,
+    *,
+    at: datetime,
+    actor: str,
+    points: int | None = None,
+    cost_micros: int | None = None,
+) -> UUID:
+    """Announce that an offer costs something else from `at` on; BadPriceChange says why not."""
+    if points is None and cost_micros is None:
+        raise BadPriceChange("Say what changes: points, cost or both.")
+    if points is not None and not 0 < points <= MAX_POINTS:
+        raise BadPriceChange(f"An offer costs 1 to {MAX_POINTS:,} points.")
+    if cost_micros is not None and not 0 <= cost_micros <= MAX_MICROS:
+        raise BadPriceChange("The cost is not below zero, nor beyond all measure.")
+    if at <= await now(session):
+        raise BadPriceChange(f"{at.isoformat()} is not ahead; a price changes in the future.")
+    if not await session.scalar(sa.select(Offer.id).where(Offer.reference == reference)):
+        raise BadPriceChange(f"There is no offer {reference!r}.")
+    change = PriceChange(
+        id=uuid7(),
+        offer_reference=reference,
+        points=points,
+        cost_micros=cost_micros,
+        at=at,
+        made_by=actor,
+    )
+    try:
+        async with session.begin_nested():
+            session.add(change)
+            await session.flush()
+    except IntegrityError:
+        raise BadPriceChange(
+            f"Another price of {reference!r} is announced for {at.isoformat()}; cancel it first."
+        ) from None
+    details = {"at": at.isoformat(), "points": points, "cost_micros": cost_micros}
+    await audit(session, actor, "catalog.price_announced", "offer", reference, **details)
+    return change.id
+
+
+async def cancel(session: AsyncSession, change_id: UUID, *, actor: str) -> None:
+    """Take an announced price back; BadPriceChange where it is not waiting any more."""
+    reference = await session.scalar(
+        sa.update(PriceChange)
+        .where(
+            PriceChange.id == change_id,
+            PriceChange.applied_at.is_(None),
+            PriceChange.cancelled_at.is_(None),
+        )
+        .values(cancelled_at=NOW)
+        .returning(PriceChange.offer_reference)
+    )
+    if reference is None:
+        raise BadPriceChange(f"No announced price {change_id} is waiting.")
+    await audit(session, actor, "catalog.price_cancelled", "offer", reference)
+
+
+async def apply_due(session: AsyncSession) -> int:
+    """Apply the prices whose moment has come, in their order; returns how many.
+
+    Safe to run twice at once: what another applies meanwhile is left to it.
+    """
+    due = (
+        await session.scalars(
+            sa.select(PriceChange)
+            .where(
+                PriceChange.at <= NOW,
+                PriceChange.applied_at.is_(None),
+                PriceChange.cancelled_at.is_(None),
+            )
+            .order_by(PriceChange.at, PriceChange.id)
+            .limit(AT_ONCE)
+            .with_for_update()
+        )
+    ).all()
+    moment = await now(session)
+    for change in due:
+        await change_price(
+            session,
+            change.offer_reference,
+            actor=change.made_by,
+            points=change.points,
+            cost_micros=change.cost_micros,
+        )
+        change.applied_at = moment
+    if due:
+        await session.flush()
+        await touch(session)
+    return len(due)
+
+
+async def waiting(session: AsyncSession) -> list[PriceChange]:
+    """Announced prices that have not come, soonest first."""
+    rows = await session.scalars(
+        sa.select(PriceChange)
+        .where(PriceChange.applied_at.is_(None), PriceChange.cancelled_at.is_(None))
+        .order_by(PriceChange.at, PriceChange.id)
+    )
+    return list(rows)
