@@ -13,6 +13,8 @@ import sqlalchemy as sa
 
 from marketplace.clock import travel_to
 from marketplace.coalition.domain import ContractRole
+from marketplace.coalition.exposure import open_exposures
+from marketplace.coalition.models import Contract
 from marketplace.errors import Busy
 from marketplace.exchange.domain import OfferStatus
 from marketplace.exchange.engine import BurnEngine
@@ -187,6 +189,20 @@ async def test_an_issuer_never_passes_its_cap(
         )
     )
     assert Counter(map(code, answers)) == {"held": 5, "exposure_cap": 25}
+
+
+async def test_a_cap_that_comes_while_nobody_has_one_is_seen_by_the_next_burn(
+    runtime: Runtime, coalition: Coalition, engine: BurnEngine, ask: Ask
+) -> None:
+    await coalition.issue("ann", 5_000, issuer="alpha")
+    for _ in range(2):  # the engine has seen that no issuer is capped
+        assert code(await engine.submit(ask("ann"))) == "held"
+    async with runtime.database.begin() as session:
+        contract = await session.get_one(Contract, coalition.contracts["alpha"])
+        contract.exposure_cap_micros = 3 * 1_000 * 8_000
+        await open_exposures(session, [coalition.members["alpha"]])
+    answers = [code(await engine.submit(ask("ann"))) for _ in range(2)]
+    assert answers == ["held", "exposure_cap"]
 
 
 async def test_a_burn_takes_as_many_lots_as_it_needs(
