@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from email.errors import MessageError
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP, Policy
@@ -90,10 +91,10 @@ class Composer:
     def __init__(self, settings: Settings, vault: Vault) -> None:
         self._vault = vault
         self.origin = public_origin(settings)
-        name, self.sender = parseaddr(settings.mail_from)
+        name, address = parseaddr(settings.mail_from)
         try:
-            self._from = Address(name, addr_spec=self.sender)
-        except (ValueError, IndexError):
+            self._from = Address(name, addr_spec=address)
+        except (ValueError, IndexError, MessageError):
             raise UsageError("MARKETPLACE_MAIL_FROM is no `Name <name@host>`.") from None
         self._host = urlsplit(self.origin).hostname or "localhost"
 
@@ -113,7 +114,6 @@ class Composer:
         # Also after a crash between sending and marking: mail programs show it once.
         message["Message-ID"] = f"<{mail.id:x}.{mail.person_id.hex[-12:]}@{self._host}>"
         message["Auto-Submitted"] = "auto-generated"
-        message["Content-Language"] = mail.language.code
         if stop is not None:
             message["List-Unsubscribe"] = f"<{shown['stop_url']}>"
             message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
@@ -123,6 +123,7 @@ class Composer:
         message.add_alternative(
             environment.get_template(f"notices/mail/{name}.html").render(shown), subtype="html"
         )
+        message["Content-Language"] = mail.language.code
         return message
 
     def _stop(self, mail: Claimed) -> StopMails | None:
@@ -181,7 +182,9 @@ def stop_title(what: Category | Email) -> str:
 def _recipient(mail: Claimed) -> Address:
     if mail.email != one_line(mail.email, len(mail.email)) or " " in mail.email:
         raise UnusableAddress("the address holds characters that none may hold")
+    name, _, host = mail.email.rpartition("@")
     try:
-        return Address(one_line(mail.name), addr_spec=mail.email)
-    except (ValueError, IndexError) as error:
+        address = f"{name}@{host.encode('idna').decode()}"
+        return Address(one_line(mail.name), addr_spec=address)
+    except (ValueError, IndexError, MessageError) as error:
         raise UnusableAddress(f"the address is none: {error}") from None

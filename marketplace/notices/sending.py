@@ -119,7 +119,7 @@ class Sender:
             self._write(mail, Outcome(f"it cannot be made: {error}", later=True))
             return False
         try:
-            line.send(message, self._composer.sender, mail.email)
+            line.send(message)
         except Refused as error:
             log.warning("mail %d to person %s is refused: %s", mail.id, mail.person_id, error)
             self._write(mail, Outcome(str(error)))

@@ -44,8 +44,8 @@ class Away(Exception):
 class Line(Protocol):
     """An open way out."""
 
-    def send(self, message: EmailMessage, sender: str, recipient: str) -> None:
-        """Hand a mail over. Raises Refused, Deferred, Doubtful or Away."""
+    def send(self, message: EmailMessage) -> None:
+        """Hand a mail over, from and to whom it names. Raises Refused, Deferred, Doubtful, Away."""
         ...
 
 
@@ -105,17 +105,13 @@ class _SmtpLine:
     def __init__(self, smtp: smtplib.SMTP) -> None:
         self._smtp = smtp
 
-    def send(self, message: EmailMessage, sender: str, recipient: str) -> None:
+    def send(self, message: EmailMessage) -> None:
         """See `Line.send`."""
-        international = not recipient.isascii()
-        if international and not self._smtp.has_extn("smtputf8"):
-            raise Refused("the mail server takes no addresses with letters like these")
-        body = message.as_bytes(policy=policy.SMTPUTF8 if international else policy.SMTP)
+        body = message.as_bytes(policy=policy.SMTP)
         try:
             # What the server thinks of our sender says nothing about the recipient.
-            options = ["SMTPUTF8", "BODY=8BITMIME"] if international else []
-            _demand(self._smtp.mail(sender, options), permanent=Away)
-            self._step(self._smtp.rcpt(recipient))
+            _demand(self._smtp.mail(_address(message, "From")), permanent=Away)
+            self._step(self._smtp.rcpt(_address(message, "To")))
         except smtplib.SMTPServerDisconnected as error:
             raise Away(_words(error)) from error
         try:
@@ -133,6 +129,10 @@ class _SmtpLine:
             with suppress(smtplib.SMTPServerDisconnected):
                 self._smtp.rset()
             raise
+
+
+def _address(message: EmailMessage, header: str) -> str:
+    return str(message[header].addresses[0].addr_spec)
 
 
 def _demand(reply: tuple[int, bytes | str], *, permanent: type[Exception]) -> None:
@@ -160,7 +160,7 @@ class Folder(msgspec.Struct, frozen=True):
             raise Away(_words(error)) from error
         yield self
 
-    def send(self, message: EmailMessage, sender: str, recipient: str) -> None:
+    def send(self, message: EmailMessage) -> None:
         """Write the file, named after the Message-ID: once more is the same file."""
         name = str(message["Message-ID"]).strip("<>").partition("@")[0]
         target = self.path / f"{name}.eml"
