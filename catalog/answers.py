@@ -11,23 +11,26 @@ from functools import lru_cache
 from urllib.parse import parse_qsl
 
 import msgspec
-from litestar.types import Receive, Scope, Send
 
+from catalog import words
 from catalog.errors import BadSearch
 from catalog.query import Query, read_query
 from catalog.schemas import Correction, Facet
 from catalog.search import find
 from catalog.shelf import Shelf
 from catalog.shop import Answer, Shop, shop_of
-from catalog.viewer import is_personal
 from catalog.words import Match, asked_of, corrections
 from marketplace.errors import MarketplaceError
 from marketplace.runtime import Runtime
+from marketplace.web.direct import Answer as SendAnswer
+from marketplace.web.direct import DirectHandler, DirectRequest
 from marketplace.web.i18n import choose_language
 
-PATH = "/v1/catalog"
-CACHE_CONTROL = b"public, max-age=5, stale-while-revalidate=30"
-VARY = b"Accept-Language, Authorization, Cookie"
+PATH = b"/v1/catalog"
+LONG_WAY = frozenset({b"authorization", b"cookie", b"if-none-match"})
+"""Headers with which a request is not answered on the connection."""
+CACHE_CONTROL = "public, max-age=5, stale-while-revalidate=30"
+VARY = "Accept-Language, Authorization, Cookie"
 MOST_FIELDS = 200
 LONGEST_KEPT = 400
 """Characters of a query string whose answer is kept."""
@@ -96,58 +99,60 @@ def _made(
             locale=locale,
         )
     )
-    etag = b'"' + hashlib.blake2b(body, digest_size=12).hexdigest().encode() + b'"'
+    etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    headers = {
+        "Content-Type": "application/json",
+        "ETag": etag,
+        "Cache-Control": CACHE_CONTROL,
+        "Vary": VARY,
+    }
     answer = Answer(
         body=body,
-        etag=etag,
-        headers=[
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(body)),
-            (b"etag", etag),
-            (b"cache-control", CACHE_CONTROL),
-            (b"vary", VARY),
-        ],
+        headers=headers,
+        lines="".join(f"{name.lower()}: {value}\r\n" for name, value in headers.items()).encode(),
     )
     if len(asked) <= LONGEST_KEPT:
         shop.keep(shelf, asked, accept, answer)
     return answer
 
 
-async def answer_quickly(scope: Scope, receive: Receive, send: Send) -> bool:
-    """Answer a public search before the framework routes; False leaves it to the route.
+def direct_search(runtime: Runtime) -> DirectHandler:
+    """The same on the connection (`marketplace.web.direct`), where nobody has to be asked.
 
-    Whatever is not plain (a credential, another method, a search that does not fit) is the route's.
+    What is kept is sent at once, what is not is made from the shelf in memory. It declines what is
+    not plain: credentials, conditional requests, a search that does not fit, a word never met, and
+    whatever comes when it is time to ask the database how things stand.
     """
-    asked_by = scope["headers"]
-    accept, known = "", b""
-    if scope["method"] != "GET":  # type: ignore[typeddict-item]
-        return False
-    for name, value in asked_by:
-        if name == b"accept-language":
-            accept = value.decode("latin-1")
-        elif name == b"if-none-match":
-            known = value
-    if is_personal(asked_by):
-        return False
-    runtime: Runtime = scope["litestar_app"].state.runtime
-    asked = scope["query_string"].decode("latin-1")
     shop = shop_of(runtime)
-    answer = shop.answer(asked, accept) if shop.fresh() is not None else None
-    if answer is None:
-        try:
-            answer = await public_answer(runtime, asked, accept)
-        except MarketplaceError:
+
+    def search(request: DirectRequest, answer: SendAnswer) -> bool:
+        shelf = shop.fresh()
+        if shelf is None:
             return False
-    await send_answer(send, answer, known)
-    return True
+        accept = ""
+        for name, value in request.headers:
+            if name == b"accept-language":
+                accept = value.decode("latin-1")
+            elif name in LONG_WAY:
+                return False
+        asked = request.query.decode("latin-1")
+        found = shop.answer(asked, accept) or _from_memory(shop, shelf, asked, accept)
+        if found is None:
+            return False
+        answer(200, found.lines, found.body)
+        return True
+
+    return search
 
 
-async def send_answer(send: Send, answer: Answer, known: bytes) -> None:
-    """Send a public answer, or 304 to who has it already."""
-    if known and known == answer.etag:
-        headers = [header for header in answer.headers if not header[0].startswith(b"content-")]
-        await send({"type": "http.response.start", "status": 304, "headers": headers})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-        return
-    await send({"type": "http.response.start", "status": 200, "headers": answer.headers})
-    await send({"type": "http.response.body", "body": answer.body, "more_body": False})
+def _from_memory(shop: Shop, shelf: Shelf, asked: str, accept: str) -> Answer | None:
+    """An answer that needs nobody else; None where it does, or where the search does not fit."""
+    try:
+        query, wanted = read_asked(asked)
+        locale = language_of(accept, wanted)
+        matches = words.known(shelf, asked_of(query.words, query.text), locale)
+        if matches is None:
+            return None
+        return _made(shop, shelf, query, matches, locale, asked, accept)
+    except MarketplaceError:
+        return None

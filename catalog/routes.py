@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
-from litestar import MediaType, Request, Response, delete, get, put
+from litestar import Request, Response, delete, get, put
 from litestar.di import NamedDependency
 from litestar.openapi.spec import Operation, Parameter, Schema
 from litestar.openapi.spec.enums import OpenAPIType
@@ -15,7 +15,15 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog import previewing, repository, service
-from catalog.answers import CACHE_CONTROL, VARY, language_of, public_answer, read_asked
+from catalog.answers import (
+    CACHE_CONTROL,
+    PATH,
+    VARY,
+    direct_search,
+    language_of,
+    public_answer,
+    read_asked,
+)
 from catalog.domain import Sort
 from catalog.errors import UnknownPicture
 from catalog.query import LISTS, MOST
@@ -34,8 +42,8 @@ PUBLIC = access(public=True)
 PARTICIPANTS = access(roles=[Role.PARTICIPANT])
 FOR_EVER = "public, max-age=31536000, immutable"
 PICTURE = re.compile(r"([0-9a-f]{64})-([0-9]{1,5})\.webp")
-PERSONAL = {"Cache-Control": "private, no-store", "Vary": VARY.decode()}
-SHARED = {"Cache-Control": CACHE_CONTROL.decode(), "Vary": VARY.decode()}
+PERSONAL = {"Cache-Control": "private, no-store", "Vary": VARY}
+SHARED = {"Cache-Control": CACHE_CONTROL, "Vary": VARY}
 
 Locale = Annotated[
     str | None,
@@ -102,9 +110,15 @@ async def search(
     asked = request.scope["query_string"].decode("latin-1")
     accept = request.headers.get("accept-language", "")
     if not is_personal(request.scope["headers"]):  # type: ignore[arg-type]
+        # From the first search of a process on, those like it are answered on the connection.
+        request.app.state.direct.setdefault((b"GET", PATH), direct_search(runtime))
         answer = await public_answer(runtime, asked, accept)
-        headers = {name.decode(): value.decode() for name, value in answer.headers[2:]}
-        return Response(answer.body, media_type=MediaType.JSON, headers=headers)  # type: ignore[arg-type]
+        known = request.headers.get("if-none-match") == answer.headers["ETag"]
+        return Response(
+            b"" if known else answer.body,  # type: ignore[arg-type]
+            status_code=304 if known else 200,
+            headers=answer.headers,
+        )
     viewer = await viewer_of(session, await caller_of(request))
     query, wanted = read_asked(asked)
     found = await service.search(

@@ -33,8 +33,9 @@ class Answer(msgspec.Struct, frozen=True):
     """A public answer as it goes out."""
 
     body: bytes
-    etag: bytes
-    headers: list[tuple[bytes, bytes]]
+    headers: dict[str, str]
+    lines: bytes
+    """The headers again, as they are written on the connection."""
 
 
 class Shop:
@@ -117,10 +118,6 @@ class Shop:
             async with self._runtime.database.begin() as session:
                 found = await words.resolve(await raw_connection(session), shelf, asked, locale)
         return found
-
-    def known_matches(self, shelf: Shelf, query: Query, locale: str) -> Sequence[Match] | None:
-        """The same without asking anybody; None where it takes asking."""
-        return words.known(shelf, words.asked_of(query.words, query.text), locale)
 
 
 _shops: WeakKeyDictionary[Runtime, Shop] = WeakKeyDictionary()
