@@ -17,7 +17,7 @@ PIP     := $(BIN)/python -m pip --disable-pip-version-check --no-input
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo reset test check format lint types imports unit bench journey lock clean
+.PHONY: help venv demo reset test check format lint types imports unit messages bench journey lock clean
 
 help: ## List these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -71,6 +71,9 @@ imports: $(STAMP) ## Only the import rules between rooms
 
 unit: $(STAMP) ## Only the tests; ARGS="tests/test_x.py -k name" picks some
 	$(BIN)/python -m pytest $(ARGS)
+
+messages: $(STAMP) ## Collect what is to be translated into the .po files
+	@$(BIN)/python -m marketplace.web.messages
 
 bench: $(STAMP) ## Measure burns per second against pgbench on this machine (needs wrk)
 	$(BIN)/python -m bench.burns $(ARGS)

@@ -58,7 +58,10 @@ def day(moment: datetime | date, style: str = "medium") -> str:
 
 def day_and_hour(moment: datetime) -> str:
     """A day with hours and minutes, UTC."""
-    return str(dates.format_skeleton("yMMMdHm", moment, locale=spoken().locale))
+    locale = spoken().locale
+    joined = str(dates.get_datetime_format("medium", locale=locale))
+    hour = dates.format_time(moment, "short", locale=locale)
+    return joined.replace("{0}", hour).replace("{1}", day(moment))
 
 
 def relative(moment: datetime) -> str:

@@ -80,7 +80,8 @@ def _keep(answer: Html, request: Request[Any, Any, Any], name: str, value: str) 
     )
 
 
-@get("/offline", opt=ANYBODY, include_in_schema=False, sync_to_thread=False)
+# Not a `page`: nobody is asked who reads, for the service worker keeps it.
+@get("/offline", opt=access(public=True), include_in_schema=False, sync_to_thread=False)
 def offline(page: NamedDependency[Page]) -> Html:
     """What the service worker shows when there is no network."""
     return page.render("web/offline.html")

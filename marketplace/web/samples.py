@@ -1,8 +1,95 @@
-"""What the living style page shows in its components."""
+"""What the living style page shows in its components: made-up rewards, words and figures."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
-SAMPLES: dict[str, Any] = {"sample_day": datetime(2026, 3, 14, 15, 9, tzinfo=UTC)}
+OFFERS: list[dict[str, Any]] = [
+    {
+        "href": "#offers",
+        "title": "Two cinema seats, any film",
+        "partner": "Kino Pod Baranami",
+        "points": 4_200,
+        "micros": 36_000_000,
+        "badges": [("New", "warm")],
+        "note": "Code by e-mail, usually within a minute",
+    },
+    {
+        "href": "#offers",
+        "title": "Workshop voucher with a rather long name that needs two lines",
+        "partner": "Officina Bianchi",
+        "points": 12_500,
+        "micros": 100_000_000,
+        "badges": [("Only 3 left", "care")],
+    },
+    {
+        "href": "#offers",
+        "title": "A tree planted in your name",
+        "partner": "Green Hectare",
+        "points": 900,
+        "micros": 7_650_000,
+        "badges": [("Charity", "good")],
+        "note": "Receipt for your records",
+    },
+    {
+        "href": "#offers",
+        "title": "Conference day pass",
+        "partner": "Trade Summit",
+        "points": 31_000,
+        "micros": 250_000_000,
+        "reason": "You have 12,480 points: 18,520 more and it is yours.",
+    },
+]
+STEPS_OPEN = [
+    {"title": "Points held", "note": "4,200 points are set aside, not spent.", "state": "done"},
+    {
+        "title": "The partner has not confirmed yet",
+        "note": "Usually within a minute. You may close this page.",
+        "state": "now",
+    },
+    {"title": "Reward ready", "note": None, "state": "next"},
+]
+STEPS_ENDED = [
+    {"title": "Points held", "note": "14 March, 15:09", "state": "done"},
+    {
+        "title": "The partner could not deliver",
+        "note": "Your 4,200 points are back in your wallet.",
+        "state": "failed",
+    },
+]
+LINES = [
+    ("Points from Alpha Tools", "14 March, invoice A-1044", "+1,250"),
+    ("Two cinema seats", "12 March, held until the partner confirms", "-4,200"),
+    ("Expired", "1 March, points of March 2024", "-80"),
+]
+COLUMNS = [
+    {"label": "Lot", "number": False},
+    {"label": "From", "number": False},
+    {"label": "Points", "number": True},
+    {"label": "Expires", "number": True},
+]
+ROWS = [
+    ["March 2026", "Alpha Tools", "1,250", "31 Mar 2028"],
+    ["January 2026", "Beta Paints", "8,030", "31 Jan 2028"],
+    ["October 2025", "Alpha Tools", "3,200", "30 Apr 2026"],
+]
+CHIPS = [
+    {"label": "All", "href": "#ways", "on": True, "count": 128},
+    {"label": "Gift cards", "href": "#ways", "on": False, "count": 61},
+    {"label": "Charity", "href": "#ways", "on": False, "count": 12},
+    {"label": "I can afford it", "href": "#ways", "on": False, "count": None},
+]
+
+SAMPLES: dict[str, Any] = {
+    "offers": OFFERS,
+    "steps_open": STEPS_OPEN,
+    "steps_ended": STEPS_ENDED,
+    "lines": LINES,
+    "columns": COLUMNS,
+    "rows": ROWS,
+    "chip_items": CHIPS,
+    "colours": [
+        "paper", "surface", "sunken", "ink", "ink-soft", "line", "line-strong",
+        "deep", "deep-soft", "warm", "warm-soft", "good", "told", "care", "bad",
+    ],
+}  # fmt: skip
