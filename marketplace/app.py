@@ -20,9 +20,11 @@ from marketplace.db import open_database
 from marketplace.exchange import burn_endpoint
 from marketplace.exchange import routes as exchange
 from marketplace.fulfilment import routes as fulfilment
-from marketplace.identity import housekeeping
+from marketplace.identity import housekeeping, me_pages
+from marketplace.identity import pages as sign_in_pages
 from marketplace.identity import routes as identity
 from marketplace.identity.authenticator import Authenticator
+from marketplace.ledger import pages as wallet_pages
 from marketplace.ledger import routes as ledger
 from marketplace.ledger import wallet_routes as wallets
 from marketplace.notices import pages as notice_pages
@@ -52,8 +54,11 @@ ROUTES: list[ControllerRouterHandler] = [
     *static_routes.routes,
     *pages.routes,
     *identity.routes,
+    *sign_in_pages.routes,
+    *me_pages.routes,
     *ledger.routes,
     *wallets.routes,
+    *wallet_pages.routes,
     *exchange.routes,
     *fulfilment.routes,
     *notices.routes,
@@ -61,8 +66,8 @@ ROUTES: list[ControllerRouterHandler] = [
 ]
 LIFESPANS: list[Lifespan] = [housekeeping.lifespan, exchange.burn_engine_lifespan]
 OPENAPI_EXTRAS: list[Extra] = [burn_endpoint.openapi_paths]
-NAV: list[NavEntry] = [*notice_pages.nav]
-"""Links in the header that the core's rooms add: `*wallet_pages.nav`."""
+NAV: list[NavEntry] = [*notice_pages.nav, *me_pages.nav, *wallet_pages.nav]
+"""Links in the header that the core's rooms add."""
 
 
 def create_app(runtime: Runtime, *, around: Sequence[Lifespan] = ()) -> Litestar:
