@@ -19,6 +19,7 @@ from marketplace.fulfilment.commands import (
 )
 from marketplace.identity.commands import keys_group, people_group
 from marketplace.ledger.commands import ledger
+from marketplace.notices.commands import notices_group
 from marketplace.plugin_commands import PluginGroup
 from marketplace.schema import upgrade_all
 from marketplace.serve import api_process_command, serve_command
@@ -60,5 +61,6 @@ main.add_command(ledger)
 for each in (serve_command, api_process_command, keys_group, people_group):
     main.add_command(each)
 main.add_command(offers_group)
+main.add_command(notices_group)
 main.add_command(import_group)
 main.add_command(demo_command)

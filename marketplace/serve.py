@@ -23,6 +23,8 @@ import msgspec
 from marketplace import clock
 from marketplace.api_process import run_api
 from marketplace.errors import UsageError
+from marketplace.notices.compose import Composer
+from marketplace.notices.transport import transport_of
 from marketplace.runtime import open_runtime
 from marketplace.secrets import secret_keys
 from marketplace.settings import Settings, load
@@ -134,8 +136,12 @@ def _listen(host: str, port: int, spread: bool) -> socket.socket:
 
 
 async def check(settings: Settings) -> None:
-    """Raise UsageError where the database is away, not migrated, or its clock is shifted."""
+    """Raise UsageError where the database is away, not migrated, or its clock is shifted; and
+    where settings of mails make no sense.
+    """
     async with open_runtime(settings) as runtime:
+        Composer(settings, runtime.vault)
+        transport_of(settings)
         try:
             await check_schema(runtime)
         except NotReady as error:

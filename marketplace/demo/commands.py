@@ -13,6 +13,7 @@ from marketplace.demo.logins import KEYS, LOGINS, DemoState, write_shell_file
 from marketplace.demo.processes import (
     environment,
     free_port,
+    mail_dir,
     served,
     term_is_ctrl_c,
     wait_port_free,
@@ -43,7 +44,7 @@ def _run(settings: Settings, check: bool, port: int | None) -> None:
     state = asyncio.run(prepare(settings, _say))
     address = f"http://{settings.host}:{port}"
     _say("Starting the API, the relay, the worker and the schedule ...")
-    with served(environment(port)) as server:
+    with served(environment(settings, port)) as server:
         server.wait_ready(address)
         if check:
             summary = run_check(settings, address, state)
@@ -82,6 +83,7 @@ def _welcome(settings: Settings, address: str, state: DemoState) -> None:
             )
         ),
         "",
+        f"  Mails to these people:        {'sent' if settings.smtp_url else mail_dir(settings)}",
         f"  Shell variables for the examples of README.md:  . {shell_file}",
         "  Ctrl-C stops everything.",
         "",

@@ -11,9 +11,11 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 from marketplace.errors import UsageError
+from marketplace.settings import Settings
 
 READY_PATH = "/health/ready"
 READY_WITHIN_S = 60
@@ -133,8 +135,16 @@ def wait_port_free(host: str, port: int, *, timeout_s: float = 6) -> None:
         time.sleep(POLL_S)
 
 
-def environment(port: int) -> dict[str, str]:
+def environment(settings: Settings, port: int) -> dict[str, str]:
     """The environment of the child: ours, with `port`, no broker, and only warnings logged."""
-    quiet = {"MARKETPLACE_LOG_LEVEL": "WARNING"}
+    unless_set = {
+        "MARKETPLACE_LOG_LEVEL": "WARNING",
+        "MARKETPLACE_MAIL_DIR": str(mail_dir(settings)),
+    }
     fixed = {"MARKETPLACE_PORT": str(port), "MARKETPLACE_BROKER_URL": ""}
-    return {**quiet, **os.environ, **fixed}
+    return {**unless_set, **os.environ, **fixed}
+
+
+def mail_dir(settings: Settings) -> Path:
+    """Where mails become files while there is no mail server."""
+    return settings.mail_dir or settings.var_dir.resolve() / "mail"

@@ -12,8 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.notices.compose import Claimed, Told
 from marketplace.notices.domain import Category, MailStatus
+from marketplace.notices.kinds import KINDS
 from marketplace.notices.models import Mail, Notice
 
+RETRY_FOR: Final = timedelta(days=1)
 NO_SERVER: Final = "no mail server configured"
 UNWANTED: Final = "the person wants no such mail any more"
 
@@ -149,6 +151,27 @@ async def drop_unwanted(session: AsyncSession, person_id: UUID, category: Catego
         .values(status=MailStatus.EXPIRED, due_at=None, secret=None, error=UNWANTED)
         .execution_options(synchronize_session=False)
     )
+
+
+async def retry(session: AsyncSession, ids: Sequence[int]) -> set[int]:
+    """Make refused and dropped mails due again; returns which. Their secrets are gone for good."""
+    found = await session.scalars(
+        sa.update(Mail)
+        .where(
+            Mail.id.in_(ids),
+            Mail.status.in_((MailStatus.FAILED, MailStatus.EXPIRED)),
+            Mail.kind.not_in([kind.slug for kind in KINDS.values() if kind.secret]),
+        )
+        .values(
+            status=MailStatus.DUE,
+            due_at=sa.func.statement_timestamp(),
+            give_up_at=sa.func.statement_timestamp() + RETRY_FOR,
+            error=None,
+        )
+        .returning(Mail.id)
+        .execution_options(synchronize_session=False)
+    )
+    return set(found)
 
 
 async def newest(

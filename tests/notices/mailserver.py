@@ -55,7 +55,7 @@ class Postbox:
         self.received.append(parsed)
         self.recipients.append(envelope.rcpt_tos)
         if self._mood("drop") is not None:
-            assert server.transport is not None
+            assert isinstance(server.transport, asyncio.Transport)
             server.transport.abort()
             await asyncio.sleep(0)
         return "250 OK"

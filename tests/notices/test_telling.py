@@ -76,8 +76,8 @@ async def test_many_are_told_in_one_statement_also_from_a_synchronous_task(
 ) -> None:
     context = {"title": "Seat", "points": 500, "path": "/catalog/seat"}
     tellings = [Telling(once_key=f"wish:{n}", context=context, person_id=ann.id) for n in (1, 2)]
-    with Session(coalition.runtime.database.sync_engine) as session, session.begin():
-        assert service.notify_many_sync(session, "wish_affordable", tellings) == 2
+    with Session(coalition.runtime.database.sync_engine) as plain, plain.begin():
+        assert service.notify_many_sync(plain, "wish_affordable", tellings) == 2
     async with coalition.runtime.database.begin() as session:
         assert await service.notify_many(session, "wish_affordable", tellings) == 0
 
