@@ -28,8 +28,8 @@ SHEET = "css/all.css"
 """All style sheets as one: `css/*.css` in the order of FIRST_SHEETS, then by name."""
 FIRST_SHEETS = ("fonts.css", "tokens.css", "base.css", "layout.css")
 MEDIA_TYPES = {
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css",
+    ".js": "text/javascript",
     ".svg": "image/svg+xml",
     ".png": "image/png",
     ".woff2": "font/woff2",

@@ -39,11 +39,11 @@ def money(micros: int, currency: str) -> str:
 
 
 def unit_price(micros: int, currency: str) -> str:
-    """A price of one point, with up to four decimals: "€0.0085"."""
+    """A price of one point, with three or four decimals: "€0.0085"."""
     language = spoken()
     amount = Decimal(micros).scaleb(-DECIMALS)
     pattern = language.locale.currency_formats["standard"].pattern
-    exact = pattern.split(";")[0].replace("0.00", "0.00##")
+    exact = pattern.split(";")[0].replace("0.00", "0.000#")
     return str(
         numbers.format_currency(
             amount, currency, format=exact, locale=language.locale, currency_digits=False

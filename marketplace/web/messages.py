@@ -19,6 +19,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 from marketplace.web.i18n import NAMES, SOURCE
+from marketplace.web.templates import EXTENSIONS
 
 ROOT = Path(__file__).parents[2]
 KEYWORDS: dict[str, Any] = {
@@ -36,10 +37,8 @@ METHODS = [
     ("**.py", "python"),
     ("**.py", "marketplace.web.messages:error_titles"),
 ]
-OPTIONS = {
-    f"**/templates/**.{kind}": {"trimmed": "true", "silent": "false", "encoding": "utf-8"}
-    for kind in ("html", "txt")
-}
+TEMPLATE_OPTIONS = {"trimmed": "true", "silent": "false", "extensions": ",".join(EXTENSIONS)}
+OPTIONS = {f"**/templates/**.{kind}": TEMPLATE_OPTIONS for kind in ("html", "txt")}
 NOT_KEPT = ("POT-Creation", "PO-Revision", "Last-Tr", "Language-Team", "Generated", "Report-Msgid")
 """Headers that would change with every run and tell nothing."""
 

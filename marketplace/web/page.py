@@ -51,7 +51,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Vary": "Cookie, Accept-Language, Accept-Encoding, HX-Request",
 }
-MEDIA_TYPE = "text/html; charset=utf-8"
+MEDIA_TYPE = "text/html"
 # One slash, then neither a second one nor a backslash, which browsers take for one.
 LOCAL = re.compile(r"/(?![/\\])[^\x00-\x20\x7f\\]*")
 

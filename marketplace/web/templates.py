@@ -23,6 +23,7 @@ from marketplace.web.assets import load_assets
 from marketplace.web.formats import FILTERS
 from marketplace.web.i18n import spoken
 
+EXTENSIONS = ["jinja2.ext.i18n", "jinja2.ext.do"]
 CORE = Path(__file__).parents[1]
 
 
@@ -45,7 +46,7 @@ def make_environment(more: Mapping[str, Path] | None = None) -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
         cache_size=-1,
-        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+        extensions=EXTENSIONS,
     )
     environment.install_gettext_callables(  # type: ignore[attr-defined]
         lambda message: spoken().gettext(message),

@@ -241,6 +241,7 @@ async def test_pages_allow_nothing_inline_and_nothing_from_elsewhere(
             part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; ")
         )
         assert policy.pop("default-src") == "'none'"
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
         assert set(policy.values()) == {"'self'", "'none'"}
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["cache-control"] == "no-store"
