@@ -53,7 +53,7 @@ async def test_the_inbox_shows_what_happened_and_how_much_is_unread(
 async def test_an_empty_inbox_says_what_will_be_there(
     client: httpx.AsyncClient, signed_in: Headers
 ) -> None:
-    assert "Nothing here yet." in (await client.get("/notices", headers=signed_in)).text
+    assert "Nothing here yet" in (await client.get("/notices", headers=signed_in)).text
     assert (await client.get("/notices/count", headers=signed_in)).text.strip() == ""
 
 
