@@ -9,14 +9,17 @@ WORKDIR /src
 COPY requirements/runtime.lock requirements/build.lock requirements/
 RUN pip install --require-hashes -r requirements/runtime.lock
 
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE package.json package-lock.json .npmrc ./
 COPY marketplace marketplace
 COPY catalog catalog
 COPY charity charity
 COPY settlement settlement
 COPY plugins plugins
+COPY requirements/vendor.py requirements/
+# What the pages load in the browser goes into the wheel.
 RUN python -m venv /opt/build \
  && /opt/build/bin/pip install --require-hashes -r requirements/build.lock \
+ && /opt/build/bin/python requirements/vendor.py --production \
  && /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . ./plugins/*/ \
  && pip install --no-deps /wheels/*.whl
 

