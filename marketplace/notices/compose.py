@@ -154,8 +154,8 @@ class Composer:
 
 def _digest(mail: Claimed, words: Sequence[Words]) -> dict[str, Any]:
     subject = spoken().ngettext(
-        "%(count)s piece of news from Coalition Rewards",
-        "%(count)s pieces of news from Coalition Rewards",
+        "%(count)s new notice from Coalition Rewards",
+        "%(count)s new notices from Coalition Rewards",
         len(words),
     )
     told = [

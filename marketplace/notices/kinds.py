@@ -104,9 +104,9 @@ BURN_VOIDED: Final = Kind(
     ),
     text=NN_(
         "%(offer)s could not be delivered: %(reason)s "
-        "Your %(points)s point is back in your wallet, with its old expiry date.",
+        "Your %(points)s point is back in your wallet.",
         "%(offer)s could not be delivered: %(reason)s "
-        "Your %(points)s points are back in your wallet, with their old expiry dates.",
+        "Your %(points)s points are back in your wallet.",
     ),
     fields={**_REWARD, "reason": Field.REASON},
     path="/rewards/%(burn)s",
@@ -136,8 +136,8 @@ REFUND: Final = Kind(
     category=Category.REWARDS,
     subject=NN_("%(points)s point refunded: %(offer)s", "%(points)s points refunded: %(offer)s"),
     text=NN_(
-        "%(points)s point of %(offer)s is back in your wallet. Reason: %(reason)s",
-        "%(points)s points of %(offer)s are back in your wallet. Reason: %(reason)s",
+        "%(offer)s: %(points)s point is back in your wallet. Reason: %(reason)s",
+        "%(offer)s: %(points)s points are back in your wallet. Reason: %(reason)s",
     ),
     fields={**_REWARD, "reason": Field.REASON},
     path="/rewards/%(burn)s",
@@ -193,7 +193,7 @@ GIFT_RECEIVED: Final = Kind(
     slug="gift_received",
     category=Category.GIFTS,
     subject=Phrase(N_("%(sender)s sent you a gift: %(offer)s")),
-    text=Phrase(N_("%(sender)s burnt points of their own to give you %(offer)s.")),
+    text=Phrase(N_("%(sender)s burnt points of their own to give you this: %(offer)s.")),
     fields={"sender": Field.TEXT, "offer": Field.TEXT, "path": Field.PATH},
     path="%(path)s",
     action=N_("Open your gift"),
@@ -218,8 +218,8 @@ WISH_NEARLY_GONE: Final = Kind(
     category=Category.WISHES,
     subject=Phrase(N_("Nearly gone: %(title)s")),
     text=NN_(
-        "Only %(left)s is left of %(title)s, which is on your wish list.",
-        "Only %(left)s are left of %(title)s, which is on your wish list.",
+        "%(title)s is on your wish list. Only %(left)s is left.",
+        "%(title)s is on your wish list. Only %(left)s are left.",
         "left",
     ),
     fields={**_WISH, "left": Field.NUMBER},

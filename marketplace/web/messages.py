@@ -30,6 +30,8 @@ KEYWORDS: dict[str, Any] = {
     "ngettext": (1, 2),
     "pgettext": ((1, "c"), 2),
     "npgettext": ((1, "c"), 2, 3),
+    "N_": None,
+    "NN_": (1, 2),
 }
 METHODS = [
     ("**/templates/**.html", "jinja2"),

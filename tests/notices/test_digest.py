@@ -45,7 +45,7 @@ async def test_what_is_unread_comes_in_one_mail_once(
     assert await make(coalition) == 0
     assert await post.send() == 1
     [message] = postbox.received
-    assert message["Subject"] == "2 pieces of news from Coalition Rewards"
+    assert message["Subject"] == "2 new notices from Coalition Rewards"
     for kind in ("plain", "html"):
         body = message.get_body((kind,))
         assert body is not None
