@@ -8,13 +8,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
-from urllib.parse import parse_qsl
 
 import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog import words
-from catalog.errors import BadSearch
-from catalog.query import Query, read_query
+from catalog.query import Query, read_pairs, read_query
 from catalog.schemas import Correction, Facet
 from catalog.search import find
 from catalog.shelf import Shelf
@@ -31,7 +30,9 @@ LONG_WAY = frozenset({b"authorization", b"cookie", b"if-none-match"})
 """Headers with which a request is not answered on the connection."""
 CACHE_CONTROL = "public, max-age=5, stale-while-revalidate=30"
 VARY = "Accept-Language, Authorization, Cookie"
-MOST_FIELDS = 200
+LINES = (
+    f"content-type: application/json\r\ncache-control: {CACHE_CONTROL}\r\nvary: {VARY}\r\n".encode()
+)
 LONGEST_KEPT = 400
 """Characters of a query string whose answer is kept."""
 
@@ -58,24 +59,23 @@ def language_of(accept: str, wanted: str | None = None) -> str:
 
 def read_asked(asked: str) -> tuple[Query, str | None]:
     """The search in a query string, and its `locale`; BadSearch where it does not fit."""
-    try:
-        pairs = parse_qsl(asked, keep_blank_values=True, max_num_fields=MOST_FIELDS)
-    except ValueError:
-        raise BadSearch(f"A search has at most {MOST_FIELDS} parameters.") from None
-    wanted = next((value for name, value in reversed(pairs) if name == "locale"), None)
+    pairs = read_pairs(asked)
+    wanted = None
+    if "locale=" in asked:
+        wanted = next((value for name, value in reversed(pairs) if name == "locale"), None)
     return read_query(pairs), wanted
 
 
-async def public_answer(runtime: Runtime, asked: str, accept: str) -> Answer:
+async def public_answer(runtime: Runtime, session: AsyncSession, asked: str, accept: str) -> Answer:
     """The answer to a query string; BadSearch or BadCursor where it does not fit."""
     shop = shop_of(runtime)
-    shelf = await shop.shelf()
+    shelf = await shop.shelf(session)
     kept = shop.answer(asked, accept)
     if kept is not None:
         return kept
     query, wanted = read_asked(asked)
     locale = language_of(accept, wanted)
-    matches = await shop.matches(shelf, query, locale)
+    matches = await shop.matches(session, shelf, query, locale)
     return _made(shop, shelf, query, matches, locale, asked, accept)
 
 
@@ -99,18 +99,8 @@ def _made(
             locale=locale,
         )
     )
-    etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-    headers = {
-        "Content-Type": "application/json",
-        "ETag": etag,
-        "Cache-Control": CACHE_CONTROL,
-        "Vary": VARY,
-    }
-    answer = Answer(
-        body=body,
-        headers=headers,
-        lines="".join(f"{name.lower()}: {value}\r\n" for name, value in headers.items()).encode(),
-    )
+    key = f"{shop.edition}/{asked}/{accept}".encode()
+    answer = Answer(body, hashlib.blake2b(key, digest_size=12).hexdigest())
     if len(asked) <= LONGEST_KEPT:
         shop.keep(shelf, asked, accept, answer)
     return answer
@@ -139,7 +129,7 @@ def direct_search(runtime: Runtime) -> DirectHandler:
         found = shop.answer(asked, accept) or _from_memory(shop, shelf, asked, accept)
         if found is None:
             return False
-        answer(200, found.lines, found.body)
+        answer(200, b'etag: "%b"\r\n' % found.etag.encode() + LINES, found.body)
         return True
 
     return search

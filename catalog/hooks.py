@@ -8,6 +8,7 @@ from typing import cast
 
 from catalog.commands import COMMANDS
 from catalog.models import CatalogBase
+from catalog.pages import PAGES
 from catalog.routes import ROUTES
 from catalog.tasks import make_tasks
 from marketplace import api
@@ -26,6 +27,12 @@ def marketplace_register_tables() -> api.PluginTables:
 def marketplace_register_routes() -> api.Routes:
     """Search, listings, categories, pictures, suggestions and wishes under /v1/catalog."""
     return ROUTES
+
+
+@api.hookimpl
+def marketplace_register_pages(host: api.Host) -> api.Pages:
+    """Search, listings, wishes and previews under /catalog."""
+    return PAGES
 
 
 @api.hookimpl

@@ -56,13 +56,14 @@ group by c.slug order by c.position, c.slug
 """
 # One row. The sum changes with every change of an offer, for versions only grow.
 PULSE = """
-select (select version from catalog_state) as version,
+select version, texts,
        (select coalesce(sum(version), 0)::bigint from offer) as offers,
        marketplace_now() as now,
        (select coalesce(jsonb_object_agg(plugin, open_until), '{}')::text from supplier_health
         where open_until > statement_timestamp()) as away,
        (select array_agg(offer_id) from offer_stock where remaining <= $1) as low,
        (select array_agg(remaining) from offer_stock where remaining <= $1) as left
+from catalog_state
 """
 
 
@@ -70,6 +71,7 @@ class Pulse(msgspec.Struct, frozen=True):
     """What changes without the catalog's doing: offers, stock, partners, time."""
 
     version: int
+    texts: int
     offers: int
     """Changes whenever an offer does."""
     now: datetime
@@ -94,6 +96,7 @@ async def read_pulse(connection: Any) -> Pulse:
     row = await connection.fetchrow(PULSE, LOW_UNITS)
     return Pulse(
         row["version"],
+        row["texts"],
         row["offers"],
         row["now"],
         msgspec.json.decode(row["away"], type=dict[str, datetime]),

@@ -32,6 +32,8 @@ class CatalogState(CatalogBase):
 
     id: Mapped[int] = mapped_column(sa.SmallInteger, primary_key=True, autoincrement=False)
     version: Mapped[int] = mapped_column(sa.BigInteger, server_default="1")
+    texts: Mapped[int] = mapped_column(sa.BigInteger, server_default="1")
+    """Counts changes of words alone: what they find is remembered until then."""
 
 
 class Category(CatalogBase):
@@ -140,7 +142,10 @@ class Denomination(CatalogBase):
 
 
 class SearchDocument(CatalogBase):
-    """The words of a listing's text as PostgreSQL's full text search reads them."""
+    """Words of a listing as PostgreSQL's full text search reads them, one row for each level.
+
+    A row per level, so that the index alone tells how well a word fits.
+    """
 
     __tablename__ = "catalog_search"
     __table_args__ = (sa.Index("ix_catalog_search_document", "document", postgresql_using="gin"),)
@@ -149,6 +154,8 @@ class SearchDocument(CatalogBase):
         sa.ForeignKey("catalog_listing.id", ondelete="CASCADE"), primary_key=True
     )
     locale: Mapped[str] = mapped_column(primary_key=True)
+    level: Mapped[int] = mapped_column(sa.SmallInteger, primary_key=True, autoincrement=False)
+    """4: the title; 3: tags, place, partner and category; 2: the summary; 1: the body."""
     document: Mapped[str] = mapped_column(TSVECTOR)
 
 

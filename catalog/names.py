@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from babel import Locale, UnknownLocaleError
 
-from catalog.domain import FALLBACK, pick
+from catalog.domain import FALLBACK
 
 if TYPE_CHECKING:
     from catalog.shelf import Shelf
@@ -15,16 +15,7 @@ if TYPE_CHECKING:
 
 def label_of(shelf: Shelf, name: str, value: str, locale: str) -> str:
     """The name of a facet's value; the value itself where it has none."""
-    found = shelf.labels.get((name, value, locale))
-    if found is None:
-        found = shelf.labels[name, value, locale] = _name(shelf, name, value, locale)
-    return found
-
-
-def _name(shelf: Shelf, name: str, value: str, locale: str) -> str:
     match name:
-        case "category":
-            return pick(shelf.categories[value].names, locale, value)
         case "partner":
             return shelf.partners.get(value, value)
         case "country":

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import unquote_plus, urlencode
 
 import msgspec
 
@@ -21,6 +21,7 @@ MOST_VALUES: Final = 20
 """Values of one facet that may be chosen at once."""
 LONGEST_VALUE: Final = 100
 LONGEST_CURSOR: Final = 500
+MOST_FIELDS: Final = 200
 
 LISTS: Final = ("kind", "category", "partner", "language", "country", "place", "delivery", "tag")
 """Facets by value; the names are the parameters and the fields of `Query`."""
@@ -90,12 +91,27 @@ class Query(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def split_words(text: str) -> tuple[str, ...]:
     """The words of a text, in lower case, at most MOST_WORDS of them."""
     plain = unicodedata.normalize("NFC", text).lower()
-    spaced = "".join(char if char.isalnum() or _is_mark(char) else " " for char in plain)
-    return tuple(dict.fromkeys(spaced.split()))[:MOST_WORDS]
+    if not plain.replace(" ", "").isalnum():
+        plain = "".join(char if char.isalnum() or _is_mark(char) else " " for char in plain)
+    return tuple(dict.fromkeys(plain.split()))[:MOST_WORDS]
 
 
 def _is_mark(char: str) -> bool:
     return unicodedata.category(char) == "Mn"
+
+
+def read_pairs(asked: str) -> list[tuple[str, str]]:
+    """Names and values of an undecoded query string, as forms write it; BadSearch for too many."""
+    parts = asked.split("&", MOST_FIELDS)
+    if len(parts) > MOST_FIELDS:
+        raise BadSearch(f"A search has at most {MOST_FIELDS} parameters.")
+    pairs = []
+    for part in parts:
+        name, _, value = part.partition("=")
+        if "%" in part or "+" in part:
+            name, value = unquote_plus(name), unquote_plus(value)
+        pairs.append((name, value))
+    return pairs
 
 
 def read_query(pairs: Iterable[tuple[str, str]]) -> Query:
@@ -105,25 +121,11 @@ def read_query(pairs: Iterable[tuple[str, str]]) -> Query:
     """
     given: dict[str, list[str]] = {}
     for name, value in pairs:
-        if value.strip():
-            given.setdefault(name, []).append(value.strip())
-    text = _last(given, "q") or ""
-    if len(text) > LONGEST_TEXT:
-        raise BadSearch(f"q has at most {LONGEST_TEXT} characters.")
-    if "\x00" in text:
-        raise BadSearch("q holds a character that no word has.")
-    query = Query(
-        words=split_words(text),
-        text=text,
-        points_min=_whole(given, "points_min", 0, MAX_POINTS),
-        points_max=_whole(given, "points_max", 0, MAX_POINTS),
-        affordable=_yes(given, "affordable"),
-        available=_yes(given, "available"),
-        sort=_sort(given),
-        cursor=_cursor(given),
-        limit=_whole(given, "limit", 1, MOST) or DEFAULT_LIMIT,
-        **{name: _values(given, name) for name in LISTS},
-    )
+        if name in READERS and (plain := value.strip()):
+            given.setdefault(name, []).append(value if name == "q" else plain)
+    query = Query(**{FIELDS.get(name, name): READERS[name](given, name) for name in given})
+    if query.text:
+        query = msgspec.structs.replace(query, words=split_words(query.text))
     if None not in (query.points_min, query.points_max) and (
         (query.points_min or 0) > (query.points_max or 0)
     ):
@@ -131,44 +133,71 @@ def read_query(pairs: Iterable[tuple[str, str]]) -> Query:
     return query
 
 
-def _last(given: Mapping[str, list[str]], name: str) -> str | None:
-    found = given.get(name)
-    return found[-1] if found else None
+Given = Mapping[str, list[str]]
 
 
-def _values(given: Mapping[str, list[str]], name: str) -> tuple[str, ...]:
-    values = sorted({value for value in given.get(name, ()) if len(value) <= LONGEST_VALUE})
+def _text(given: Given, name: str) -> str:
+    text = given[name][-1].lstrip()
+    if len(text) > LONGEST_TEXT:
+        raise BadSearch(f"q has at most {LONGEST_TEXT} characters.")
+    if "\x00" in text:
+        raise BadSearch("q holds a character that no word has.")
+    return text
+
+
+def _values(given: Given, name: str) -> tuple[str, ...]:
+    values = sorted({value for value in given[name] if len(value) <= LONGEST_VALUE})
     if len(values) > MOST_VALUES:
         raise BadSearch(f"{name} is given more than {MOST_VALUES} times.")
     return tuple(values)
 
 
-def _whole(given: Mapping[str, list[str]], name: str, least: int, most: int) -> int | None:
-    text = _last(given, name)
-    if text is None:
-        return None
+def _points(given: Given, name: str) -> int:
+    return _whole(given[name][-1], name, 0, MAX_POINTS)
+
+
+def _limit(given: Given, name: str) -> int:
+    return _whole(given[name][-1], name, 1, MOST)
+
+
+def _whole(text: str, name: str, least: int, most: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
         raise BadSearch(f"{name} is a whole number from {least} to {most}.")
     return int(text)
 
 
-def _yes(given: Mapping[str, list[str]], name: str) -> bool:
-    text = _last(given, name)
-    if text not in (None, "yes", "no", "on", "true", "false", "1", "0"):
+def _yes(given: Given, name: str) -> bool:
+    text = given[name][-1]
+    if text not in ("yes", "no", "on", "true", "false", "1", "0"):
         raise BadSearch(f"{name} is yes or no.")
     return text in ("yes", "on", "true", "1")
 
 
-def _sort(given: Mapping[str, list[str]]) -> Sort:
-    text = _last(given, "sort")
-    try:
-        return Sort.RELEVANCE if text is None else Sort(text)
-    except ValueError:
-        raise BadSearch(f"sort is one of {', '.join(each.value for each in Sort)}.") from None
+def _sort(given: Given, name: str) -> Sort:
+    found = SORTS.get(given[name][-1])
+    if found is None:
+        raise BadSearch(f"sort is one of {', '.join(SORTS)}.")
+    return found
 
 
-def _cursor(given: Mapping[str, list[str]]) -> str | None:
-    text = _last(given, "cursor")
-    if text is not None and len(text) > LONGEST_CURSOR:
+def _cursor(given: Given, name: str) -> str:
+    text = given[name][-1]
+    if len(text) > LONGEST_CURSOR:
         raise BadSearch("cursor is longer than any we gave.")
     return text
+
+
+SORTS: Final = {each.value: each for each in Sort}
+FIELDS: Final = {"q": "text"}
+READERS: Final[dict[str, Callable[[Given, str], Any]]] = {
+    "q": _text,
+    **dict.fromkeys(LISTS, _values),
+    "points_min": _points,
+    "points_max": _points,
+    "affordable": _yes,
+    "available": _yes,
+    "sort": _sort,
+    "cursor": _cursor,
+    "limit": _limit,
+}
+"""How each parameter is read."""

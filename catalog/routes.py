@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, delete, get, put
+from litestar import MediaType, Request, Response, delete, get, put
 from litestar.di import NamedDependency
 from litestar.openapi.spec import Operation, Parameter, Schema
 from litestar.openapi.spec.enums import OpenAPIType
@@ -112,12 +112,14 @@ async def search(
     if not is_personal(request.scope["headers"]):  # type: ignore[arg-type]
         # From the first search of a process on, those like it are answered on the connection.
         request.app.state.direct.setdefault((b"GET", PATH), direct_search(runtime))
-        answer = await public_answer(runtime, asked, accept)
-        known = request.headers.get("if-none-match") == answer.headers["ETag"]
+        answer = await public_answer(runtime, session, asked, accept)
+        etag = f'"{answer.etag}"'
+        known = request.headers.get("if-none-match") == etag
         return Response(
             b"" if known else answer.body,  # type: ignore[arg-type]
             status_code=304 if known else 200,
-            headers=answer.headers,
+            media_type=MediaType.JSON,
+            headers={**SHARED, "ETag": etag},
         )
     viewer = await viewer_of(session, await caller_of(request))
     query, wanted = read_asked(asked)
@@ -129,10 +131,13 @@ async def search(
 
 @get("/categories", opt=PUBLIC, tags=TAGS, summary="Read the category tree")
 async def categories(
-    request: AnyRequest, runtime: NamedDependency[Runtime], locale: Locale = None
+    request: AnyRequest,
+    runtime: NamedDependency[Runtime],
+    session: NamedDependency[AsyncSession],
+    locale: Locale = None,
 ) -> Response[CategoryTree]:
     """Every category with how many listings it has, descendants included."""
-    tree = await service.categories(runtime, locale=_locale(request, locale))
+    tree = await service.categories(runtime, session, locale=_locale(request, locale))
     return Response(tree, headers=SHARED)
 
 

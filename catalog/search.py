@@ -10,10 +10,9 @@ import msgspec
 
 from catalog.bits import to_numbers
 from catalog.domain import Sort
-from catalog.names import label_of
 from catalog.query import LISTS, Query
 from catalog.schemas import Facet, FacetValue
-from catalog.shelf import BAND_EDGES, Entry, Order, Shelf
+from catalog.shelf import Entry, FacetRow, Order, Shelf
 from catalog.words import Match, combine
 from marketplace.web.paging import BadCursor, decode_cursor, encode_cursor
 
@@ -157,21 +156,28 @@ def _facets(
     affordable: int | None,
 ) -> tuple[Facet, ...]:
     """Counts of every facet, each as if none of its own values were chosen."""
+    everything = matched
+    for part in parts.values():
+        everything &= part
+
+    def base(name: str) -> int:
+        return _without(matched, parts, name) if name in parts else everything
+
     made = []
     for name in SHOWN_FACETS:
-        base = _without(matched, parts, name)
-        values = _values(shelf, name, base, getattr(query, name), locale)
+        values = _values(shelf.table(name, locale), base(name), getattr(query, name))
         if values:
             made.append(Facet(name=name, values=values))
-    made.append(_points_facet(shelf, query, _without(matched, parts, "points")))
-    switches = [("available", shelf.available)]
+    made.append(_points_facet(shelf, query, base("points")))
+    made.append(_switch("available", base("available") & shelf.available, query.available))
     if affordable is not None:
-        switches.append(("affordable", affordable))
-    for name, bits in switches:
-        count = (_without(matched, parts, name) & bits).bit_count()
-        value = FacetValue(value="yes", label="yes", count=count, chosen=getattr(query, name))
-        made.append(Facet(name=name, values=(value,), many=False))
+        made.append(_switch("affordable", base("affordable") & affordable, query.affordable))
     return tuple(made)
+
+
+def _switch(name: str, bits: int, chosen: bool) -> Facet:
+    value = FacetValue(value="yes", label="yes", count=bits.bit_count(), chosen=chosen)
+    return Facet(name=name, values=(value,), many=False)
 
 
 def _without(matched: int, parts: dict[str, int], name: str) -> int:
@@ -184,40 +190,42 @@ def _without(matched: int, parts: dict[str, int], name: str) -> int:
 
 
 def _values(
-    shelf: Shelf, name: str, base: int, chosen: tuple[str, ...], locale: str
+    table: Sequence[FacetRow], base: int, chosen: tuple[str, ...]
 ) -> tuple[FacetValue, ...]:
-    sets = shelf.facets.get(name, {})
+    """The values that leave something, or are chosen; of a tree the branches that are chosen."""
     counted = [
-        (value, count)
-        for value, bits in sets.items()
-        if (count := (bits & base).bit_count()) or value in chosen
+        (row, (row.bits & base).bit_count())
+        for row in table
+        if not row.depth or not row.shown_with.isdisjoint(chosen)
     ]
-    made = [
-        FacetValue(
-            value=value,
-            label=label_of(shelf, name, value, locale),
-            count=count,
-            chosen=value in chosen,
-            depth=shelf.categories[value].depth if name == "category" else 0,
-        )
-        for value, count in counted
-    ]
-    if name == "category":
-        places = shelf.category_places
-        made.sort(key=lambda each: places[each.value])
-    else:
-        made.sort(key=lambda each: (-each.count, each.label))
-    return tuple(made[:MOST_FACET_VALUES])
+    counted = [each for each in counted if each[1] or each[0].value in chosen]
+    if table and table[0].sorted_by_count:
+        counted.sort(key=_by_count)
+    return tuple(
+        [
+            FacetValue(
+                value=row.value,
+                label=row.label,
+                count=count,
+                chosen=row.value in chosen,
+                depth=row.depth,
+            )
+            for row, count in counted[:MOST_FACET_VALUES]
+        ]
+    )
+
+
+def _by_count(counted: tuple[FacetRow, int]) -> int:
+    return -counted[1]
 
 
 def _points_facet(shelf: Shelf, query: Query, base: int) -> Facet:
     """Bands of points; a value is `least-most`, and `least-` for the last one."""
+    span = (query.points_min or 0, query.points_max)
     values = []
-    for at, least in enumerate(BAND_EDGES):
-        most = BAND_EDGES[at + 1] - 1 if at + 1 < len(BAND_EDGES) else None
-        count = (base & shelf.bands[at]).bit_count()
-        chosen = (query.points_min or 0, query.points_max) == (least, most)
+    for bounds, text, bits in shelf.bands:
+        count = (base & bits).bit_count()
+        chosen = span == bounds
         if count or chosen:
-            text = f"{least}-{'' if most is None else most}"
             values.append(FacetValue(value=text, label=text, count=count, chosen=chosen))
     return Facet(name="points", values=tuple(values), many=False)

@@ -56,8 +56,8 @@ async def search(
     Raises BadCursor for a cursor that is not of this search's order.
     """
     shop = shop_of(runtime)
-    shelf = await shop.shelf()
-    matches = await shop.matches(shelf, query, locale)
+    shelf = await shop.shelf(session)
+    matches = await shop.matches(session, shelf, query, locale)
     affordable = None
     if viewer is not None:
         affordable = shelf.affordable(await repository.balances(session, viewer.wallet_id))
@@ -106,7 +106,7 @@ async def detail(
     viewer: Viewer | None = None,
 ) -> DetailFor:
     """A published listing in full; UnknownListing where there is none to be seen."""
-    shelf = await shop_of(runtime).shelf()
+    shelf = await shop_of(runtime).shelf(session)
     entry = shelf.by_slug.get(slug)
     if entry is None or not shelf.visible >> entry.number & 1:
         raise UnknownListing(f"There is no listing {slug!r} to be seen now.")
@@ -166,9 +166,9 @@ def _count(shelf: Shelf, category: str) -> int:
     return (shelf.facets.get("category", {}).get(category, 0) & shelf.visible).bit_count()
 
 
-async def categories(runtime: Runtime, *, locale: str) -> CategoryTree:
+async def categories(runtime: Runtime, session: AsyncSession, *, locale: str) -> CategoryTree:
     """The category tree with how many listings each has, descendants included."""
-    shelf = await shop_of(runtime).shelf()
+    shelf = await shop_of(runtime).shelf(session)
     children: dict[str | None, list[CategoryNode]] = {}
     for node in shelf.categories.values():
         children.setdefault(node.parent, []).append(node)
@@ -198,7 +198,7 @@ async def for_you(
     """What may suit a viewer, each with its reason; nothing where they switched it off."""
     if not await repository.wants_suggestions(session, viewer.participant_id):
         return ForYou(on=False, items=[])
-    shelf = await shop_of(runtime).shelf()
+    shelf = await shop_of(runtime).shelf(session)
     about = suggesting.Past(
         own=await repository.offers_taken(session, viewer.wallet_id),
         firm=await repository.taken_by(session, "firm", str(viewer.firm_id)),
@@ -226,7 +226,7 @@ async def set_for_you(session: AsyncSession, viewer: Viewer, *, on: bool) -> Non
 
 async def wishes(runtime: Runtime, session: AsyncSession, viewer: Viewer, *, locale: str) -> Wishes:
     """The wish list, newest first, with what each still takes. What is withdrawn is left out."""
-    shelf = await shop_of(runtime).shelf()
+    shelf = await shop_of(runtime).shelf(session)
     found = await repository.wished(session, viewer.participant_id)
     entries = [shelf.by_id[key] for key in found if key in shelf.by_id]
     hits = await _hits(runtime, session, shelf, entries, locale, viewer)
@@ -250,7 +250,7 @@ async def wishes(runtime: Runtime, session: AsyncSession, viewer: Viewer, *, loc
 
 async def add_wish(runtime: Runtime, session: AsyncSession, viewer: Viewer, slug: str) -> None:
     """Wish for a published listing; UnknownListing, or TooManyWishes past MOST_WISHES."""
-    entry = (await shop_of(runtime).shelf()).by_slug.get(slug)
+    entry = (await shop_of(runtime).shelf(session)).by_slug.get(slug)
     if entry is None:
         raise UnknownListing(f"There is no listing {slug!r} to be seen now.")
     if len(await repository.wished(session, viewer.participant_id)) >= MOST_WISHES:

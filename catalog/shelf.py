@@ -21,10 +21,12 @@ from catalog.domain import (
     Sort,
     ValueSource,
     Why,
+    pick,
     text_chain,
     value_per_thousand,
 )
 from catalog.loading import Pulse, Rows
+from catalog.names import label_of
 from catalog.schemas import Card, DenominationView, Hit, Obstacle, PictureView
 from marketplace.exchange.domain import Eligibility
 from marketplace.money import MAX_POINTS
@@ -86,6 +88,22 @@ class Order(msgspec.Struct, frozen=True):
     """Place of each number."""
 
 
+class FacetRow(msgspec.Struct, frozen=True):
+    """One value of a facet, ready to be counted in one language."""
+
+    value: str
+    label: str
+    bits: int
+    depth: int = 0
+    shown_with: frozenset[str] = frozenset()
+    """Of a category below another: it is shown where one of these is chosen."""
+    sorted_by_count: bool = True
+
+
+Band = tuple[tuple[int, int | None], str, int]
+"""Bounds of points, the value of the facet, and who is in it."""
+
+
 class Shelf:
     """Everything published at one moment."""
 
@@ -105,16 +123,17 @@ class Shelf:
         self.orders = {sort: _order(self.entries, sort) for sort in Sort}
         self.cheapest = Ladder([entry.points_from for entry in self.entries])
         self.dearest = Ladder([entry.points_to for entry in self.entries])
-        self.bands = [
-            self.cheapest.at_most(edge - 1) & ~self.dearest.at_most(start - 1)
-            for start, edge in zip(BAND_EDGES, (*BAND_EDGES[1:], MAX_POINTS * 1_000), strict=True)
-        ]
-        self.category_places = {slug: place for place, slug in enumerate(self.categories)}
+        self.bands = self._bands()
         self.by_currency = self._by_currency()
-        self.labels: dict[tuple[str, str, str], str] = {}
-        """Names of facet values by (facet, value, locale), as they were asked for."""
+        self._tables: dict[tuple[str, str], list[FacetRow]] = {}
         self.words: dict[tuple[str, str, bool], Any] = {}
         """What words find (`catalog.words`), by locale, word and whether it is still typed."""
+
+    def take_words(self, before: Shelf) -> None:
+        """Take over what words find, where neither texts nor the listings are others."""
+        same = [e.id for e in self.entries] == [e.id for e in before.entries]
+        if same and self.pulse.texts == before.pulse.texts:
+            self.words = before.words
 
     def renew(self, pulse: Pulse) -> bool:
         """Take in stock, partners and time; True where anything that is shown has changed."""
@@ -193,6 +212,47 @@ class Shelf:
             yield "place", (row["place"],)
         if (node := self.categories.get(row["category"] or "")) is not None:
             yield "category", (*node.ancestors, node.slug)
+
+    def table(self, name: str, locale: str) -> list[FacetRow]:
+        """The values of a facet with their names, by name; categories in the order of the tree."""
+        made = self._tables.get((name, locale))
+        if made is None:
+            sets = self.facets.get(name, {})
+            if name == "category":
+                made = self._category_rows(sets, locale)
+            else:
+                rows = [(value, label_of(self, name, value, locale)) for value in sets]
+                rows.sort(key=lambda row: (row[1].casefold(), row[0]))
+                made = [FacetRow(value, label, sets[value]) for value, label in rows]
+            self._tables[name, locale] = made
+        return made
+
+    def _category_rows(self, sets: Mapping[str, int], locale: str) -> list[FacetRow]:
+        """Every category below its parent; deeper ones show where their branch is chosen."""
+        inside: dict[str, set[str]] = defaultdict(set)
+        for node in self.categories.values():
+            for slug in (*node.ancestors, node.slug):
+                inside[slug].add(node.slug)
+        return [
+            FacetRow(
+                node.slug,
+                pick(node.names, locale, node.slug),
+                sets.get(node.slug, 0),
+                node.depth,
+                frozenset(inside[node.parent]) if node.parent else frozenset(),
+                sorted_by_count=False,
+            )
+            for node in self.categories.values()
+        ]
+
+    def _bands(self) -> list[Band]:
+        made: list[Band] = []
+        for least, edge in zip(BAND_EDGES, (*BAND_EDGES[1:], None), strict=True):
+            most = None if edge is None else edge - 1
+            upper = self.cheapest.at_most(MAX_POINTS * 1_000 if most is None else most)
+            text = f"{least}-{'' if most is None else most}"
+            made.append(((least, most), text, upper & ~self.dearest.at_most(least - 1)))
+        return made
 
     def _by_currency(self) -> dict[str, tuple[Ladder, list[int]]]:
         """Per currency: the least points of each entry that has a choice in it."""

@@ -8,13 +8,16 @@ it is renewed; both drop the answers that were kept. Nothing kept here depends o
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from itertools import count
 from typing import Final
 from weakref import WeakKeyDictionary
 
 import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog import loading, words
 from catalog.query import Query
@@ -25,6 +28,7 @@ from marketplace.runtime import Runtime
 
 PULSE_S: Final = 0.5
 """How old what is shown may be; tests set it to nothing."""
+_PROCESS = secrets.token_hex(6)
 KEPT_ANSWERS: Final = 4_000
 MOST_KEPT_BYTES: Final = 64 * 1_048_576
 
@@ -33,9 +37,8 @@ class Answer(msgspec.Struct, frozen=True):
     """A public answer as it goes out."""
 
     body: bytes
-    headers: dict[str, str]
-    lines: bytes
-    """The headers again, as they are written on the connection."""
+    etag: str
+    """Another for every edition of the shelf and every search."""
 
 
 class Shop:
@@ -49,6 +52,9 @@ class Shop:
         self._answers: OrderedDict[tuple[str, str], Answer] = OrderedDict()
         self._bytes = 0
         self.pulse_s = PULSE_S
+        self._editions = (f"{_PROCESS}-{number}" for number in count(1))
+        self.edition = next(self._editions)
+        """Changes with everything that is shown."""
 
     def fresh(self) -> Shelf | None:
         """The shelf, where nobody needs to ask whether it is still right."""
@@ -56,8 +62,12 @@ class Shop:
             return self._shelf
         return None
 
-    async def shelf(self) -> Shelf:
-        """The shelf as the database has it now, give or take PULSE_S."""
+    async def shelf(self, session: AsyncSession) -> Shelf:
+        """The shelf as the database has it now, give or take PULSE_S.
+
+        Asks by the caller's session: one that waits with a connection in hand must not need a
+        second one.
+        """
         fresh = self.fresh()
         if fresh is not None:
             return fresh
@@ -66,21 +76,23 @@ class Shop:
         async with self._renewing:
             fresh = self.fresh()
             if fresh is None:
-                fresh = await self._renew()
+                fresh = await self._renew(session)
         return fresh
 
-    async def _renew(self) -> Shelf:
+    async def _renew(self, session: AsyncSession) -> Shelf:
         asked_at = time.monotonic()
         shelf = self._shelf
-        async with self._runtime.database.begin() as session:
-            connection = await raw_connection(session)
-            pulse = await loading.read_pulse(connection)
-            rows = None
-            if shelf is None or shelf.is_outdated(pulse):
-                rows = await loading.read_rows(connection)
+        connection = await raw_connection(session)
+        pulse = await loading.read_pulse(connection)
+        rows = None
+        if shelf is None or shelf.is_outdated(pulse):
+            rows = await loading.read_rows(connection)
         if shelf is None or rows is not None:
             # Ten thousand listings take a moment, during which others are served.
+            before = shelf
             shelf = await asyncio.to_thread(Shelf, rows, pulse, self._runtime.suppliers)
+            if before is not None:
+                shelf.take_words(before)
             self._put(shelf)
         elif shelf.is_stale(pulse) and shelf.renew(pulse):
             self._forget()
@@ -93,6 +105,7 @@ class Shop:
         self._forget()
 
     def _forget(self) -> None:
+        self.edition = next(self._editions)
         self._answers.clear()
         self._bytes = 0
 
@@ -110,13 +123,14 @@ class Shop:
             _, dropped = self._answers.popitem(last=False)
             self._bytes -= len(dropped.body)
 
-    async def matches(self, shelf: Shelf, query: Query, locale: str) -> Sequence[Match]:
+    async def matches(
+        self, session: AsyncSession, shelf: Shelf, query: Query, locale: str
+    ) -> Sequence[Match]:
         """What the words of a search find on a shelf."""
         asked = words.asked_of(query.words, query.text)
         found = words.known(shelf, asked, locale)
         if found is None:
-            async with self._runtime.database.begin() as session:
-                found = await words.resolve(await raw_connection(session), shelf, asked, locale)
+            found = await words.resolve(await raw_connection(session), shelf, asked, locale)
         return found
 
 

@@ -27,11 +27,11 @@ SIMILAR: Final = 0.12
 """Trigrams shared by what is looked at; edit distance decides."""
 
 # `exact` has the stems of every language, `begins` prefixes for the word being typed, `loose` what
-# a Polish word is without its ending. How well: 4 in the title, 3 in tags, partner and category,
-# 2 in the summary, 1 in the body; ten for each if exact, seven if loose, six if it only begins so;
-# two more in the reader's own language.
+# a Polish word is without its ending. A match scores its level (4 in the title, 3 in tags, place,
+# partner and category, 2 in the summary, 1 in the body) times ten if exact, seven if loose, six if
+# it only begins so; and two more in the reader's own language.
 FIND: Final = """
-with asked as (
+with asked as materialized (
     select n, plain,
            plainto_tsquery('english', plain) || plainto_tsquery('russian', plain)
              || plainto_tsquery('italian', plain) || plainto_tsquery('simple', plain) as exact,
@@ -51,25 +51,24 @@ with asked as (
         select n, catalog_plain(word) as plain, begins
         from unnest($1::text[], $2::boolean[]) with ordinality as given(word, begins, n)
     ) as plainly
-),
-found as (
-    select a.n, s.listing_id,
-           greatest(
-               case when s.document @@ a.exact then 10 * catalog_level(s.document, a.exact) end,
-               case when catalog_config(s.locale) = 'simple'::regconfig and s.document @@ a.loose
-                   then 7 * catalog_level(s.document, a.loose) end,
-               case when s.document @@ a.begins then 6 * catalog_level(s.document, a.begins) end
-           ) + case when s.locale = $3 then 2 else 0 end as score
-    from asked a
-    join catalog_search s on s.document @@ (
-        a.exact || coalesce(a.begins, a.exact) || coalesce(a.loose, a.exact))
 )
 select a.n::int, a.plain, a.stop, f.score, f.listings
 from asked a
-left join (
-    select n, score, array_agg(distinct listing_id) as listings
-    from found where score is not null group by n, score
-) f on f.n = a.n
+left join lateral (
+    select score, array_agg(listing_id) as listings
+    from (
+        select s.listing_id, 10 * s.level + case when s.locale = $3 then 2 else 0 end as score
+        from catalog_search s where s.document @@ a.exact
+        union all
+        select s.listing_id, 7 * s.level + case when s.locale = $3 then 2 else 0 end
+        from catalog_search s where s.document @@ a.loose
+          and split_part(s.locale, '-', 1) not in ('en', 'ru', 'it')
+        union all
+        select s.listing_id, 6 * s.level + case when s.locale = $3 then 2 else 0 end
+        from catalog_search s where s.document @@ a.begins
+    ) scored
+    group by score
+) f on true
 """
 
 ALIKE: Final = """

@@ -22,12 +22,12 @@ from catalog.models import (
     Listing,
     ListingPicture,
     ListingText,
+    SearchDocument,
 )
 from catalog.specs import CategorySpec, ListingSpec
 from marketplace.clock import NOW
 from marketplace.ids import uuid7
 
-# Titles weigh most (A), then tags, partner and category (B), summary (C), body (D).
 REINDEX = sa.text("""
 with source as (
     select t.listing_id, t.locale, t.title, t.summary, t.body,
@@ -56,13 +56,12 @@ plainly as (
     from source
 ),
 documents as (
-    insert into catalog_search (listing_id, locale, document)
-    select listing_id, locale,
-           setweight(to_tsvector(config, title), 'A') || setweight(to_tsvector(config, about), 'B')
-           || setweight(to_tsvector(config, summary), 'C')
-           || setweight(to_tsvector(config, body), 'D')
-    from plainly
-    on conflict (listing_id, locale) do update set document = excluded.document
+    insert into catalog_search (listing_id, locale, level, document)
+    select listing_id, locale, level, to_tsvector(config, words)
+    from plainly, lateral (values (4, title), (3, about), (2, summary), (1, body))
+      as leveled(level, words)
+    where words <> ''
+    on conflict (listing_id, locale, level) do update set document = excluded.document
     returning 1
 )
 insert into catalog_word (word, locale)
@@ -140,9 +139,6 @@ async def _replace_parts(
     keys = list(ids.values())
     for table in (ListingText, Denomination):
         await session.execute(sa.delete(table).where(table.listing_id.in_(keys)))
-    await session.execute(
-        sa.text("delete from catalog_search where listing_id = any(:ids)"), {"ids": keys}
-    )
     await _insert(
         session,
         ListingText,
@@ -211,7 +207,10 @@ async def set_status(session: AsyncSession, listing_id: UUID, status: ListingSta
 
 async def reindex(session: AsyncSession, ids: Iterable[UUID]) -> None:
     """Make the search documents of these listings what their texts say."""
-    await session.execute(REINDEX, {"ids": list(ids)})
+    keys = list(ids)
+    await session.execute(sa.delete(SearchDocument).where(SearchDocument.listing_id.in_(keys)))
+    await session.execute(REINDEX, {"ids": keys})
+    await session.execute(sa.update(CatalogState).values(texts=CatalogState.texts + 1))
 
 
 async def forget_words(session: AsyncSession) -> int:

@@ -28,14 +28,6 @@ $$ select case split_part(locale, '-', 1)
      when 'en' then 'pg_catalog.english' when 'ru' then 'pg_catalog.russian'
      when 'it' then 'pg_catalog.italian' else 'pg_catalog.simple' end::regconfig $$
 """,
-    # 4 for the title, 3 for tags, partner and category, 2 for the summary, 1 for the body.
-    """
-create function catalog_level(document tsvector, words tsquery) returns int
-language sql immutable parallel safe as
-$$ select case when ts_filter(document, '{a}') @@ words then 4
-               when ts_filter(document, '{b}') @@ words then 3
-               when ts_filter(document, '{c}') @@ words then 2 else 1 end $$
-""",
 )
 
 
@@ -115,6 +107,7 @@ def upgrade() -> None:
         "catalog_state",
         sa.Column("id", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("version", sa.BigInteger(), server_default="1", nullable=False),
+        sa.Column("texts", sa.BigInteger(), server_default="1", nullable=False),
         sa.CheckConstraint("id = 1", name=op.f("ck_catalog_state_state_is_one_row")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_catalog_state")),
     )
@@ -277,14 +270,16 @@ def upgrade() -> None:
         "catalog_search",
         sa.Column("listing_id", sa.Uuid(), nullable=False),
         sa.Column("locale", sa.String(), nullable=False),
+        sa.Column("level", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("document", postgresql.TSVECTOR(), nullable=False),
+        sa.CheckConstraint("level between 1 and 4", name=op.f("ck_catalog_search_level_is_one")),
         sa.ForeignKeyConstraint(
             ["listing_id"],
             ["catalog_listing.id"],
             name=op.f("fk_catalog_search_listing_id"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("listing_id", "locale", name=op.f("pk_catalog_search")),
+        sa.PrimaryKeyConstraint("listing_id", "locale", "level", name=op.f("pk_catalog_search")),
     )
     op.create_index(
         "ix_catalog_search_document",
