@@ -63,7 +63,8 @@ def wants_page(request: AnyRequest) -> bool:
     if isinstance(stated, Access):
         return stated.page
     is_api = request.scope["path"].startswith(NOT_FOR_BROWSERS)
-    return not is_api and "text/html" in request.headers.get("accept", "")
+    by_browser = "hx-request" in request.headers or "text/html" in request.headers.get("accept", "")
+    return by_browser and not is_api
 
 
 def error_page(request: AnyRequest, error: MarketplaceError) -> Html:
@@ -78,7 +79,7 @@ def error_page(request: AnyRequest, error: MarketplaceError) -> Html:
         "advice": advice,
         "status": error.status,
         "code": error.code,
-        "title": Lazy(error.title) if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else None,
+        "title": _own_title(error),
         "request_id": request_id(request.scope),
     }
     if page.is_htmx:
@@ -93,6 +94,12 @@ def error_page(request: AnyRequest, error: MarketplaceError) -> Html:
 def _wanted(page: Page, request: AnyRequest) -> str:
     """The page to come back to: this one, or the one whose form or part asked."""
     return page.path if request.method == "GET" and not page.is_htmx else page.came_from
+
+
+def _own_title(error: MarketplaceError) -> Lazy | None:
+    """What a room's own error says beyond its status; the general ones would say it twice."""
+    general = type(error).__module__ == MarketplaceError.__module__
+    return None if general else Lazy(error.title)
 
 
 def _nearest(status: int) -> int:

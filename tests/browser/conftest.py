@@ -158,12 +158,12 @@ class Tab:
             for node in rule["nodes"]
         ]
 
-    async def picture(self, name: str) -> Path:
-        """Keep what the whole page looks like in var/screenshots/<name>.png."""
+    async def picture(self, name: str, *, whole: bool = True) -> Path:
+        """Keep what the page, or its window, looks like in var/screenshots/<name>.png."""
         assert re.fullmatch(r"[\w.-]+", name)
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         path = SCREENSHOTS / f"{name}.png"
-        await self.page.screenshot(path=path, full_page=True, animations="disabled")
+        await self.page.screenshot(path=path, full_page=whole, animations="disabled")
         return path
 
     async def check(self, name: str) -> None:
