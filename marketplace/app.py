@@ -17,7 +17,8 @@ from litestar.types import ControllerRouterHandler
 
 from marketplace import api
 from marketplace.db import open_database
-from marketplace.exchange import burn_endpoint
+from marketplace.exchange import burn_endpoint, gift_pages, reward_pages
+from marketplace.exchange import pages as burn_pages
 from marketplace.exchange import routes as exchange
 from marketplace.fulfilment import routes as fulfilment
 from marketplace.identity import housekeeping, me_pages
@@ -60,13 +61,16 @@ ROUTES: list[ControllerRouterHandler] = [
     *wallets.routes,
     *wallet_pages.routes,
     *exchange.routes,
+    *burn_pages.routes,
+    *reward_pages.routes,
+    *gift_pages.routes,
     *fulfilment.routes,
     *notices.routes,
     *notice_pages.routes,
 ]
 LIFESPANS: list[Lifespan] = [housekeeping.lifespan, exchange.burn_engine_lifespan]
 OPENAPI_EXTRAS: list[Extra] = [burn_endpoint.openapi_paths]
-NAV: list[NavEntry] = [*notice_pages.nav, *me_pages.nav, *wallet_pages.nav]
+NAV: list[NavEntry] = [*notice_pages.nav, *me_pages.nav, *wallet_pages.nav, *reward_pages.nav]
 """Links in the header that the core's rooms add."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Protocol
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,14 +13,23 @@ from marketplace.exchange import queries
 from marketplace.exchange.domain import BurnStatus, FulfilmentState
 from marketplace.exchange.errors import AlreadyOrdered, BurnNotHeld
 from marketplace.exchange.resolution import VoidRequest, void
-from marketplace.exchange.resolution_repository import LockedBurn
 from marketplace.exchange.schemas import BurnView
 from marketplace.identity.domain import Principal
 
 CANCELLED = "cancelled"
 
 
-def may_be_with_supplier(burn: LockedBurn) -> bool:
+class Ordered(Protocol):
+    """A held burn, as far as its order goes."""
+
+    @property
+    def fulfilment(self) -> str: ...
+
+    @property
+    def attempts(self) -> int: ...
+
+
+def may_be_with_supplier(burn: Ordered) -> bool:
     """Whether the supplier may have the order: then only its word ends the burn."""
     untouched = burn.fulfilment == FulfilmentState.QUEUED and burn.attempts == 0
     refused = burn.fulfilment == FulfilmentState.RETRY

@@ -49,14 +49,28 @@ class BurnState(msgspec.Struct, frozen=True):
         """Nothing more will come of the order."""
         return self.status is not BurnStatus.HELD
 
+    @property
+    def code(self) -> str:
+        """Both in one word, for an address."""
+        return f"{self.status}.{self.fulfilment}"
+
+    @classmethod
+    def of_code(cls, code: str) -> BurnState | None:
+        """What `code` says; None where it is none."""
+        status, _, fulfilment = code.partition(".")
+        try:
+            return cls(BurnStatus(status), FulfilmentState(fulfilment))
+        except ValueError:
+            return None
+
 
 class Listener:
     """Somebody who waits for news of one burn."""
 
-    def __init__(self, person_id: UUID, pair: Pair) -> None:
+    def __init__(self, person_id: UUID, pair: Pair, known: BurnState | None) -> None:
         self.person_id = person_id
         self.pair = pair
-        self.known: BurnState | None = None
+        self.known = known
         self.news: asyncio.Queue[BurnState | None] = asyncio.Queue()
 
     async def next(self, within_s: float) -> BurnState | None:
@@ -74,15 +88,15 @@ class BurnWatch:
         self._asking: asyncio.Task[None] | None = None
 
     @asynccontextmanager
-    async def listen(self, person_id: UUID, pair: Pair) -> AsyncIterator[Listener]:
-        """Hear of a burn for the length of the block: first its present state, then each change.
+    async def listen(
+        self, person_id: UUID, pair: Pair, known: BurnState | None = None
+    ) -> AsyncIterator[Listener]:
+        """Hear of a burn for the length of the block: its state unless it is `known`, each change.
 
         Raises TooManyRequests above MOST_PER_PERSON or MOST listeners.
         """
-        mine = sum(each.person_id == person_id for each in self._listeners)
-        if mine >= MOST_PER_PERSON or len(self._listeners) >= MOST:
-            raise TooManyRequests("Too many pages of yours wait for news; close some.")
-        listener = Listener(person_id, pair)
+        self.check_room(person_id)
+        listener = Listener(person_id, pair, known)
         self._listeners.add(listener)
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self._ask_on(), name="burn-watch")
@@ -90,6 +104,12 @@ class BurnWatch:
             yield listener
         finally:
             self._listeners.discard(listener)
+
+    def check_room(self, person_id: UUID) -> None:
+        """Raise TooManyRequests where this person, or everybody together, listens enough."""
+        mine = sum(each.person_id == person_id for each in self._listeners)
+        if mine >= MOST_PER_PERSON or len(self._listeners) >= MOST:
+            raise TooManyRequests("Too many pages of yours wait for news; close some.")
 
     async def stop(self) -> None:
         """Send every listener away."""
