@@ -12,7 +12,6 @@ from litestar.di import NamedDependency
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog import listing_pages, repository, service, wish_pages
-from catalog.answers import CACHE_CONTROL
 from catalog.errors import BadSearch
 from catalog.presenting import PATH, Shown
 from catalog.query import DEFAULT_LIMIT, MOST, Query, read_query
@@ -34,8 +33,8 @@ SUGGESTED: Final = 8
 """Suggestions in the strip of the first page."""
 EAGER: Final = 3
 """Pictures that are asked for at once; the others when they come near."""
-SHARED: Final = {
-    "Cache-Control": CACHE_CONTROL.decode(),
+SHARED: Final = {  # like the JSON of the same search
+    "Cache-Control": CACHE_CONTROL,
     "Vary": f"Authorization, {HEADERS['Vary']}",
 }
 
@@ -78,7 +77,9 @@ async def show_catalog(
         )
     context["suggestions"] = await _suggestions(runtime, session, page, viewer, sought.query)
     if not sought.results.total:
-        context["categories"] = (await service.categories(runtime, locale=page.locale)).items
+        context["categories"] = (
+            await service.categories(runtime, session, locale=page.locale)
+        ).items
     status = 400 if sought.problem else 200
     if page.is_htmx:
         context["focus"] = _was_chip(request)

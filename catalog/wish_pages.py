@@ -127,7 +127,7 @@ async def change_wish(
 
 
 async def _title(runtime: Runtime, slug: str, locale: str) -> str:
-    shelf = await shop_of(runtime).shelf()
+    shelf = await shop_of(runtime).shelf(session)
     entry = shelf.by_slug.get(slug)
     if entry is None:
         raise UnknownListing(f"There is no listing {slug!r} to be seen now.")
