@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.clock import now
+from marketplace.coalition.models import Participant
 from marketplace.errors import NotFound
 from marketplace.exchange import gift_queries as queries
 from marketplace.exchange.domain import BurnStatus
@@ -111,13 +112,14 @@ async def _give(
     await session.flush()
     await _audit(session, principal, "gift.given", gift)
     offer = await session.get_one(Offer, burn.offer_id)
+    giver = await session.get_one(Participant, gift.from_participant_id)
     await notify(
         session,
         kind="gift_received",
         once_key=f"gift:{gift.id}",
         participant_id=colleague.id,
         context={
-            "sender": principal.name,
+            "sender": giver.name,
             "offer": offer.name,
             "path": f"/rewards/{burn.id}",
         },

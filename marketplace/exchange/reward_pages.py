@@ -36,6 +36,7 @@ from marketplace.fulfilment.schemas import RevealedArtefact
 from marketplace.identity.domain import Principal, Role
 from marketplace.runtime import Runtime
 from marketplace.web.access import access
+from marketplace.web.formats import number
 from marketplace.web.i18n import lazy as _l
 from marketplace.web.i18n import speak
 from marketplace.web.nav import NavEntry
@@ -158,10 +159,13 @@ async def cancel_reward(
     except (AlreadyOrdered, BurnNotHeld):
         notice = _l("It is too late to cancel: the partner may have the order. See how it stands.")
         return page.redirect(address, notice=notice, tone="warning")
+    with speak(page.language, page.now):
+        points = number(view.points)
     notice_text = page.ngettext(
-        "Cancelled: %(count)s point is back in your wallet.",
-        "Cancelled: %(count)s points are back in your wallet.",
+        "Cancelled: %(points)s point is back in your wallet.",
+        "Cancelled: %(points)s points are back in your wallet.",
         view.points,
+        points=points,
     )
     answer = page.redirect(address, notice=notice_text)
     if fact is not None:
