@@ -12,6 +12,7 @@ from litestar.di import NamedDependency
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog import listing_pages, repository, service, wish_pages
+from catalog.answers import CACHE_CONTROL
 from catalog.errors import BadSearch
 from catalog.presenting import PATH, Shown
 from catalog.query import DEFAULT_LIMIT, MOST, Query, read_query
@@ -33,7 +34,7 @@ SUGGESTED: Final = 8
 """Suggestions in the strip of the first page."""
 EAGER: Final = 3
 """Pictures that are asked for at once; the others when they come near."""
-SHARED: Final = {  # like the JSON of the same search
+SHARED: Final = {
     "Cache-Control": CACHE_CONTROL,
     "Vary": f"Authorization, {HEADERS['Vary']}",
 }
@@ -177,7 +178,7 @@ def _is_anybodys(request: AnyRequest) -> bool:
 
 
 NAV = (
-    NavEntry(key="catalog", label=_l("Rewards to choose"), path=PATH, order=10),
+    NavEntry(key="catalog", label=_l("Catalog"), path=PATH, order=10),
     NavEntry(
         key="wishes",
         label=_l("Wish list"),
