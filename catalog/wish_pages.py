@@ -119,14 +119,14 @@ async def change_wish(
         "catalog/_wish_update.html",
         status_code=200,
         slug=slug,
-        title=await _title(runtime, slug, page.locale),
+        title=await _title(runtime, session, slug, page.locale),
         wished=wished,
         spot=data.spot if SPOT.fullmatch(data.spot) else "card",
         said=said,
     )
 
 
-async def _title(runtime: Runtime, slug: str, locale: str) -> str:
+async def _title(runtime: Runtime, session: AsyncSession, slug: str, locale: str) -> str:
     shelf = await shop_of(runtime).shelf(session)
     entry = shelf.by_slug.get(slug)
     if entry is None:
