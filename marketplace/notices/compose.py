@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from email.errors import MessageError
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
@@ -11,9 +10,6 @@ from email.policy import SMTP, Policy
 from email.utils import format_datetime, parseaddr
 from typing import Any, Final
 from urllib.parse import urlsplit
-from uuid import UUID
-
-import msgspec
 
 from marketplace.errors import UsageError
 from marketplace.notices.addresses import (
@@ -22,7 +18,7 @@ from marketplace.notices.addresses import (
     public_origin,
     unsubscribe_token,
 )
-from marketplace.notices.domain import CATEGORIES, CHOOSABLE, Category, Email
+from marketplace.notices.domain import CATEGORIES, CHOOSABLE, DIGEST_KINDS, Category, Claimed, Email
 from marketplace.notices.kinds import KINDS
 from marketplace.notices.words import Words, one_line, words_of
 from marketplace.secrets import Vault
@@ -31,7 +27,6 @@ from marketplace.web.i18n import Language, choose_language, core_languages, spea
 from marketplace.web.templates import core_environment
 
 PREFERENCES: Final = "/me"
-DIGEST_KINDS: Final = {"digest_daily": Email.DAILY, "digest_weekly": Email.WEEKLY}
 MOST_IN_DIGEST: Final = 30
 
 
@@ -53,36 +48,10 @@ class UnusableAddress(ValueError):
     """No mail can be sent to what the person has as an address."""
 
 
-class Told(msgspec.Struct, frozen=True):
-    """A notice as it is stored."""
-
-    kind: str
-    context: dict[str, Any]
-    effective_at: datetime
-    created_at: datetime
-
-
-class Claimed(msgspec.Struct, frozen=True, kw_only=True):
-    """A mail that this process is sending; `attempt` proves it when the outcome is written."""
-
-    person_id: UUID
-    id: int
-    kind: str
-    attempt: int
-    created_at: datetime
-    secret: bytes | None
-    email: str
-    name: str
-    locales: tuple[str | None, ...]
-    """Language tags, the most wanted first."""
-    notices: Sequence[Told] = ()
-    """One, or those of a digest, newest first."""
-
-    @property
-    def language(self) -> Language:
-        """The language the mail is written in."""
-        codes = (tag and tag.split("-")[0].lower() for tag in self.locales)
-        return core_languages()[choose_language(*codes)]
+def language_of(mail: Claimed) -> Language:
+    """The language a mail is written in."""
+    codes = (tag and tag.split("-")[0].lower() for tag in mail.locales)
+    return core_languages()[choose_language(*codes)]
 
 
 class Composer:
@@ -100,7 +69,7 @@ class Composer:
 
     def message(self, mail: Claimed) -> EmailMessage:
         """The mail, the same whenever it is made; raises UnusableAddress."""
-        with speak(mail.language, mail.created_at):
+        with speak(language_of(mail), mail.created_at):
             return self._message(mail)
 
     def _message(self, mail: Claimed) -> EmailMessage:
@@ -123,7 +92,7 @@ class Composer:
         message.add_alternative(
             environment.get_template(f"notices/mail/{name}.html").render(shown), subtype="html"
         )
-        message["Content-Language"] = mail.language.code
+        message["Content-Language"] = language_of(mail).code
         return message
 
     def _stop(self, mail: Claimed) -> StopMails | None:
@@ -137,7 +106,7 @@ class Composer:
         """What the templates know."""
         shown: dict[str, Any] = {
             "origin": self.origin,
-            "locale": mail.language.code,
+            "locale": language_of(mail).code,
             "name": one_line(mail.name),
             "preferences_url": self.origin + PREFERENCES,
             "stop_url": None,

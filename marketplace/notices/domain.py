@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 
@@ -35,6 +37,8 @@ class Email(StrEnum):
 
 
 DIGESTS: Final = (Email.DAILY, Email.WEEKLY)
+DIGEST_KINDS: Final = {"digest_daily": Email.DAILY, "digest_weekly": Email.WEEKLY}
+"""Kinds of mail that hold many notices."""
 
 
 class MailStatus(StrEnum):
@@ -95,3 +99,29 @@ def default_preference(category: Category) -> Preference:
     """What holds for a person who has not chosen."""
     terms = CATEGORIES[category]
     return Preference(category=category, in_app=terms.in_app, email=terms.email)
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A notice as it is stored."""
+
+    kind: str
+    context: dict[str, Any]
+    effective_at: datetime
+    created_at: datetime
+
+
+class Claimed(msgspec.Struct, frozen=True, kw_only=True):
+    """A mail that this process is sending; `attempt` proves it when the outcome is written."""
+
+    person_id: UUID
+    id: int
+    kind: str
+    attempt: int
+    created_at: datetime
+    secret: bytes | None
+    email: str
+    name: str
+    locales: tuple[str | None, ...]
+    """Language tags, the most wanted first."""
+    notices: Sequence[Told] = ()
+    """One, or those of a digest, newest first."""

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from marketplace.errors import NotFound
 from marketplace.identity.domain import Principal
 from marketplace.notices import repository
 from marketplace.notices.domain import Category
+from marketplace.notices.kinds import KINDS
 from marketplace.notices.models import Notice
 from marketplace.notices.schemas import NoticeView
 from marketplace.notices.words import words_of
@@ -43,7 +45,10 @@ async def find(
 ) -> NoticeView:
     """A notice of this person; NotFound where there is none."""
     row = await repository.find(session, principal.caller_id, notice_id)
-    return in_words([row], language)[0]
+    views = in_words([row], language)
+    if not views:
+        raise NotFound
+    return views[0]
 
 
 async def mark_read(session: AsyncSession, principal: Principal, ids: Sequence[int] | None) -> int:
@@ -53,9 +58,9 @@ async def mark_read(session: AsyncSession, principal: Principal, ids: Sequence[i
 
 
 def in_words(rows: Sequence[Notice], language: Language) -> list[NoticeView]:
-    """Notices as their reader sees them."""
+    """Notices as their reader sees them, without those of kinds that only newer code knows."""
     with speak(language):
-        return [_view(row) for row in rows]
+        return [_view(row) for row in rows if row.kind in KINDS]
 
 
 def _view(row: Notice) -> NoticeView:

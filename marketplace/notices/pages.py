@@ -156,7 +156,12 @@ async def _unsubscribe(
 
 nav = [
     NavEntry(
-        key="notices", label=_l("Notices"), path="/notices", order=80, count_path="/notices/count"
+        key="notices",
+        label=_l("Notices"),
+        path="/notices",
+        order=80,
+        symbol="bell",
+        count_path="/notices/count",
     )
 ]
 routes = [show_inbox, show_count, open_notice, mark_read, show_unsubscribe, unsubscribe]

@@ -10,8 +10,14 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marketplace.notices.compose import Claimed, Told
-from marketplace.notices.domain import Category, MailStatus
+from marketplace.notices.domain import (
+    DIGEST_KINDS,
+    Category,
+    Claimed,
+    Email,
+    MailStatus,
+    Told,
+)
 from marketplace.notices.kinds import KINDS
 from marketplace.notices.models import Mail, Notice
 
@@ -141,16 +147,33 @@ async def release(
 
 
 async def drop_unwanted(session: AsyncSession, person_id: UUID, category: Category) -> None:
-    """Drop mails of a category that a person wants no more, unless one is just being sent."""
-    notice = sa.select(Notice.id).where(
-        Notice.person_id == person_id, Notice.category == category.value
+    """Drop mails of a category that a person wants no more, unless one is just being sent.
+
+    Digests that wait lose what is of the category; those that have nothing left are dropped too.
+    """
+    due = sa.and_(Mail.person_id == person_id, Mail.due_at.is_not(None))
+    of_category = sa.and_(Notice.person_id == person_id, Notice.category == category.value)
+    in_digest = sa.select(Notice.id).where(
+        Notice.person_id == person_id, Notice.digest_id == Mail.id
     )
-    await session.execute(
+    taken_out = (
+        sa.update(Notice)
+        .where(of_category, Notice.digest_id.in_(sa.select(Mail.id).where(due)))
+        .values(digest_id=None, email=Email.NONE)
+    )
+    dropped = (
         sa.update(Mail)
-        .where(Mail.person_id == person_id, Mail.due_at.is_not(None), Mail.id.in_(notice))
+        .where(
+            due,
+            sa.or_(
+                Mail.id.in_(sa.select(Notice.id).where(of_category)),
+                sa.and_(Mail.kind.in_(DIGEST_KINDS), ~in_digest.exists()),
+            ),
+        )
         .values(status=MailStatus.EXPIRED, due_at=None, secret=None, error=UNWANTED)
-        .execution_options(synchronize_session=False)
     )
+    for each in (taken_out, dropped):
+        await session.execute(each.execution_options(synchronize_session=False))
 
 
 async def retry(session: AsyncSession, ids: Sequence[int]) -> set[int]:

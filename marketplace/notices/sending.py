@@ -17,7 +17,8 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.notices import queue
-from marketplace.notices.compose import Claimed, Composer, UnusableAddress
+from marketplace.notices.compose import Composer, UnusableAddress
+from marketplace.notices.domain import Claimed
 from marketplace.notices.transport import Away, Deferred, Doubtful, Line, Refused, Transport
 
 T = TypeVar("T")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -41,8 +42,8 @@ async def tell_bob(shop: Shop, sender: str = "Ann") -> None:
         )
 
 
-async def inbox(open_tab: OpenTab, shop: Shop, **more: object) -> Tab:
-    tab = await open_tab(role=Role.PARTICIPANT, of="bob", **more)  # type: ignore[arg-type]
+async def inbox(open_tab: OpenTab, shop: Shop, **more: Any) -> Tab:
+    tab = await open_tab(role=Role.PARTICIPANT, of="bob", **more)
     await tell_bob(shop)
     assert await tab.go("/notices") == 200
     return tab

@@ -79,6 +79,22 @@ async def test_a_change_of_mind_takes_what_waits_along(coalition: Coalition, ann
     assert await make(coalition, Email.WEEKLY) == 0
 
 
+async def test_ending_mails_empties_a_digest_that_waits(
+    coalition: Coalition, ann: Person, post: Post, postbox: Postbox
+) -> None:
+    await coalition.issue("ann", 500)
+    assert await make(coalition) == 1
+    await wish(coalition, ann, Email.NONE)
+    assert await post.send() == 1
+    assert postbox.subjects == ["1 new notice from Coalition Rewards"]
+    await tell_gift(coalition, ann, "gift:3")
+    await wish(coalition, ann, Email.DAILY)
+    await tell_gift(coalition, ann, "gift:4")
+    assert await make(coalition) == 1
+    await wish(coalition, ann, Email.NONE)
+    assert await post.send() == 0
+
+
 async def test_the_task_makes_and_sends_yesterdays_digest(
     coalition: Coalition, post: Post, postbox: Postbox, owner: Database
 ) -> None:

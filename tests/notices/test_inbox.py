@@ -183,3 +183,18 @@ async def test_a_reader_of_another_language_gets_its_numbers(
 async def test_staff_have_an_inbox_too(coalition: Coalition, client: httpx.AsyncClient) -> None:
     headers = bearer(await make_session(coalition, Role.FINANCE))
     assert (await client.get("/notices", headers=headers)).status_code == 200
+
+
+async def test_a_notice_that_only_newer_code_understands_is_left_out(
+    coalition: Coalition,
+    client: httpx.AsyncClient,
+    ann: Person,
+    signed_in: Headers,
+    owner: Database,
+) -> None:
+    await tell_gift(coalition, ann)
+    await run_sql(owner, "update notice set kind = 'of_tomorrow'")
+    assert (await client.get("/v1/notices", headers=signed_in)).json()["items"] == []
+    [notice] = await notices(coalition)
+    opened = await client.post("/notices/open", data={"id": str(notice.id)}, headers=signed_in)
+    assert opened.status_code == 404

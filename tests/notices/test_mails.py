@@ -12,8 +12,8 @@ import pytest
 from marketplace.errors import UsageError
 from marketplace.identity.models import Person
 from marketplace.ids import uuid7
-from marketplace.notices.compose import Claimed, Composer, Told, UnusableAddress
-from marketplace.notices.domain import CATEGORIES, Category
+from marketplace.notices.compose import Composer, UnusableAddress
+from marketplace.notices.domain import CATEGORIES, Category, Claimed, Told
 from marketplace.notices.kinds import KINDS, Field
 from marketplace.notices.service import notify
 from marketplace.notices.words import words_of
