@@ -102,7 +102,7 @@ ANSWERS = sa.text("""
 select reference, given from giftfund_order where reference = any(cast(:references as text[]))
 """)
 
-# One statement, so one snapshot: an order given meanwhile has its codes, or its promise, never both.
+# One statement, so one snapshot: an order given meanwhile has its codes or its promise, never both.
 # Refused orders count as promised: they give their units back when they are voided.
 COUNT_UNPROMISED = sa.text("""
 select (select count(*) from giftfund_code
@@ -232,7 +232,7 @@ def codes_of(session: Session, references: Sequence[str]) -> dict[str, list[Give
 
 def count_unpromised(session: Session, sku: str, orders: Sequence[OpenOrder], today: date) -> int:
     """Codes of a pool that can be given, less those that `orders` will still get."""
-    return session.execute(
+    count: int = session.execute(
         COUNT_UNPROMISED,
         {
             "sku": sku,
@@ -241,6 +241,7 @@ def count_unpromised(session: Session, sku: str, orders: Sequence[OpenOrder], to
             "quantities": [each.quantity for each in orders],
         },
     ).scalar_one()
+    return count
 
 
 def gone_low(
