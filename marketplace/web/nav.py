@@ -25,6 +25,8 @@ class NavEntry(msgspec.Struct, frozen=True, kw_only=True):
     """Lower comes first; the first one of a role is its home."""
     in_menu: bool = False
     """In the person's menu, not in the main navigation."""
+    symbol: str | None = None
+    """A drawing of `components/icon.html`: the link stands beside the person's menu as that."""
     count_path: str | None = None
     """A page fragment with a short count, e.g. of unread notices; asked for by htmx alone."""
 

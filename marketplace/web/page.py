@@ -132,7 +132,13 @@ class Page:
     @property
     def nav(self) -> Sequence[NavEntry]:
         """Entries of the main navigation for this reader."""
-        return [each for each in visible(self._site.nav, self.principal) if not each.in_menu]
+        found = visible(self._site.nav, self.principal)
+        return [each for each in found if not (each.in_menu or each.symbol)]
+
+    @property
+    def tools(self) -> Sequence[NavEntry]:
+        """Entries shown as symbols beside the person's menu."""
+        return [each for each in visible(self._site.nav, self.principal) if each.symbol]
 
     @property
     def menu(self) -> Sequence[NavEntry]:

@@ -70,6 +70,8 @@ new MutationObserver((changes) => {
 
 document.addEventListener("htmx:load", (event) => prepare(event.target));
 prepare(document);
+// On a phone the navigation may be wider than the window: what is open is in view.
+document.querySelector(".nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 showNetwork();
 
 if ("serviceWorker" in navigator && window.isSecureContext) {
