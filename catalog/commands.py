@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,10 +19,10 @@ from catalog.imports import CatalogReport, export_categories, export_listings, i
 from catalog.imports.service import FORMATS, format_of
 from marketplace.api import Command
 from marketplace.coalition.imports.fields import Micros, Moment, WrongCell
-from marketplace.commands import actor, run
+from marketplace.commands import actor
 from marketplace.errors import UsageError
+from marketplace.host import PluginHost
 from marketplace.money import decimal_from_micros
-from marketplace.runtime import Runtime
 
 
 def _read(path: Path) -> bytes:
@@ -30,21 +32,11 @@ def _read(path: Path) -> bytes:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def _transact(work: Any) -> Any:
-    """Run `work(session)` in one transaction."""
-
-    async def inside(runtime: Runtime) -> Any:
-        async with runtime.database.begin() as session:
-            return await work(session)
-
-    return run(inside)
-
-
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--format", "format_", type=click.Choice(FORMATS), help="Otherwise by its ending.")
 @click.option("--dry-run", is_flag=True, help="Check everything and write nothing.")
-def import_(file: Path, format_: str | None, dry_run: bool) -> None:
+def import_(host: PluginHost, file: Path, format_: str | None, dry_run: bool) -> None:
     """Import listings or categories from FILE, all of it or nothing (docs/imports/catalog.md)."""
     kind = format_of(file, format_)
     try:
@@ -58,7 +50,7 @@ def import_(file: Path, format_: str | None, dry_run: bool) -> None:
         )
 
     with opened:
-        report: CatalogReport = _transact(work)
+        report: CatalogReport = host.transact(work)
     for line in report.lines():
         click.echo(line, err=not report.ok)
     sys.exit(0 if report.ok else 1)
@@ -68,7 +60,7 @@ def import_(file: Path, format_: str | None, dry_run: bool) -> None:
 @click.option("--format", "format_", type=click.Choice(FORMATS), default="json", show_default=True)
 @click.option("--categories", is_flag=True, help="Only the categories, as CSV.")
 @click.option("--output", type=click.Path(path_type=Path), help="A file; otherwise the screen.")
-def export(format_: str, categories: bool, output: Path | None) -> None:
+def export(host: PluginHost, format_: str, categories: bool, output: Path | None) -> None:
     """Write every listing in a form that import reads back (JSON holds the categories too)."""
 
     async def work(session: AsyncSession) -> None:
@@ -82,46 +74,46 @@ def export(format_: str, categories: bool, output: Path | None) -> None:
             if output is not None:
                 target.close()
 
-    _transact(work)
+    host.transact(work)
 
 
 @click.command("picture")
 @click.argument("listing")
 @click.argument("file", type=click.Path(path_type=Path))
-def picture(listing: str, file: Path) -> None:
+def picture(host: PluginHost, listing: str, file: Path) -> None:
     """Add the picture FILE (JPEG, PNG, WebP or GIF) to LISTING."""
     encoded = pictures.encode(_read(file))
 
     async def work(session: AsyncSession) -> None:
         await publishing.add_picture(session, listing, encoded, actor=actor())
 
-    _transact(work)
+    host.transact(work)
     click.echo(f"{listing}: {encoded.hash} in widths {', '.join(map(str, encoded.files))}")
 
 
 @click.command("publish")
 @click.argument("listings", nargs=-1, required=True)
-def publish(listings: Sequence[str]) -> None:
+def publish(host: PluginHost, listings: Sequence[str]) -> None:
     """Publish LISTINGS: people see them at once."""
 
     async def work(session: AsyncSession) -> None:
         for slug in listings:
             await publishing.publish(session, slug, actor=actor())
 
-    _transact(work)
+    host.transact(work)
     click.echo(f"{len(listings)} published")
 
 
 @click.command("withdraw")
 @click.argument("listings", nargs=-1, required=True)
-def withdraw(listings: Sequence[str]) -> None:
+def withdraw(host: PluginHost, listings: Sequence[str]) -> None:
     """Withdraw LISTINGS: people see them no more; wishes for them are kept."""
 
     async def work(session: AsyncSession) -> None:
         for slug in listings:
             await publishing.withdraw(session, slug, actor=actor())
 
-    _transact(work)
+    host.transact(work)
     click.echo(f"{len(listings)} withdrawn")
 
 
@@ -130,7 +122,7 @@ def withdraw(listings: Sequence[str]) -> None:
 @click.option("--at", required=True, help="Moment from which on, e.g. 2027-01-01T00:00:00Z.")
 @click.option("--points", type=click.IntRange(min=1), help="Points of one unit.")
 @click.option("--cost", help="What the partner is paid for one unit, in its currency.")
-def price(offer: str, at: str, points: int | None, cost: str | None) -> None:
+def price(host: PluginHost, offer: str, at: str, points: int | None, cost: str | None) -> None:
     """Announce what OFFER will cost from a moment on."""
     moment: datetime = _parsed(Moment, at)
     micros: int | None = None if cost is None else _parsed(Micros, cost)
@@ -140,7 +132,7 @@ def price(offer: str, at: str, points: int | None, cost: str | None) -> None:
             session, offer, at=moment, actor=actor(), points=points, cost_micros=micros
         )
 
-    click.echo(f"{offer}: price {_transact(work)} from {moment.isoformat()} on")
+    click.echo(f"{offer}: price {host.transact(work)} from {moment.isoformat()} on")
 
 
 def _parsed(kind: Any, text: str) -> Any:
@@ -151,9 +143,9 @@ def _parsed(kind: Any, text: str) -> Any:
 
 
 @click.command("prices")
-def prices() -> None:
+def prices(host: PluginHost) -> None:
     """Show the prices that are announced, soonest first."""
-    for each in _transact(pricing.waiting):
+    for each in host.transact(pricing.waiting):
         points = "-" if each.points is None else f"{each.points:,} points"
         cost = "-" if each.cost_micros is None else f"cost {decimal_from_micros(each.cost_micros)}"
         click.echo(f"{each.id}  {each.at.isoformat()}  {each.offer_reference}  {points}  {cost}")
@@ -161,24 +153,34 @@ def prices() -> None:
 
 @click.command("unprice")
 @click.argument("price_id", type=click.UUID)
-def unprice(price_id: UUID) -> None:
+def unprice(host: PluginHost, price_id: UUID) -> None:
     """Take the announced price PRICE_ID back."""
 
     async def work(session: AsyncSession) -> None:
         await pricing.cancel(session, price_id, actor=actor())
 
-    _transact(work)
+    host.transact(work)
     click.echo(f"{price_id} is cancelled")
 
 
 @click.command("count")
-def count() -> None:
+def count(host: PluginHost) -> None:
     """Count afresh what is popular, in all and by firm and role (a task does so by itself)."""
-    _transact(counting.count_taken)
+    host.transact(counting.count_taken)
     click.echo("Counted.")
 
 
-COMMANDS = [
-    Command(group="catalog", command=each)
-    for each in (import_, export, picture, publish, withdraw, price, prices, unprice, count)
-]
+COMMANDS = (import_, export, picture, publish, withdraw, price, prices, unprice, count)
+"""Their first argument is the host, which `make_commands` gives."""
+
+
+def make_commands(host: PluginHost) -> Sequence[Command]:
+    """The commands over a host."""
+    return [Command(group=host.slug, command=_bound(each, host)) for each in COMMANDS]
+
+
+def _bound(command: click.Command, host: PluginHost) -> click.Command:
+    bound = copy.copy(command)
+    if command.callback is not None:
+        bound.callback = partial(command.callback, host)
+    return bound

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
-from catalog.commands import COMMANDS
+from catalog.commands import make_commands
 from catalog.models import CatalogBase
 from catalog.pages import PAGES
 from catalog.routes import ROUTES
@@ -36,9 +36,9 @@ def marketplace_register_pages(host: api.Host) -> api.Pages:
 
 
 @api.hookimpl
-def marketplace_register_commands() -> Sequence[api.Command]:
+def marketplace_register_commands(host: api.Host) -> Sequence[api.Command]:
     """`marketplace catalog ...`."""
-    return COMMANDS
+    return make_commands(cast(PluginHost, host))
 
 
 @api.hookimpl

@@ -102,7 +102,7 @@ def _resized(picture: Image.Image, width: int) -> bytes:
     clean = Image.new(small.mode, small.size)
     clean.paste(small)
     target = io.BytesIO()
-    clean.save(target, "WEBP", quality=QUALITY, method=4)
+    clean.save(target, "WEBP", quality=QUALITY, method=2)
     return target.getvalue()
 
 

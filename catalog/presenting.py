@@ -24,6 +24,11 @@ PATH: Final = "/catalog"
 WISH_HELPS: Final = frozenset({Why.ANNOUNCED, Why.NOT_STARTED, Why.SOLD_OUT, Why.SHORT})
 """Where a wish is what helps: we tell people when it can be had."""
 LIKE_IT_HELPS: Final = frozenset({Why.PAUSED, Why.RETIRED, Why.ENDED, Why.LIMIT_REACHED})
+SWITCHES: Final = ("affordable", "available")
+FACET_ORDER: Final = (
+    *SWITCHES,
+    *("kind", "category", "points", "partner", "place", "delivery", "language", "country"),
+)
 PARAGRAPHS: Final = re.compile(r"\n\s*\n")
 
 
@@ -34,7 +39,14 @@ class Told(msgspec.Struct, frozen=True):
     text: str
     help: str
     href: str | None
+    short: str
+    """The words of a link to it on a card."""
     blocks: bool
+
+    @property
+    def by_wish(self) -> bool:
+        """Whether what helps is to wish for it."""
+        return self.why in WISH_HELPS
 
 
 class Chip(msgspec.Struct, frozen=True):
@@ -137,6 +149,17 @@ class Shown:
         of_smallest = value_per_thousand(card.value_micros, card.points_from)
         return of_smallest == card.value_per_thousand_micros
 
+    def facets(self, facets: Sequence[Facet]) -> list[Facet]:
+        """Those with something to choose, in the order in which people ask."""
+        useful = [
+            each
+            for each in facets
+            if len(each.values) > 1
+            or any(value.chosen for value in each.values)
+            or (each.name in SWITCHES and each.values[0].count)
+        ]
+        return sorted(useful, key=lambda each: FACET_ORDER.index(each.name))
+
     # -- links -------------------------------------------------------------------------------------
 
     def listing(self, slug: str) -> str:
@@ -202,7 +225,7 @@ class Shown:
             made.append(Chip(label, self.search(query, points_min=None, points_max=None)))
         made += [
             Chip(self.facet(name), self.search(query, **{name: False}))
-            for name in ("affordable", "available")
+            for name in SWITCHES
             if getattr(query, name)
         ]
         return made
@@ -233,6 +256,7 @@ class Shown:
             text=self._page._(words.text) % values,
             help=self._page._(words.help) % values,
             href=self._way(obstacle.why, card),
+            short=self._short(obstacle.why),
             blocks=obstacle.blocks,
         )
 
@@ -244,6 +268,13 @@ class Shown:
     def first(self, obstacles: Iterable[Obstacle], card: Card) -> Told | None:
         """The obstacle that counts most: one that blocks before a mere warning."""
         return next(iter(self.all(obstacles, card)), None)
+
+    def _short(self, why: Why) -> str:
+        if why in WISH_HELPS:
+            return self._page._("Save for it")
+        if why is Why.SIGN_IN:
+            return self._page._("Sign in")
+        return self._page._("See what you can have")
 
     def _way(self, why: Why, card: Card) -> str | None:
         """Where what would help is done."""

@@ -196,7 +196,8 @@ def _values(
     counted = [
         (row, (row.bits & base).bit_count())
         for row in table
-        if not row.depth or not row.shown_with.isdisjoint(chosen)
+        if (not row.depth or not row.shown_with.isdisjoint(chosen))
+        and (row.own is None or row.own & base or row.value in chosen)
     ]
     counted = [each for each in counted if each[1] or each[0].value in chosen]
     if table and table[0].sorted_by_count:

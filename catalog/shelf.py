@@ -98,6 +98,8 @@ class FacetRow(msgspec.Struct, frozen=True):
     shown_with: frozenset[str] = frozenset()
     """Of a category below another: it is shown where one of these is chosen."""
     sorted_by_count: bool = True
+    own: int | None = None
+    """Of a country or language: who names it, where `bits` also has those that are for all."""
 
 
 Band = tuple[tuple[int, int | None], str, int]
@@ -196,6 +198,7 @@ class Shelf:
         }
         for name in ("country", "language"):
             everywhere = made.get(name, {}).pop(ANY, 0)
+            made[f"{name}:own"] = made.get(name, {})
             made[name] = {value: b | everywhere for value, b in made.get(name, {}).items()}
             made[f"{name}:{ANY}"] = {ANY: everywhere}
         return made
@@ -223,7 +226,10 @@ class Shelf:
             else:
                 rows = [(value, label_of(self, name, value, locale)) for value in sets]
                 rows.sort(key=lambda row: (row[1].casefold(), row[0]))
-                made = [FacetRow(value, label, sets[value]) for value, label in rows]
+                own = self.facets.get(f"{name}:own", {})
+                made = [
+                    FacetRow(value, label, sets[value], own=own.get(value)) for value, label in rows
+                ]
             self._tables[name, locale] = made
         return made
 

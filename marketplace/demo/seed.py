@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,6 +22,7 @@ from marketplace.coalition.imports import import_file
 from marketplace.coalition.models import Member, Participant
 from marketplace.db import open_database
 from marketplace.demo import files
+from marketplace.demo.listings import categories, listings
 from marketplace.demo.logins import (
     ACTOR,
     FIRST,
@@ -32,6 +34,7 @@ from marketplace.demo.logins import (
 )
 from marketplace.demo.past import Past
 from marketplace.demo.people import OPERATOR
+from marketplace.demo.pictures import draw
 from marketplace.demo.plan import Day, Purchase, history, participants
 from marketplace.demo.shelf import GIFT_PLUGIN, DemoOffer, offers
 from marketplace.errors import UsageError
@@ -45,6 +48,7 @@ from marketplace.runtime import Runtime, open_runtime
 from marketplace.schema import upgrade_all
 from marketplace.settings import Settings
 
+CATALOG: Final = "catalog"
 BEGAN: Final = "demo.began"
 FINISHED: Final = "demo.finished"
 LOCK: Final = 7_219_004_512
@@ -140,7 +144,10 @@ async def _make(runtime: Runtime, say: Say) -> DemoState:
     await asyncio.to_thread(_upload_codes, runtime, shelf, now + CODES_VALID)
     async with runtime.database.begin() as session:
         await add_logins(session)
+    say("Putting the listings on the shelf ...")
+    await asyncio.to_thread(_list_offers, runtime)
     await _play(runtime, days, say)
+    await asyncio.to_thread(_catalog, runtime, "count")
     state = await _new_state(runtime)
     await _mark(runtime, FINISHED)
     return state
@@ -175,13 +182,42 @@ def _upload_codes(runtime: Runtime, shelf: Sequence[DemoOffer], valid_until: dat
             command.main(args=[sku, str(path)], standalone_mode=False)
 
 
+def _list_offers(runtime: Runtime) -> None:
+    """Import the listings and their pictures with the catalog's own commands, as anybody would."""
+    shown = list(listings())
+    with tempfile.TemporaryDirectory() as folder:
+        documents = Path(folder) / "listings.json"
+        lines = [*categories(), *(each.document for each in shown)]
+        documents.write_bytes(b"\n".join(map(msgspec.json.encode, lines)))
+        _catalog(runtime, "import", str(documents))
+        for each in shown:
+            picture = Path(folder) / f"{each.slug}.png"
+            picture.write_bytes(draw(each.slug, each.kind))
+            _catalog(runtime, "picture", each.slug, str(picture))
+
+
+def _catalog(runtime: Runtime, name: str, *arguments: str) -> None:
+    """Run a command of the catalog; UsageError with what it says where it fails."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        try:
+            _command(runtime, CATALOG, name).main(args=list(arguments), standalone_mode=False)
+        except SystemExit as stop:
+            if stop.code:
+                raise UsageError(said.getvalue()) from None
+
+
 def _upload_command(runtime: Runtime) -> click.Command:
+    return _command(runtime, GIFT_PLUGIN, "upload")
+
+
+def _command(runtime: Runtime, plugin: str, name: str) -> click.Command:
     for slug, commands in runtime.plugins.call_each("marketplace_register_commands"):
         for each in commands:
-            if slug == GIFT_PLUGIN and each.command.name == "upload":
+            if slug == plugin and each.command.name == name:
                 found: click.Command = each.command
                 return found
-    raise UsageError(f"The demonstration needs the plugin {GIFT_PLUGIN}; install plugins/giftfund.")
+    raise UsageError(f"The demonstration needs the plugin {plugin}, which is not in force.")
 
 
 def _letters(draw: random.Random) -> str:

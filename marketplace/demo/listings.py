@@ -1,0 +1,149 @@
+"""How the demonstration's offers are shown: texts in four languages, categories, pictures.
+
+The catalog's own files, as a stranger would import them: one JSON document a line. The story only;
+`seed.py` imports it through the plugin's commands, for the core does not know the catalog.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from marketplace.demo.shelf import (
+    CERTIFICATES,
+    DONATIONS,
+    PROMOTIONS,
+    SEATS,
+    VOUCHERS,
+)
+from marketplace.demo.words import (
+    BODIES,
+    CATEGORIES,
+    DAYS,
+    GIFTS,
+    GIVING,
+    LANGUAGES,
+    STAYS,
+    SUMMARIES,
+    TERMS,
+    Words,
+)
+
+LARGEST_DONATION: Final = 40
+"""Units of five euros that one may give where it is needed most."""
+FEATURED: Final = {"saveurs": 3, "sport": 2, "any": 2, "koffie": 1}
+
+
+class DemoListing(msgspec.Struct, frozen=True):
+    """A listing: the document that the catalog imports, and what its picture shows."""
+
+    document: dict[str, Any]
+    kind: str
+
+    @property
+    def slug(self) -> str:
+        return str(self.document["slug"])
+
+
+def categories() -> Iterator[dict[str, Any]]:
+    """The category documents, parents first."""
+    for position, (slug, parent, names) in enumerate(CATEGORIES):
+        above = {"parent": parent} if parent else {}
+        yield {"slug": slug, **above, "position": position, "names": _by_language(names)}
+
+
+def listings() -> list[DemoListing]:
+    """One listing for each thing there is: the sixty offers are choices of forty-four."""
+    return [*_gifts(), *_stays(), *_seats(), *_donations()]
+
+
+def _by_language(words: Words) -> dict[str, str]:
+    return dict(zip(LANGUAGES, words, strict=True))
+
+
+def _listing(
+    kind: str, slug: str, titles: Words, faces: dict[str, int], **more: Any
+) -> DemoListing:
+    texts = {
+        language: {
+            "title": titles[at],
+            "summary": SUMMARIES[kind][at],
+            "body": BODIES[kind][at],
+            "terms": TERMS[kind][at],
+        }
+        for at, language in enumerate(LANGUAGES)
+    }
+    units = more.pop("units", {})
+    document = {
+        "slug": slug,
+        "status": "published",
+        "featured": FEATURED.get(slug, 0),
+        "denominations": [
+            {"offer": offer, "face": str(euros), "face_currency": "EUR", **units}
+            for offer, euros in faces.items()
+        ],
+        "texts": texts,
+        **more,
+    }
+    return DemoListing(document, kind)
+
+
+def _gifts() -> Iterator[DemoListing]:
+    for acceptor, slug, _, faces, _ in CERTIFICATES:
+        category, titles = GIFTS[slug]
+        offers = {f"{acceptor}/{slug}-{euros}": euros for euros in faces}
+        tags = ["certificate", "instant"]
+        yield _listing("gift", slug, titles, offers, category=category, tags=tags)
+    for acceptor, slug, _, euros, _, _, _ in PROMOTIONS:
+        category, titles = GIFTS[slug]
+        offers = {f"{acceptor}/{slug}": euros}
+        yield _listing("gift", slug, titles, offers, category=category, tags=["promotion"])
+
+
+def _stays() -> Iterator[DemoListing]:
+    for slug, _, euros in VOUCHERS:
+        place, titles = STAYS[slug]
+        yield _listing(
+            "voucher",
+            slug,
+            titles,
+            {f"atlantico/{slug}": euros},
+            category="travel",
+            countries=["PT"],
+            place=place,
+            delivery="email",
+            delivery_days=1,
+        )
+
+
+def _seats() -> Iterator[DemoListing]:
+    for slug, _, euros in SEATS:
+        place, country, language, titles = DAYS[slug]
+        where: dict[str, Any] = {"delivery": "email", "delivery_days": 1}
+        if place:
+            where = {"delivery": "on_site", "place": place, "countries": [country]}
+        yield _listing(
+            "seat",
+            slug,
+            titles,
+            {f"forum-baltica/{slug}": euros},
+            category="congress",
+            languages=[language],
+            **where,
+        )
+
+
+def _donations() -> Iterator[DemoListing]:
+    for slug, _, euros in DONATIONS:
+        units = {"most": LARGEST_DONATION} if slug == "any" else {}
+        yield _listing(
+            "donation",
+            slug,
+            GIVING[slug],
+            {f"acqua-chiara/{slug}": euros},
+            category="water",
+            tags=["charity"],
+            units=units,
+        )
