@@ -6,7 +6,7 @@ from typing import Any
 
 OFFERS: list[dict[str, Any]] = [
     {
-        "href": "#offers",
+        "href": "#content",
         "title": "Two cinema seats, any film",
         "partner": "Kino Pod Baranami",
         "points": 4_200,
@@ -15,7 +15,7 @@ OFFERS: list[dict[str, Any]] = [
         "note": "Code by e-mail, usually within a minute",
     },
     {
-        "href": "#offers",
+        "href": "#content",
         "title": "Workshop voucher with a rather long name that needs two lines",
         "partner": "Officina Bianchi",
         "points": 12_500,
@@ -23,7 +23,7 @@ OFFERS: list[dict[str, Any]] = [
         "badges": [("Only 3 left", "care")],
     },
     {
-        "href": "#offers",
+        "href": "#content",
         "title": "A tree planted in your name",
         "partner": "Green Hectare",
         "points": 900,
@@ -32,7 +32,7 @@ OFFERS: list[dict[str, Any]] = [
         "note": "Receipt for your records",
     },
     {
-        "href": "#offers",
+        "href": "#content",
         "title": "Conference day pass",
         "partner": "Trade Summit",
         "points": 31_000,
@@ -74,10 +74,10 @@ ROWS = [
     ["October 2025", "Alpha Tools", "3,200", "30 Apr 2026"],
 ]
 CHIPS = [
-    {"label": "All", "href": "#ways", "on": True, "count": 128},
-    {"label": "Gift cards", "href": "#ways", "on": False, "count": 61},
-    {"label": "Charity", "href": "#ways", "on": False, "count": 12},
-    {"label": "I can afford it", "href": "#ways", "on": False, "count": None},
+    {"label": "All", "href": "#content", "on": True, "count": 128},
+    {"label": "Gift cards", "href": "#content", "on": False, "count": 61},
+    {"label": "Charity", "href": "#content", "on": False, "count": 12},
+    {"label": "I can afford it", "href": "#content", "on": False, "count": None},
 ]
 
 SAMPLES: dict[str, Any] = {

@@ -121,5 +121,8 @@ async def test_a_part_that_cannot_be_fetched_is_said_in_the_corner(open_tab: Ope
     await page.route("**/elsewhere", lambda route: route.abort())
     await page.evaluate("htmx.ajax('GET', '/elsewhere', {target: 'main'}).catch(() => {})")
     await expect(toast.last).to_contain_text("cannot be reached")
+    assert await tab.axe() == []
+    await toast.last.get_by_role("button", name="Close").click()
+    await expect(toast).to_have_count(1)
     for expected in ("status of 404", "Response Status Error Code 404", "ERR_FAILED", "htmx:"):
         tab.forgive(expected)

@@ -147,7 +147,7 @@ async def test_an_error_of_a_part_is_said_in_the_corner(client: httpx.AsyncClien
     part = await client.get("/trial/gone", headers=HTMX)
     assert part.status_code == 409
     assert (part.headers["hx-retarget"], part.headers["hx-reswap"]) == ("#toasts", "beforeend")
-    assert part.text.startswith('<p class="toast')
+    assert part.text.startswith('<div class="toast')
 
 
 # -- language and theme ----------------------------------------------------------------------------

@@ -21,6 +21,7 @@ document.addEventListener("click", async (event) => {
     label.textContent = button.dataset.done;
     setTimeout(() => (label.textContent = before), 2000);
   }
+  event.target.closest("[data-dismiss]")?.closest(".toast").remove();
   const print = event.target.closest("[data-print]");
   if (print) window.print();
   for (const menu of document.querySelectorAll("details.menu[open]")) {
@@ -64,7 +65,11 @@ for (const kind of ["htmx:sendError", "htmx:timeout"]) {
 }
 new MutationObserver((changes) => {
   for (const { addedNodes } of changes) {
-    for (const node of addedNodes) setTimeout(() => node.remove?.(), SHOWN_MS);
+    for (const node of addedNodes) {
+      // What went wrong stays until it is closed.
+      const stays = node.classList?.contains("toast--danger") ?? true;
+      if (!stays) setTimeout(() => node.remove(), SHOWN_MS);
+    }
   }
 }).observe(document.getElementById("toasts"), { childList: true });
 
