@@ -8,6 +8,7 @@ import logging
 import click
 
 from marketplace import __version__
+from marketplace.certify.commands import plugins_group
 from marketplace.coalition.commands import import_group
 from marketplace.demo.commands import demo_command
 from marketplace.exchange.commands import offers_group
@@ -61,6 +62,7 @@ main.add_command(ledger)
 for each in (serve_command, api_process_command, keys_group, people_group):
     main.add_command(each)
 main.add_command(offers_group)
+main.add_command(plugins_group)
 main.add_command(notices_group)
 main.add_command(import_group)
 main.add_command(demo_command)

@@ -36,7 +36,8 @@ class PluginGroup(Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name; its group holds what plugins added."""
-        self._add_plugin_commands()
+        if cmd_name != "plugins":  # it looks at plugins that may not even bear being loaded
+            self._add_plugin_commands()
         return super().get_command(ctx, cmd_name)
 
     def _add_plugin_commands(self) -> None:

@@ -1,8 +1,9 @@
 """Builds the plugin manager: our own parts and a partner's plugins through the same door.
 
 `load(settings)` is a function, never run at import. A plugin is a module named by an entry point of
-group `marketplace`; the entry point's name is its slug. A plugin that fails to load or register is
-disabled, its reason kept in `Plugins.disabled`, and harms nobody else.
+group `marketplace`; the entry point's name is its slug. A plugin that fails to load or register, or
+was written for a newer API, is disabled, its reason kept in `Plugins.disabled`, and harms nobody
+else. One that implements a deprecated hook works, and `Plugins.warnings` names the replacement.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import importlib
 import importlib.util
 import logging
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.metadata import entry_points
@@ -18,7 +20,7 @@ from typing import Any
 
 import pluggy
 
-from marketplace import api, hookspecs
+from marketplace import api, api_version, hookspecs
 from marketplace.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -43,6 +45,8 @@ class Plugins:
         self._make_host = make_host
         self.disabled: dict[str, str] = {}
         """Slug -> why it is disabled."""
+        self.warnings: dict[str, list[str]] = {}
+        """Slug -> what will stop working in a later version."""
 
     @property
     def slugs(self) -> list[str]:
@@ -151,6 +155,12 @@ def load(settings: Settings, make_host: HostMaker) -> Plugins:
     return plugins
 
 
+def others_than(slug: str) -> list[str]:
+    """Slugs of everything installed but one, for a house that holds that plugin alone."""
+    installed = {point.name for point in entry_points(group=ENTRY_POINT_GROUP)}
+    return sorted((installed | set(BESIDE_THE_CORE)) - {slug})
+
+
 def _register(plugins: Plugins, slug: str, load_module: Callable[[], Any]) -> None:
     if plugins.manager.has_plugin(slug) or slug in plugins.disabled:
         log.error("a second plugin named %s is installed; it is not loaded", slug)
@@ -159,9 +169,25 @@ def _register(plugins: Plugins, slug: str, load_module: Callable[[], Any]) -> No
         plugins.disable(slug, "a slug is 2 to 31 lower case letters and digits")
         return
     try:
-        plugins.manager.register(load_module(), name=slug)
-        plugins.manager.check_pending()
+        module = load_module()
+        refusal = api_version.refusal(module)
+        if refusal:
+            plugins.disable(slug, refusal)
+            return
+        _hook_in(plugins, slug, module)
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
         plugins.disable(slug, f"it does not load: {type(error).__name__}: {error}")
+
+
+def _hook_in(plugins: Plugins, slug: str, module: Any) -> None:
+    """Register a plugin's hooks; deprecated ones are noted, whatever warnings Python shows."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        plugins.manager.register(module, name=slug)
+        plugins.manager.check_pending()
+    for each in caught:
+        if issubclass(each.category, DeprecationWarning):
+            log.warning("plugin %s: %s", slug, each.message)
+            plugins.warnings.setdefault(slug, []).append(str(each.message))

@@ -24,6 +24,9 @@ from marketplace_giftfund.supplier import GiftFund
 
 ALIGN_EVERY_S = 300
 
+api_version = "1.0"
+"""The version of the plugin API that this was written for."""
+
 
 @hookimpl
 def marketplace_register_suppliers(host: Host) -> Sequence[Supplier]:

@@ -1,0 +1,1 @@
+"""Certification: scenarios played against a plugin in child processes, and signed reports."""

@@ -1,0 +1,16 @@
+"""Every scenario, by name, in the order they are played."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from marketplace.certify.scenario import REGISTERED, Scenario
+from marketplace.certify.scenarios import files, load, orders, rules, secrecy, start, troubles
+
+MODULES: Final = (files, start, orders, troubles, load, secrecy, rules)
+SCENARIOS: Final[dict[str, Scenario]] = {
+    each.name: each
+    for module in MODULES
+    for each in REGISTERED
+    if each.play.__module__ == module.__name__
+}

@@ -1,0 +1,1 @@
+"""Scaffolds a complete plugin: `marketplace plugins new`."""

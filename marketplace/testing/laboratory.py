@@ -1,0 +1,180 @@
+"""What a plugin needs from a marketplace while it is tested: a database, a host, offers, burns."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session, sessionmaker
+
+from marketplace import api
+from marketplace.coalition.models import Member
+from marketplace.db import Database, open_database
+from marketplace.embedded import embedded_url
+from marketplace.exchange.domain import BurnStatus, FulfilmentState, OfferStatus
+from marketplace.exchange.models import Burn, Offer, OfferStock
+from marketplace.host import PluginHost
+from marketplace.identity.models import AuditEntry
+from marketplace.ids import uuid7
+from marketplace.schema import differences, upgrade_all
+from marketplace.secrets import Vault
+from marketplace.settings import Settings
+
+DATABASE_URL = "MARKETPLACE_TEST_DATABASE_URL"
+SECRET_KEY = "0Yd1t2rJx0r3g0GmVQk8q8bT3Vw5iN0m4k1lZk2c9eE="  # noqa: S105 - tests only
+
+
+class Lab:
+    """A marketplace on a database of its own, for the tests of one plugin."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.database: Database = open_database(settings)
+        self._owner = open_database(settings, as_owner=True)
+        self._vault = Vault([SECRET_KEY])
+        self._members: dict[str, UUID] = {}
+
+    def host(self, slug: str) -> api.Host:
+        """What the core lends the plugin `slug`."""
+        return PluginHost(slug, lambda: self.database, lambda: self._vault)
+
+    def member(self, slug: str) -> UUID:
+        """The id of a member, made where there is none."""
+        if slug not in self._members:
+            self._members[slug] = uuid7()
+            with self._session() as session:
+                session.add(
+                    Member(id=self._members[slug], slug=slug, name=slug.title(), country="DE")
+                )
+        return self._members[slug]
+
+    def offer(
+        self, plugin: str, sku: str, *, acceptor: str = "shop", stock: int | None = None
+    ) -> UUID:
+        """An offer on sale: 1,000 points, EUR 7.00 for the acceptor; without stock: unlimited."""
+        offer_id = uuid7()
+        offer = Offer(
+            id=offer_id,
+            reference=f"{sku}-{offer_id}",
+            kind="gift",
+            name=sku,
+            acceptor_id=self.member(acceptor),
+            plugin=plugin,
+            sku=sku,
+            points=1_000,
+            cost_micros=7_000_000,
+            currency="EUR",
+            status=OfferStatus.ON_SALE,
+            eligibility={},
+        )
+        with self._session() as session:
+            session.add(offer)
+            if stock is not None:
+                session.add(OfferStock(offer_id=offer_id, remaining=stock))
+        return offer_id
+
+    def hold(self, plugin: str, offer_id: UUID, *, quantity: int = 1) -> str:
+        """A held burn of an offer, as the burn engine leaves it; returns its order reference."""
+        burn_id = uuid7()
+        now = datetime.now(UTC)
+        burn = Burn(
+            id=burn_id,
+            wallet_id=uuid7(),
+            offer_id=offer_id,
+            caller_id=uuid7(),
+            plugin=plugin,
+            quantity=quantity,
+            points=1_000 * quantity,
+            cost_micros=7_000_000 * quantity,
+            currency="EUR",
+            limited=False,
+            status=BurnStatus.HELD,
+            fulfilment=FulfilmentState.QUEUED,
+            effective_at=now,
+            hold_until=now,
+            due_at=now,
+        )
+        with self._session() as session:
+            session.add(burn)
+            session.execute(
+                sa.update(OfferStock)
+                .where(OfferStock.offer_id == offer_id)
+                .values(remaining=OfferStock.remaining - quantity)
+            )
+        return str(burn_id)
+
+    def stock(self, offer_id: UUID) -> int | None:
+        """Units left of an offer; None where it is not limited."""
+        with self._session() as session:
+            return session.scalar(
+                sa.select(OfferStock.remaining).where(OfferStock.offer_id == offer_id)
+            )
+
+    def audit(self, action: str, subject: str) -> list[dict[str, Any]]:
+        """Details of the audit entries of an action on a subject, oldest first."""
+        with self._session() as session:
+            return list(
+                session.scalars(
+                    sa.select(AuditEntry.details)
+                    .where(AuditEntry.action == action, AuditEntry.subject_id == subject)
+                    .order_by(AuditEntry.id)
+                )
+            )
+
+    def schema_differences(self, tables: api.PluginTables) -> list[Any]:
+        """How a plugin's models and its migrations differ (empty: they agree)."""
+        with self._owner.sync_engine.connect() as connection:
+            return differences(connection, tables.metadata)
+
+    def close(self) -> None:
+        """Close every connection."""
+        asyncio.run(self.database.close())
+        asyncio.run(self._owner.close())
+
+    def _session(self) -> AbstractContextManager[Session]:
+        return sessionmaker(self._owner.sync_engine).begin()
+
+
+@contextmanager
+def empty_database(folder: Path = Path("var")) -> Iterator[Settings]:
+    """Settings of a new, empty database, dropped when the block ends.
+
+    On the server of MARKETPLACE_TEST_DATABASE_URL, or embedded in `folder/test`.
+    """
+    server = os.environ.get(DATABASE_URL) or embedded_url(folder / "test")
+    name = f"lab_{uuid7().hex}"
+    asyncio.run(_execute(server, f"create database {name}"))
+    url = make_url(server).set(database=name).render_as_string(hide_password=False)
+    try:
+        yield Settings(database_url=url, secret_keys=SECRET_KEY, clock_travel=True)
+    finally:
+        asyncio.run(_execute(server, f"drop database {name} with (force)"))
+
+
+@contextmanager
+def open_lab() -> Iterator[Lab]:
+    """A marketplace on a database of its own, with the tables of every installed plugin."""
+    with empty_database() as settings:
+        asyncio.run(upgrade_all(settings))
+        made = Lab(settings)
+        try:
+            yield made
+        finally:
+            made.close()
+
+
+async def _execute(server: str, statement: str) -> None:
+    """Run a statement outside a transaction."""
+    connection = await Database(server, role=None, pool_size=0).connect_raw()
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

@@ -1,0 +1,85 @@
+"""How a plugin lets the simulator play its outside world.
+
+A supplier talks to something the simulator does not know: a shop, a ticket office, a database of
+its own. A `Rehearsal` makes that world stumble on demand. What neither it nor the plugin's own
+database transactions can show is reported as not shown, never as passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from enum import StrEnum
+from typing import ClassVar
+
+import msgspec
+
+from marketplace import api
+from marketplace.testing.laboratory import Lab
+
+
+class Trouble(StrEnum):
+    """What the outside world does while a scenario asks the supplier."""
+
+    LOST_ANSWER = "lost-answer"
+    """It takes and delivers the order, then the connection breaks before it has answered."""
+    SLOW = "slow"
+    """It answers correctly, a second and a half late."""
+    DOWN = "down"
+    """It cannot be reached: nothing is taken."""
+    PENDING = "pending"
+    """It accepts orders and delivers them only when the trouble is over."""
+    PRICE = "price"
+    """It asks more for the order than the exchange pays (`Order.cost_micros`)."""
+    MALFORMED = "malformed"
+    """Its answer cannot be read; whether it took the order is not known."""
+    PARTIAL = "partial"
+    """It answers about one order of a batch only, and took no other."""
+
+
+LATE_S = 1.5
+"""How late a slow world answers."""
+
+
+class NotShown(Exception):
+    """A scenario could not be played: nothing is proved either way. The text says what it needs."""
+
+
+class Goods(msgspec.Struct, frozen=True, kw_only=True):
+    """What the supplier can be asked for."""
+
+    sku: str
+    """Something it can deliver so many units of."""
+    empty_sku: str
+    """Something it can never deliver."""
+
+
+class Rehearsal:
+    """Subclass it and name it in your pyproject.toml:
+
+        [project.entry-points."marketplace.rehearsal"]
+        acme = "marketplace_acme.rehearsal:AcmeRehearsal"
+
+    It is made once per process of the simulator. `supplier` is what your plugin registered: put a
+    stand-in behind it where it meets the outside world, and let that stand-in misbehave.
+    """
+
+    without: ClassVar[Mapping[Trouble, str]] = {}
+    """Troubles that your world cannot have, each with the reason; the report quotes it."""
+
+    def __init__(self, lab: Lab, host: api.Host, supplier: api.Supplier) -> None:
+        self.lab = lab
+        self.host = host
+        self.supplier = supplier
+
+    def goods(self, units: int) -> Goods:
+        """Make the supplier able to deliver `units` more units of the sku returned."""
+        raise NotShown("the rehearsal has no goods()")
+
+    def trouble(self, trouble: Trouble) -> AbstractContextManager[None]:
+        """While the block runs, the outside world has this trouble; then it is well again."""
+        raise NotShown(f"the rehearsal does not play the trouble {trouble.value!r}")
+
+    def delivered(self, reference: str) -> int | None:
+        """How many times the outside world delivered this order; None where it cannot tell."""
+        return None
