@@ -173,7 +173,7 @@ async def taken_by(session: AsyncSession, grouping: str, member: str) -> dict[UU
             TakenBy.grouping == grouping, TakenBy.member == member
         )
     )
-    return dict(rows.tuples().all())
+    return {listing_id: people for listing_id, people in rows}  # noqa: C416 - typed rows
 
 
 async def listing(session: AsyncSession, slug: str) -> Listing | None:

@@ -105,4 +105,4 @@ async def owners_of_offers(
         .outerjoin(Listing, Listing.id == Denomination.listing_id)
         .where(Offer.reference.in_(references))
     )
-    return dict(rows.tuples().all())
+    return {reference: slug for reference, slug in rows}  # noqa: C416 - typed rows

@@ -59,13 +59,16 @@ def text_of(title: str, **more: str) -> TextSpec:
 def add_listing(catalog: Coalition) -> AddListing:
     """`await add_listing("mug", {"en": "A mug"}, points=500)`: published, with an offer of its own.
 
-    `offers` names offers that exist already instead; other arguments are the spec's or the offer's.
+    `offers` names offers that exist already instead; other arguments are the spec's or the offer's
+    (`offer_status` is the offer's).
     """
 
     async def make(slug: str, titles: dict[str, Any], **more: Any) -> ListingSpec:
         own = {name: more.pop(name) for name in list(more) if name in ListingSpec.__struct_fields__}
         if "denominations" not in own:
             references = more.pop("offers", None)
+            if "offer_status" in more:
+                more["status"] = more.pop("offer_status")
             if references is None:
                 await catalog.add_offer(slug, acceptor=more.pop("acceptor", "shop"), **more)
                 references = [slug]
