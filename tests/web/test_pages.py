@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
@@ -19,6 +20,7 @@ from marketplace.web.i18n import choose_language
 from marketplace.web.i18n import lazy as _l
 from marketplace.web.nav import NavEntry
 from marketplace.web.page import Html, Page, local_path
+from marketplace.web.templates import CORE, make_environment
 from tests.conftest import Headers, run_lifespan
 from tests.web.problems import problem
 
@@ -247,3 +249,25 @@ async def test_pages_allow_nothing_inline_and_nothing_from_elsewhere(
         assert answer.headers["cache-control"] == "no-store"
         for forbidden in ("<style", " style=", "javascript:", " onclick=", "http://", "https://"):
             assert forbidden not in answer.text, (path, forbidden)
+
+
+# -- the living style page -------------------------------------------------------------------------
+
+HELPERS = {"described", "notes", "label_of"}
+
+
+def test_every_component_is_shown_on_the_style_page() -> None:
+    folder = CORE / "web" / "templates" / "web"
+    shown = (folder / "_showcase.html").read_text()
+    for file in sorted((folder / "components").glob("*.html")):
+        for macro in re.findall(r"{% macro (\w+)\(", file.read_text()):
+            if macro not in HELPERS:
+                assert re.search(rf"{macro}\(", shown), f"{macro} of {file.name} is not shown"
+
+
+def test_every_template_compiles() -> None:
+    environment = make_environment()
+    names = environment.list_templates(extensions=["html", "txt"])
+    assert "web/base.html" in names
+    for name in names:
+        environment.get_template(name)
