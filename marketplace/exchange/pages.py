@@ -66,7 +66,7 @@ class BurnForm(msgspec.Struct):
             raise InvalidRequest("There is no such colleague in your firm.") from None
 
 
-@get("/burn/{reference:str}", opt=PARTICIPANTS, include_in_schema=False)
+@get("/burn/{reference:path}", opt=PARTICIPANTS, include_in_schema=False)
 async def show_burn(
     reference: FromPath[str],
     page: NamedDependency[Page],
@@ -79,11 +79,11 @@ async def show_burn(
     """What the burn will do: points before and after, which go, when the reward comes."""
     found = await gifts.search(session, principal, who)
     return await _confirmation(
-        page, principal, session, runtime, reference, quantity, who=who, found=found
+        page, principal, session, runtime, _plain(reference), quantity, who=who, found=found
     )
 
 
-@post("/burn/{reference:str}", opt=PARTICIPANTS, include_in_schema=False, status_code=303)
+@post("/burn/{reference:path}", opt=PARTICIPANTS, include_in_schema=False, status_code=303)
 async def burn(
     reference: FromPath[str],
     data: URLEncodedBody[BurnForm],
@@ -100,7 +100,7 @@ async def burn(
         principal,
         runtime.eligibility_rules,
         wallet_id=wallet_id,
-        offer_reference=reference,
+        offer_reference=_plain(reference),
         quantity=data.quantity,
     )
     body = data.body(wallet_id, seen.offer_id)
@@ -115,6 +115,11 @@ async def burn(
     if colleague_id is None:
         return page.redirect(f"/rewards/{answer.held.id}")
     return await _give(page, principal, session, answer.held.id, colleague_id, data.message)
+
+
+def _plain(reference: str) -> str:
+    """The reference in an address: it may hold slashes, so it is taken as a path."""
+    return reference.removeprefix("/")
 
 
 async def _give(
