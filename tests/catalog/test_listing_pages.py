@@ -52,7 +52,7 @@ async def test_a_listing_tells_everything_before_one_chooses(
 ) -> None:
     page = await client.get("/catalog/book", headers=ann)
     told = words(page.text)
-    assert "Home / Coffee" in told.replace("Coffee Book", "Coffee") or "Home Coffee Book" in told
+    assert "Catalog Home Coffee Book" in told
     for expected in (
         *("from 450 points", "worth €5.00", "€0.0111 a point", "To read.", "Three years."),
         *("For use in: Germany", "At once, on screen", "The value printed on it.", "Shop"),
@@ -111,14 +111,12 @@ async def test_a_range_takes_a_number_and_counts_as_one_types(
     assert "Missing 500" in words(piece.text)
     going = await client.get("/catalog/well/burn", params=asked, headers=ann)
     assert going.headers["location"] == "/burn/well?quantity=40"
-    for wrong in ("7", "0", "-5", "201", "many", "9" * 30):
+    for wrong in ("7", "0", "-5", "201", "many", "9" * 20):
         answer = await client.get(
-            "/catalog/well/burn", params={**asked, "quantity": wrong[:20]}, headers=ann
+            "/catalog/well/burn", params={**asked, "quantity": wrong}, headers=ann
         )
         assert answer.status_code == 422
-        assert 'aria-invalid="true"' in answer.text.replace(
-            "aria-invalid=true", 'aria-invalid="true"'
-        )
+        assert 'aria-invalid="true"' in answer.text
 
 
 async def test_few_quantities_are_choices(
@@ -227,7 +225,7 @@ async def test_a_draft_is_previewed_by_its_owners_and_by_token(
     assert "Burn points for it" not in words(page.text)
     shared = await client.get(f"/catalog/preview/{token}", headers=BROWSER)
     assert "This is a draft" in words(shared.text)
-    assert token not in shared.text
+    assert f"/catalog/preview/{token}" not in hrefs(shared.text)
     assert shared.headers["cache-control"] == "no-store"
     other = {**await sign_in(Role.PARTNER, of="tickets"), **BROWSER}
     assert (await client.get("/catalog/draft/preview", headers=other)).status_code == 404
