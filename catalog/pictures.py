@@ -52,6 +52,8 @@ def encode(upload: bytes) -> Encoded:
                 picture = _plain(opened)
     except BadPicture:
         raise
+    except Image.DecompressionBombError:
+        raise BadPicture(f"The picture has more than {MOST_PIXELS:,} pixels.") from None
     except Exception:  # decoders raise anything for what they cannot read
         raise BadPicture(
             "The file cannot be read as JPEG, PNG, WebP or GIF; it may be broken."

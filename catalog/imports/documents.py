@@ -27,7 +27,6 @@ from marketplace.coalition.imports.fields import (
     Slug,
     Text,
     WrongCell,
-    decode_cell,
 )
 from marketplace.coalition.imports.report import Faults
 from marketplace.money import decimal_from_micros
@@ -125,14 +124,14 @@ def _objects(file: BinaryIO, faults: Faults) -> Iterator[tuple[int, Any]]:
 
 def _spec(found: Any) -> Spec:
     if isinstance(found, dict) and "names" in found:
-        category = msgspec.convert(found, CategoryDocument, dec_hook=decode_cell)
+        category = msgspec.convert(found, CategoryDocument, dec_hook=_decode)
         return CategorySpec(
             slug=category.slug,
             parent=category.parent,
             position=category.position,
             names={locale: str(name) for locale, name in category.names.items()},
         )
-    document = msgspec.convert(found, ListingDocument, dec_hook=decode_cell)
+    document = msgspec.convert(found, ListingDocument, dec_hook=_decode)
     plain = {
         name: getattr(document, name)
         for name in ListingDocument.__struct_fields__
@@ -143,6 +142,16 @@ def _spec(found: Any) -> Spec:
         denominations=tuple(_denomination(each) for each in document.denominations),
         texts={locale: _text(each) for locale, each in document.texts.items()},
     )
+
+
+def _decode(kind: Any, value: Any) -> Any:
+    """The `dec_hook` of msgspec for cells; what is wrong is told with what is right."""
+    try:
+        if isinstance(value, str):
+            return kind.parse(value)
+    except WrongCell:
+        pass
+    raise WrongCell(f"{str(value)[:80]!r} is not {kind.words}")
 
 
 def _denomination(each: DenominationDocument) -> DenominationSpec:
