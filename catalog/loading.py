@@ -107,8 +107,9 @@ async def read_pulse(connection: Any) -> Pulse:
 async def read_rows(connection: Any, listing_id: UUID | None = None) -> Rows:
     """Everything published, or one listing whatever its status."""
     which = PUBLISHED if listing_id is None else ONE
-    found = [
+    listings, texts, denominations, pictures = [
         await connection.fetch(statement.format(which=which), listing_id)
         for statement in (LISTINGS, TEXTS, DENOMINATIONS, PICTURES)
     ]
-    return Rows(*found, await connection.fetch(CATEGORIES))
+    categories = await connection.fetch(CATEGORIES)
+    return Rows(listings, texts, denominations, pictures, categories)

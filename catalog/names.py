@@ -17,7 +17,7 @@ def label_of(shelf: Shelf, name: str, value: str, locale: str) -> str:
     """The name of a facet's value; the value itself where it has none."""
     match name:
         case "partner":
-            return shelf.partners.get(value, value)
+            return str(shelf.partners.get(value, value))
         case "country":
             return country_name(value, locale)
         case "language":

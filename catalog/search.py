@@ -10,9 +10,10 @@ import msgspec
 
 from catalog.bits import to_numbers
 from catalog.domain import Sort
+from catalog.entries import Entry
 from catalog.query import LISTS, Query
 from catalog.schemas import Facet, FacetValue
-from catalog.shelf import Entry, FacetRow, Order, Shelf
+from catalog.shelf import FacetRow, Order, Shelf
 from catalog.words import Match, combine
 from marketplace.web.paging import BadCursor, decode_cursor, encode_cursor
 

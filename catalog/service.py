@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog import repository, suggesting
 from catalog.domain import ListingStatus, pick
+from catalog.entries import Entry
 from catalog.errors import TooManyWishes, UnknownListing
 from catalog.query import Query
 from catalog.schemas import (
@@ -31,7 +32,7 @@ from catalog.schemas import (
     WishView,
 )
 from catalog.search import find
-from catalog.shelf import CategoryNode, Entry, Shelf
+from catalog.shelf import CategoryNode, Shelf
 from catalog.shop import shop_of
 from catalog.standing import mine_of, outlooks
 from catalog.viewer import Viewer

@@ -7,65 +7,36 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 import msgspec
 
 from catalog.bits import Ladder, from_numbers
 from catalog.domain import (
     NEARLY_GONE_UNITS,
-    NEW_DAYS,
-    Delivery,
     Sort,
-    ValueSource,
-    Why,
     pick,
-    text_chain,
-    value_per_thousand,
+)
+from catalog.entries import (
+    Entry,
+    Row,
+    is_new,
+    is_visible,
+    make_card,
+    make_entries,
+    moments_of,
+    stand_of,
 )
 from catalog.loading import Pulse, Rows
 from catalog.names import label_of
-from catalog.schemas import Card, DenominationView, Hit, Obstacle, PictureView
-from marketplace.exchange.domain import Eligibility
+from catalog.schemas import Card, Hit
 from marketplace.money import MAX_POINTS
 
 BAND_EDGES: Final = (0, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000)
 """Where the bands of the points facet begin; the last has no end."""
 ANY: Final = "*"
 """Of countries and languages: everywhere, whatever one speaks."""
-
-Row = Mapping[str, Any]
-
-
-class Entry(msgspec.Struct):
-    """One listing as search needs it. `cards` are made when first asked for."""
-
-    number: int
-    id: UUID
-    row: Row
-    texts: dict[str, tuple[str, str]]
-    """Title and summary by locale."""
-    offers: list[Row]
-    picture: PictureView | None
-    kind: str
-    points_from: int
-    points_to: int
-    worth: int
-    """The most that a thousand points are worth in it, in micros."""
-    denominations: tuple[DenominationView, ...] = ()
-    nearly_gone: bool = False
-    new: bool = False
-    cards: dict[str, tuple[Card, msgspec.Raw]] = {}
-
-    @property
-    def obstacles(self) -> tuple[Obstacle, ...]:
-        """What keeps everybody from every choice: the first choice's, where all have some."""
-        blocked = [any(each.blocks for each in d.obstacles) for d in self.denominations]
-        if all(blocked):
-            return self.denominations[0].obstacles
-        return self.denominations[blocked.index(False)].obstacles
 
 
 class CategoryNode(msgspec.Struct, frozen=True):
@@ -113,14 +84,18 @@ class Shelf:
         self.pulse = pulse
         self.suppliers = frozenset(suppliers)
         self.categories = _tree(rows.categories)
-        self.entries = _entries(rows)
+        self.entries = make_entries(rows)
         self.by_slug = {entry.row["slug"]: entry for entry in self.entries}
         self.by_id = {entry.id: entry for entry in self.entries}
         self.by_offer = {row["offer_id"]: entry for entry in self.entries for row in entry.offers}
         self.partners = {
             row["partner"]: row["partner_name"] for each in self.entries for row in each.offers
         }
-        self._stand(pulse)
+        self.visible = self.available = 0
+        """Sets: within its dates; with a choice that nothing keeps from everybody."""
+        self.next_moment: datetime | None = None
+        """When time alone changes something next."""
+        self._stand(pulse, self.entries)
         self.facets = self._facets()
         self.orders = {sort: _order(self.entries, sort) for sort in Sort}
         self.cheapest = Ladder([entry.points_from for entry in self.entries])
@@ -138,39 +113,56 @@ class Shelf:
             self.words = before.words
 
     def renew(self, pulse: Pulse) -> bool:
-        """Take in stock, partners and time; True where anything that is shown has changed."""
-        before = (self.visible, self.available, self.gone, [e.denominations for e in self.entries])
-        self._stand(pulse)
-        after = (self.visible, self.available, self.gone, [e.denominations for e in self.entries])
-        return before != after
+        """Take in stock, partners and time; True where a card or a set has changed."""
+        mine = self.pulse
+        if self._touches_all(pulse):
+            return self._stand(pulse, self.entries)
+        moved = {
+            offer_id
+            for offer_id in mine.left.keys() | pulse.left.keys()
+            if mine.left.get(offer_id) != pulse.left.get(offer_id)
+        }
+        numbers = {self.by_offer[each].number for each in moved if each in self.by_offer}
+        return self._stand(pulse, [self.entries[number] for number in numbers])
 
-    def _stand(self, pulse: Pulse) -> None:
-        """How each entry stands at this pulse."""
-        self.pulse = pulse
-        left, away = pulse.left, pulse.away
-        visible, available, gone = [], [], []
-        moments: list[datetime] = []
-        for entry in self.entries:
-            made = tuple(
-                _denomination(row, pulse, left.get(row["offer_id"]), away, self.suppliers)
-                for row in entry.offers
+    def _stand(self, pulse: Pulse, entries: Sequence[Entry]) -> bool:
+        """How these entries stand at this pulse; True where a card or a set has changed."""
+        changed = False
+        for entry in entries:
+            before = (
+                entry.obstacles if entry.denominations else None,
+                entry.nearly_gone,
+                entry.new,
             )
-            nearly = any(
-                each.left is not None and 0 < each.left <= NEARLY_GONE_UNITS for each in made
+            entry.denominations = tuple(
+                stand_of(row, pulse, self.suppliers) for row in entry.offers
             )
-            new = _is_new(entry.row["published_at"], pulse.now)
-            if made != entry.denominations or (nearly, new) != (entry.nearly_gone, entry.new):
-                entry.denominations, entry.nearly_gone, entry.new = made, nearly, new
+            entry.nearly_gone = any(
+                each.left is not None and 0 < each.left <= NEARLY_GONE_UNITS
+                for each in entry.denominations
+            )
+            entry.new = is_new(entry.row["published_at"], pulse.now)
+            if before != (entry.obstacles, entry.nearly_gone, entry.new):
                 entry.cards = {}
-            if _is_visible(entry.row, pulse.now):
-                visible.append(entry.number)
-            if not any(each.blocks for each in entry.obstacles):
-                available.append(entry.number)
-            if nearly:
-                gone.append(entry.number)
-            moments += _moments(entry)
-        self.visible, self.available, self.gone = map(from_numbers, (visible, available, gone))
-        self.next_moment = min((each for each in moments if each > pulse.now), default=None)
+                changed = True
+        changed |= self._set(
+            "visible", [e for e in entries if is_visible(e.row, pulse.now)], entries
+        )
+        free = [e for e in entries if not any(each.blocks for each in e.obstacles)]
+        changed |= self._set("available", free, entries)
+        if len(entries) == len(self.entries):
+            moments = (each for entry in entries for each in moments_of(entry))
+            self.next_moment = min((each for each in moments if each > pulse.now), default=None)
+        self.pulse = pulse
+        return changed
+
+    def _set(self, name: str, members: Sequence[Entry], among: Sequence[Entry]) -> bool:
+        """Make exactly `members` of `among` part of the set `name`; True where that changes it."""
+        before: int = getattr(self, name)
+        kept = before & ~from_numbers(entry.number for entry in among)
+        after = kept | from_numbers(entry.number for entry in members)
+        setattr(self, name, after)
+        return after != before
 
     def is_outdated(self, pulse: Pulse) -> bool:
         """Whether the catalog or an offer has changed since this shelf was read."""
@@ -179,12 +171,13 @@ class Shelf:
 
     def is_stale(self, pulse: Pulse) -> bool:
         """Whether `pulse` may show something that this shelf does not."""
+        return pulse.left != self.pulse.left or self._touches_all(pulse)
+
+    def _touches_all(self, pulse: Pulse) -> bool:
+        """Whether partners or the hour may have changed any entry."""
         mine = self.pulse
-        return (
-            (pulse.left, pulse.away) != (mine.left, mine.away)
-            or pulse.now < mine.now
-            or (self.next_moment is not None and pulse.now >= self.next_moment)
-        )
+        late = self.next_moment is not None and pulse.now >= self.next_moment
+        return pulse.away != mine.away or pulse.now < mine.now or late
 
     def _facets(self) -> dict[str, dict[str, int]]:
         numbers: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
@@ -290,7 +283,7 @@ class Shelf:
         """The card for readers of a locale, and the encoded result that holds it."""
         made = entry.cards.get(locale)
         if made is None:
-            card = _card(entry, locale)
+            card = make_card(entry, locale)
             made = card, msgspec.Raw(msgspec.json.encode(Hit(card=card)))
             entry.cards[locale] = made
         return made
@@ -312,123 +305,6 @@ def _tree(rows: Iterable[Row]) -> dict[str, CategoryNode]:
 
     add(None, ())
     return made
-
-
-def _entries(rows: Rows) -> list[Entry]:
-    """Listings that have a text and an offer; others cannot be shown."""
-    texts: dict[UUID, dict[str, tuple[str, str]]] = defaultdict(dict)
-    for row in rows.texts:
-        texts[row["listing_id"]][row["locale"]] = (row["title"], row["summary"])
-    offers: dict[UUID, list[Row]] = defaultdict(list)
-    for row in rows.denominations:
-        offers[row["listing_id"]].append(row)
-    pictures = {
-        row["listing_id"]: PictureView(
-            row["hash"], row["width"], row["height"], tuple(row["widths"])
-        )
-        for row in rows.pictures
-    }
-    made: list[Entry] = []
-    for row in rows.listings:
-        own = offers.get(row["id"])
-        if not own or row["id"] not in texts:
-            continue
-        values = [_value(each) for each in own]
-        made.append(
-            Entry(
-                number=len(made),
-                id=row["id"],
-                row=row,
-                texts=texts[row["id"]],
-                offers=own,
-                picture=pictures.get(row["id"]),
-                kind=own[0]["kind"],
-                points_from=min(each["points"] * each["least"] for each in own),
-                points_to=max(each["points"] * each["most"] for each in own),
-                worth=max(
-                    value_per_thousand(value, each["points"])
-                    for (value, _, _), each in zip(values, own, strict=True)
-                ),
-            )
-        )
-    return made
-
-
-def _value(row: Row) -> tuple[int, str, ValueSource]:
-    """What one unit is worth: its face value, else what the partner is paid for it."""
-    if row["face_micros"] is not None:
-        return row["face_micros"], row["face_currency"], ValueSource.FACE
-    return row["cost_micros"], row["currency"], ValueSource.COST
-
-
-def _denomination(
-    row: Row,
-    pulse: Pulse,
-    left: int | None,
-    away: Mapping[str, datetime],
-    suppliers: frozenset[str],
-) -> DenominationView:
-    value, currency, source = _value(row)
-    return DenominationView(
-        offer_id=row["offer_id"],
-        offer=row["offer"],
-        name=row["name"],
-        points=row["points"],
-        value_micros=value,
-        currency=currency,
-        value_from=source,
-        value_per_thousand_micros=value_per_thousand(value, row["points"]),
-        least=row["least"],
-        most=row["most"],
-        step=row["step"],
-        left=left,
-        limit=row["limit_per_wallet"],
-        obstacles=tuple(_obstacles(row, pulse.now, left, away, suppliers)),
-    )
-
-
-def _obstacles(
-    row: Row,
-    now: datetime,
-    left: int | None,
-    away: Mapping[str, datetime],
-    suppliers: frozenset[str],
-) -> Iterable[Obstacle]:
-    """What keeps everybody from an offer, in the order in which a burn is checked."""
-    status = row["status"]
-    if status != "on_sale":
-        yield Obstacle(why=Why(status))
-    elif row["starts_at"] is not None and now < row["starts_at"]:
-        yield Obstacle(why=Why.NOT_STARTED, at=row["starts_at"])
-    elif row["ends_at"] is not None and now >= row["ends_at"]:
-        yield Obstacle(why=Why.ENDED, at=row["ends_at"])
-    if left is not None and left < row["least"]:
-        yield Obstacle(why=Why.SOLD_OUT, units=left)
-    if status == "on_sale" and (row["plugin"] not in suppliers or row["plugin"] in away):
-        yield Obstacle(why=Why.PARTNER_AWAY, blocks=False, at=away.get(row["plugin"]))
-
-
-def _is_visible(row: Row, now: datetime) -> bool:
-    begins, ends = row["visible_from"], row["visible_to"]
-    return (begins is None or begins <= now) and (ends is None or now < ends)
-
-
-def _is_new(published_at: datetime | None, now: datetime) -> bool:
-    return published_at is not None and now - published_at < timedelta(days=NEW_DAYS)
-
-
-def _moments(entry: Entry) -> Iterable[datetime]:
-    """When time alone changes how an entry stands."""
-    row = entry.row
-    if row["published_at"] is not None:
-        yield row["published_at"] + timedelta(days=NEW_DAYS)
-    for source, name in ((row, "visible_from"), (row, "visible_to")):
-        if source[name] is not None:
-            yield source[name]
-    for offer in entry.offers:
-        for name in ("starts_at", "ends_at"):
-            if offer[name] is not None:
-                yield offer[name]
 
 
 def _order(entries: list[Entry], sort: Sort) -> Order:
@@ -457,43 +333,3 @@ def _order(entries: list[Entry], sort: Sort) -> Order:
     for place, (_, number) in enumerate(keyed):
         rank[number] = place
     return Order([number for _, number in keyed], [key for key, _ in keyed], rank)
-
-
-def _card(entry: Entry, locale: str) -> Card:
-    row = entry.row
-    shown = text_chain(locale, row["default_locale"], entry.texts) or row["default_locale"]
-    title, summary = entry.texts[shown]
-    first = min(entry.denominations, key=lambda each: each.points * each.least)
-    return Card(
-        slug=row["slug"],
-        title=title,
-        summary=summary,
-        locale=shown,
-        kind=entry.kind,
-        category=row["category"],
-        partner=entry.offers[0]["partner"],
-        partner_name=entry.offers[0]["partner_name"],
-        picture=entry.picture,
-        tags=tuple(row["tags"]),
-        delivery=Delivery(row["delivery"]),
-        delivery_days=row["delivery_days"],
-        countries=tuple(row["countries"]),
-        place=row["place"],
-        languages=tuple(row["languages"]),
-        points_from=entry.points_from,
-        points_to=entry.points_to,
-        value_micros=first.value_micros * first.least,
-        currency=first.currency,
-        value_from=first.value_from,
-        value_per_thousand_micros=entry.worth,
-        featured=row["featured"] > 0,
-        new=entry.new,
-        nearly_gone=entry.nearly_gone,
-        visible_to=row["visible_to"],
-        obstacles=entry.obstacles,
-    )
-
-
-def eligibility_of(row: Row) -> Eligibility:
-    """Who may have the offer of a denomination row."""
-    return msgspec.json.decode(row["eligibility"], type=Eligibility)

@@ -13,7 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import count
-from typing import Final
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -73,27 +73,26 @@ class Shop:
             return fresh
         if self._shelf is not None and self._renewing.locked() and self.pulse_s:
             return self._shelf  # somebody asks already; what they find serves the next one
+        # Before the lock: who holds it must not wait for a connection that who waits for it holds.
+        connection = await raw_connection(session)
         async with self._renewing:
             fresh = self.fresh()
             if fresh is None:
-                fresh = await self._renew(session)
+                fresh = await self._renew(connection)
         return fresh
 
-    async def _renew(self, session: AsyncSession) -> Shelf:
+    async def _renew(self, connection: Any) -> Shelf:
         asked_at = time.monotonic()
-        shelf = self._shelf
-        connection = await raw_connection(session)
         pulse = await loading.read_pulse(connection)
-        rows = None
+        shelf = self._shelf
         if shelf is None or shelf.is_outdated(pulse):
             rows = await loading.read_rows(connection)
-        if shelf is None or rows is not None:
             # Ten thousand listings take a moment, during which others are served.
-            before = shelf
-            shelf = await asyncio.to_thread(Shelf, rows, pulse, self._runtime.suppliers)
-            if before is not None:
-                shelf.take_words(before)
-            self._put(shelf)
+            made = await asyncio.to_thread(Shelf, rows, pulse, self._runtime.suppliers)
+            if shelf is not None:
+                made.take_words(shelf)
+            self._put(made)
+            shelf = made
         elif shelf.is_stale(pulse) and shelf.renew(pulse):
             self._forget()
         shelf.pulse = pulse

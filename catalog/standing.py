@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from catalog.domain import Why
+from catalog.entries import Entry
 from catalog.schemas import ChoiceMine, DenominationView, Mine, Obstacle
-from catalog.shelf import Entry
 from catalog.viewer import Viewer
 from marketplace.api import EligibilityRule, Who
 from marketplace.exchange.errors import (

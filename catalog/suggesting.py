@@ -9,7 +9,8 @@ import msgspec
 
 from catalog.bits import to_numbers
 from catalog.domain import FEWEST_PEOPLE, Reason, Sort
-from catalog.shelf import Entry, Shelf, eligibility_of
+from catalog.entries import Entry, eligibility_of
+from catalog.shelf import Shelf
 from catalog.viewer import Viewer
 
 Fits = Callable[[Entry], bool]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -56,7 +57,7 @@ def is_personal(headers: list[tuple[bytes, bytes]]) -> bool:
     )
 
 
-async def caller_of(request: Request[object, object, object]) -> Principal | None:
+async def caller_of(request: Request[Any, Any, Any]) -> Principal | None:
     """Who asks on a public route of JSON: None for strangers and ended sessions.
 
     Raises NotAuthenticated where a Bearer token is sent that is none.

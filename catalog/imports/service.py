@@ -138,7 +138,7 @@ class _Import:
 
     async def _take_categories(self, lines: Sequence[tuple[int, CategorySpec]]) -> None:
         present = await reading.category_specs(self._session)
-        good = []
+        good: list[CategorySpec] = []
         for line, spec in lines:
             known = set(present) | {each.slug for each in good}
             reasons = list(category_faults(spec))
