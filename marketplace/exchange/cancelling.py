@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from marketplace import api
 from marketplace.exchange import queries
 from marketplace.exchange.domain import BurnStatus, FulfilmentState
-from marketplace.exchange.errors import AlreadyOrdered, BurnNotHeld
+from marketplace.exchange.errors import AlreadyOrdered, BurnNotHeld, GiftAccepted
+from marketplace.exchange.gift_queries import lock_gift_of
 from marketplace.exchange.resolution import VoidRequest, void
 from marketplace.exchange.schemas import BurnView
 from marketplace.identity.domain import Principal
@@ -42,9 +43,13 @@ async def cancel(
     """Void a burn whose order has not gone out; repeating it changes nothing.
 
     Returns the burn as it is now, and the fact to tell if this call voided it. Raises NotFound,
-    AlreadyOrdered, BurnNotHeld (captured or rejected).
+    AlreadyOrdered, GiftAccepted, BurnNotHeld (captured or rejected).
     """
     burn = await queries.find_burnable(session, principal, burn_id)
+    await session.refresh(burn, with_for_update=True)
+    gift = await lock_gift_of(session, burn_id)
+    if gift is not None and gift.accepted_at is not None:
+        raise GiftAccepted("It is given to a colleague, who has accepted it.")
     facts = await void(
         session,
         [VoidRequest(burn_id, burn.wallet_id, CANCELLED)],

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.exchange.cancelling import cancel, may_be_with_supplier
 from marketplace.exchange.domain import BurnStatus
-from marketplace.exchange.errors import AlreadyOrdered, BurnNotHeld
+from marketplace.exchange.errors import AlreadyOrdered, BurnNotHeld, GiftAccepted
 from marketplace.exchange.gifts import LONGEST_MESSAGE
 from marketplace.exchange.qr import qr_code
 from marketplace.exchange.rewards import (
@@ -156,6 +156,9 @@ async def cancel_reward(
     grace = timedelta(days=runtime.settings.refund_grace_days)
     try:
         view, fact = await cancel(session, principal, burn_id, grace=grace)
+    except GiftAccepted:
+        notice = _l("It is accepted, so it stays with your colleague.")
+        return page.redirect(address, notice=notice, tone="warning")
     except (AlreadyOrdered, BurnNotHeld):
         notice = _l("It is too late to cancel: the partner may have the order. See how it stands.")
         return page.redirect(address, notice=notice, tone="warning")
@@ -228,6 +231,11 @@ async def _revealed(
     ]
 
 
+def _can_cancel(reward: Reward) -> bool:
+    gone = reward.received or reward.accepted_at is not None
+    return not gone and not may_be_with_supplier(reward)
+
+
 async def _show(
     page: Page, session: AsyncSession, reward: Reward, shown: list[Shown] | None = None
 ) -> Html:
@@ -243,7 +251,7 @@ async def _show(
         "steps": steps,
         "is_held": is_held,
         "seen": BurnState(reward.status, reward.fulfilment).code,
-        "can_cancel": is_held and not reward.received and not may_be_with_supplier(reward),
+        "can_cancel": is_held and _can_cancel(reward),
         "shown": shown,
         "longest_message": LONGEST_MESSAGE,
     }

@@ -153,6 +153,15 @@ async def test_an_order_that_is_on_its_way_can_be_given_too(office: Office) -> N
     assert (await office.reveal(burn_id, "bob")).status_code == 200
 
 
+async def test_what_a_colleague_has_accepted_is_not_cancelled(office: Office) -> None:
+    burn_id = await office.burn()
+    gift = (await office.give(burn_id)).json()
+    await office.answer(gift, "accept")
+    path = f"/v1/burns/{burn_id}/cancel"
+    late = await office.client.post(path, headers=office.people["ann"])
+    problem(late, 409, "gift_accepted")
+
+
 async def test_what_did_not_come_cannot_be_given(office: Office) -> None:
     burn_id = await office.burn()
     cancelled = await office.client.post(
