@@ -4,7 +4,7 @@ Hooks are synchronous. Registering hooks are called once per process while it st
 by itself, outside any transaction; a plugin that raises there is disabled and named on the health
 page. Observing hooks are called after commit, as a rule once per fact: a process killed in between
 tells nobody, and a retry may tell twice. What they raise is logged and changes nothing. Each hook
-has its section in docs/partners/hooks.md.
+has its page in docs/partners/hooks/.
 """
 
 from __future__ import annotations
