@@ -33,7 +33,7 @@ LISTINGS = 10_000
 PARTICIPANTS = 100_000
 SIGNED_IN = 500
 WARM_UP_S = 4
-WORDS = 400
+WORDS = 150
 """Words of each language that searches use."""
 MOST_MS = 50.0
 CALM = 4

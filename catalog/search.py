@@ -43,7 +43,8 @@ def find(
 
     BadCursor where the cursor is of another order.
     """
-    tiers = combine(matches, shelf.visible) if matches else [(0, shelf.visible)]
+    scored = query.sort is Sort.RELEVANCE
+    tiers = combine(matches, shelf.visible, scored=scored) if matches else [(0, shelf.visible)]
     matched = 0
     for _, bits in tiers:
         matched |= bits
@@ -194,14 +195,21 @@ def _values(
     table: Sequence[FacetRow], base: int, chosen: tuple[str, ...]
 ) -> tuple[FacetValue, ...]:
     """The values that leave something, or are chosen; of a tree the branches that are chosen."""
+    if not table:
+        return ()
+    in_tree = table[0].in_tree
+    if in_tree and not chosen:
+        shown = [row for row in table if not row.depth]
+    elif in_tree:
+        shown = [row for row in table if not row.depth or not row.shown_with.isdisjoint(chosen)]
+    else:
+        shown = [row for row in table if row.own is None or row.own & base or row.value in chosen]
     counted = [
-        (row, (row.bits & base).bit_count())
-        for row in table
-        if (not row.depth or not row.shown_with.isdisjoint(chosen))
-        and (row.own is None or row.own & base or row.value in chosen)
+        (row, count)
+        for row in shown
+        if (count := (row.bits & base).bit_count()) or row.value in chosen
     ]
-    counted = [each for each in counted if each[1] or each[0].value in chosen]
-    if table and table[0].sorted_by_count:
+    if not in_tree:
         counted.sort(key=_by_count)
     return tuple(
         [

@@ -68,7 +68,8 @@ class FacetRow(msgspec.Struct, frozen=True):
     depth: int = 0
     shown_with: frozenset[str] = frozenset()
     """Of a category below another: it is shown where one of these is chosen."""
-    sorted_by_count: bool = True
+    in_tree: bool = False
+    """In the order of the tree; other values are ordered by their counts."""
     own: int | None = None
     """Of a country or language: who names it, where `bits` also has those that are for all."""
 
@@ -239,7 +240,7 @@ class Shelf:
                 sets.get(node.slug, 0),
                 node.depth,
                 frozenset(inside[node.parent]) if node.parent else frozenset(),
-                sorted_by_count=False,
+                in_tree=True,
             )
             for node in self.categories.values()
         ]

@@ -227,11 +227,36 @@ def distance(one: str, other: str) -> int:
     return last[-1]
 
 
-def combine(matches: Sequence[Match], everything: int) -> list[tuple[int, int]]:
-    """Listings that as many words as possible find, in tiers of their scores, best first."""
+def combine(
+    matches: Sequence[Match], everything: int, *, scored: bool = True
+) -> list[tuple[int, int]]:
+    """Listings that as many words as possible find, in tiers of their scores, best first.
+
+    In one tier where nobody asks for scores.
+    """
     told = [match for match in matches if match.any or not match.stop]
     if not told:
         return [(0, everything)]
+    common = everything
+    for match in told:
+        common &= match.any
+    if not common:
+        return _most_words(told, everything)
+    if not scored:
+        return [(0, common)]
+    tiers = {0: common}
+    for match in told:
+        made: dict[int, int] = defaultdict(int)
+        for score, found in tiers.items():
+            for more, own in match.tiers:
+                if both := found & own:
+                    made[score + more] |= both
+        tiers = made
+    return sorted(tiers.items(), reverse=True)
+
+
+def _most_words(told: Sequence[Match], everything: int) -> list[tuple[int, int]]:
+    """The same where no listing is found by all words."""
     tiers: dict[tuple[int, int], int] = {(0, 0): everything}
     for match in told:
         made: dict[tuple[int, int], int] = defaultdict(int)
@@ -242,7 +267,7 @@ def combine(matches: Sequence[Match], everything: int) -> list[tuple[int, int]]:
             if rest := found & ~match.any:
                 made[words, score] |= rest
         tiers = made
-    most = max(words for words, _ in tiers)
+    most = max((words for words, _ in tiers), default=0)
     if not most:
         return []
     return [

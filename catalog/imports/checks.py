@@ -11,12 +11,16 @@ from marketplace.exchange.decide import MAX_QUANTITY
 
 MOST_TAGS = 20
 MOST_DENOMINATIONS = 30
+RESERVED = frozenset({"categories", "for-you", "pictures", "preview", "previews", "wishes"})
+"""Addresses below `/catalog` and `/v1/catalog` that are not listings."""
 LOCALE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
 
 
 def listing_faults(spec: ListingSpec) -> Iterator[str]:
     """Everything wrong with a listing that can be told without looking anything up."""
     yield from _denomination_faults(spec)
+    if spec.slug in RESERVED:
+        yield f"slug {spec.slug!r} is an address of the catalog's own"
     for locale in (*spec.texts, *spec.languages, spec.default_locale):
         if not LOCALE.fullmatch(locale):
             yield f"{locale!r} is no language tag such as en or pt-BR"
