@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -59,7 +59,7 @@ async def show_wallet(
     page.active = "wallet"
     wallet_id = await own_wallet(session, principal)
     lines, following = await _history(session, wallet_id, topic, cursor)
-    history = {
+    history: dict[str, Any] = {
         "lines": lines,
         "next": following,
         "topic": topic,
