@@ -10,8 +10,11 @@ import pytest
 
 from catalog import repository
 from catalog.domain import ListingStatus
+from catalog.imports.checks import RESERVED, listing_faults
 from catalog.models import PriceChange
-from catalog.specs import DenominationSpec, TextSpec
+from catalog.pages import PAGES
+from catalog.routes import ROUTES
+from catalog.specs import DenominationSpec, ListingSpec, TextSpec
 from marketplace.identity.domain import Role
 from marketplace.ids import uuid7
 from tests.catalog.conftest import AddListing
@@ -230,3 +233,12 @@ async def test_a_draft_is_previewed_by_its_owners_and_by_token(
     other = {**await sign_in(Role.PARTNER, of="tickets"), **BROWSER}
     assert (await client.get("/catalog/draft/preview", headers=other)).status_code == 404
     assert (await client.get("/catalog/draft/preview", headers=ann)).status_code == 403
+
+
+def test_no_listing_takes_an_address_of_the_catalogs_own() -> None:
+    paths = {path for route in (*PAGES.routes, *ROUTES) for path in getattr(route, "paths", ())}
+    own = {path.split("/")[1] for path in paths if not path.startswith("/{")} - {""}
+    assert own == RESERVED
+    text = {"en": TextSpec(title="Wishes")}
+    spec = ListingSpec(slug="wishes", denominations=(DenominationSpec(offer="x"),), texts=text)
+    assert "slug 'wishes' is an address of the catalog's own" in set(listing_faults(spec))
