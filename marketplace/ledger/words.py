@@ -14,7 +14,7 @@ KINDS: Final = {
     TransferCode.ISSUE: _l("Earned"),
     TransferCode.HOLD: _l("Held"),
     TransferCode.CAPTURE: _l("Spent"),
-    TransferCode.VOID: _l("Back"),
+    TransferCode.VOID: _l("Came back"),
     TransferCode.REFUND: _l("Refunded"),
     TransferCode.EXPIRE: _l("Expired"),
 }
