@@ -127,9 +127,10 @@ def type_sections() -> Iterator[str]:
 def types_page() -> str:
     """The whole page of types."""
     head = (
-        "# Types of the plugin API\n\nEverything here is in `marketplace.api`. Points are integers; "
-        "`_micros` is money in millionths of\nthe currency unit; `_s` is seconds; times are aware "
-        "UTC. This page is made from the code.\n\n"
+        "# Types of the plugin API\n\n"
+        "Everything here is in `marketplace.api`. Points are integers; `_micros` is money in\n"
+        "millionths of the currency unit; `_s` is seconds; times are aware UTC. This page is made\n"
+        "from the code.\n\n"
     )
     return head + "\n".join(type_sections())
 

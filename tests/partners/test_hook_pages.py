@@ -14,9 +14,11 @@ import pluggy
 import pytest
 
 from marketplace import hookspecs
+from marketplace.certify.scenarios import SCENARIOS
 from tests.partners import hook_pages
 from tests.partners.hook_pages import FOLDER, HOOKS, INDEX, LABELS, TYPES
 
+CHECKS = hook_pages.PARTNERS / "checks.md"
 UPDATE = os.environ.get("MARKETPLACE_UPDATE_DOCS") == "1"
 AGAIN = "run MARKETPLACE_UPDATE_DOCS=1 python -m pytest tests/partners/test_hook_pages.py"
 
@@ -48,6 +50,11 @@ def test_the_list_of_hooks_and_the_types_are_those_of_the_code() -> None:
         TYPES.write_text(hook_pages.types_page())
     assert hook_pages.between(INDEX) == hook_pages.index_rows(), AGAIN
     assert TYPES.read_text() == hook_pages.types_page(), AGAIN
+
+
+def test_every_scenario_is_listed_with_what_it_demands() -> None:
+    rows = re.findall(r"^\| `(.+)` \| (.+) \| (\w+) \|$", CHECKS.read_text(), re.M)
+    assert rows == [(each.name, each.title, each.about.value) for each in SCENARIOS.values()]
 
 
 @pytest.mark.parametrize("name", HOOKS)
