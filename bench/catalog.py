@@ -34,7 +34,7 @@ PARTICIPANTS = 100_000
 SIGNED_IN = 500
 WARM_UP_S = 4
 WORDS = 150
-"""Words of each language that searches use."""
+"""Words of each language that searches use, common and rare."""
 MOST_MS = 50.0
 CALM = 4
 """Clients while the time of one search is measured."""
@@ -133,7 +133,9 @@ def run(seconds: int, clients: int) -> list[Row]:
         seed(database, wallets=PARTICIPANTS, offers=LISTINGS)
         seed_catalog(database, listings=LISTINGS)
         seed_people(database, files / "tokens", people=SIGNED_IN)
-        words = [word for each in vocabulary().values() for word in each[:WORDS]]
+        words = [
+            word for each in vocabulary().values() for word in each[:: max(len(each) // WORDS, 1)]
+        ]
         (files / "words").write_text("\n".join(words) + "\n")
         with tiny() as port:
             load(port, "tiny", clients, WARM_UP_S, files)

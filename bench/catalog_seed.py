@@ -13,10 +13,10 @@ from marketplace.db import parse_url, raw_arguments
 from marketplace.identity.credentials import SESSION_PREFIX, digest, new_token
 
 VOCABULARY = {
-    "en": 900,
-    "ru": 600,
-    "pl": 600,
-    "it": 600,
+    "en": 4_000,
+    "ru": 3_000,
+    "pl": 3_000,
+    "it": 3_000,
 }
 """Different words in each language, besides those of SYLLABLES."""
 SYLLABLES = {
@@ -138,7 +138,7 @@ def vocabulary() -> dict[str, list[str]]:
 
 def _text(draw: random.Random, words: list[str], count: int) -> str:
     """Words as often as words are: few common, many rare."""
-    places = (int(len(words) * draw.random() ** 2.5) for _ in range(count))
+    places = (int(len(words) * draw.random() ** 1.5) for _ in range(count))
     return " ".join(words[place] for place in places)
 
 

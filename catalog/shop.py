@@ -49,6 +49,7 @@ class Shop:
         self._shelf: Shelf | None = None
         self._asked_at = -1e9
         self._renewing = asyncio.Lock()
+        self._resolving = asyncio.Lock()
         self._answers: OrderedDict[tuple[str, str], Answer] = OrderedDict()
         self._bytes = 0
         self.pulse_s = PULSE_S
@@ -129,7 +130,10 @@ class Shop:
         asked = words.asked_of(query.words, query.text)
         found = words.known(shelf, asked, locale)
         if found is None:
-            found = await words.resolve(await raw_connection(session), shelf, asked, locale)
+            connection = await raw_connection(session)
+            # One at a time: a crowd that asks for the same new word has it asked for once.
+            async with self._resolving:
+                found = await words.resolve(connection, shelf, asked, locale)
         return found
 
 
