@@ -76,7 +76,7 @@ async def show_catalog(
         return page.fragment(
             "catalog/_more.html", headers={"HX-Replace-Url": _longer(sought.query)}, **context
         )
-    context["suggestions"] = await _suggestions(runtime, session, page, viewer, sought.query)
+    context["suggestions"] = await _suggestions(runtime, session, page, viewer, sought)
     if not sought.results.total:
         context["categories"] = (
             await service.categories(runtime, session, locale=page.locale)
@@ -127,10 +127,11 @@ def _words_alone(pairs: list[tuple[str, str]]) -> Query:
 
 
 async def _suggestions(
-    runtime: Runtime, session: AsyncSession, page: Page, viewer: Viewer | None, query: Query
+    runtime: Runtime, session: AsyncSession, page: Page, viewer: Viewer | None, sought: Sought
 ) -> ForYou | None:
     """The strip of suggestions, on a bare first page of a participant."""
-    if viewer is None or query.text or query.narrowed or query.cursor:
+    query = sought.query
+    if viewer is None or query.text or query.narrowed or query.cursor or sought.problem:
         return None
     return await service.for_you(runtime, session, viewer, locale=page.locale, limit=SUGGESTED)
 

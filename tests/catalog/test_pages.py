@@ -10,12 +10,14 @@ import httpx
 import pytest
 
 from catalog.domain import Delivery
+from marketplace.coalition.domain import ContractRole
+from marketplace.coalition.exposure import open_exposures
 from marketplace.exchange.domain import OfferStatus
 from marketplace.identity.domain import Role
 from tests.catalog.conftest import AddListing
 from tests.catalog.reading import BROWSER, HTMX, cards, hrefs, part, words
-from tests.conftest import Headers
-from tests.factories import Coalition
+from tests.conftest import Headers, bearer
+from tests.factories import Coalition, make_session
 
 SignIn = Callable[..., Awaitable[Headers]]
 
@@ -217,6 +219,29 @@ async def test_a_card_says_why_and_leads_to_what_helps(
     card = cards((await client.get("/catalog", headers=ann)).text)["it"]
     assert why in words(card)
     assert any(way in href for href in hrefs(card))
+
+
+async def test_cards_of_limits_caps_and_partners_in_trouble(
+    client: httpx.AsyncClient, ann: Headers, catalog: Coalition, add_listing: AddListing
+) -> None:
+    await add_listing("once", {"en": "Once"}, limit_per_wallet=1, points=100, category="coffee")
+    await add_listing("strange", {"en": "Strange"}, plugin="acme", points=500)
+    body = {"wallet_id": str(catalog.wallets["ann"]), "offer_id": str(catalog.offers["once"])}
+    taken = await client.post("/v1/burns", json=body, headers={**ann, "Idempotency-Key": "k"})
+    assert taken.status_code == 201
+    found = cards((await client.get("/catalog", headers=ann)).text)
+    assert "You have had all that one participant may have: 1." in words(found["once"])
+    assert "/catalog?category=coffee" in hrefs(found["once"])
+    assert "The partner has trouble just now" in words(found["strange"])
+    page = await client.get("/catalog/strange", headers=ann)
+    assert "Your points are held, not spent" in words(page.text)
+    await catalog.add_member("capped", role=ContractRole.BOTH, exposure_cap_micros=1_000)
+    async with catalog.runtime.database.begin() as session:
+        await open_exposures(session, [catalog.members["capped"]])
+    await catalog.issue("bob", 1_000, issuer="capped")
+    bob = {**bearer(await make_session(catalog, Role.PARTICIPANT, "bob")), **BROWSER}
+    card = cards((await client.get("/catalog", headers=bob)).text)["once"]
+    assert "An issuer of your points has reached what it may owe" in words(card)
 
 
 async def test_nearly_gone_and_slow_delivery_are_told(
