@@ -26,12 +26,14 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from marketplace.identity.credentials import COOKIE
 from marketplace.identity.domain import Role
 from marketplace.runtime import open_runtime
 from marketplace.settings import Settings
+from tests.browser.life import Life
+from tests.browser.shelf import stock_shelf
 from tests.conftest import ROOT, SECRET_KEY, FreshDatabase, make_settings
 from tests.factories import Coalition, make_session
 
@@ -40,8 +42,11 @@ SCREENSHOTS = ROOT / "var" / "screenshots"
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 LOCALES = {"en": "en-GB", "ru": "ru-RU", "pl": "pl-PL", "it": "it-IT"}
-HEIGHTS = {360: 740, 1280: 860, 3840: 2160}
+HEIGHTS = {320: 640, 360: 740, 390: 844, 1280: 860, 3840: 2160}
 START_S = 60
+PATIENCE_MS = 30_000
+"""As long as a page may take on a busy machine; nothing waits longer than it must."""
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def find_chromium() -> str:
@@ -65,6 +70,8 @@ class Shop:
     address: str
     settings: Settings
     coalition: Coalition
+    mails: Path
+    """Folder that mails are written to."""
 
     async def token(self, role: Role, of: str | None) -> str:
         """The session of a new person with that role, as the fixture `sign_in` understands it."""
@@ -77,6 +84,7 @@ async def furnish(settings: Settings) -> Coalition:
     async with open_runtime(settings) as runtime:
         coalition = await Coalition.make(runtime)
         await coalition.issue("ann", 12_480)
+        await stock_shelf(coalition)
         return coalition
 
 
@@ -89,6 +97,7 @@ def serving(settings: Settings) -> Iterator[str]:
         "MARKETPLACE_SECRET_KEYS": SECRET_KEY,
         "MARKETPLACE_LOG_LEVEL": "ERROR",
         "MARKETPLACE_CLOCK_TRAVEL": "1",
+        "MARKETPLACE_MAIL_DIR": str(settings.mail_dir or ""),
     }
     command = [sys.executable, "-m", "marketplace", "serve", "--port", "0"]
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
@@ -105,14 +114,15 @@ def serving(settings: Settings) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def shop(fresh_database: FreshDatabase) -> Iterator[Shop]:
+def shop(fresh_database: FreshDatabase, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """One shop for all browser tests; each signs in people of its own."""
     find_chromium()
     with fresh_database() as url:
-        settings = make_settings(url)
+        settings = make_settings(url, mail_dir=tmp_path_factory.mktemp("mails"))
         coalition = asyncio.run(furnish(settings))
+        assert settings.mail_dir is not None
         with serving(settings) as address:
-            yield Shop(address, settings, coalition)
+            yield Shop(address, settings, coalition, settings.mail_dir)
 
 
 # -- the browser -----------------------------------------------------------------------------------
@@ -126,6 +136,13 @@ async def browser() -> AsyncIterator[Browser]:
         opened = await playwright.chromium.launch(executable_path=find_chromium(), args=root)
         yield opened
         await opened.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def life(shop: Shop) -> AsyncIterator[Life]:
+    """People of the shop, and what they and partners do outside the browser."""
+    async with open_runtime(shop.settings) as runtime:
+        yield Life(replace(shop.coalition, runtime=runtime), runtime, shop.address)
 
 
 @dataclass
@@ -183,6 +200,7 @@ OpenTab = Callable[..., Awaitable[Tab]]
 async def open_tab(browser: Browser, shop: Shop) -> AsyncIterator[OpenTab]:
     """`await open_tab(role=..., of=..., width=..., theme=..., language=..., javascript=...)`.
 
+    `token` is the session of somebody in particular, instead of a new person's.
     At the end of the test every tab must be without problems.
     """
     contexts: list[BrowserContext] = []
@@ -192,6 +210,7 @@ async def open_tab(browser: Browser, shop: Shop) -> AsyncIterator[OpenTab]:
         *,
         role: Role | None = None,
         of: str | None = None,
+        token: str | None = None,
         width: int = 1280,
         theme: str = "light",
         language: str = "en",
@@ -206,6 +225,7 @@ async def open_tab(browser: Browser, shop: Shop) -> AsyncIterator[OpenTab]:
         contexts.append(context)
         if role is not None:
             token = await shop.token(role, of)
+        if token is not None:
             await context.add_cookies([{"name": COOKIE, "value": token, "url": shop.address}])
         tab = Tab(await context.new_page(), shop.address)
         watch(tab)
