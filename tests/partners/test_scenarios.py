@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from marketplace.certify.scenario import About
 from marketplace.certify.scenarios import SCENARIOS
 from marketplace.certify.stage import Stage
 from marketplace.plugins import Plugins
-from marketplace.testing import Lab, Trouble
+from marketplace.testing import Lab, NotShown, Trouble
 from tests.conftest import FreshDatabase, make_settings
 from tests.partners.good import Good, GoodRehearsal
 from tests.partners.hostile import HOSTILE
@@ -134,6 +135,60 @@ def test_a_trouble_the_world_cannot_have_is_excused_in_the_plugins_words(
     end = play(stage, SCENARIOS["price-drift"])
     assert end is not None
     assert (end.status, end.found) == (Status.EXCUSED, "there is no price")
+
+
+class InTheDatabase(Good):
+    """Its only outside world is its own database."""
+
+    def __init__(self, host: api.Host) -> None:
+        super().__init__()
+        self.host = host
+
+    def fulfil(self, orders: Sequence[api.Order]) -> Sequence[api.Outcome]:
+        with self.host.transaction():
+            return super().fulfil(orders)
+
+    def lookup(self, orders: Sequence[api.Order]) -> Sequence[api.Outcome]:
+        with self.host.transaction():
+            return super().lookup(orders)
+
+
+class SeesRefusalsInErrors(InTheDatabase):
+    """Takes a broken commit for a refusal, and an outage for proof."""
+
+    def fulfil(self, orders: Sequence[api.Order]) -> Sequence[api.Outcome]:
+        try:
+            return super().fulfil(orders)
+        except ConnectionError:
+            return [api.Rejected(reference=each.reference, reason="failed") for each in orders]
+
+
+class NoTroubles(GoodRehearsal):
+    """Knows what can be ordered, and plays nothing."""
+
+    def trouble(self, trouble: Trouble) -> AbstractContextManager[None]:
+        raise NotShown("nothing is played")
+
+
+@pytest.mark.parametrize(
+    ("make", "status"),
+    [(InTheDatabase, Status.PASSED), (SeesRefusalsInErrors, Status.FAILED)],
+)
+@pytest.mark.parametrize("scenario", ["timeout-after-success", "outage"])
+def test_without_an_outside_world_the_plugins_own_transactions_break(
+    scenario: str, make: type[InTheDatabase], status: Status, lab: Lab
+) -> None:
+    stage = make_stage(lab, Good())
+    supplier = make(stage.host)
+    rehearsal = NoTroubles(lab, lab.host("acme"), supplier)
+    vars(stage).update(supplier=supplier, rehearsal=rehearsal)
+    end = play(stage, SCENARIOS[scenario])
+    assert end is not None
+    assert end.status is status, end.found
+    for trouble in ("price-drift", "partial-reply"):
+        not_played = play(stage, SCENARIOS[trouble])
+        assert not_played is not None
+        assert not_played.status is Status.NOT_SHOWN
 
 
 # -- plugins as files -----------------------------------------------------------------------------
