@@ -182,8 +182,11 @@ class Shelf:
 
     def _facets(self) -> dict[str, dict[str, int]]:
         numbers: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+        self.columns: dict[str, list[Sequence[str]]] = defaultdict(lambda: [()] * len(self.entries))
+        """Values of each entry by facet: what counting a few entries reads."""
         for entry in self.entries:
             for name, values in self._values(entry):
+                self.columns[name][entry.number] = values
                 for value in values:
                     numbers[name][value].append(entry.number)
         made = {

@@ -72,6 +72,23 @@ async def test_facets_count_what_each_further_choice_would_leave(
     assert len(await found(client, "language=pl")) == 4
 
 
+async def test_a_few_results_are_counted_as_many_are(
+    client: httpx.AsyncClient, add_listing: AddListing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = ({}, {"countries": ("PL",)}, {"countries": ("PL", "IT"), "languages": ("it",)})
+    for n in range(9):
+        category = ("coffee", "home", None)[n % 3]
+        await add_listing(f"thing-{n}", {"en": "Thing"}, category=category, **places[n // 3])
+    queries = ("", "category=home", "country=PL", "country=DE&kind=gift", "language=it&q=thing")
+
+    async def answers() -> list[Any]:
+        return [(await client.get(f"/v1/catalog?{query}")).json()["facets"] for query in queries]
+
+    singly = await answers()
+    monkeypatch.setattr("catalog.search.COUNTED_SINGLY", -1)
+    assert await answers() == singly
+
+
 @pytest.mark.parametrize(
     ("sort", "slugs"),
     [
