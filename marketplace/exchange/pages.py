@@ -198,7 +198,6 @@ async def _confirmation(
         seen=seen,
         offer=foreseen.offer,
         obstacle=stands_in_the_way,
-        worth_micros=foreseen.offer.cost_micros * quantity,
         soon=await expiries_by_month(session, wallet_id, months=SOON_MONTHS),
         within=None if within is None else seconds_in_words(within),
         key=secrets.token_urlsafe(18),
