@@ -23,6 +23,7 @@ from marketplace.identity.audit import audit
 from marketplace.identity.domain import Principal
 from marketplace.ids import uuid7
 from marketplace.ledger.models import Wallet
+from marketplace.notices.kinds import OFFER_ID
 from marketplace.notices.service import notify
 
 SHORTEST_SEARCH: Final = 2
@@ -121,6 +122,7 @@ async def _give(
         context={
             "sender": giver.name,
             "offer": offer.name,
+            OFFER_ID: str(offer.id),
             "path": f"/rewards/{burn.id}",
         },
     )

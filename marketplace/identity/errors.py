@@ -12,6 +12,11 @@ class WrongPassword(NotAuthenticated):
     title = "E-mail and password do not match"
 
 
+class WrongPresentPassword(NotAllowed):
+    code = "wrong_present_password"
+    title = "That is not your present password"
+
+
 class LinkNotUsable(NotAuthenticated):
     """The same answer for a link that was used, has expired or never was."""
 

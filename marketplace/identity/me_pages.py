@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -13,15 +14,17 @@ from litestar.params import FromPath, URLEncodedBody
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.errors import InvalidRequest
-from marketplace.identity import preferences
+from marketplace.identity import own_password, preferences
 from marketplace.identity.cookies import no_session_cookie
 from marketplace.identity.domain import Principal, Role
+from marketplace.identity.errors import TooManyAttempts, WrongPresentPassword
+from marketplace.identity.passwords import LONGEST, SHORTEST
 from marketplace.notices.forms import preference_fields, read_preference_form
 from marketplace.notices.service import preferences as notice_preferences
 from marketplace.notices.service import set_preferences
 from marketplace.runtime import Runtime
 from marketplace.web.access import access
-from marketplace.web.i18n import NAMES
+from marketplace.web.i18n import NAMES, Lazy
 from marketplace.web.i18n import lazy as _l
 from marketplace.web.nav import NavEntry
 from marketplace.web.page import (
@@ -45,6 +48,24 @@ class LookForm(msgspec.Struct):
     theme: str = THEMES[0]
 
 
+class PasswordForm(msgspec.Struct):
+    """The present password, and the new one twice."""
+
+    present: str = ""
+    new: str = ""
+    again: str = ""
+
+    def problems(self) -> dict[str, Lazy]:
+        """What is wrong before anything is looked up, by field."""
+        if not SHORTEST <= len(self.new) <= LONGEST:
+            allowed = {"shortest": SHORTEST, "longest": LONGEST}
+            words = _l("A password has %(shortest)s to %(longest)s characters.", **allowed)
+            return {"new": words}
+        if self.new != self.again:
+            return {"again": _l("The two are not the same.")}
+        return {}
+
+
 class GuideForm(msgspec.Struct):
     """Where to go once the guide is put away."""
 
@@ -58,13 +79,30 @@ async def show_me(
     session: NamedDependency[AsyncSession],
 ) -> Html:
     """Who one is, how pages look, what one hears, where one is signed in."""
+    return await _me(page, principal, session)
+
+
+async def _me(
+    page: Page,
+    principal: Principal,
+    session: AsyncSession,
+    problems: Mapping[str, Lazy] | None = None,
+    status: int = HTTPStatus.OK,
+) -> Html:
+    """The page; with what is wrong with a new password beside its fields."""
     page.active = "me"
     wanted = await notice_preferences(session, principal.caller_id)
     return page.render(
         "identity/me.html",
+        status_code=status,
         me=await preferences.me(session, principal),
         fields=preference_fields(wanted),
         themes=THEMES,
+        problems=problems or {},
+        needs_present=await own_password.needs_present(session, principal),
+        fresh_minutes=int(own_password.FRESH.total_seconds()) // 60,
+        shortest=SHORTEST,
+        longest=LONGEST,
     )
 
 
@@ -98,6 +136,32 @@ async def set_notifications(
     wanted = read_preference_form(await request.form())
     await set_preferences(session, principal.caller_id, wanted)
     return page.redirect(ME, notice=_l("Saved."))
+
+
+@post("/me/password", opt=EVERYBODY, include_in_schema=False, status_code=303)
+async def set_password(
+    data: URLEncodedBody[PasswordForm],
+    page: NamedDependency[Page],
+    principal: NamedDependency[Principal],
+    runtime: NamedDependency[Runtime],
+) -> Html:
+    """Change the password; whatever is wrong is said beside the form."""
+    problems, status = data.problems(), int(HTTPStatus.UNPROCESSABLE_ENTITY)
+    if not problems:
+        try:
+            await own_password.change_own(
+                runtime.database, principal, present=data.present, new=data.new
+            )
+        except WrongPresentPassword:
+            problems = {"present": _l("That is not your present password.")}
+        except TooManyAttempts as error:
+            status = error.status
+            problems = {"present": _l("Too many tries. Wait a quarter of an hour, or take a link.")}
+        else:
+            notice = _l("Your password is changed. Your other devices are signed out.")
+            return page.redirect(ME, notice=notice)
+    async with runtime.database.begin() as session:
+        return await _me(page, principal, session, problems, status)
 
 
 @post("/me/sessions/{sign_in_id:uuid}/end", opt=EVERYBODY, include_in_schema=False, status_code=303)
@@ -149,6 +213,7 @@ routes = [
     show_me,
     set_look,
     set_notifications,
+    set_password,
     end_session,
     sign_out_everywhere,
     show_guide,

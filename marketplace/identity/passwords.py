@@ -34,10 +34,15 @@ def new_password() -> str:
     return secrets.token_urlsafe(12)
 
 
-async def hash_password(password: str) -> str:
-    """The argon2id hash; InvalidRequest where the password is too short or too long."""
+def check_length(password: str) -> None:
+    """Raise InvalidRequest where a new password is too short or too long."""
     if not SHORTEST <= len(password) <= LONGEST:
         raise InvalidRequest(f"A password has {SHORTEST} to {LONGEST} characters.")
+
+
+async def hash_password(password: str) -> str:
+    """The argon2id hash; InvalidRequest where the password is too short or too long."""
+    check_length(password)
     return await asyncio.get_running_loop().run_in_executor(_threads(), _hasher.hash, password)
 
 

@@ -61,6 +61,21 @@ async def use_link(session: AsyncSession, digest: bytes) -> tuple[UUID, str] | N
     return None if row is None else (row[0], row[1])
 
 
+async def came_by_link(session: AsyncSession, sign_in_id: UUID, within: timedelta) -> bool:
+    """Whether a session was opened by a link, no longer ago than `within`."""
+    # Both times are of the one transaction that used the link up and opened the session.
+    query = (
+        sa.select(SignInLink.id)
+        .join(SignIn, SignIn.person_id == SignInLink.person_id)
+        .where(
+            SignIn.id == sign_in_id,
+            SignIn.created_at > sa.func.now() - within,
+            SignInLink.used_at == SignIn.created_at,
+        )
+    )
+    return await session.scalar(query.limit(1)) is not None
+
+
 async def delete_old_links(session: AsyncSession, keep: timedelta) -> None:
     """Forget links that ended longer ago than `keep`."""
     await session.execute(sa.delete(SignInLink).where(SignInLink.expires_at < sa.func.now() - keep))

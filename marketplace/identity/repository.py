@@ -156,13 +156,14 @@ async def people(session: AsyncSession) -> Sequence[Person]:
     return (await session.scalars(sa.select(Person).order_by(sa.func.lower(Person.email)))).all()
 
 
-async def revoke_sign_ins(session: AsyncSession, person_id: UUID) -> None:
-    """End every session of a person."""
-    await session.execute(
-        sa.update(SignIn)
-        .where(SignIn.person_id == person_id, SignIn.revoked_at.is_(None))
-        .values(revoked_at=sa.func.now())
-    )
+async def revoke_sign_ins(
+    session: AsyncSession, person_id: UUID, *, but: UUID | None = None
+) -> None:
+    """End every session of a person, `but` one where that is given."""
+    query = sa.update(SignIn).where(SignIn.person_id == person_id, SignIn.revoked_at.is_(None))
+    if but is not None:
+        query = query.where(SignIn.id != but)
+    await session.execute(query.values(revoked_at=sa.func.now()))
 
 
 async def revoke_sign_in(session: AsyncSession, sign_in_id: UUID) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from litestar import Response, delete, get, post
+from litestar import Response, delete, get, post, put
 from litestar.background_tasks import BackgroundTask
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marketplace.identity import keys, links, sessions
+from marketplace.identity import keys, links, own_password, sessions
 from marketplace.identity.cookies import no_session_cookie, session_cookie
 from marketplace.identity.devices import device_of
 from marketplace.identity.domain import Principal, Role
@@ -21,6 +21,7 @@ from marketplace.identity.schemas import (
     LinkAsked,
     LinkRequest,
     NewKey,
+    NewPassword,
     SignedIn,
     SignInRequest,
     WhoAmI,
@@ -94,6 +95,22 @@ async def sign_out(
     return Response(None, status_code=204, cookies=[no_session_cookie(runtime.settings)])
 
 
+@put(
+    "/v1/session/password",
+    opt=access(roles=Role),
+    tags=["session"],
+    summary="Change one's own password",
+    status_code=204,
+)
+async def change_password(
+    data: JSONBody[NewPassword],
+    principal: NamedDependency[Principal],
+    runtime: NamedDependency[Runtime],
+) -> None:
+    """All other sessions of the person end. A wrong present password counts as a failed sign-in."""
+    await own_password.change_own(runtime.database, principal, present=data.present, new=data.new)
+
+
 @post("/v1/api-keys", opt=access(roles=KEEPERS), tags=["api keys"], summary="Make an API key")
 async def create_key(
     data: JSONBody[NewKey],
@@ -144,4 +161,13 @@ def _reach(principal: Principal) -> UUID | None:
     return None if principal.is_operator else principal.member_id
 
 
-routes = [sign_in, ask_for_link, who_am_i, sign_out, create_key, list_keys, revoke_key]
+routes = [
+    sign_in,
+    ask_for_link,
+    who_am_i,
+    sign_out,
+    change_password,
+    create_key,
+    list_keys,
+    revoke_key,
+]

@@ -20,6 +20,15 @@ class SignInRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     password: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
+class NewPassword(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A password to change to."""
+
+    new: str
+    """10 to 200 characters."""
+    present: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+    """May be left out within 15 minutes after signing in by a mailed link."""
+
+
 class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
     """A new session. Browsers keep the cookie; other clients send `token` as Bearer."""
 

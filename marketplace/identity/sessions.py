@@ -34,7 +34,7 @@ async def sign_in(
     may wait for the hash.
     """
     async with database.begin() as session:
-        attempt, is_last = await _count_attempt(session, email)
+        attempt, is_last = await count_attempt(session, email)
         person = await repository.person_by_email(session, email)
     fits = await matches(person.password_hash if person else None, password)
     async with database.begin() as session:
@@ -47,8 +47,11 @@ async def sign_in(
     raise WrongPassword
 
 
-async def _count_attempt(session: AsyncSession, email: str) -> tuple[int, bool]:
-    """Count this attempt as a failure until it succeeds; (its id, whether it is the last one)."""
+async def count_attempt(session: AsyncSession, email: str) -> tuple[int, bool]:
+    """Count this attempt as a failure until it succeeds; (its id, whether it is the last one).
+
+    Raises TooManyAttempts.
+    """
     failures, retry_after_s = await repository.attempts(session, email, WINDOW)
     if failures >= FAILURES_ALLOWED:
         raise TooManyAttempts(retry_after_s)

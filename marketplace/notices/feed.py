@@ -22,11 +22,14 @@ PEOPLE: Final = """
 """
 
 
+OFFER: Final = f"'offer', o.name, '{kinds.OFFER_ID}', o.id"
+
+
 def _of_burns(kind: kinds.Kind, more: str = "") -> str:
     return f"""
 with source as (
     select p.id as person_id, u.key as id, 'burn:' || u.burn_id as once_key,
-           jsonb_build_object('offer', o.name, 'points', b.points, 'burn', b.id{more}) as context,
+           jsonb_build_object({OFFER}, 'points', b.points, 'burn', b.id{more}) as context,
            $4::timestamptz as effective_at, null::bytea as secret, {terms(kind)}
     from unnest($1::uuid[], $2::uuid[], $3::bigint[], $5::text[])
          as u(burn_id, wallet_id, key, reason)
@@ -42,10 +45,45 @@ FULFILLED: Final = _of_burns(kinds.REWARD_DELIVERED)
 VOIDED: Final = _of_burns(kinds.BURN_VOIDED, ", 'reason', u.reason")
 CANCELLED: Final = _of_burns(kinds.BURN_CANCELLED)
 
+# Burns that are given away: what becomes of them is told to the colleague too, and differently.
+GIVEN: Final = """
+select burn_id, wallet_id from burn_gift
+where undone_at is null
+  and (burn_id, wallet_id) in (select * from unnest($1::uuid[], $2::uuid[]))
+"""
+
+
+def _of_gifts(kind: kinds.Kind, whom: str, context: str) -> str:
+    """For `tell`: about gifts in force, to their colleagues (`to`) or givers (`from`)."""
+    return f"""
+with source as (
+    select p.id as person_id, u.key as id, 'burn:' || u.burn_id as once_key,
+           jsonb_build_object({OFFER}, 'burn', u.burn_id, {context}) as context,
+           $4::timestamptz as effective_at, null::bytea as secret, {terms(kind)}
+    from unnest($1::uuid[], $2::uuid[], $3::bigint[], $5::text[])
+         as u(burn_id, wallet_id, key, reason)
+    join burn_gift g on g.burn_id = u.burn_id and g.wallet_id = u.wallet_id
+        and g.undone_at is null
+    join participant giver on giver.id = g.from_participant_id
+    join participant colleague on colleague.id = g.to_participant_id
+    join person p on p.participant_id = g.{whom}_participant_id
+        and 'participant' = any(p.roles) and p.disabled_at is null
+    join burn b on b.id = u.burn_id and b.wallet_id = u.wallet_id
+    join offer o on o.id = b.offer_id
+)
+{TAIL}"""
+
+
+GIFT_READY: Final = _of_gifts(kinds.GIFT_READY, "to", "'sender', giver.name")
+GIFT_DELIVERED: Final = _of_gifts(
+    kinds.GIFT_DELIVERED, "from", "'points', b.points, 'colleague', colleague.name"
+)
+GIFT_FAILED: Final = _of_gifts(kinds.GIFT_FAILED, "to", "'sender', giver.name, 'reason', u.reason")
+
 REFUNDED: Final = f"""
 with source as (
     select p.id as person_id, $1::bigint as id, 'refund:' || r.id as once_key,
-           jsonb_build_object('offer', o.name, 'points', r.points, 'burn', r.burn_id,
+           jsonb_build_object({OFFER}, 'points', r.points, 'burn', r.burn_id,
                               'reason', r.reason) as context,
            r.effective_at, null::bytea as secret, {terms(kinds.REFUND)}
     from refund r
@@ -76,21 +114,39 @@ with source as (
 async def tell_fulfilled(
     connection: Any, burns: Sequence[tuple[UUID, UUID]], now: datetime
 ) -> None:
-    """Rewards of these captured burns (id, wallet) are there."""
-    await _tell_of_burns(connection, FULFILLED, dict.fromkeys(burns, ""), now)
+    """Rewards of these captured burns (id, wallet) are there, for their owners or colleagues."""
+    given = await _given(connection, burns)
+    own = [pair for pair in burns if pair not in given]
+    await _tell(connection, FULFILLED, dict.fromkeys(own, ""), now)
+    for statement in (GIFT_READY, GIFT_DELIVERED):
+        await _tell(connection, statement, dict.fromkeys(given, ""), now)
 
 
 async def tell_voided(
     connection: Any, reasons: Mapping[tuple[UUID, UUID], str], now: datetime
 ) -> None:
-    """Points of these voided burns (id, wallet) are back, for these reasons."""
+    """Points of these voided burns (id, wallet) are back, for these reasons.
+
+    The colleague to whom one was given hears that it does not come.
+    """
     wished = {pair: why for pair, why in reasons.items() if why == kinds.WISHED}
     others = {pair: why for pair, why in reasons.items() if why != kinds.WISHED}
-    await _tell_of_burns(connection, CANCELLED, wished, now)
-    await _tell_of_burns(connection, VOIDED, others, now)
+    await _tell(connection, CANCELLED, wished, now)
+    await _tell(connection, VOIDED, others, now)
+    given = {pair: reasons[pair] for pair in await _given(connection, list(reasons))}
+    await _tell(connection, GIFT_FAILED, given, now)
 
 
-async def _tell_of_burns(
+async def _given(
+    connection: Any, burns: Sequence[tuple[UUID, UUID]]
+) -> dict[tuple[UUID, UUID], None]:
+    """Those of these burns that are given to a colleague, in their order."""
+    columns = [burn_id for burn_id, _ in burns], [wallet_id for _, wallet_id in burns]
+    found = {(row[0], row[1]) for row in await connection.fetch(GIVEN, *columns)}
+    return {pair: None for pair in burns if pair in found}
+
+
+async def _tell(
     connection: Any, statement: str, reasons: Mapping[tuple[UUID, UUID], str], now: datetime
 ) -> None:
     if reasons:

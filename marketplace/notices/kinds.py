@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 
@@ -59,6 +60,9 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """A mail not sent by then is of no use any more and is dropped."""
 
 
+OFFER_ID: Final = "offer_id"
+"""What a context may hold besides its fields: the offer that `offer` is the name of, so that it is
+shown as its describer calls it in the reader's language (`marketplace.faces`)."""
 WISHED: Final = "cancelled"
 """Reason of a void that somebody asked for; `exchange.cancelling` gives it."""
 REASONS: Final = {
@@ -69,6 +73,7 @@ REASONS: Final = {
 """Reasons of ours; suppliers give words of their own."""
 
 _REWARD: Final = {"offer": Field.TEXT, "points": Field.NUMBER, "burn": Field.ID}
+_GIFT_TO: Final = {"sender": Field.TEXT, "offer": Field.TEXT, "burn": Field.ID}
 _WISH: Final = {"title": Field.TEXT, "points": Field.NUMBER, "path": Field.PATH}
 _EXPIRY: Final = {"points": Field.NUMBER, "until": Field.DATE}
 _EXPIRY_TIPS: Final = (
@@ -199,6 +204,40 @@ GIFT_RECEIVED: Final = Kind(
     action=N_("Open your gift"),
 )
 
+GIFT_READY: Final = Kind(
+    slug="gift_ready",
+    category=Category.GIFTS,
+    subject=Phrase(N_("Your gift is ready: %(offer)s")),
+    text=Phrase(N_("%(offer)s, a gift from %(sender)s, was delivered and is ready for you.")),
+    fields=_GIFT_TO,
+    path="/rewards/%(burn)s",
+    action=N_("Open your gift"),
+    tips=(N_("A code can be shown as a QR code and printed from your rewards."),),
+)
+
+GIFT_DELIVERED: Final = Kind(
+    slug="gift_delivered",
+    category=Category.GIFTS,
+    subject=Phrase(N_("Your gift was delivered to %(colleague)s: %(offer)s")),
+    text=NN_(
+        "%(colleague)s has %(offer)s now. It took %(points)s point of yours.",
+        "%(colleague)s has %(offer)s now. It took %(points)s points of yours.",
+    ),
+    fields={**_REWARD, "colleague": Field.TEXT},
+    path="/rewards/%(burn)s",
+    action=N_("See your gift"),
+)
+
+GIFT_FAILED: Final = Kind(
+    slug="gift_failed",
+    category=Category.GIFTS,
+    subject=Phrase(N_("A gift could not be delivered: %(offer)s")),
+    text=Phrase(N_("%(offer)s, a gift from %(sender)s, could not be delivered: %(reason)s")),
+    fields={**_GIFT_TO, "reason": Field.REASON},
+    path="/rewards/%(burn)s",
+    action=N_("See what happened"),
+)
+
 WISH_AFFORDABLE: Final = Kind(
     slug="wish_affordable",
     category=Category.WISHES,
@@ -257,6 +296,9 @@ KINDS: Final[dict[str, Kind]] = {
         POINTS_EXPIRE_30,
         POINTS_EXPIRE_7,
         GIFT_RECEIVED,
+        GIFT_READY,
+        GIFT_DELIVERED,
+        GIFT_FAILED,
         WISH_AFFORDABLE,
         WISH_NEARLY_GONE,
         SIGN_IN_LINK,
@@ -273,11 +315,23 @@ PATTERNS: Final = {
 
 
 def check_context(kind: Kind, context: Mapping[str, Any]) -> None:
-    """Raise ValueError where a context does not hold exactly the fields of its kind."""
-    if set(context) != set(kind.fields):
+    """Raise ValueError where a context does not hold exactly the fields of its kind.
+
+    One with an `offer` may also say which that is (OFFER_ID).
+    """
+    if OFFER_ID in context and ("offer" not in kind.fields or not _is_id(context[OFFER_ID])):
+        raise ValueError(f"{OFFER_ID} of {kind.slug} is no id: {context[OFFER_ID]!r}")
+    if set(context) - {OFFER_ID} != set(kind.fields):
         raise ValueError(f"{kind.slug} takes {sorted(kind.fields)}, not {sorted(context)}")
     for name, field in kind.fields.items():
         value = context[name]
         fits = type(value) is int if field is Field.NUMBER else isinstance(value, str)
         if not fits or (field in PATTERNS and not PATTERNS[field].fullmatch(value)):
             raise ValueError(f"{name} of {kind.slug} is no {field.value}: {value!r}")
+
+
+def _is_id(value: object) -> bool:
+    try:
+        return isinstance(value, str) and bool(UUID(value))
+    except ValueError:
+        return False

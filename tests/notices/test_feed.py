@@ -7,12 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from marketplace.clock import travel_to
+from marketplace.exchange import gifts
 from marketplace.exchange.cancelling import cancel
 from marketplace.exchange.engine import BurnEngine
 from marketplace.exchange.refunds import RefundRequest, refund
 from marketplace.exchange.resolution import Delivery, VoidRequest, capture, void
 from marketplace.identity.domain import Principal, Role
 from marketplace.identity.models import Person
+from marketplace.identity.repository import person_principal
 from marketplace.ledger.domain import Issuance
 from marketplace.ledger.issuing import issue
 from marketplace.notices.domain import Email
@@ -54,7 +56,8 @@ async def test_a_delivered_reward_is_told_once_and_mailed(
     await deliver(coalition, burn_id)
     [notice] = about_rewards(await notices(coalition))
     assert notice.kind == "reward_delivered"
-    assert notice.context == {"offer": "Card", "points": 1_000, "burn": str(burn_id)}
+    told = {"offer": "Card", "points": 1_000, "burn": str(burn_id)}
+    assert notice.context == {**told, "offer_id": str(coalition.offers["card"])}
     [mail] = about_rewards(await mails(coalition))
     assert (mail.person_id, mail.id) == (ann.id, notice.id)
 
@@ -133,3 +136,67 @@ async def test_a_person_who_is_shut_out_is_told_nothing(coalition: Coalition, an
         (await session.get_one(Person, ann.id)).disabled_at = LONG_AGO
     await coalition.issue("ann", 10)
     assert await notices(coalition) == []
+
+
+async def give(coalition: Coalition, burn_id: UUID) -> None:
+    """Ann gives her burn to Bob."""
+    person = await make_person(coalition, Role.PARTICIPANT, email="giver@acme.example")
+    async with coalition.runtime.database.begin() as session:
+        principal = person_principal(person.id, person)
+        assert principal is not None
+        await gifts.give(session, principal, burn_id, coalition.participants["bob"], "")
+
+
+async def told(coalition: Coalition, person: Person) -> list[tuple[str, dict[str, Any]]]:
+    """What a person was told of rewards and gifts: (kind, context without the ids)."""
+    found = about_rewards(await notices(coalition))
+    return [
+        (each.kind, {k: v for k, v in each.context.items() if k not in ("offer_id", "burn")})
+        for each in found
+        if each.person_id == person.id and each.kind != "gift_received"
+    ]
+
+
+async def test_a_gift_that_comes_is_told_to_both_once(
+    coalition: Coalition, engine: BurnEngine, ask: Ask, ann: Person
+) -> None:
+    bob = await make_person(coalition, Role.PARTICIPANT, of="bob")
+    burn_id = await burn(coalition, engine, ask)
+    other = await burn(coalition, engine, ask)
+    await give(coalition, burn_id)
+    for _ in range(2):
+        await deliver(coalition, burn_id)
+    await deliver(coalition, other)
+    assert await told(coalition, bob) == [("gift_ready", {"offer": "Card", "sender": "Ann"})]
+    assert await told(coalition, ann) == [
+        ("gift_delivered", {"offer": "Card", "points": 1_000, "colleague": "Bob"}),
+        ("reward_delivered", {"offer": "Card", "points": 1_000}),
+    ]
+
+
+async def test_a_gift_that_does_not_come_is_told_to_both(
+    coalition: Coalition, engine: BurnEngine, ask: Ask, ann: Person
+) -> None:
+    bob = await make_person(coalition, Role.PARTICIPANT, of="bob")
+    burn_id = await burn(coalition, engine, ask)
+    await give(coalition, burn_id)
+    for _ in range(2):
+        await give_up(coalition, burn_id, "out of codes")
+    why = {"offer": "Card", "reason": "out of codes"}
+    assert await told(coalition, bob) == [("gift_failed", {**why, "sender": "Ann"})]
+    assert await told(coalition, ann) == [("burn_voided", {**why, "points": 1_000})]
+
+
+async def test_a_gift_that_was_taken_back_is_the_givers_alone(
+    coalition: Coalition, engine: BurnEngine, ask: Ask, ann: Person
+) -> None:
+    bob = await make_person(coalition, Role.PARTICIPANT, of="bob")
+    burn_id = await burn(coalition, engine, ask)
+    await give(coalition, burn_id)
+    async with coalition.runtime.database.begin() as session:
+        principal = person_principal(ann.id, ann)
+        assert principal is not None
+        await gifts.undo(session, principal, burn_id)
+    await deliver(coalition, burn_id)
+    assert await told(coalition, bob) == []
+    assert [kind for kind, _ in await told(coalition, ann)] == ["reward_delivered"]
