@@ -144,6 +144,14 @@ class LeavesOut(Good):
         return [each for each in super().fulfil(orders) if not isinstance(each, api.Rejected)]
 
 
+@fails("partial-batch")
+class CannotLookUpTheStrange(Good):
+    def lookup(self, orders: Sequence[api.Order]) -> Sequence[api.Outcome]:
+        if not all(order.sku.isascii() for order in orders):
+            raise UnicodeError("letters only")
+        return super().lookup(orders)
+
+
 @fails("stock-out")
 class TriesForEver(Good):
     def fulfil(self, orders: Sequence[api.Order]) -> Sequence[api.Outcome]:

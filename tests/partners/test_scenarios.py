@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,9 @@ from marketplace.certify.scenario import About
 from marketplace.certify.scenarios import SCENARIOS
 from marketplace.certify.stage import Stage
 from marketplace.plugins import Plugins
-from marketplace.testing import Lab, NotShown, Trouble
+from marketplace.testing import Goods, Lab, Rehearsal, Trouble
 from tests.conftest import FreshDatabase, make_settings
-from tests.partners.good import Good, GoodRehearsal
+from tests.partners.good import EMPTY, SKU, Good, GoodRehearsal
 from tests.partners.hostile import HOSTILE
 
 FOR_SUPPLIERS = [each.name for each in SCENARIOS.values() if each.about is About.SUPPLIER]
@@ -163,11 +162,11 @@ class SeesRefusalsInErrors(InTheDatabase):
             return [api.Rejected(reference=each.reference, reason="failed") for each in orders]
 
 
-class NoTroubles(GoodRehearsal):
+class NoTroubles(Rehearsal):
     """Knows what can be ordered, and plays nothing."""
 
-    def trouble(self, trouble: Trouble) -> AbstractContextManager[None]:
-        raise NotShown("nothing is played")
+    def goods(self, units: int) -> Goods:
+        return Goods(sku=SKU, empty_sku=EMPTY)
 
 
 @pytest.mark.parametrize(
