@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -35,8 +35,14 @@ START_LIMIT_S = 60.0
 LAST_WORDS = 600
 """Characters of standard error that are quoted when a child dies."""
 POLL_S = 0.1
-STARTS = "starts"
-"""What must pass before anything else than files can be looked at."""
+STARTS, DELIVERS = "starts", "delivers"
+IN_VAIN = {
+    STARTS: "the plugin does not start",
+    DELIVERS: "an ordinary order is not delivered",
+}
+"""Scenarios after whose failure others cannot show anything, and the reason that is given."""
+ANYWAY = "health"
+"""Needs no order."""
 
 Progress = Callable[[str, Result | None], None]
 """Told each scenario's name when it begins, and its result when it has one."""
@@ -61,14 +67,18 @@ def check(target: Target, terms: Terms, progress: Progress = lambda *_: None) ->
         todo = list(wanted)
         while todo:
             spec = _spec(target, terms, settings, shim, todo)
-            for name, result in _one_child(spec, Path(folder), progress):
-                todo.remove(name)
-                if result is not None:
+            with contextlib.closing(_one_child(spec, Path(folder), progress)) as playing:
+                for name, result in playing:
+                    todo.remove(name)
+                    if result is None:
+                        continue
                     results.append(result)
-                if name == STARTS and result and result.status is not Status.PASSED:
-                    results += _not_started(todo)
-                    return results
-    return results
+                    if result.status is Status.FAILED and name in IN_VAIN:
+                        vain = [each for each in todo if _is_vain(each, after=name)]
+                        results += _not_shown(vain, name)
+                        todo = [each for each in todo if each not in vain]
+                        break
+    return sorted(results, key=lambda each: wanted.index(each.scenario))
 
 
 def _spec(
@@ -84,21 +94,31 @@ def _spec(
     )
 
 
-def _not_started(todo: Sequence[str]) -> list[Result]:
-    """What is left cannot be shown of a plugin that does not start."""
+def _is_vain(name: str, *, after: str) -> bool:
+    """Whether a scenario can show nothing once `after` has failed."""
+    if after == STARTS:
+        return SCENARIOS[name].about is not About.FILES
+    return SCENARIOS[name].about is About.SUPPLIER and name != ANYWAY
+
+
+def _not_shown(names: Sequence[str], after: str) -> list[Result]:
+    """Results of scenarios that are not played."""
     return [
         Result(
             scenario=name,
             title=SCENARIOS[name].title,
             status=Status.NOT_SHOWN,
-            found="the plugin does not start",
+            found=f"{IN_VAIN[after]} (see {after})",
         )
-        for name in todo
-        if SCENARIOS[name].about is About.PLUGIN
+        for name in names
+        # What it would have registered is not known: nothing is said of suppliers and rules.
+        if after != STARTS or SCENARIOS[name].about is About.PLUGIN
     ]
 
 
-def _one_child(spec: Spec, folder: Path, progress: Progress) -> Iterator[tuple[str, Result | None]]:
+def _one_child(
+    spec: Spec, folder: Path, progress: Progress
+) -> Generator[tuple[str, Result | None]]:
     """Results of one child, the last of them a failure where it did not live to the end."""
     path = folder / "spec.json"
     path.write_bytes(msgspec.json.encode(spec, enc_hook=str))
