@@ -3,7 +3,7 @@
     python -m bench.catalog [--json] [--seconds N] [--clients 32]
 
 10,000 listings in four languages, 100,000 participants, one API process. What is measured:
-docs/operations/performance.md. Exit status: 0 when every figure could be taken, whether goals are
+bench/README.md. Exit status: 0 when every figure could be taken, whether goals are
 met or not; 1 otherwise.
 """
 
