@@ -14,6 +14,7 @@ from marketplace import api
 from marketplace.exchange.domain import FulfilmentState
 from marketplace.exchange.models import Burn
 from marketplace.exchange.resolution import Delivery, VoidRequest, capture, void
+from marketplace.fulfilment.models import Artefact
 from marketplace.identity.domain import Role
 from marketplace.identity.models import Person
 from marketplace.identity.sessions import open_session
@@ -117,6 +118,12 @@ class Life:
         async with self.runtime.database.begin() as session:
             ours = sa.update(Burn).where(Burn.id == id_of(reward))
             await session.execute(ours.values(fulfilment=state, attempts=1))
+
+    async def spoil(self, reward: str) -> None:
+        """What was delivered can no longer be read, by a fault of ours."""
+        async with self.runtime.database.begin() as session:
+            ours = sa.update(Artefact).where(Artefact.burn_id == id_of(reward))
+            await session.execute(ours.values(secret=b"spoilt"))
 
     async def rewards_of(self, who: Somebody) -> int:
         """How many burns they have made."""

@@ -114,11 +114,19 @@ async def test_rewards_in_every_state(open_tab: OpenTab, life: Life) -> None:
 async def test_pages_that_refuse(open_tab: OpenTab, life: Life) -> None:
     tab = await open_tab(role=Role.FINANCE)
     none(await sights(tab, {"error-403": "/wallet"}, 403))
-    nora = await life.newcomer(1_000)
+    nora = await life.newcomer(9_000)
     theirs = await open_tab(token=nora.token)
     none(await sights(theirs, {"reward-of-another": "/rewards/" + 36 * "0"}, 404))
+    reward = await life.burn(nora)
+    await life.deliver(reward)
+    await life.spoil(reward)
+    await theirs.go(reward)
+    await theirs.page.get_by_role("button", name="Show the code").click()
+    await theirs.page.wait_for_url("**/reveal")
+    none(await examine(theirs, "error-500"))
     tab.forgive("status of 403")
     theirs.forgive("status of 404")
+    theirs.forgive("status of 500")
 
 
 @pytest.mark.parametrize("language", ["en", "ru", "pl", "it"])
