@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from marketplace import api
+from marketplace import api, hookspecs
 from marketplace.api_version import stated
 from marketplace.certify.scenario import About, Failed, scenario
 from marketplace.certify.stage import Stage
 from marketplace.schema import plugin_tables
 
-STARTING = (
-    "marketplace_register_reward_kinds",
-    "marketplace_register_routes",
-    "marketplace_register_pages",
-    "marketplace_register_commands",
-    "marketplace_register_tasks",
-)
+ASKED_ELSEWHERE = {
+    "marketplace_register_suppliers",
+    "marketplace_register_eligibility_rules",
+    "marketplace_register_tables",
+}
+STARTING = [
+    name
+    for name in vars(hookspecs)
+    if name.startswith("marketplace_register_") and name not in ASKED_ELSEWHERE
+]
 
 
 @scenario("starts", "It loads and registers", About.PLUGIN)
