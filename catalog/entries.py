@@ -73,7 +73,7 @@ def make_entries(rows: Rows) -> list[Entry]:
         own = offers.get(row["id"])
         if not own or row["id"] not in texts:
             continue
-        values = [_value(each) for each in own]
+        values = [value_of(each) for each in own]
         made.append(
             Entry(
                 number=len(made),
@@ -94,7 +94,7 @@ def make_entries(rows: Rows) -> list[Entry]:
     return made
 
 
-def _value(row: Row) -> tuple[int, str, ValueSource]:
+def value_of(row: Row) -> tuple[int, str, ValueSource]:
     """What one unit is worth: its face value, else what the partner is paid for it."""
     if row["face_micros"] is not None:
         return row["face_micros"], row["face_currency"], ValueSource.FACE
@@ -102,7 +102,7 @@ def _value(row: Row) -> tuple[int, str, ValueSource]:
 
 
 def stand_of(row: Row, pulse: Pulse, suppliers: frozenset[str]) -> DenominationView:
-    value, currency, source = _value(row)
+    value, currency, source = value_of(row)
     left = pulse.left.get(row["offer_id"])
     return DenominationView(
         offer_id=row["offer_id"],

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from catalog.commands import make_commands
+from catalog.describing import ListingDescriber
 from catalog.models import CatalogBase
 from catalog.pages import PAGES
 from catalog.routes import ROUTES
@@ -33,6 +34,12 @@ def marketplace_register_routes() -> api.Routes:
 def marketplace_register_pages(host: api.Host) -> api.Pages:
     """Search, listings, wishes and previews under /catalog."""
     return PAGES
+
+
+@api.hookimpl
+def marketplace_register_offer_describers(host: api.Host) -> Sequence[api.OfferDescriber]:
+    """Offers as their listings show them."""
+    return [ListingDescriber(host)]
 
 
 @api.hookimpl

@@ -6,7 +6,7 @@ frozen Structs; points are integers, money is integer micros, times are aware UT
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -53,6 +53,9 @@ __all__ = [
     "NeverOrdered",
     "NotAllowed",
     "NotFound",
+    "OfferDescriber",
+    "OfferFace",
+    "OfferPicture",
     "OpenOrder",
     "Order",
     "Outcome",
@@ -227,6 +230,48 @@ class EligibilityRule(Protocol):
 
         Runs inside the burn engine for every burn of such an offer: pure, no I/O, microseconds.
         A raise refuses the burn.
+        """
+        ...
+
+
+class OfferPicture(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture that shows an offer."""
+
+    address: str
+    """A path of this marketplace: pages load nothing from another host."""
+    width: int
+    """In pixels, with `height` for the proportions."""
+    height: int
+    srcset: str = ""
+    """The same in other widths, as in the HTML attribute; may be empty."""
+
+
+class OfferFace(msgspec.Struct, frozen=True, kw_only=True):
+    """An offer as people know it from where they chose it."""
+
+    title: str
+    language: str
+    """Of the title; it may be another than was asked for."""
+    value_micros: int
+    """Money value of one unit, in micros of `currency`."""
+    currency: str
+    """ISO 4217."""
+    value_from: str
+    """`face`: it is printed on it; `cost`: it is what the partner is paid."""
+    picture: OfferPicture | None = None
+    path: str | None = None
+    """The page that describes it, of this marketplace; None where people cannot see it now."""
+
+
+@runtime_checkable
+class OfferDescriber(Protocol):
+    """Knows offers by title, picture and value. Called in a thread, outside any transaction."""
+
+    def describe(self, offer_ids: Sequence[UUID], language: str) -> Mapping[UUID, OfferFace]:
+        """The faces of those offers that it knows, in `language` (`pl`) where it can.
+
+        Asked once per page, for a hundred offers at most, and given half a second. After a raise
+        or a late answer it is not asked for a minute: offers then go by their own names.
         """
         ...
 

@@ -81,6 +81,7 @@ def create_app(runtime: Runtime, *, around: Sequence[Lifespan] = ()) -> Litestar
     `site` (what all pages share) and `direct`, where lifespans of rooms add what is answered on the
     connection (`marketplace.web.direct`).
     """
+    _ = runtime.faces  # plugins register at start, not while somebody waits for a page
     load_assets()  # says at once where something that pages need is missing
     routers = plugin_routers(runtime)
     joined = plugin_pages(runtime)

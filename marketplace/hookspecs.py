@@ -50,6 +50,17 @@ def marketplace_register_eligibility_rules() -> Sequence[api.EligibilityRule]:
 
 
 @hookspec
+def marketplace_register_offer_describers(host: api.Host) -> Sequence[api.OfferDescriber]:
+    """Return what knows offers by title, picture and value, for all pages that name an offer.
+
+    Fires: at start of every process; describers are asked while a page or mail is made.
+    Transaction: none. Errors: any raise disables the plugin; what a describer itself raises is
+    logged, and offers go by their own names. Idempotency: called once per process. Since 1.0.
+    """
+    raise NotImplementedError
+
+
+@hookspec
 def marketplace_register_routes(host: api.Host) -> api.Routes:
     """Return HTTP handlers, mounted under `/v1/<slug>` with the core's identity and errors.
 

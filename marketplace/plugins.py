@@ -128,6 +128,17 @@ class Plugins:
             name: rule for name, rule in found.items() if name.split(".")[0] not in self.disabled
         }
 
+    def offer_describers(self) -> dict[str, list[api.OfferDescriber]]:
+        """Describers of offers by slug; one that is none disables the plugin."""
+        found: dict[str, list[api.OfferDescriber]] = {}
+        for slug, answer in self.call_each("marketplace_register_offer_describers"):
+            for describer in answer:
+                if isinstance(describer, api.OfferDescriber):
+                    found.setdefault(slug, []).append(describer)
+                else:
+                    self.disable(slug, f"{describer!r} is no OfferDescriber")
+        return {slug: each for slug, each in found.items() if slug not in self.disabled}
+
     def periodic_tasks(self) -> dict[tuple[str, str], api.PeriodicTask]:
         """Periodic tasks by (slug, name); one that is none disables the plugin."""
         found: dict[tuple[str, str], api.PeriodicTask] = {}

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from marketplace import api
 from marketplace.db import Database, open_database
+from marketplace.faces import Faces
 from marketplace.host import PluginHost
 from marketplace.plugins import Plugins, load
 from marketplace.secrets import Vault, open_vault
@@ -41,6 +42,11 @@ class Runtime:
     def eligibility_rules(self) -> dict[str, api.EligibilityRule]:
         """Eligibility rules by name."""
         return self.plugins.eligibility_rules()
+
+    @cached_property
+    def faces(self) -> Faces:
+        """Offers as their describers know them."""
+        return Faces(self.plugins.offer_describers())
 
     @cached_property
     def periodic_tasks(self) -> dict[tuple[str, str], api.PeriodicTask]:

@@ -14,9 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from marketplace.errors import NotFound
 from marketplace.exchange import gifts
 from marketplace.exchange.errors import AlreadyGiven, GiftAccepted, NotGivable
+from marketplace.exchange.faced import find_faced
 from marketplace.exchange.gifts import LONGEST_MESSAGE
 from marketplace.exchange.rewards import Reward, find_reward
 from marketplace.identity.domain import Principal, Role
+from marketplace.runtime import Runtime
 from marketplace.web.access import access
 from marketplace.web.i18n import Lazy
 from marketplace.web.i18n import lazy as _l
@@ -52,11 +54,12 @@ async def show_gift(
     page: NamedDependency[Page],
     principal: NamedDependency[Principal],
     session: NamedDependency[AsyncSession],
+    runtime: NamedDependency[Runtime],
     who: Who = "",
 ) -> Html:
     """Find the colleague, then give."""
     page.active = "rewards"
-    reward = await find_reward(session, principal, burn_id)
+    reward, _ = await find_faced(runtime, session, principal, burn_id, page.locale)
     if not reward.can_be_given:
         return page.redirect(f"/rewards/{burn_id}")
     found = await gifts.search(session, principal, who)
@@ -70,10 +73,11 @@ async def give(
     page: NamedDependency[Page],
     principal: NamedDependency[Principal],
     session: NamedDependency[AsyncSession],
+    runtime: NamedDependency[Runtime],
 ) -> Html:
     """Give the reward; the colleague is told."""
     address = f"/rewards/{burn_id}"
-    reward = await find_reward(session, principal, burn_id)
+    reward, _ = await find_faced(runtime, session, principal, burn_id, page.locale)
     try:
         colleague = UUID(data.colleague)
     except ValueError:

@@ -192,11 +192,14 @@ async def _confirmation(
     with speak(page.language, page.now):
         stands_in_the_way = obstacle(seen, foreseen)
     within = seen.delivery.within_s
+    face = await runtime.faces.one(foreseen.offer.id, page.locale)
     return page.render(
         "exchange/burn.html",
         status_code=status,
         seen=seen,
         offer=foreseen.offer,
+        title=face.title if face else seen.name,
+        face=face,
         obstacle=stands_in_the_way,
         soon=await expiries_by_month(session, wallet_id, months=SOON_MONTHS),
         within=None if within is None else seconds_in_words(within),

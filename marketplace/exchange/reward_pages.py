@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from marketplace.exchange.cancelling import cancel, may_be_with_supplier
 from marketplace.exchange.domain import BurnStatus
 from marketplace.exchange.errors import AlreadyOrdered, BurnNotHeld, GiftAccepted
+from marketplace.exchange.faced import Faced, find_faced, with_faces
 from marketplace.exchange.gifts import LONGEST_MESSAGE
 from marketplace.exchange.qr import qr_code
 from marketplace.exchange.rewards import (
@@ -75,6 +76,7 @@ async def show_rewards(
     page: NamedDependency[Page],
     principal: NamedDependency[Principal],
     session: NamedDependency[AsyncSession],
+    runtime: NamedDependency[Runtime],
     section: Annotated[Section | None, QueryParameter()] = None,
     cursor: Cursor = None,
 ) -> Html:
@@ -90,8 +92,9 @@ async def show_rewards(
         else await rewards(session, mine, chosen, before=before, limit=ON_A_PAGE + 1)
     )
     listed, following = cut_page(found, ON_A_PAGE, lambda reward: reward.id)
+    faced = await with_faces(runtime, listed, page.locale)
     with speak(page.language, page.now):
-        items = [(reward, *headline(reward)) for reward in listed]
+        items = [(reward, face, *headline(reward)) for reward, face in faced]
     return page.render(
         "exchange/rewards.html",
         items=items,
@@ -109,9 +112,11 @@ async def show_reward(
     page: NamedDependency[Page],
     principal: NamedDependency[Principal],
     session: NamedDependency[AsyncSession],
+    runtime: NamedDependency[Runtime],
 ) -> Html:
     """One reward; htmx asks for the part that changes."""
-    return await _show(page, session, await find_reward(session, principal, burn_id))
+    found = await find_faced(runtime, session, principal, burn_id, page.locale)
+    return await _show(page, session, found)
 
 
 @post("/rewards/{burn_id:uuid}/reveal", opt=PARTICIPANTS, include_in_schema=False, status_code=200)
@@ -124,8 +129,8 @@ async def reveal_reward(
 ) -> Html:
     """The reward with its codes in clear; every time is audited, and nothing keeps the page."""
     shown = await _revealed(session, principal, burn_id, runtime)
-    reward = await find_reward(session, principal, burn_id)
-    return await _show(page, session, reward, shown)
+    found = await find_faced(runtime, session, principal, burn_id, page.locale)
+    return await _show(page, session, found, shown)
 
 
 @post("/rewards/{burn_id:uuid}/print", opt=PARTICIPANTS, include_in_schema=False, status_code=200)
@@ -139,8 +144,8 @@ async def print_reward(
     """A sheet to print; audited like any other look."""
     page.active = "rewards"
     shown = await _revealed(session, principal, burn_id, runtime)
-    reward = await find_reward(session, principal, burn_id)
-    return page.render("exchange/print.html", reward=reward, shown=shown)
+    reward, face = await find_faced(runtime, session, principal, burn_id, page.locale)
+    return page.render("exchange/print.html", reward=reward, face=face, shown=shown)
 
 
 @post("/rewards/{burn_id:uuid}/cancel", opt=PARTICIPANTS, include_in_schema=False, status_code=303)
@@ -237,8 +242,9 @@ def _can_cancel(reward: Reward) -> bool:
 
 
 async def _show(
-    page: Page, session: AsyncSession, reward: Reward, shown: list[Shown] | None = None
+    page: Page, session: AsyncSession, found: Faced, shown: list[Shown] | None = None
 ) -> Html:
+    reward, face = found
     page.active = "rewards"
     with speak(page.language, page.now):
         title, tone = headline(reward)
@@ -246,6 +252,7 @@ async def _show(
     is_held = reward.status is BurnStatus.HELD
     context: dict[str, Any] = {
         "reward": reward,
+        "face": face,
         "headline": title,
         "tone": tone,
         "steps": steps,

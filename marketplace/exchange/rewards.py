@@ -36,6 +36,8 @@ class Reward(msgspec.Struct, frozen=True, kw_only=True):
     received: bool
     """Given by a colleague; what it cost is none of the reader's business."""
     offer: str
+    """Its name; pages put the title of its face in its place."""
+    offer_id: UUID
     offer_reference: str
     kind: str
     supplier: str
@@ -106,8 +108,9 @@ where to_participant_id = :me and undone_at is null
 FOUND = """
 with mine as ({mine}),
 found as (
-    select b.id, b.wallet_id, mine.received, o.name as offer, o.reference as offer_reference,
-           o.kind, m.name as supplier, b.plugin, b.quantity, b.points, b.refunded_points,
+    select b.id, b.wallet_id, mine.received, o.name as offer, o.id as offer_id,
+           o.reference as offer_reference, o.kind, m.name as supplier, b.plugin, b.quantity,
+           b.points, b.refunded_points,
            b.status::text as status, b.fulfilment::text as fulfilment, b.attempts,
            b.effective_at, b.hold_until, r.effective_at as resolved_at,
            case when r.outcome = 'voided' then r.reason end as reason,

@@ -42,7 +42,7 @@ class Home:
         self._thread.start()
         self.runtime = self.run(self._stack.enter_async_context(open_runtime(self.settings)))
         # Plugins load here, once, before several threads ask for them.
-        _ = self.runtime.suppliers, self.runtime.periodic_tasks
+        _ = self.runtime.suppliers, self.runtime.periodic_tasks, self.runtime.faces
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run `work` on the loop and wait for it; not from the loop itself."""

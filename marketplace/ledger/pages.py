@@ -13,13 +13,15 @@ from litestar.params import QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.errors import InvalidRequest
+from marketplace.faces import Faces
 from marketplace.identity import preferences
 from marketplace.identity.domain import Principal, Role
 from marketplace.ledger import repository, statement
-from marketplace.ledger.lots import expiries_by_month, lots_in_draw_order
-from marketplace.ledger.service import own_wallet
+from marketplace.ledger.lots import expiries_by_month
+from marketplace.ledger.service import MOST_LOTS, own_wallet, read_lots
 from marketplace.ledger.story import StoryLine, Topic, page_of_story
 from marketplace.ledger.words import KINDS, explain
+from marketplace.runtime import Runtime
 from marketplace.web.access import access
 from marketplace.web.i18n import Lazy
 from marketplace.web.i18n import lazy as _l
@@ -30,7 +32,6 @@ from marketplace.web.paging import Cursor, cut_page, decode_cursor
 PARTICIPANTS = access(roles=[Role.PARTICIPANT], page=True)
 ON_A_PAGE = 20
 MONTHS = 12
-MOST_LOTS = 200
 TOPICS: dict[Topic, Lazy] = {
     Topic.EARNED: _l("Earned"),
     Topic.BURNT: _l("Burnt"),
@@ -52,15 +53,17 @@ async def show_wallet(
     page: NamedDependency[Page],
     principal: NamedDependency[Principal],
     session: NamedDependency[AsyncSession],
+    runtime: NamedDependency[Runtime],
     topic: Annotated[Topic | None, QueryParameter()] = None,
     cursor: Cursor = None,
 ) -> Html:
     """What one has, what expires when, and what happened."""
     page.active = "wallet"
     wallet_id = await own_wallet(session, principal)
-    lines, following = await _history(session, wallet_id, topic, cursor)
+    told, following = await _history(session, wallet_id, topic, cursor)
+    lines = await _titled(told, runtime.faces, page.locale)
     history: dict[str, Any] = {
-        "lines": lines,
+        "lines": [ToldLine(line, KINDS[line.code], explain(line)) for line in lines],
         "next": following,
         "topic": topic,
         "topics": TOPICS,
@@ -79,7 +82,7 @@ async def show_wallet(
 
 async def _history(
     session: AsyncSession, wallet_id: UUID, topic: Topic | None, cursor: str | None
-) -> tuple[list[ToldLine], str | None]:
+) -> tuple[list[StoryLine], str | None]:
     rows = await page_of_story(
         session,
         wallet_id,
@@ -87,8 +90,18 @@ async def _history(
         before=decode_cursor(cursor, int),
         limit=ON_A_PAGE + 1,
     )
-    page, following = cut_page(rows, ON_A_PAGE, lambda line: line.id)
-    return [ToldLine(line, KINDS[line.code], explain(line)) for line in page], following
+    return cut_page(rows, ON_A_PAGE, lambda line: line.id)
+
+
+async def _titled(lines: list[StoryLine], faces: Faces, language: str) -> list[StoryLine]:
+    """Lines that name offers as their reader knows them."""
+    known = await faces.of((each.offer_id for each in lines if each.offer_id), language)
+    return [
+        msgspec.structs.replace(each, offer=known[each.offer_id].title)
+        if each.offer_id in known
+        else each
+        for each in lines
+    ]
 
 
 @get("/wallet/lots", opt=PARTICIPANTS, include_in_schema=False)
@@ -100,10 +113,8 @@ async def show_lots(
     """Which points go first."""
     page.active = "wallet"
     wallet_id = await own_wallet(session, principal)
-    lots = await lots_in_draw_order(session, wallet_id, limit=MOST_LOTS + 1)
-    return page.render(
-        "ledger/lots.html", lots=lots[:MOST_LOTS], more=len(lots) > MOST_LOTS, most=MOST_LOTS
-    )
+    lots = await read_lots(session, principal, wallet_id)
+    return page.render("ledger/lots.html", lots=lots.items, more=lots.more, most=MOST_LOTS)
 
 
 @get("/wallet/statement.pdf", opt=PARTICIPANTS, include_in_schema=False)

@@ -29,6 +29,33 @@ class WalletView(msgspec.Struct, frozen=True):
     """The soonest dates on which available points expire, five at most."""
 
 
+class LotView(msgspec.Struct, frozen=True, kw_only=True):
+    """Points that were issued together and are not all burnt yet."""
+
+    id: str
+    """A string, because it does not fit a JavaScript number."""
+    issuer: str
+    """Name of the member that issued them."""
+    reference: str
+    """The issuer's own."""
+    points: int
+    """As issued."""
+    remaining: int
+    currency: str
+    """ISO 4217: what they settle in; they can be burnt on offers of that currency."""
+    effective_at: datetime
+    expires_at: datetime | None
+    """Null: never."""
+
+
+class LotPage(msgspec.Struct, frozen=True):
+    """Lots in the order in which a burn takes them."""
+
+    items: list[LotView]
+    more: bool
+    """Whether there are more than the 200 that are listed."""
+
+
 class HistoryLine(msgspec.Struct, frozen=True):
     """One event of a wallet."""
 

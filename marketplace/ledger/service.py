@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,8 +11,12 @@ from marketplace.errors import NotFound
 from marketplace.identity.domain import Principal, Role
 from marketplace.ledger import repository
 from marketplace.ledger.domain import Account
+from marketplace.ledger.lots import lots_in_draw_order
 from marketplace.ledger.repository import HistoryRow, WalletOwner
-from marketplace.ledger.schemas import ExpiryView, HistoryLine, WalletView
+from marketplace.ledger.schemas import ExpiryView, HistoryLine, LotPage, LotView, WalletView
+
+MOST_LOTS: Final = 200
+"""Lots that are listed at once."""
 
 
 def may_see(principal: Principal, owner: WalletOwner) -> bool:
@@ -49,6 +54,28 @@ async def read_wallet(session: AsyncSession, principal: Principal, wallet_id: UU
     balance = await repository.balance(session, wallet_id)
     expiries = tuple(ExpiryView(each.expires_at, each.points) for each in balance.next_expiries)
     return WalletView(wallet_id, balance.available, balance.held, expiries)
+
+
+async def read_lots(
+    session: AsyncSession, principal: Principal, wallet_id: UUID, *, limit: int = MOST_LOTS
+) -> LotPage:
+    """The first `limit` lots that a burn would take from; NotFound as above."""
+    await _require_visible(session, principal, wallet_id)
+    found = await lots_in_draw_order(session, wallet_id, limit=limit + 1)
+    items = [
+        LotView(
+            id=str(each.id),
+            issuer=each.issuer,
+            reference=each.reference,
+            points=each.points,
+            remaining=each.remaining,
+            currency=each.currency,
+            effective_at=each.effective_at,
+            expires_at=each.expires_at,
+        )
+        for each in found[:limit]
+    ]
+    return LotPage(items, more=len(found) > limit)
 
 
 async def read_history(

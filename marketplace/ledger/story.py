@@ -62,6 +62,8 @@ class StoryLine(msgspec.Struct, frozen=True, kw_only=True):
     """Of that lot; None: never."""
     burn_id: UUID | None
     offer: str | None
+    """Its name; pages put the title of its face in its place."""
+    offer_id: UUID | None
     quantity: int | None
     reason: str | None
     """Of a void or a refund."""
@@ -107,6 +109,7 @@ def _lines(wallet_id: UUID) -> sa.Select[Any]:
             FINITE_EXPIRY,
             Transfer.burn_id,
             Offer.name,
+            Burn.offer_id,
             Burn.quantity,
             sa.func.coalesce(Refund.reason, BurnResolution.reason),
         )

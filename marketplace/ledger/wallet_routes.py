@@ -1,4 +1,4 @@
-"""`GET /v1/wallets/{id}` and its history."""
+"""`GET /v1/wallets/{id}`, its history and its lots."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.identity.domain import Principal, Role, Scope
 from marketplace.ledger import service
-from marketplace.ledger.schemas import HistoryPage, WalletView
+from marketplace.ledger.schemas import HistoryPage, LotPage, WalletView
 from marketplace.web.access import access
 from marketplace.web.paging import DEFAULT_LIMIT, Cursor, Limit, cut_page, decode_cursor
 
@@ -45,4 +45,14 @@ async def get_wallet_history(
     return HistoryPage(page, following)
 
 
-routes = [get_wallet, get_wallet_history]
+@get("/v1/wallets/{wallet_id:uuid}/lots", opt=WALLET_READERS, tags=["Wallets"])
+async def get_wallet_lots(
+    wallet_id: FromPath[UUID],
+    principal: NamedDependency[Principal],
+    session: NamedDependency[AsyncSession],
+) -> LotPage:
+    """The wallet's points as they were issued, those that a burn takes first at the top."""
+    return await service.read_lots(session, principal, wallet_id)
+
+
+routes = [get_wallet, get_wallet_history, get_wallet_lots]

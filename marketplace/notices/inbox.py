@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.errors import NotFound
+from marketplace.faces import FaceById, Faces
 from marketplace.identity.domain import Principal
 from marketplace.notices import repository
 from marketplace.notices.domain import Category
 from marketplace.notices.kinds import KINDS
 from marketplace.notices.models import Notice
 from marketplace.notices.schemas import NoticeView
+from marketplace.notices.titles import offers_in, titled
 from marketplace.notices.words import words_of
 from marketplace.web.i18n import Language, speak
 from marketplace.web.paging import cut_page, decode_cursor
@@ -29,6 +31,7 @@ async def read_inbox(
     session: AsyncSession,
     principal: Principal,
     language: Language,
+    faces: Faces,
     *,
     limit: int,
     cursor: str | None,
@@ -37,15 +40,15 @@ async def read_inbox(
     after = decode_cursor(cursor, tuple[bool, int])
     rows = await repository.inbox(session, principal.caller_id, after=after, limit=limit + 1)
     page, following = cut_page(rows, limit, lambda row: (row.read_at is not None, row.id))
-    return in_words(page, language), following
+    return await in_words(page, language, faces), following
 
 
 async def find(
-    session: AsyncSession, principal: Principal, notice_id: int, language: Language
+    session: AsyncSession, principal: Principal, notice_id: int, language: Language, faces: Faces
 ) -> NoticeView:
     """A notice of this person; NotFound where there is none."""
     row = await repository.find(session, principal.caller_id, notice_id)
-    views = in_words([row], language)
+    views = await in_words([row], language, faces)
     if not views:
         raise NotFound
     return views[0]
@@ -57,14 +60,15 @@ async def mark_read(session: AsyncSession, principal: Principal, ids: Sequence[i
     return await repository.unread_count(session, principal.caller_id)
 
 
-def in_words(rows: Sequence[Notice], language: Language) -> list[NoticeView]:
+async def in_words(rows: Sequence[Notice], language: Language, faces: Faces) -> list[NoticeView]:
     """Notices as their reader sees them, without those of kinds that only newer code knows."""
+    known = await faces.of(offers_in(row.context for row in rows), language.code)
     with speak(language):
-        return [_view(row) for row in rows if row.kind in KINDS]
+        return [_view(row, known) for row in rows if row.kind in KINDS]
 
 
-def _view(row: Notice) -> NoticeView:
-    words = words_of(row.kind, row.context, row.created_at)
+def _view(row: Notice, faces: FaceById) -> NoticeView:
+    words = words_of(row.kind, titled(row.context, faces), row.created_at)
     return NoticeView(
         id=str(row.id),
         kind=row.kind,

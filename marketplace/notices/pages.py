@@ -49,12 +49,13 @@ async def show_inbox(
     page: NamedDependency[Page],
     principal: NamedDependency[Principal],
     session: NamedDependency[AsyncSession],
+    runtime: NamedDependency[Runtime],
     cursor: Cursor = None,
 ) -> Html:
     """The inbox: unread first, then newest first."""
     page.active = "notices"
     items, following = await inbox.read_inbox(
-        session, principal, page.language, limit=ON_A_PAGE, cursor=cursor
+        session, principal, page.language, runtime.faces, limit=ON_A_PAGE, cursor=cursor
     )
     unread = await inbox.unread_count(session, principal)
     return page.render(
@@ -79,9 +80,10 @@ async def open_notice(
     page: NamedDependency[Page],
     principal: NamedDependency[Principal],
     session: NamedDependency[AsyncSession],
+    runtime: NamedDependency[Runtime],
 ) -> Html:
     """Mark a notice as read and go where it leads."""
-    found = await inbox.find(session, principal, data.number, page.language)
+    found = await inbox.find(session, principal, data.number, page.language, runtime.faces)
     await inbox.mark_read(session, principal, [data.number])
     return page.redirect(found.path)
 
@@ -92,6 +94,7 @@ async def mark_read(
     page: NamedDependency[Page],
     principal: NamedDependency[Principal],
     session: NamedDependency[AsyncSession],
+    runtime: NamedDependency[Runtime],
 ) -> Html:
     """Mark one notice as read, or all, and stay."""
     if not data.id:
@@ -99,7 +102,7 @@ async def mark_read(
         return page.redirect("/notices", notice=_l("All notices are marked as read."))
     await inbox.mark_read(session, principal, [data.number])
     if page.is_htmx:
-        found = await inbox.find(session, principal, data.number, page.language)
+        found = await inbox.find(session, principal, data.number, page.language, runtime.faces)
         return page.fragment("notices/_notice.html", status_code=200, item=found)
     return page.redirect("/notices")
 

@@ -14,6 +14,7 @@ from marketplace.identity.domain import Principal, Role
 from marketplace.notices import inbox, service
 from marketplace.notices.domain import CHOOSABLE
 from marketplace.notices.schemas import MarkRead, NoticePage, Preferences, Unread
+from marketplace.runtime import Runtime
 from marketplace.web.access import access
 from marketplace.web.i18n import choose_language
 from marketplace.web.paging import DEFAULT_LIMIT, Cursor, Limit
@@ -29,14 +30,16 @@ async def list_notices(
     request: AnyRequest,
     principal: NamedDependency[Principal],
     session: NamedDependency[AsyncSession],
+    runtime: NamedDependency[Runtime],
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
     accept_language: Accepts = "",
 ) -> NoticePage:
     """The caller's notices in words, unread first; in their language, else by Accept-Language."""
     language = choose_language(principal.language, accept=accept_language)
+    spoken = request.app.state.site.languages[language]
     items, following = await inbox.read_inbox(
-        session, principal, request.app.state.site.languages[language], limit=limit, cursor=cursor
+        session, principal, spoken, runtime.faces, limit=limit, cursor=cursor
     )
     unread = await inbox.unread_count(session, principal)
     return NoticePage(items=items, next=following, unread=unread)

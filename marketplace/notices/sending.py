@@ -55,11 +55,13 @@ class Sender:
         composer: Composer,
         transport: Transport | None,
         stopping: threading.Event,
+        titled: Callable[[Sequence[Claimed]], Sequence[Claimed]],
     ) -> None:
         self._transact = transact
         self._composer = composer
         self._transport = transport
         self._stopping = stopping
+        self._titled = titled
         self._busy = threading.Lock()
 
     def send_due(self) -> int:
@@ -79,7 +81,7 @@ class Sender:
             mails = self._transact(lambda s: queue.claim(s, limit=BATCH, lease=LEASE))
             if not mails:
                 break
-            sent, is_away = self._send_batch(transport, mails)
+            sent, is_away = self._send_batch(transport, self._titled(mails))
             total += sent
             if is_away:
                 break

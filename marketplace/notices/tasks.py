@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -12,8 +13,9 @@ from celery import Celery
 from marketplace.fulfilment.home import Home
 from marketplace.notices import digest, expiring, repository
 from marketplace.notices.compose import Composer
-from marketplace.notices.domain import DIGESTS
+from marketplace.notices.domain import DIGESTS, Claimed
 from marketplace.notices.sending import Sender
+from marketplace.notices.titles import titled_mails
 from marketplace.notices.transport import transport_of
 
 NOBODY: Final = UUID(int=0)
@@ -26,7 +28,10 @@ class NoticeWork:
         self.home = home
         composer = Composer(home.settings, home.runtime.vault)
         transport = transport_of(home.settings)
-        self.sender = Sender(home.transact, composer, transport, home.stopping)
+        self.sender = Sender(home.transact, composer, transport, home.stopping, self._titled)
+
+    def _titled(self, mails: Sequence[Claimed]) -> Sequence[Claimed]:
+        return self.home.run(titled_mails(mails, self.home.runtime.faces))
 
     def send_mails(self) -> int:
         """Send the mails that are due; returns how many were sent."""

@@ -1,0 +1,101 @@
+"""Offers as their listings show them, for the pages of others: rewards, burns, wallets, notices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSON
+
+from catalog.domain import ListingStatus, text_chain
+from catalog.entries import value_of
+from catalog.models import Denomination, Listing, ListingPicture, ListingText, Picture
+from catalog.presenting import PATH
+from catalog.schemas import PictureView
+from marketplace import api
+from marketplace.clock import NOW
+from marketplace.exchange.models import Offer
+
+SHOWN_WIDTH = 640
+"""Pixels of the picture where a browser does not choose for itself."""
+
+
+class ListingDescriber:
+    """See `marketplace.api.OfferDescriber`. What is withdrawn keeps its face, but has no page."""
+
+    def __init__(self, host: api.Host) -> None:
+        self._host = host
+
+    def describe(self, offer_ids: Sequence[UUID], language: str) -> Mapping[UUID, api.OfferFace]:
+        """One query, whatever is asked for."""
+        with self._host.transaction() as session:
+            rows = session.execute(_query(offer_ids)).mappings().all()
+        return {row["id"]: _face(row, language) for row in rows if row["titles"]}
+
+
+def _query(offer_ids: Sequence[UUID]) -> sa.Select[Any]:
+    titles = (
+        sa.select(sa.func.json_object_agg(ListingText.locale, ListingText.title, type_=JSON))
+        .where(ListingText.listing_id == Listing.id)
+        .correlate(Listing)
+        .scalar_subquery()
+    )
+    first_picture = (
+        sa.select(sa.func.min(ListingPicture.position))
+        .where(ListingPicture.listing_id == Listing.id)
+        .correlate(Listing)
+        .scalar_subquery()
+    )
+    is_seen = sa.and_(
+        Listing.status == ListingStatus.PUBLISHED,
+        sa.or_(Listing.visible_from.is_(None), Listing.visible_from <= NOW),
+        sa.or_(Listing.visible_to.is_(None), Listing.visible_to > NOW),
+    )
+    return (
+        sa.select(
+            *(Offer.id, Offer.cost_micros, Offer.currency),
+            *(Denomination.face_micros, Denomination.face_currency),
+            *(Listing.slug, Listing.default_locale, is_seen.label("is_seen")),
+            *(Picture.hash, Picture.width, Picture.height, Picture.widths),
+            titles.label("titles"),
+        )
+        .join(Denomination, Denomination.offer_reference == Offer.reference)
+        .join(Listing, Listing.id == Denomination.listing_id)
+        .outerjoin(
+            ListingPicture,
+            sa.and_(
+                ListingPicture.listing_id == Listing.id, ListingPicture.position == first_picture
+            ),
+        )
+        .outerjoin(Picture, Picture.hash == ListingPicture.hash)
+        .where(Offer.id.in_(list(offer_ids)), Listing.status != ListingStatus.DRAFT)
+    )
+
+
+def _face(row: Mapping[Any, Any], language: str) -> api.OfferFace:
+    titles: dict[str, str] = row["titles"]
+    shown = text_chain(language, row["default_locale"], titles) or row["default_locale"]
+    value, currency, source = value_of(row)
+    return api.OfferFace(
+        title=titles[shown],
+        language=shown,
+        value_micros=value,
+        currency=currency,
+        value_from=source.value,
+        picture=_picture(row),
+        path=f"{PATH}/{row['slug']}" if row["is_seen"] else None,
+    )
+
+
+def _picture(row: Mapping[Any, Any]) -> api.OfferPicture | None:
+    if row["hash"] is None:
+        return None
+    view = PictureView(row["hash"], row["width"], row["height"], tuple(row["widths"]))
+    return api.OfferPicture(
+        address=view.address(SHOWN_WIDTH),
+        width=view.width,
+        height=view.height,
+        srcset=view.srcset,
+    )
