@@ -98,7 +98,7 @@ def _wanted(page: Page, request: AnyRequest) -> str:
 
 def _own_title(error: MarketplaceError) -> Lazy | None:
     """What a room's own error says beyond its status; the general ones would say it twice."""
-    general = type(error).__module__ == MarketplaceError.__module__
+    general = type(error).__module__ in (MarketplaceError.__module__, Access.__module__)
     return None if general else Lazy(error.title)
 
 

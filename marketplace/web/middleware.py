@@ -56,8 +56,9 @@ class AccessMiddleware(ASGIMiddleware):
                 scope[PRINCIPAL] = await self._known(scope, method)  # type: ignore[literal-required]
         else:
             principal = await self._authenticator.verify(scope["headers"], method)
-            access.require(principal)
+            # Kept first: the page of a refusal has the menu of who is signed in.
             scope[PRINCIPAL] = principal  # type: ignore[literal-required]
+            access.require(principal)
         await next_app(scope, receive, send)
 
     async def _known(self, scope: Scope, method: str) -> Principal | None:
