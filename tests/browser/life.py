@@ -8,6 +8,7 @@ from uuid import UUID
 
 import httpx
 import sqlalchemy as sa
+from cryptography.fernet import Fernet
 
 from catalog import alerts
 from marketplace import api
@@ -19,6 +20,7 @@ from marketplace.identity.domain import Role
 from marketplace.identity.models import Person
 from marketplace.identity.sessions import open_session
 from marketplace.runtime import Runtime
+from tests.conftest import SECRET_KEY
 from tests.factories import Coalition, days, make_person
 
 FIRM = "acme"
@@ -123,7 +125,7 @@ class Life:
         """What was delivered can no longer be read, by a fault of ours."""
         async with self.runtime.database.begin() as session:
             ours = sa.update(Artefact).where(Artefact.burn_id == id_of(reward))
-            await session.execute(ours.values(secret=b"spoilt"))
+            await session.execute(ours.values(secret=Fernet(SECRET_KEY).encrypt(b"\xff")))
 
     async def rewards_of(self, who: Somebody) -> int:
         """How many burns they have made."""

@@ -27,14 +27,16 @@ CLIPPED = """() => [...document.querySelectorAll('main *, header *, footer *')]
     each.scrollWidth > each.clientWidth + 1 && each.innerText?.trim())
   .map(each => each.outerHTML.slice(0, 120))"""
 OUTSIDE = """() => {
-  const width = document.documentElement.clientWidth;
+  const root = document.documentElement;
   const scrolls = each => each && each !== document.body &&
-    (['auto', 'scroll', 'hidden', 'clip'].includes(getComputedStyle(each).overflowX) ||
-     scrolls(each.parentElement));
-  return [...document.querySelectorAll('body *')]
-    .filter(each => each.checkVisibility() && each.getBoundingClientRect().right > width + 1 &&
-      !scrolls(each.parentElement) && !each.closest('.visually-hidden, .skip'))
+    (getComputedStyle(each).overflowX !== 'visible' || scrolls(each.parentElement));
+  const far = each => Math.max(each.getBoundingClientRect().right, each.clientWidth &&
+    each.getBoundingClientRect().left + each.scrollWidth);
+  const found = [...document.querySelectorAll('body *')]
+    .filter(each => each.checkVisibility() && far(each) > root.clientWidth + 1 &&
+      !scrolls(each) && !each.closest('.visually-hidden, .skip'))
     .map(each => each.outerHTML.slice(0, 120));
+  return root.scrollWidth > root.clientWidth ? [...found, 'the page'] : found;
 }"""
 AXE_RUN = """rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})
   .then(found => found.violations.flatMap(rule => rule.nodes.map(node =>

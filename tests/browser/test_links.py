@@ -168,7 +168,7 @@ async def test_every_link_of_others_leads_somewhere(
 
 async def test_the_first_page_is_light(open_tab: OpenTab, life: Life) -> None:
     nora = await life.newcomer(9_000, new=True)
-    tab = await open_tab(token=nora.token)
+    tab = await open_tab(token=nora.token, language="ru")  # with letters of its own
     network = await tab.page.context.new_cdp_session(tab.page)
     sizes: list[tuple[int, str]] = []
     names: dict[str, str] = {}
