@@ -85,6 +85,7 @@ class Reason(StrEnum):
     FIRM = "firm"
     ROLE = "role"
     POPULAR = "popular"
+    NEW = "new"
 
 
 def text_chain(locale: str, default: str, available: Iterable[str]) -> str | None:

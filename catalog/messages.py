@@ -78,6 +78,7 @@ SUGGESTED: Final = {
     Reason.FIRM: N_("Liked by colleagues of your firm"),
     Reason.ROLE: N_("Liked by people in your role"),
     Reason.POPULAR: N_("Liked in the whole coalition"),
+    Reason.NEW: N_("New on the shelf"),
 }
 """By `Suggestion.reason`."""
 

@@ -58,6 +58,7 @@ def suggest(
         _alike(shelf, own, fits, locale),
         _among(shelf, past.role, Reason.ROLE, fits, viewer.role),
         _popular(shelf, fits),
+        _new(shelf, fits),
     ]
     return _take_turns(turns, limit)
 
@@ -97,10 +98,20 @@ def _alike(shelf: Shelf, own: Sequence[UUID], fits: Fits, locale: str) -> Iterab
 
 
 def _popular(shelf: Shelf, fits: Fits) -> Iterable[Suggested]:
-    """What the coalition likes."""
-    for number in shelf.orders[Sort.RELEVANCE].numbers:
-        if fits(shelf.entries[number]):
-            yield Suggested(shelf.entries[number], Reason.POPULAR)
+    """What the coalition takes most; nothing is liked before somebody has taken it."""
+    for number in shelf.orders[Sort.POPULAR].numbers:
+        entry = shelf.entries[number]
+        if not entry.row["taken"]:
+            return
+        if fits(entry):
+            yield Suggested(entry, Reason.POPULAR)
+
+
+def _new(shelf: Shelf, fits: Fits) -> Iterable[Suggested]:
+    """What has just come, the newest first."""
+    for number in shelf.orders[Sort.NEWEST].numbers:
+        if shelf.entries[number].new and fits(shelf.entries[number]):
+            yield Suggested(shelf.entries[number], Reason.NEW)
 
 
 def _take_turns(turns: Iterable[Iterable[Suggested]], limit: int) -> list[Suggested]:

@@ -18,11 +18,12 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from marketplace import clock
 from marketplace.coalition.imports import import_file
 from marketplace.coalition.models import Member, Participant
 from marketplace.db import open_database
 from marketplace.demo import files
-from marketplace.demo.listings import categories, listings
+from marketplace.demo.listings import NEWCOMERS, categories, listings
 from marketplace.demo.logins import (
     ACTOR,
     FIRST,
@@ -145,8 +146,12 @@ async def _make(runtime: Runtime, say: Say) -> DemoState:
     async with runtime.database.begin() as session:
         await add_logins(session)
     say("Putting the listings on the shelf ...")
+    async with runtime.database.begin() as session:
+        await clock.travel_to(session, days[0].at, allowed=True)
     await asyncio.to_thread(_list_offers, runtime)
     await _play(runtime, days, say)
+    for slug in NEWCOMERS:
+        await asyncio.to_thread(_catalog, runtime, "publish", slug)
     await asyncio.to_thread(_catalog, runtime, "count")
     state = await _new_state(runtime)
     await _mark(runtime, FINISHED)

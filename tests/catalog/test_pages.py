@@ -292,7 +292,7 @@ async def test_for_you_has_a_reason_and_a_switch(
     await add_listing("mug", {"en": "Mug"}, points=500)
     page = await client.get("/catalog", headers=ann)
     strip = part(page.text, "section", "for-you-title")
-    assert "Liked in the whole coalition" in words(strip)
+    assert "New on the shelf" in words(strip)
     assert "for-you-title" not in (await client.get("/catalog?q=mug", headers=ann)).text
     off = await client.post("/catalog/for-you", data={"on": "no"}, headers=ann)
     assert (off.status_code, off.headers["location"]) == (303, "/catalog")
