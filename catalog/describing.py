@@ -35,7 +35,7 @@ class ListingDescriber:
         return {row["id"]: _face(row, language) for row in rows if row["titles"]}
 
 
-def _query(offer_ids: Sequence[UUID]) -> sa.Select[Any]:
+def _query(offer_ids: Sequence[UUID]) -> sa.Select[*tuple[Any, ...]]:
     titles = (
         sa.select(sa.func.json_object_agg(ListingText.locale, ListingText.title, type_=JSON))
         .where(ListingText.listing_id == Listing.id)

@@ -116,5 +116,6 @@ def _fitting(slug: str, given: Mapping[Any, Any], asked: Iterable[UUID]) -> Face
 
 def _is_ours(face: api.OfferFace) -> bool:
     """Whether everything it leads to is of this marketplace."""
-    addresses = [face.path, face.picture and face.picture.address]
-    return bool(face.title) and all(each is None or LOCAL.fullmatch(each) for each in addresses)
+    addresses = [face.picture.address] if face.picture else []
+    addresses += [face.path] if face.path is not None else []
+    return bool(face.title) and all(LOCAL.fullmatch(each) for each in addresses)

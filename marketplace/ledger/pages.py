@@ -12,6 +12,7 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from marketplace.api import OfferFace
 from marketplace.errors import InvalidRequest
 from marketplace.faces import Faces
 from marketplace.identity import preferences
@@ -96,12 +97,11 @@ async def _history(
 async def _titled(lines: list[StoryLine], faces: Faces, language: str) -> list[StoryLine]:
     """Lines that name offers as their reader knows them."""
     known = await faces.of((each.offer_id for each in lines if each.offer_id), language)
-    return [
-        msgspec.structs.replace(each, offer=known[each.offer_id].title)
-        if each.offer_id in known
-        else each
-        for each in lines
-    ]
+    return [_named(each, known.get(each.offer_id) if each.offer_id else None) for each in lines]
+
+
+def _named(line: StoryLine, face: OfferFace | None) -> StoryLine:
+    return line if face is None else msgspec.structs.replace(line, offer=face.title)
 
 
 @get("/wallet/lots", opt=PARTICIPANTS, include_in_schema=False)

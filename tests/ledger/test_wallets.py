@@ -92,7 +92,29 @@ async def test_the_history_is_paged_newest_first_and_sums_to_the_balance(
     assert (first["points"], first["lot"], first["burn_id"]) == (2_000, "G2", None)
 
 
-@pytest.mark.parametrize("path", ["", "/history"])
+async def test_the_lots_are_listed_as_a_burn_takes_them(
+    client: httpx.AsyncClient,
+    coalition: Coalition,
+    drive: Driver,
+    sign_in: SignIn,
+) -> None:
+    async with coalition.runtime.database.begin() as session:
+        start = await now(session)
+    await coalition.issue("ann", 700, reference="EVER")
+    await coalition.issue("ann", 900, issuer="beta", reference="SOON", expires_at=start + days(9))
+    await drive.burn("ann", "card")
+    headers = await sign_in(Role.PARTICIPANT)
+    path = f"{coalition.wallets['ann']}/lots"
+    found = await read(client, path, headers)
+    (lot,) = found["items"]
+    assert (lot["issuer"], lot["reference"], lot["points"]) == ("Alpha", "EVER", 700)
+    assert (lot["remaining"], lot["currency"], lot["expires_at"]) == (600, "EUR", None)
+    await coalition.issue("ann", 10, reference="NEXT", expires_at=start + days(5))
+    found = await read(client, path, headers)
+    assert [each["reference"] for each in found["items"]] == ["NEXT", "EVER"]
+
+
+@pytest.mark.parametrize("path", ["", "/history", "/lots"])
 async def test_only_those_concerned_see_a_wallet(
     path: str,
     client: httpx.AsyncClient,

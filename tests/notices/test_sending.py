@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
+from marketplace import api
 from marketplace.db import Database
+from marketplace.faces import Faces
 from marketplace.identity.models import Person
 from marketplace.notices.domain import MailStatus
 from marketplace.notices.sending import retry_after
+from marketplace.notices.service import notify
 from tests.factories import Coalition
-from tests.notices.conftest import Post, mails, run_sql, tell_gift
+from tests.notices.conftest import GIFT, Post, mails, run_sql, tell_gift
 from tests.notices.mailserver import Postbox
 
 NOW_DUE = "update mail set due_at = now() where due_at is not null"
@@ -45,6 +49,34 @@ async def test_a_mail_is_sent_once_as_text_and_html(
     [mail] = await mails(coalition)
     assert (mail.status, mail.due_at, mail.address) == (MailStatus.SENT, None, "ann@acme.example")
     assert message["Message-ID"] == f"<{mail.id:x}.{ann.id.hex[-12:]}@rewards.example>"
+
+
+async def test_a_mail_names_an_offer_as_its_reader_knows_it(
+    coalition: Coalition, ann: Person, post: Post, postbox: Postbox
+) -> None:
+    asked = []
+
+    class Polish:
+        def describe(self, offer_ids: Sequence[UUID], language: str) -> dict[UUID, api.OfferFace]:
+            asked.append((set(offer_ids), language))
+            face = api.OfferFace(
+                title="Kubek", language="pl", value_micros=1, currency="EUR", value_from="cost"
+            )
+            return dict.fromkeys(offer_ids, face)
+
+    post.home.runtime.faces = Faces({"acme": [Polish()]})
+    async with coalition.runtime.database.begin() as session:
+        (await session.get_one(Person, ann.id)).locale = "pl"
+        offer_id = coalition.offers["card"]
+        context = {**GIFT, "offer": "Mug", "offer_id": str(offer_id)}
+        await notify(
+            session, kind="gift_received", once_key="gift:2", context=context, person_id=ann.id
+        )
+    assert await post.send() == 2
+    by_name = [str(each["Subject"]) for each in postbox.received]
+    assert sorted("Kubek" in each for each in by_name) == [False, True]
+    assert sorted("Mug" in each for each in by_name) == [False, True]
+    assert asked == [({offer_id}, "pl")]
 
 
 async def test_a_recipient_refused_for_good_is_recorded_and_harms_nobody_else(
