@@ -179,7 +179,7 @@ def _is_anybodys(request: AnyRequest) -> bool:
 
 
 NAV = (
-    NavEntry(key="catalog", label=_l("Catalog"), path=PATH, order=10),
+    NavEntry(key="catalog", label=_l("Catalog"), path=PATH, strangers=True, order=10),
     NavEntry(
         key="wishes",
         label=_l("Wish list"),

@@ -21,6 +21,8 @@ class NavEntry(msgspec.Struct, frozen=True, kw_only=True):
     """Of a plugin: below `/<slug>`."""
     roles: frozenset[Role] = frozenset(Role)
     """Who sees it; it says nothing about who may enter, which the route states."""
+    strangers: bool = False
+    """Whether those see it too who are not signed in."""
     order: int = 50
     """Lower comes first; the first one of a role is its home."""
     in_menu: bool = False
@@ -32,8 +34,9 @@ class NavEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def visible(entries: Iterable[NavEntry], principal: Principal | None) -> Sequence[NavEntry]:
-    """The entries for this reader in order; strangers see none."""
+    """The entries for this reader, or for a stranger, in order."""
     if principal is None:
-        return []
-    found = [each for each in entries if not each.roles.isdisjoint(principal.roles)]
+        found = [each for each in entries if each.strangers]
+    else:
+        found = [each for each in entries if not each.roles.isdisjoint(principal.roles)]
     return sorted(found, key=lambda each: (each.order, each.key))

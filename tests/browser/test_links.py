@@ -143,8 +143,7 @@ async def crawl(shop: Shop, token: str | None, *, every_listing: bool = False) -
     cookies = {COOKIE: token} if token else {}
     async with httpx.AsyncClient(base_url=shop.address, cookies=cookies, timeout=60) as client:
         done = Crawl(client, signed_in=token is not None, every_listing=every_listing)
-        beginnings = BEGINNINGS if token else BEGINNINGS[:-2]
-        await done.walk(beginnings)
+        await done.walk(BEGINNINGS if token else BEGINNINGS[:1])
     return done
 
 
