@@ -8,6 +8,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy.orm import aliased
 
 from catalog.domain import ListingStatus, text_chain
 from catalog.entries import value_of
@@ -17,7 +18,10 @@ from catalog.schemas import PictureView
 from marketplace import api
 from marketplace.clock import NOW
 from marketplace.exchange.models import Offer
+from marketplace.web.formats import money
+from marketplace.web.i18n import choose_language, core_languages, speak
 
+Sibling = aliased(Denomination)
 SHOWN_WIDTH = 640
 """Pixels of the picture where a browser does not choose for itself."""
 
@@ -48,6 +52,12 @@ def _query(offer_ids: Sequence[UUID]) -> sa.Select[*tuple[Any, ...]]:
         .correlate(Listing)
         .scalar_subquery()
     )
+    choices = (
+        sa.select(sa.func.count())
+        .where(Sibling.listing_id == Listing.id)
+        .correlate(Listing)
+        .scalar_subquery()
+    )
     is_seen = sa.and_(
         Listing.status == ListingStatus.PUBLISHED,
         sa.or_(Listing.visible_from.is_(None), Listing.visible_from <= NOW),
@@ -55,11 +65,12 @@ def _query(offer_ids: Sequence[UUID]) -> sa.Select[*tuple[Any, ...]]:
     )
     return (
         sa.select(
-            *(Offer.id, Offer.cost_micros, Offer.currency),
+            *(Offer.id, Offer.name, Offer.cost_micros, Offer.currency),
             *(Denomination.face_micros, Denomination.face_currency),
             *(Listing.slug, Listing.default_locale, is_seen.label("is_seen")),
             *(Picture.hash, Picture.width, Picture.height, Picture.widths),
             titles.label("titles"),
+            choices.label("choices"),
         )
         .join(Denomination, Denomination.offer_reference == Offer.reference)
         .join(Listing, Listing.id == Denomination.listing_id)
@@ -79,7 +90,7 @@ def _face(row: Mapping[Any, Any], language: str) -> api.OfferFace:
     shown = text_chain(language, row["default_locale"], titles) or row["default_locale"]
     value, currency, source = value_of(row)
     return api.OfferFace(
-        title=titles[shown],
+        title=titles[shown] + _which(row, language),
         language=shown,
         value_micros=value,
         currency=currency,
@@ -87,6 +98,16 @@ def _face(row: Mapping[Any, Any], language: str) -> api.OfferFace:
         picture=_picture(row),
         path=f"{PATH}/{row['slug']}" if row["is_seen"] else None,
     )
+
+
+def _which(row: Mapping[Any, Any], language: str) -> str:
+    """Which of several choices of a listing an offer is: by its face value, else by its name."""
+    if row["choices"] == 1:
+        return ""
+    if row["face_micros"] is None:
+        return f": {row['name']}"
+    with speak(core_languages()[choose_language(language)]):
+        return f", {money(row['face_micros'], row['face_currency'])}"
 
 
 def _picture(row: Mapping[Any, Any]) -> api.OfferPicture | None:

@@ -85,7 +85,7 @@ async def test_the_form_leads_to_the_burn_of_what_was_chosen(
     assert answer.headers["location"] == "/burn/shop/book-10?quantity=1"
     confirm = await client.get(answer.headers["location"], headers=ann)
     assert confirm.status_code == 200
-    assert "Book 10" in confirm.text
+    assert "Get Book, €10.00" in confirm.text
 
 
 async def test_what_is_no_choice_is_told_beside_the_form(
