@@ -69,8 +69,9 @@ async def _add_offer(coalition: Coalition, good: DemoOffer) -> None:
 
 
 async def _hang(runtime: Runtime, shown: list[DemoListing]) -> None:
-    """Give pictures to those that are shown first; the others have the drawn stand-in."""
-    first = sorted(shown, key=lambda each: -int(each.document["featured"]))[:PICTURES]
+    """Give pictures to brunch and what is shown first; the others have the drawn stand-in."""
+    by_place = sorted(shown, key=lambda each: -int(each.document["featured"]))
+    first = sorted(by_place, key=lambda each: each.slug != "brunch")[:PICTURES]
     encoded = await asyncio.to_thread(
         lambda: [pictures.encode(draw(each.slug, each.kind)) for each in first]
     )

@@ -89,7 +89,7 @@ async def test_every_stop_is_reached_once_and_left_again(
     nora = await life.newcomer(10_000)
     tab = await open_tab(token=nora.token)
     await tab.go(path)
-    stops = []
+    stops: list[str] = []
     while len(stops) < MOST_STOPS and (stop := await next_stop(tab.page)) is not None:
         stops.append(stop["html"])
     assert 5 < len(stops) < MOST_STOPS
