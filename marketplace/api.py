@@ -270,8 +270,9 @@ class OfferDescriber(Protocol):
     def describe(self, offer_ids: Sequence[UUID], language: str) -> Mapping[UUID, OfferFace]:
         """The faces of those offers that it knows, in `language` (`pl`) where it can.
 
-        Asked once per page, for a hundred offers at most, and given half a second. After a raise
-        or a late answer it is not asked for a minute: offers then go by their own names.
+        Asked once per page, for a hundred offers at most, and given two seconds. After a raise,
+        or two late answers in a row, it is not asked for a minute: offers then go by their own
+        names.
         """
         ...
 

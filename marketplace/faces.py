@@ -1,8 +1,8 @@
 """How offers are called and shown wherever they are named: as plugins describe them.
 
 A page must never wait for a describer, nor break with it. Each is asked in a thread of its own and
-given ANSWER_S; one that raises or is late rests for REST_S. An offer that nobody describes goes by
-its own name.
+given ANSWER_S; one that raises, or is late twice in a row, rests for REST_S. An offer that nobody
+describes goes by its own name.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from marketplace import api
 
 log = logging.getLogger(__name__)
 
-ANSWER_S: Final = 0.5
+ANSWER_S: Final = 2.0
 REST_S: Final = 60.0
+LATE_TO_REST: Final = 2
+"""Late answers in a row: a machine that is busy for a moment is no reason to forget every title."""
 MOST_ASKED: Final = 100
 """Offers of one question; no page names more."""
 MOST_AT_ONCE: Final = 8
@@ -38,6 +40,7 @@ class Faces:
     def __init__(self, describers: Mapping[str, Sequence[api.OfferDescriber]]) -> None:
         self._describers = [(slug, each) for slug, own in describers.items() for each in own]
         self._rests_until: dict[str, float] = {}
+        self._late: dict[str, int] = {}
         self._running = threading.Semaphore(MOST_AT_ONCE)
 
     async def of(self, offer_ids: Iterable[UUID], language: str) -> FaceById:
@@ -75,12 +78,19 @@ class Faces:
         ).start()
         try:
             given = await asyncio.wait_for(asyncio.wrap_future(answer), ANSWER_S)
-            return _fitting(slug, given, offer_ids)
         except Exception as error:
-            self._rests_until[slug] = time.monotonic() + REST_S
-            why = "is late" if isinstance(error, TimeoutError) else f"raised {error!r}"
-            log.error("plugin %s: its describer of offers %s", slug, why)
+            self._note_trouble(slug, error)
             return {}
+        self._late.pop(slug, None)
+        return _fitting(slug, given, offer_ids)
+
+    def _note_trouble(self, slug: str, error: Exception) -> None:
+        is_late = isinstance(error, TimeoutError)
+        self._late[slug] = self._late.get(slug, 0) + 1
+        why = "is late" if is_late else f"raised {error!r}"
+        log.error("plugin %s: its describer of offers %s", slug, why)
+        if not is_late or self._late[slug] >= LATE_TO_REST:
+            self._rests_until[slug] = time.monotonic() + REST_S
 
     def _work(
         self,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import click
 import pytest
@@ -37,6 +38,20 @@ class OnlyTrained:
 
     def refusal(self, who: api.Who, offer_reference: str) -> str | None:
         return "Take the training first."
+
+
+class Painter:
+    """Describes every offer alike."""
+
+    def describe(self, offer_ids: Sequence[UUID], language: str) -> Mapping[UUID, api.OfferFace]:
+        face = api.OfferFace(
+            title="A tool",
+            language=language,
+            value_micros=1,
+            currency="EUR",
+            value_from="face",
+        )
+        return dict.fromkeys(offer_ids, face)
 
 
 class Acme:
@@ -75,6 +90,10 @@ class Acme:
 
         entry = api.NavEntry(key="acme", label=api.lazy("Tools"), path="/acme/shelf")
         return api.Pages(routes=[shelf], nav=[entry])
+
+    @api.hookimpl
+    def marketplace_register_offer_describers(self, host: api.Host) -> list[api.OfferDescriber]:
+        return [Painter()]
 
     @api.hookimpl
     def marketplace_register_commands(self, host: api.Host) -> list[api.Command]:
@@ -132,6 +151,10 @@ async def test_registering_hooks_are_asked_and_their_answers_used(
     assert runtime.eligibility_rules["acme.trained"].name == "acme.trained"
     assert "/v1/acme" in [router.path for router in plugin_routers(runtime)]
     assert [entry.path for entry in plugin_pages(runtime)["acme"].pages.nav] == ["/acme/shelf"]
+    offer_id = uuid4()
+    face = await runtime.faces.one(offer_id, "en")
+    assert face is not None
+    assert face.title == "A tool"
     ((command,),) = of_acme(list(plugins.call_each("marketplace_register_commands")))
     assert command.command.name == "tools"
     assert [
