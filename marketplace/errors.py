@@ -115,6 +115,12 @@ class Busy(MarketplaceError):
         self.headers["Retry-After"] = str(retry_after_s)
 
 
+class SecretUnreadable(MarketplaceError):
+    code = "secret_unreadable"
+    title = "What was encrypted cannot be read with the keys this server has"
+    status = 500
+
+
 class UsageError(MarketplaceError):
     """A command was given something it cannot use: printed without a traceback, exit status 2."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from marketplace.errors import UsageError
+from marketplace.errors import SecretUnreadable, UsageError
 from marketplace.settings import Settings
 
 
@@ -37,11 +37,11 @@ class Vault:
         return self._fernet.encrypt(text.encode())
 
     def decrypt(self, token: bytes) -> str:
-        """Decrypt with whichever key fits; UsageError where none does."""
+        """Decrypt with whichever key fits; SecretUnreadable where none does."""
         try:
             return self._fernet.decrypt(token).decode()
         except InvalidToken:
-            raise UsageError(
+            raise SecretUnreadable(
                 "A secret fits none of MARKETPLACE_SECRET_KEYS; restore the key that made it."
             ) from None
 

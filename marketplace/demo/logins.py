@@ -24,7 +24,7 @@ ACTOR: Final = "system:demo"
 
 
 class Login(msgspec.Struct, frozen=True):
-    """One person for each role."""
+    """Somebody who can sign in; every role has one."""
 
     role: Role
     email: str
@@ -58,10 +58,12 @@ class DemoState(msgspec.Struct, frozen=True):
     """A cheap gift on sale."""
 
 
-FIRST: Final = participants()[0]
+FIRST, COLLEAGUE = participants()[:2]
+"""Of one firm, so that each can give the other a reward."""
 
 LOGINS: Final = (
     Login(Role.PARTICIPANT, FIRST.email, FIRST.name, participant=FIRST.reference),
+    Login(Role.PARTICIPANT, COLLEAGUE.email, COLLEAGUE.name, participant=COLLEAGUE.reference),
     Login(
         Role.FIRM_MANAGER,
         f"office@{FIRST.firm.reference}.example",
