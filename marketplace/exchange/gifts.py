@@ -24,6 +24,7 @@ from marketplace.identity.domain import Principal
 from marketplace.ids import uuid7
 from marketplace.ledger.models import Wallet
 from marketplace.notices.kinds import OFFER_ID
+from marketplace.notices.marking import N_
 from marketplace.notices.service import notify
 
 SHORTEST_SEARCH: Final = 2
@@ -73,13 +74,14 @@ async def give(
     """Give a reward of one's own, held or delivered, to a colleague, who is told.
 
     To the same colleague again changes nothing. Raises NotFound (burn or colleague), AlreadyGiven,
-    NotGivable (looked at already, refunded, or never delivered).
+    NotGivable (looked at already, refunded, or never delivered); details of the last two are
+    msgids, for pages show them.
     """
     burn = await _own_burn(session, principal, burn_id)
     colleague = await find_colleague(session, principal, colleague_id)
     known = await queries.lock_gift_of(session, burn_id)
     if known is not None and known.to_participant_id != colleague.id:
-        raise AlreadyGiven("You gave this reward to another colleague; take it back first.")
+        raise AlreadyGiven(N_("You gave this reward to another colleague; take it back first."))
     if known is None:
         await _check_givable(session, burn)
         await _give(session, principal, burn, colleague, message)
@@ -89,11 +91,11 @@ async def give(
 
 async def _check_givable(session: AsyncSession, burn: Burn) -> None:
     if burn.status is BurnStatus.VOIDED:
-        raise NotGivable("It could not be delivered; your points are back.")
+        raise NotGivable(N_("It could not be delivered; your points are back."))
     if burn.status is BurnStatus.CAPTURED and burn.refunded_points == burn.points:
-        raise NotGivable("It was refunded; your points are back.")
+        raise NotGivable(N_("It was refunded; your points are back."))
     if await queries.first_revealed_at(session, burn.id) is not None:
-        raise NotGivable("You have looked at it already, so it stays yours.")
+        raise NotGivable(N_("You have looked at it already, so it stays yours."))
 
 
 async def _give(

@@ -7,6 +7,8 @@ Numbers and days are put in at once, so these are called while a language is spo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+from operator import itemgetter
 from typing import Final
 
 import msgspec
@@ -31,6 +33,8 @@ class Obstacle(msgspec.Struct, frozen=True, kw_only=True):
     help: Lazy
     quantity: int | None = None
     """So many of it could be had."""
+    is_wish: bool = False
+    """Whether a wish is what helps: the page leads to the listing, where one is made."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +43,10 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     title: Lazy | str
     state: str
     note: Lazy | str | None = None
+
+
+Happened = tuple[datetime, Step]
+"""A step that is over, and when it was."""
 
 
 # -- before the burn -------------------------------------------------------------------------------
@@ -84,10 +92,12 @@ def _not_on_sale(foreseen: Foreseen) -> Obstacle:
         return Obstacle(
             why=_l("It begins on %(day)s.", day=day(offer.starts_at)),
             help=_l("Put it on your wish list, and come back then."),
+            is_wish=True,
         )
     return Obstacle(
         why=_l("It is announced, and cannot be had yet."),
         help=_l("Put it on your wish list, and come back later."),
+        is_wish=True,
     )
 
 
@@ -142,6 +152,7 @@ def _sold_out(preview: BurnPreview) -> Obstacle:
     return Obstacle(
         why=_l("It is sold out."),
         help=_l("Put it on your wish list: partners fill up their stock."),
+        is_wish=True,
     )
 
 
@@ -171,6 +182,7 @@ def _too_few(preview: BurnPreview, foreseen: Foreseen) -> Obstacle:
     return Obstacle(
         why=why,
         help=_l("Put it on your wish list: we tell you as soon as you have enough."),
+        is_wish=True,
     )
 
 
@@ -215,21 +227,35 @@ def headline(reward: Reward) -> tuple[Lazy, str]:
 
 def timeline(reward: Reward, refunds: Sequence[Refund]) -> list[Step]:
     """The way of a reward, honestly: what happened, what is happening, what is to come."""
-    steps = [_ordered(reward), *_given(reward)]
+    happened = _given(reward)
+    if reward.status is BurnStatus.VOIDED:
+        happened.append((_resolved_at(reward), _not_come(reward)))
+    elif reward.status is BurnStatus.CAPTURED:
+        happened += _delivered(reward)
+        if not reward.received:
+            happened += [(refund.effective_at, _refunded(refund)) for refund in refunds]
+    happened.sort(key=itemgetter(0))
+    steps = [_ordered(reward), *(step for _, step in happened)]
     if reward.status is BurnStatus.HELD:
         waiting = WAITING_FOR_GIFT if reward.received else WAITING[reward.fulfilment]
         steps.append(Step(title=_l("Waiting for the partner"), state="now", note=waiting))
         steps.append(Step(title=_l("Delivered"), state="next"))
-        return steps
-    if reward.status is BurnStatus.VOIDED:
-        return [*steps, _not_come(reward)]
-    when = day_and_hour(reward.resolved_at) if reward.resolved_at else ""
-    steps.append(Step(title=_l("Delivered"), state="done", note=when))
+    return steps
+
+
+def _resolved_at(reward: Reward) -> datetime:
+    return reward.resolved_at or reward.effective_at
+
+
+def _delivered(reward: Reward) -> list[Happened]:
+    came = _resolved_at(reward)
+    steps = [(came, Step(title=_l("Delivered"), state="done", note=day_and_hour(came)))]
     if reward.revealed_at is not None:
         looked = day_and_hour(reward.revealed_at)
-        steps.append(Step(title=_l("Looked at"), state="done", note=looked))
-    if not reward.received:
-        steps += [_refunded(refund) for refund in refunds]
+        # Looks are written down by the real clock: they come after what had to be before them.
+        before = (came, reward.given_at or came, reward.accepted_at or came)
+        step = Step(title=_l("Looked at"), state="done", note=looked)
+        steps.append((max(reward.revealed_at, *before), step))
     return steps
 
 
@@ -252,17 +278,18 @@ def _ordered(reward: Reward) -> Step:
     return Step(title=title, state="done", note=when)
 
 
-def _given(reward: Reward) -> list[Step]:
+def _given(reward: Reward) -> list[Happened]:
     if reward.given_at is None:
         return []
-    when = day_and_hour(reward.given_at)
+    title = _l("Given to %(name)s", name=reward.colleague)
     if reward.received:
-        return [Step(title=_l("Given to you"), state="done", note=when)]
-    steps = [Step(title=_l("Given to %(name)s", name=reward.colleague), state="done", note=when)]
-    if reward.accepted_at is not None:
+        title = _l("Given to you")
+    given = Step(title=title, state="done", note=day_and_hour(reward.given_at))
+    steps = [(reward.given_at, given)]
+    if reward.accepted_at is not None and not reward.received:
         accepted = _l("%(name)s accepted it", name=reward.colleague)
         note = day_and_hour(reward.accepted_at)
-        steps.append(Step(title=accepted, state="done", note=note))
+        steps.append((reward.accepted_at, Step(title=accepted, state="done", note=note)))
     return steps
 
 

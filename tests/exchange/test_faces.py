@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -102,6 +103,22 @@ async def test_it_is_named_in_the_readers_language(ann: Browser, listed: Coaliti
         assert "Книги" in await ann.open(page), page
     told = await ann.client.get("/v1/notices", headers=ann.who)
     assert "Книги" in told.json()["items"][0]["subject"]
+
+
+async def test_a_refusal_and_second_thoughts_lead_back_to_the_listing(
+    ann: Browser, listed: Coalition
+) -> None:
+    await ann.open("/burn/card")
+    (leave,) = re.findall(r'href="([^"]*)"[^>]*><span class="button__label">Not now<', ann.html)
+    assert leave == "/catalog/books"
+    wish = '<a href="/catalog/books">Put it on your wish list'
+    async with listed.runtime.database.begin() as session:
+        await session.execute(sa.text("update offer set points = 90000 where reference = 'card'"))
+    await ann.open("/burn/card")
+    assert wish in ann.html
+    await set_status(listed, ListingStatus.WITHDRAWN)
+    assert "Put it on your wish list" in await ann.open("/burn/card")
+    assert wish not in ann.html
 
 
 async def test_a_withdrawn_listing_lends_its_face_and_a_draft_does_not(

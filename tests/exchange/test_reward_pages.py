@@ -276,6 +276,36 @@ async def test_bob_accepts_or_gives_back(desk: Desk) -> None:
     assert desk.ann.has(f"{second}/reveal")
 
 
+async def test_what_stops_a_gift_is_said_in_the_readers_language(desk: Desk) -> None:
+    reward = await desk.delivered()
+    await desk.ann.open(f"{reward}/gift?who=bo")
+    form = desk.ann.form(f"{reward}/gift")
+    await desk.ann.open(reward)
+    await desk.ann.send(f"{reward}/reveal", status=200)
+    desk.ann.who = {**desk.ann.who, "Accept-Language": "it"}
+    answer = await desk.ann.post(f"{reward}/gift", **form)
+    assert answer.status_code == 303
+    assert "Lo hai già guardato, quindi resta tuo." in await desk.ann.open(reward)
+
+
+async def test_the_way_of_a_gift_is_told_in_the_order_it_happened(desk: Desk) -> None:
+    reward = await desk.delivered()
+    await desk.ann.open(f"{reward}/gift?who=bo")
+    said = await desk.ann.send(f"{reward}/gift")
+    way = said.split("How it stands")[1]
+    assert way.index("Delivered") < way.index("Given to Bob")
+    assert "Looking at it accepts the gift." in await desk.bob.open(reward)
+    said = await desk.bob.send(f"{reward}/gift/accept")
+    assert "Looking at it accepts the gift." not in said
+    assert "it cannot be given to a colleague" not in said
+    assert "Each look is written down." in said
+    await desk.bob.send(f"{reward}/reveal", status=200)
+    way = (await desk.bob.open(reward)).split("How it stands")[1]
+    assert way.index("Delivered") < way.index("Given to you") < way.index("Looked at")
+    way = (await desk.ann.open(reward)).split("How it stands")[1]
+    assert way.index("Given to Bob") < way.index("Bob accepted it")
+
+
 async def test_a_gift_needs_a_colleague_of_the_firm(desk: Desk, sign_in: Make) -> None:
     await desk.coalition.add_firm("zeta", sponsor="beta")
     await desk.coalition.add_participant("eve", firm="zeta")
