@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,6 +17,7 @@ from marketplace.identity.models import Person, SignInLink
 from marketplace.identity.schemas import SignedIn
 from marketplace.identity.sessions import open_session
 from marketplace.ids import uuid7
+from marketplace.notices.kinds import LANGUAGE
 from marketplace.notices.service import notify
 from marketplace.runtime import Runtime
 
@@ -29,18 +30,24 @@ MOST: Final = {timedelta(minutes=15): 3, timedelta(days=1): 12}
 PATH: Final = "/sign-in/link/"
 
 
-async def send_link(runtime: Runtime, email: str, next_path: str) -> None:
+async def send_link(
+    runtime: Runtime, email: str, next_path: str, language: str | None = None
+) -> None:
     """Mail a link to whoever has this e-mail. Runs after the answer, which is always the same:
     neither its words nor the time it takes may tell who is known here.
+
+    `language` is the one it was asked for in, where known, for people who have chosen none.
     """
     try:
         async with runtime.database.begin() as session:
-            await _send(session, runtime, email, next_path)
+            await _send(session, runtime, email, next_path, language)
     except Exception:
         log.exception("a link to sign in with could not be sent")
 
 
-async def _send(session: AsyncSession, runtime: Runtime, email: str, next_path: str) -> None:
+async def _send(
+    session: AsyncSession, runtime: Runtime, email: str, next_path: str, language: str | None
+) -> None:
     person = await queries.lock_person(session, email)
     if person is None:
         return
@@ -58,12 +65,15 @@ async def _send(session: AsyncSession, runtime: Runtime, email: str, next_path: 
     )
     session.add(link)
     await session.flush()
+    context: dict[str, Any] = {"minutes": int(LIFE.total_seconds()) // 60}
+    if language is not None:
+        context[LANGUAGE] = language
     await notify(
         session,
         kind="sign_in_link",
         once_key=f"sign_in_link:{link.id}",
         person_id=person.id,
-        context={"minutes": int(LIFE.total_seconds()) // 60},
+        context=context,
         secret=PATH + token,
         vault=runtime.vault,
     )

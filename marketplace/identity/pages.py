@@ -93,7 +93,9 @@ async def ask_for_link(
         return _form(page, data, WITH_LINK, problems)
     minutes = int(links.LIFE.total_seconds()) // 60
     answer = page.render("identity/link_sent.html", email=email, minutes=minutes)
-    answer.background = BackgroundTask(links.send_link, runtime, email, local_path(data.next))
+    answer.background = BackgroundTask(
+        links.send_link, runtime, email, local_path(data.next), page.locale
+    )
     return answer
 
 

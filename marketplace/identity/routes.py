@@ -28,11 +28,13 @@ from marketplace.identity.schemas import (
 )
 from marketplace.runtime import Runtime
 from marketplace.web.access import access
+from marketplace.web.i18n import choose_language
 from marketplace.web.page import local_path
 from marketplace.web.paging import DEFAULT_LIMIT, Cursor, Limit, cut_page, decode_cursor
 
 KEEPERS = [Role.OPERATOR, Role.PARTNER]
 UserAgent = Annotated[str, HeaderParameter(name="User-Agent", required=False)]
+Accepts = Annotated[str, HeaderParameter(name="Accept-Language", required=False)]
 
 
 @post("/v1/session", opt=access(public=True), tags=["session"], summary="Sign in")
@@ -64,15 +66,19 @@ async def sign_in(
     status_code=202,
 )
 async def ask_for_link(
-    data: JSONBody[LinkRequest], runtime: NamedDependency[Runtime]
+    data: JSONBody[LinkRequest],
+    runtime: NamedDependency[Runtime],
+    accept_language: Accepts = "",
 ) -> Response[LinkAsked]:
     """Mail a link that works once, for 15 minutes, to whoever has this e-mail.
 
-    The answer is the same whether anybody does, and whether too many were asked for.
+    The answer is the same whether anybody does, and whether too many were asked for. The mail is
+    in the language they chose, else by Accept-Language.
     """
     wanted = local_path(data.next)
     asked = LinkAsked(works_for_s=int(links.LIFE.total_seconds()))
-    sending = BackgroundTask(links.send_link, runtime, data.email.strip(), wanted)
+    language = choose_language(accept=accept_language) if accept_language else None
+    sending = BackgroundTask(links.send_link, runtime, data.email.strip(), wanted, language)
     return Response(asked, status_code=202, background=sending)
 
 

@@ -19,7 +19,7 @@ from marketplace.notices.addresses import (
     unsubscribe_token,
 )
 from marketplace.notices.domain import CATEGORIES, CHOOSABLE, DIGEST_KINDS, Category, Claimed, Email
-from marketplace.notices.kinds import KINDS
+from marketplace.notices.kinds import KINDS, LANGUAGE
 from marketplace.notices.words import Words, one_line, words_of
 from marketplace.secrets import Vault
 from marketplace.settings import Settings
@@ -50,7 +50,9 @@ class UnusableAddress(ValueError):
 
 def language_of(mail: Claimed) -> Language:
     """The language a mail is written in."""
-    codes = (tag and tag.split("-")[0].lower() for tag in mail.locales)
+    own, *others = mail.locales or (None,)
+    read = [each.context.get(LANGUAGE) for each in mail.notices]
+    codes = (tag and tag.split("-")[0].lower() for tag in (own, *read, *others))
     return core_languages()[choose_language(*codes)]
 
 

@@ -122,6 +122,6 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True):
     email: str
     name: str
     locales: tuple[str | None, ...]
-    """Language tags, the most wanted first."""
+    """Language tags: the one the person chose, then others, the most wanted first."""
     notices: Sequence[Told] = ()
     """One, or those of a digest, newest first."""

@@ -17,6 +17,7 @@ import msgspec
 
 from marketplace.notices.domain import Category
 from marketplace.notices.marking import N_, NN_, Phrase
+from marketplace.web.i18n import NAMES, SOURCE
 
 
 class Field(StrEnum):
@@ -63,6 +64,9 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
 OFFER_ID: Final = "offer_id"
 """What a context may hold besides its fields: the offer that `offer` is the name of, so that it is
 shown as its describer calls it in the reader's language (`marketplace.faces`)."""
+LANGUAGE: Final = "language"
+"""Field that any context may have: the language its reader has just been reading. The mail is in
+it where they have chosen none themselves; the one their firm names comes after it."""
 WISHED: Final = "cancelled"
 """Reason of a void that somebody asked for; `exchange.cancelling` gives it."""
 REASONS: Final = {
@@ -317,11 +321,13 @@ PATTERNS: Final = {
 def check_context(kind: Kind, context: Mapping[str, Any]) -> None:
     """Raise ValueError where a context does not hold exactly the fields of its kind.
 
-    One with an `offer` may also say which that is (OFFER_ID).
+    One with an `offer` may also say which that is (OFFER_ID), any in which language (LANGUAGE).
     """
     if OFFER_ID in context and ("offer" not in kind.fields or not _is_id(context[OFFER_ID])):
         raise ValueError(f"{OFFER_ID} of {kind.slug} is no id: {context[OFFER_ID]!r}")
-    if set(context) - {OFFER_ID} != set(kind.fields):
+    if context.get(LANGUAGE, SOURCE) not in NAMES:
+        raise ValueError(f"{LANGUAGE} of {kind.slug} is none of ours: {context[LANGUAGE]!r}")
+    if set(context) - {OFFER_ID, LANGUAGE} != set(kind.fields):
         raise ValueError(f"{kind.slug} takes {sorted(kind.fields)}, not {sorted(context)}")
     for name, field in kind.fields.items():
         value = context[name]

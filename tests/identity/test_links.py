@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -15,6 +16,8 @@ from marketplace.identity.devices import device_of
 from marketplace.identity.domain import Role
 from marketplace.identity.errors import LinkNotUsable
 from marketplace.identity.models import Person, SignInLink
+from marketplace.notices import queue
+from marketplace.notices.compose import language_of
 from marketplace.notices.models import Mail
 from marketplace.runtime import Runtime
 from tests.conftest import Headers
@@ -72,6 +75,22 @@ async def test_a_link_works_once(ann: Person, client: httpx.AsyncClient, runtime
         assert not await links.is_usable(session, token)
         with pytest.raises(LinkNotUsable):
             await links.sign_in_by_link(session, token, days=1, device=None)
+
+
+async def test_a_link_comes_in_the_language_it_was_asked_for_in_unless_another_was_chosen(
+    ann: Person, client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    italian = {"Accept-Language": "it"}
+    await client.post("/v1/session/link", json={"email": EMAIL}, headers=italian)
+    await client.post("/sign-in/link", data={"email": EMAIL}, headers=italian)
+    async with runtime.database.begin() as session:
+        claimed = await queue.claim(session, limit=9, lease=timedelta(seconds=1))
+        assert [language_of(mail).code for mail in claimed] == ["it", "it"]
+        await session.execute(sa.update(Person).values(locale="pl"))
+        await session.execute(sa.update(Mail).values(due_at=sa.func.statement_timestamp()))
+    async with runtime.database.begin() as session:
+        claimed = await queue.claim(session, limit=9, lease=timedelta(seconds=1))
+        assert [language_of(mail).code for mail in claimed] == ["pl", "pl"]
 
 
 @pytest.mark.parametrize("hostile", ["https://evil.example", "//evil.example", "/\\evil", "x", ""])
