@@ -50,10 +50,18 @@ DirectRoutes = dict[tuple[bytes, bytes], DirectHandler]
 class DirectCycle:
     """What uvicorn's protocol asks about the request in hand, for one that is answered directly."""
 
-    __slots__ = ("_protocol", "disconnected", "keep_alive", "message_event", "response_complete")
+    __slots__ = (
+        "_protocol",
+        "disconnected",
+        "keep_alive",
+        "message_event",
+        "request_id",
+        "response_complete",
+    )
 
-    def __init__(self, protocol: DirectProtocol, *, keep_alive: bool) -> None:
+    def __init__(self, protocol: DirectProtocol, request_id: bytes, *, keep_alive: bool) -> None:
         self._protocol = protocol
+        self.request_id = request_id
         self.keep_alive = keep_alive
         self.disconnected = False
         self.response_complete = False
@@ -124,13 +132,15 @@ class DirectProtocol(OneWriteProtocol):
 
     def _handled(self, handler: DirectHandler) -> bool:
         before = self.cycle
-        cycle = DirectCycle(self, keep_alive=self.parser.should_keep_alive())
+        # Taken now: by the time of the answer `headers` may be those of a pipelined request.
+        request_id = new_request_id(self.headers)
+        cycle = DirectCycle(self, request_id, keep_alive=self.parser.should_keep_alive())
         self.cycle = cycle  # type: ignore[assignment]
         try:
             handled = handler(DirectRequest(self.headers, self._query, self._body), cycle.answer)
         except Exception:
-            log.exception("a direct handler crashed; the application answers")
-            handled = False
+            log.exception("a direct handler crashed; the application answers what it did not")
+            handled = cycle.response_complete
         if not handled:
             self.cycle = before
         return handled
@@ -148,7 +158,7 @@ class DirectProtocol(OneWriteProtocol):
         lines = [STATUS_LINE[status]]
         for name, value in self.server_state.default_headers:
             lines += (name, b": ", value, b"\r\n")
-        lines += (ALWAYS, new_request_id(self.headers), b"\r\n", header_lines)
+        lines += (ALWAYS, cycle.request_id, b"\r\n", header_lines)
         if not cycle.keep_alive:
             lines.append(b"connection: close\r\n")
         lines += (b"content-length: %d\r\n\r\n" % len(body), body)

@@ -183,6 +183,16 @@ async def test_pipelined_requests_are_answered_in_their_order(
     assert await held(coalition) == 4_000
 
 
+async def test_each_of_pipelined_requests_gets_its_own_id_back(
+    connect: Connect, burn: Callable[..., bytes]
+) -> None:
+    wire = await connect()
+    await wire.ask(burn("met"))
+    ids = [f"request-{number}" for number in range(4)]
+    wire.writer.write(b"".join(burn(each, f"X-Request-Id: {each}") for each in ids))
+    assert [(await wire.reply())[1]["x-request-id"] for _ in ids] == ids
+
+
 async def test_a_slow_client_and_one_that_leaves(
     connect: Connect, burn: Callable[..., bytes], coalition: Coalition
 ) -> None:
@@ -219,10 +229,17 @@ async def test_a_crash_of_a_direct_handler_leaves_the_answer_to_the_application(
     def crash(request: DirectRequest, answer: Answer) -> bool:
         raise RuntimeError("broken")
 
+    def answer_and_crash(request: DirectRequest, answer: Answer) -> bool:
+        answer(200, b"", b"only this")
+        raise RuntimeError("broken")
+
     app.state.direct[b"GET", b"/health/live"] = crash
     wire = await connect()
     request = b"GET /health/live?x=1 HTTP/1.1\r\nHost: marketplace.test\r\n\r\n"
     assert (await wire.ask(request))[0] == 200
+    app.state.direct[b"GET", b"/health/live"] = answer_and_crash
+    for _ in range(2):
+        assert (await wire.ask(request))[2] == b"only this"
     assert "a direct handler crashed" in caplog.text
 
 
