@@ -24,7 +24,7 @@ from marketplace.errors import Conflict, InvalidRequest, MarketplaceError, NotAl
 from marketplace.exchange.domain import Eligibility
 from marketplace.identity.domain import Principal, Role, Scope
 from marketplace.web.access import access
-from marketplace.web.i18n import lazy
+from marketplace.web.i18n import Lazy, lazy
 from marketplace.web.nav import NavEntry
 from marketplace.web.page import Html, Page
 
@@ -48,11 +48,15 @@ __all__ = [
     "Html",
     "InvalidRequest",
     "IssueFact",
+    "Lazy",
     "MarketplaceError",
     "NavEntry",
     "NeverOrdered",
     "NotAllowed",
     "NotFound",
+    "Notice",
+    "NoticeOutcome",
+    "Notifier",
     "OfferDescriber",
     "OfferFace",
     "OfferPicture",
@@ -72,6 +76,7 @@ __all__ = [
     "Role",
     "Routes",
     "Scope",
+    "Sent",
     "Supplier",
     "Unknown",
     "Who",
@@ -273,6 +278,61 @@ class OfferDescriber(Protocol):
         Asked once per page, for a hundred offers at most, and given two seconds. After a raise,
         or two late answers in a row, it is not asked for a minute: offers then go by their own
         names.
+        """
+        ...
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """Something to tell one person over a channel, in their language. All of it is plain text."""
+
+    reference: str
+    """Ours, the same for every try: your idempotency key."""
+    address: str
+    """Where to, as `Notifier.accept` returned it."""
+    language: str
+    """Of the words: `en`, `ru`, `pl` or `it`."""
+    subject: str
+    """One line."""
+    text: str
+    link: str
+    """The page it leads to, a whole URL."""
+    action: str
+    """Words of the link."""
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True, tag="sent"):
+    """The notice is on its way; we do not send it again."""
+
+    reference: str
+
+
+NoticeOutcome: TypeAlias = Sent | Rejected | Retry
+"""`Rejected`: never to be sent, e.g. the address is no more; its reason is for the operator."""
+
+
+@runtime_checkable
+class Notifier(Protocol):
+    """Carries notices to people who chose its channel. Called in a worker, under a time limit."""
+
+    channel: str
+    """Unique; begins with the plugin's slug, e.g. `acme.sms`. Never changes."""
+    label: Lazy | str
+    """What people call it, e.g. `lazy("Text message")`."""
+    address_label: Lazy | str
+    """What they are asked for, e.g. `lazy("Mobile number")`."""
+
+    def accept(self, address: str) -> str:
+        """An address a person typed, as it is to be kept; the same again for its own answer.
+
+        Raises InvalidRequest with words for the person where it is none. Pure, no I/O.
+        """
+        ...
+
+    def send(self, notices: Sequence[Notice]) -> Sequence[NoticeOutcome]:
+        """Send up to 50 notices, one outcome each, in any order.
+
+        One without an answer, and all of them after a raise or a time-out, come again later: a
+        notice may come twice, under the same reference.
         """
         ...
 

@@ -61,6 +61,18 @@ def marketplace_register_offer_describers(host: api.Host) -> Sequence[api.OfferD
 
 
 @hookspec
+def marketplace_register_notifiers(host: api.Host) -> Sequence[api.Notifier]:
+    """Return channels, besides the inbox and e-mail, over which people can choose to be told.
+
+    Fires: at start of every process; notices are sent by workers, addresses are looked at by the
+    API. Transaction: none. Errors: any raise, or a channel that is not the plugin's, disables the
+    plugin; what sending raises makes its notices come again later. Idempotency: called once per
+    process. Since 1.0.
+    """
+    raise NotImplementedError
+
+
+@hookspec
 def marketplace_register_routes(host: api.Host) -> api.Routes:
     """Return HTTP handlers, mounted under `/v1/<slug>` with the core's identity and errors.
 

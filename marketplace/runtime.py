@@ -49,6 +49,11 @@ class Runtime:
         return Faces(self.plugins.offer_describers())
 
     @cached_property
+    def notifiers(self) -> dict[str, api.Notifier]:
+        """Notifiers by channel."""
+        return self.plugins.notifiers()
+
+    @cached_property
     def periodic_tasks(self) -> dict[tuple[str, str], api.PeriodicTask]:
         """Periodic tasks of plugins by (slug, name)."""
         return self.plugins.periodic_tasks()
