@@ -94,7 +94,9 @@ def play(stage: Stage, each: Scenario) -> Result | None:
 def _applies(stage: Stage, each: Scenario) -> bool:
     if each.about is About.SUPPLIER:
         return stage.supplier is not None
-    return each.about is not About.RULES or bool(stage.rules)
+    if each.about is About.RULES:
+        return bool(stage.rules)
+    return each.about is not About.NOTIFIERS or bool(stage.notifiers)
 
 
 def _take_stdout() -> TextIO:

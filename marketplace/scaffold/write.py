@@ -17,13 +17,10 @@ from marketplace.errors import UsageError
 from marketplace.plugins import BESIDE_THE_CORE, ENTRY_POINT_GROUP, SLUG
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
-SUPPLIER, ELIGIBILITY = "supplier", "eligibility"
-NOT_YET: Final = {
-    "rail": "rails (plugins that move money) come with payments",
-    "notifier": "notifiers come with the channels of notices",
-}
+SUPPLIER, ELIGIBILITY, NOTIFIER = "supplier", "eligibility", "notifier"
+NOT_YET: Final = {"rail": "rails (plugins that move money) come with payments"}
 """Kinds that no hook exists for: a plugin that nothing calls would only look as if it worked."""
-KINDS: Final = (SUPPLIER, ELIGIBILITY, *NOT_YET)
+KINDS: Final = (SUPPLIER, ELIGIBILITY, NOTIFIER, *NOT_YET)
 SUFFIX: Final = ".in"
 """Templates are named `x.py.in`, so that no tool takes them for code of ours."""
 
@@ -80,7 +77,7 @@ def _check_kind(kind: str) -> None:
     if kind in NOT_YET:
         raise UsageError(
             f"There is no hook for a {kind} yet: {NOT_YET[kind]}. "
-            f"Kinds that can be written now: {SUPPLIER}, {ELIGIBILITY}."
+            f"Kinds that can be written now: {SUPPLIER}, {ELIGIBILITY}, {NOTIFIER}."
         )
     if kind not in KINDS:
         raise UsageError(f"{kind!r} is no kind of plugin: {', '.join(KINDS)}.")

@@ -1,4 +1,4 @@
-"""What every supplier and every eligibility rule must do, as classes of tests to subclass."""
+"""What every supplier, rule and notifier must do, as classes of tests to subclass."""
 
 # ruff: noqa: S101
 from __future__ import annotations
@@ -193,3 +193,55 @@ class EligibilityConformance:
         for _ in range(QUESTIONS):
             rule.refusal(who, "offer")
         assert time.thread_time() - started < QUESTIONS_S
+
+
+class NotifierConformance:
+    """What every notifier must do. Subclass it and give it three fixtures:
+
+    `notifier`: an `api.Notifier`; `slug`: your plugin's slug; `address`: one it can send to, as a
+    person would type it.
+    """
+
+    @staticmethod
+    def notice(address: str, text: str = "2,000 points are yours.") -> api.Notice:
+        """A new notice, as a worker hands it over."""
+        return api.Notice(
+            reference=str(uuid7()),
+            address=address,
+            language="en",
+            subject="You were given points",
+            text=text,
+            link="https://rewards.example/wallet",
+            action="Look at your wallet",
+        )
+
+    def test_it_is_a_notifier(self, notifier: api.Notifier, slug: str) -> None:
+        """Its channel begins with the plugin's slug, and it has names for people."""
+        assert isinstance(notifier, api.Notifier)
+        assert notifier.channel.startswith(f"{slug}.")
+        assert str(notifier.label)
+        assert str(notifier.address_label)
+
+    def test_it_keeps_an_address_in_one_form(self, notifier: api.Notifier, address: str) -> None:
+        """What `accept` answered, it accepts again unchanged."""
+        kept = notifier.accept(address)
+        assert kept
+        assert notifier.accept(kept) == kept
+
+    def test_it_says_what_is_wrong_with_an_address(self, notifier: api.Notifier) -> None:
+        """Nonsense is refused with words for the person who typed it."""
+        for nonsense in ("", "?", "x" * 1_000, "\u202e\u0000"):
+            with pytest.raises(api.InvalidRequest) as refused:
+                notifier.accept(nonsense)
+            assert refused.value.detail
+
+    def test_every_notice_is_answered_once(self, notifier: api.Notifier, address: str) -> None:
+        """Also with no notice at all, and with long and odd words."""
+        assert list(notifier.send([])) == []
+        kept = notifier.accept(address)
+        texts = ("A gift.", "\u0416\u00f3\u0142\u0107 \U0001f381\nnext line", "long " * 1_000)
+        notices = [self.notice(kept, text) for text in texts]
+        answers = list(notifier.send(notices))
+        assert {each.reference for each in answers} == {each.reference for each in notices}
+        assert len(answers) == len(notices)
+        assert all(isinstance(each, api.Sent) for each in answers), answers

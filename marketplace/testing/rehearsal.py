@@ -83,3 +83,31 @@ class Rehearsal:
     def delivered(self, reference: str) -> int | None:
         """How many times the outside world delivered this order; None where it cannot tell."""
         return None
+
+
+class NotifierRehearsal:
+    """The same for a notifier. Subclass it and name it by the channel in your pyproject.toml:
+
+    [project.entry-points."marketplace.rehearsal"]
+    "acme.sms" = "marketplace_acme.rehearsal:SmsRehearsal"
+    """
+
+    without: ClassVar[Mapping[Trouble, str]] = {}
+    """Troubles that your world cannot have, each with the reason; the report quotes it."""
+
+    def __init__(self, lab: Lab, host: api.Host, notifier: api.Notifier) -> None:
+        self.lab = lab
+        self.host = host
+        self.notifier = notifier
+
+    def address(self) -> str:
+        """An address, as a person would type it, at which notices arrive."""
+        raise NotShown("no address is known to send to: add a rehearsal with address()")
+
+    def trouble(self, trouble: Trouble) -> AbstractContextManager[None]:
+        """While the block runs, the outside world has this trouble; then it is well again."""
+        raise NotShown(f"the rehearsal does not play the trouble {trouble.value!r}")
+
+    def arrived(self, reference: str) -> int | None:
+        """How many times this notice arrived; None where nobody can tell."""
+        return None

@@ -49,7 +49,11 @@ def test_what_it_writes_is_formatted_and_linted(kind: str, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("kind", "without"),
     # The tutorial runs the supplier's certificate; it need not run twice.
-    [("eligibility", []), ("supplier", ["--deselect", "tests/test_certificate.py"])],
+    [
+        ("eligibility", []),
+        ("notifier", []),
+        ("supplier", ["--deselect", "tests/test_certificate.py"]),
+    ],
 )
 def test_its_tests_pass_at_once_before_it_is_installed(
     kind: str, without: list[str], server: str, tmp_path: Path
@@ -103,6 +107,8 @@ def test_a_folder_that_exists_is_left_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", NOT_YET)
 def test_a_kind_that_nothing_would_call_is_refused_with_its_time(kind: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=f"no hook for a {kind} yet.*supplier, eligibility"):
+    with pytest.raises(
+        UsageError, match=f"no hook for a {kind} yet.*supplier, eligibility, notifier"
+    ):
         scaffold("acme", kind, tmp_path)
     assert list(tmp_path.iterdir()) == []
