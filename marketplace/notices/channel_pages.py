@@ -47,7 +47,7 @@ async def choose_channel(
                 session, principal.caller_id, notifier, str(form.get("address", "")), wanted
             )
     except (InvalidRequest, TooManyRequests) as error:
-        return page.redirect(ME, notice=str(error.detail), tone="danger")
+        return page.redirect(ME, notice=page._(error.detail), tone="danger")
     if asked:
         words = _l("We have sent a link there. Open it to confirm that the address is yours.")
         return page.redirect(ME, notice=words, tone="info")

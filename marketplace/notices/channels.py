@@ -24,6 +24,7 @@ from marketplace.fulfilment.asking import TookTooLong, within
 from marketplace.ids import next_key
 from marketplace.notices.addresses import ConfirmAddress
 from marketplace.notices.domain import CHOOSABLE, Category
+from marketplace.notices.marking import N_
 from marketplace.notices.models import NoticeChannel, NoticeDelivery
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,11 @@ ASK_FOR: Final = timedelta(hours=1)
 """How long a question to confirm is of use."""
 MOST_QUESTIONS: Final = 5
 """Questions to confirm an address that a person may cause within ASK_FOR."""
+
+# What pages say where an address is refused; the notifier's own words besides.
+NO_ADDRESS: Final = N_("An address has 1 to 200 characters.")
+NOT_NOW: Final = N_("This channel cannot look at addresses now; try later.")
+TOO_MANY: Final = N_("Too many addresses were tried; wait an hour.")
 
 
 class ChannelChoice(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,7 +131,7 @@ async def _accepted(notifier: Notifier, address: str) -> str:
     """The address as the notifier keeps it; whatever else it does is no reason to fail."""
     typed = " ".join(address.split())
     if not typed or len(typed) > LONGEST_ADDRESS:
-        raise InvalidRequest(f"An address has 1 to {LONGEST_ADDRESS} characters.")
+        raise InvalidRequest(NO_ADDRESS)
     try:
         accepted = await asyncio.to_thread(
             within, lambda: notifier.accept(typed), ACCEPT_WITHIN_S, NEVER
@@ -134,10 +140,10 @@ async def _accepted(notifier: Notifier, address: str) -> str:
         raise
     except (Exception, TookTooLong, SystemExit) as error:
         log.error("notifier %s: accept: %s: %s", notifier.channel, type(error).__name__, error)
-        raise InvalidRequest("This channel cannot look at addresses now; try later.") from None
+        raise InvalidRequest(NOT_NOW) from None
     if not isinstance(accepted, str) or not 0 < len(accepted) <= LONGEST_ADDRESS:
         log.error("notifier %s: accept answered %r", notifier.channel, type(accepted).__name__)
-        raise InvalidRequest("This channel cannot look at addresses now; try later.")
+        raise InvalidRequest(NOT_NOW)
     return accepted
 
 
@@ -151,7 +157,7 @@ async def _refuse_floods(session: AsyncSession, person_id: UUID) -> None:
         )
     )
     if asked is not None and asked >= MOST_QUESTIONS:
-        raise TooManyRequests("Too many addresses were tried; wait an hour.")
+        raise TooManyRequests(TOO_MANY)
 
 
 async def leave(session: AsyncSession, person_id: UUID, channel: str) -> None:
