@@ -155,6 +155,19 @@ class Plugins:
             if slug_of(channel) not in self.disabled
         }
 
+    def rails(self) -> dict[str, api.Rail]:
+        """Rails by slug; one that is none, or not the plugin's, disables the plugin."""
+        found: dict[str, api.Rail] = {}
+        for slug, answer in self.call_each("marketplace_register_rails"):
+            for rail in answer:
+                if not isinstance(rail, api.Rail):
+                    self.disable(slug, f"{rail!r} is no Rail (see docs/partners/hooks.md)")
+                elif rail.slug != slug:
+                    self.disable(slug, f"its rail calls itself {rail.slug!r}, not {slug!r}")
+                else:
+                    found[slug] = rail
+        return {slug: rail for slug, rail in found.items() if slug not in self.disabled}
+
     def periodic_tasks(self) -> dict[tuple[str, str], api.PeriodicTask]:
         """Periodic tasks by (slug, name); one that is none disables the plugin."""
         found: dict[tuple[str, str], api.PeriodicTask] = {}

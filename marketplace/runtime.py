@@ -49,6 +49,11 @@ class Runtime:
         return Faces(self.plugins.offer_describers())
 
     @cached_property
+    def rails(self) -> dict[str, api.Rail]:
+        """Rails by slug."""
+        return self.plugins.rails()
+
+    @cached_property
     def notifiers(self) -> dict[str, api.Notifier]:
         """Notifiers by channel."""
         return self.plugins.notifiers()

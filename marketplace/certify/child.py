@@ -96,7 +96,9 @@ def _applies(stage: Stage, each: Scenario) -> bool:
         return stage.supplier is not None
     if each.about is About.RULES:
         return bool(stage.rules)
-    return each.about is not About.NOTIFIERS or bool(stage.notifiers)
+    if each.about is About.NOTIFIERS:
+        return bool(stage.notifiers)
+    return each.about is not About.RAILS or bool(stage.rails)
 
 
 def _take_stdout() -> TextIO:

@@ -34,6 +34,7 @@ class About(StrEnum):
     SUPPLIER = "supplier"
     RULES = "rules"
     NOTIFIERS = "notifiers"
+    RAILS = "rails"
 
 
 class Scenario(msgspec.Struct, frozen=True):

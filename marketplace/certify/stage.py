@@ -36,6 +36,7 @@ from marketplace.testing.rehearsal import (
     Goods,
     NotifierRehearsal,
     NotShown,
+    RailRehearsal,
     Rehearsal,
     Trouble,
 )
@@ -144,7 +145,7 @@ class Stage:
         found = self.plugins.notifiers()
         self.refuse_disabled(self.plugins)
         host = self.lab.host(self.slug)
-        rehearsals = self.target.channel_rehearsals
+        rehearsals = self.target.part_rehearsals
         kinds = {
             channel: _load(rehearsals[channel], NotifierRehearsal)
             if channel in rehearsals
@@ -154,6 +155,17 @@ class Stage:
         return [
             Played(each, kinds[channel](self.lab, host, each)) for channel, each in found.items()
         ]
+
+    @cached_property
+    def rails(self) -> list[PlayedRail]:
+        """The plugin's rail with its rehearsal; none where it has none."""
+        found = self.plugins.rails().get(self.slug)
+        self.refuse_disabled(self.plugins)
+        if found is None:
+            return []
+        place = self.target.part_rehearsals.get(f"{self.slug}.rail")
+        kind = RailRehearsal if place is None else _load(place, RailRehearsal)
+        return [PlayedRail(found, kind(self.lab, self.lab.host(self.slug), found))]
 
     def goods(self, units: int) -> Goods:
         """Something to order, `units` of it, and something that is never there."""
@@ -297,6 +309,13 @@ class Played(NamedTuple):
 
     notifier: api.Notifier
     rehearsal: NotifierRehearsal
+
+
+class PlayedRail(NamedTuple):
+    """A rail and what makes its outside world stumble."""
+
+    rail: api.Rail
+    rehearsal: RailRehearsal
 
 
 class _Bare(Rehearsal):

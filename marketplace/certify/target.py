@@ -71,15 +71,15 @@ def _in_folder(folder: Path) -> Target:
         version=str(project["version"]),
         module=str(module).partition(":")[0],
         rehearsal=rehearsals.get(slug),
-        channel_rehearsals=_of_channels(slug, rehearsals),
+        part_rehearsals=_of_parts(slug, rehearsals),
         root=root,
         packages=found,
         source=folder,
     )
 
 
-def _of_channels(slug: str, rehearsals: Mapping[str, str]) -> dict[str, str]:
-    """The rehearsals of a plugin's notifiers: their names begin with its slug and a dot."""
+def _of_parts(slug: str, rehearsals: Mapping[str, str]) -> dict[str, str]:
+    """The rehearsals of its rail and notifiers: their names begin with its slug and a dot."""
     return {name: rehearsals[name] for name in sorted(rehearsals) if name.startswith(f"{slug}.")}
 
 
@@ -115,7 +115,7 @@ def _installed(point: EntryPoint) -> Target:
         version=distribution.version,
         module=point.module,
         rehearsal=rehearsals.get(point.name),
-        channel_rehearsals=_of_channels(point.name, rehearsals),
+        part_rehearsals=_of_parts(point.name, rehearsals),
         root=root,
         packages=tuple(_named(root, tops | {point.module.split(".")[0]})),
         source=None,
@@ -156,8 +156,8 @@ def digest(target: Target) -> str:
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         total.update(f"{path.relative_to(target.root).as_posix()}\0{content}\n".encode())
     total.update(f"{target.slug}\0{target.module}\0{target.rehearsal or ''}\n".encode())
-    for channel, rehearsal in target.channel_rehearsals.items():
-        total.update(f"{channel}\0{rehearsal}\n".encode())
+    for part, rehearsal in target.part_rehearsals.items():
+        total.update(f"{part}\0{rehearsal}\n".encode())
     return total.hexdigest()
 
 
@@ -194,5 +194,5 @@ def write_shim(target: Target, folder: Path) -> None:
     lines.append(f"[{REHEARSAL_GROUP}]")
     if target.rehearsal:
         lines.append(f"{target.slug} = {target.rehearsal}")
-    lines += [f"{channel} = {each}" for channel, each in target.channel_rehearsals.items()]
+    lines += [f"{part} = {each}" for part, each in target.part_rehearsals.items()]
     (info / "entry_points.txt").write_text("\n".join(lines) + "\n")

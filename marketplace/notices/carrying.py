@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from marketplace import api
+from marketplace.contract.judging import well_formed
 from marketplace.fulfilment.asking import within
 from marketplace.fulfilment.home import Home
 from marketplace.notices import deliveries
@@ -161,24 +162,8 @@ def judge(
     notices: Sequence[api.Notice], answers: Iterable[Any]
 ) -> tuple[dict[str, api.NoticeOutcome], str]:
     """Well-formed answers by reference, and what was wrong with the rest (empty: nothing)."""
-    asked = {notice.reference for notice in notices}
-    found: dict[str, api.NoticeOutcome] = {}
-    wrong = ""
-    for answer in answers:
-        kind = type(answer)
-        try:
-            if kind not in ANSWERS:
-                raise TypeError(f"{kind.__name__} is no outcome of a notice")
-            outcome: api.NoticeOutcome = msgspec.convert(msgspec.to_builtins(answer), kind)
-            if outcome.reference not in asked or outcome.reference in found:
-                raise ValueError(f"an answer too many, for {outcome.reference[:60]!r}")
-        except (ValueError, TypeError) as error:
-            wrong = wrong or str(error)
-            continue
-        found[outcome.reference] = outcome
-    if len(found) < len(asked):
-        wrong = wrong or f"{len(asked) - len(found)} of {len(asked)} notices have no answer"
-    return found, wrong
+    found, wrong = well_formed([each.reference for each in notices], answers, ANSWERS)
+    return found, wrong[0] if wrong else ""
 
 
 def _fate(outcome: api.NoticeOutcome | None, attempt: int, fault: str) -> Fate:

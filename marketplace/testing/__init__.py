@@ -2,7 +2,7 @@
 
 In your plugin's `tests/conftest.py`: `from marketplace.testing import lab` (a fixture). In a test
 module, make a subclass named `Test...` of `SupplierConformance` (or `EligibilityConformance`,
-`NotifierConformance`) with the fixtures it asks for; its
+`NotifierConformance`, `RailConformance`) with the fixtures it asks for; its
 checks then run as your tests. `Lab` lends what your plugin needs from a marketplace: a migrated
 database, a `Host`, offers, burns that are held, and a look at stock and audit trail. A subclass of
 `Simulation` runs everything that `marketplace plugins check` does. A subclass of `Rehearsal`,
@@ -22,6 +22,7 @@ from marketplace.testing.rehearsal import (
     Goods,
     NotifierRehearsal,
     NotShown,
+    RailRehearsal,
     Rehearsal,
     Trouble,
 )
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from marketplace.testing.conformance import (
         EligibilityConformance,
         NotifierConformance,
+        RailConformance,
         SupplierConformance,
         lab,
     )
@@ -43,6 +45,8 @@ __all__ = [
     "NotShown",
     "NotifierConformance",
     "NotifierRehearsal",
+    "RailConformance",
+    "RailRehearsal",
     "Rehearsal",
     "Simulation",
     "SupplierConformance",
@@ -53,6 +57,7 @@ __all__ = [
 FOR_PYTEST = {
     "EligibilityConformance": "conformance",
     "NotifierConformance": "conformance",
+    "RailConformance": "conformance",
     "Simulation": "simulation",
     "SupplierConformance": "conformance",
     "lab": "conformance",

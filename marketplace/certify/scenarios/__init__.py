@@ -10,13 +10,14 @@ from marketplace.certify.scenarios import (
     load,
     notifiers,
     orders,
+    rails,
     rules,
     secrecy,
     start,
     troubles,
 )
 
-MODULES: Final = (files, start, orders, troubles, load, secrecy, rules, notifiers)
+MODULES: Final = (files, start, orders, troubles, load, secrecy, rules, notifiers, rails)
 SCENARIOS: Final[dict[str, Scenario]] = {
     each.name: each
     for module in MODULES
