@@ -7,6 +7,9 @@ parts are written in `marketplace/contract/`.
 
 from __future__ import annotations
 
+from typing import Final
+
+import msgspec
 import pluggy
 
 from marketplace.contract.facts import BurnFact, IssueFact, RefundFact
@@ -16,6 +19,7 @@ from marketplace.contract.orders import (
     Artefact,
     Fulfilled,
     Health,
+    MemberHealth,
     NeverOrdered,
     Order,
     Outcome,
@@ -42,13 +46,21 @@ from marketplace.contract.registering import (
     OfferPicture,
     Pages,
     PeriodicTask,
+    PluginSettings,
     PluginTables,
     RewardKind,
     Routes,
     Who,
     plugin_metadata,
 )
-from marketplace.errors import Conflict, InvalidRequest, MarketplaceError, NotAllowed, NotFound
+from marketplace.errors import (
+    Conflict,
+    InvalidRequest,
+    MarketplaceError,
+    NotAllowed,
+    NotConfigured,
+    NotFound,
+)
 from marketplace.exchange.domain import Eligibility
 from marketplace.identity.domain import Principal, Role, Scope
 from marketplace.web.access import access
@@ -62,8 +74,12 @@ API_VERSION = "1.0"
 hookimpl = pluggy.HookimplMarker("marketplace")
 """Marks a plugin's hook implementations."""
 
+SECRET: Final = msgspec.Meta(extra={"secret": True})
+"""Marks a setting that is encrypted at rest and never shown again: `Annotated[str, SECRET]`."""
+
 __all__ = [
     "API_VERSION",
+    "SECRET",
     "Artefact",
     "Booked",
     "BurnFact",
@@ -82,9 +98,11 @@ __all__ = [
     "Leg",
     "LegOutcome",
     "MarketplaceError",
+    "MemberHealth",
     "NavEntry",
     "NeverOrdered",
     "NotAllowed",
+    "NotConfigured",
     "NotFound",
     "Notice",
     "NoticeOutcome",
@@ -99,6 +117,7 @@ __all__ = [
     "Pages",
     "Pending",
     "PeriodicTask",
+    "PluginSettings",
     "PluginTables",
     "Principal",
     "Rail",

@@ -48,6 +48,8 @@ Outcomes = dict[str, api.Outcome]
 
 OF_THE_DATABASE = (Trouble.LOST_ANSWER, Trouble.SLOW, Trouble.DOWN)
 """Troubles that the plugin's own transactions can be given."""
+ACCEPTOR = "shop"
+"""The member that is paid for what the simulator orders."""
 NO_EXIT = "Raise an Exception, or answer Unknown; never SystemExit, KeyboardInterrupt or os._exit."
 
 
@@ -94,7 +96,12 @@ class Stage:
     def host(self) -> TroubledHost:
         """What the core lends the plugin."""
         vault = Vault([SECRET_KEY])
-        return TroubledHost(self.slug, lambda: self.lab.database, lambda: vault)
+        return TroubledHost(
+            self.slug,
+            lambda: self.lab.database,
+            lambda: vault,
+            asked=lambda: self.plugins.settings_of(self.slug),
+        )
 
     @cached_property
     def plugins(self) -> Plugins:
@@ -135,9 +142,13 @@ class Stage:
         """The plugin's rehearsal, or one that shows nothing but the skus of the terms."""
         assert self.supplier is not None  # noqa: S101 - scenarios about suppliers only
         host = self.lab.host(self.slug)
+        self.lab.enable(self.slug, ACCEPTOR)
         if self.target.rehearsal is None:
             return _Bare(self.terms, self.lab, host, self.supplier)
-        return _load(self.target.rehearsal, Rehearsal)(self.lab, host, self.supplier)
+        cls = _load(self.target.rehearsal, Rehearsal)
+        self._configure(cls.settings)
+        self.lab.enable(self.slug, ACCEPTOR, cls.member_settings, sandbox=cls.sandbox_settings)
+        return cls(self.lab, host, self.supplier)
 
     @cached_property
     def notifiers(self) -> list[Played]:
@@ -152,6 +163,8 @@ class Stage:
             else NotifierRehearsal
             for channel in found
         }
+        for each in kinds.values():
+            self._configure(each.settings)
         return [
             Played(each, kinds[channel](self.lab, host, each)) for channel, each in found.items()
         ]
@@ -165,7 +178,13 @@ class Stage:
             return []
         place = self.target.part_rehearsals.get(f"{self.slug}.rail")
         kind = RailRehearsal if place is None else _load(place, RailRehearsal)
+        self._configure(kind.settings)
         return [PlayedRail(found, kind(self.lab, self.lab.host(self.slug), found))]
+
+    def _configure(self, settings: msgspec.Struct | None) -> None:
+        """Give the plugin the house settings of a rehearsal, where it states any."""
+        if settings is not None:
+            self.lab.configure(self.slug, settings)
 
     def goods(self, units: int) -> Goods:
         """Something to order, `units` of it, and something that is never there."""
@@ -182,6 +201,7 @@ class Stage:
             cost_micros=7_000_000 * quantity if cost_micros is None else cost_micros,
             currency="EUR",
             attempt=1,
+            acceptor_id=self.lab.member(ACCEPTOR),
         )
 
     def guarded(self, what: str, work: Callable[[], T], limit_s: float | None = None) -> T:

@@ -25,6 +25,24 @@ class Host(Protocol):
 
     slug: str
 
+    def settings(self) -> Any:
+        """The plugin's house settings: a struct of `PluginSettings.house`, None where it has none.
+
+        Kept for a few seconds, so ask whenever you need them, also within a supplier's call. Never
+        ask while registering: settings change while the process runs. NotConfigured where the
+        operator has not given what is required.
+        """
+        ...
+
+    def member_settings(self, member_id: UUID, *, sandbox: bool = False) -> Any:
+        """A member's settings: a struct of `PluginSettings.member`; None where it has none, or
+        where the plugin is not enabled for this member.
+
+        With `sandbox` the second set, for trial orders (`Order.sandbox`), enabled or not; the two
+        sets share nothing. NotConfigured where something required was not given.
+        """
+        ...
+
     def transaction(self) -> AbstractContextManager[Session]:
         """A transaction on the plugin's own tables: commits at the end, rolls back on raise."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol, TypeAlias, runtime_checkable
+from uuid import UUID
 
 import msgspec
 
@@ -26,6 +27,12 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """ISO 4217."""
     attempt: int
     """1 for the first try."""
+    acceptor_id: UUID
+    """The member that is paid: its settings apply (`Host.member_settings`)."""
+    sandbox: bool = False
+    """A trial order: nobody pays for it, and it must deliver nothing of value. Sent only to a
+    supplier with an attribute `takes_trials = True`; use the member's sandbox settings:
+    `host.member_settings(order.acceptor_id, sandbox=order.sandbox)`."""
 
 
 class Artefact(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,4 +123,17 @@ class Supplier(Protocol):
 
     def health(self) -> Health:
         """A quick check, a second at most."""
+        ...
+
+
+@runtime_checkable
+class MemberHealth(Protocol):
+    """A supplier that can also tell how it is doing for one member; write it beside `health`."""
+
+    def member_health(self, member_id: UUID, *, sandbox: bool) -> Health:
+        """Whether this member's settings work: asked before the plugin is enabled for it.
+
+        `Host.member_settings` answers what is being tried, in the thread of this call. A second at
+        most; nothing is ordered.
+        """
         ...

@@ -111,6 +111,20 @@ class PeriodicTask(msgspec.Struct, frozen=True, kw_only=True):
     """Must be safe to run twice at once."""
 
 
+class PluginSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a plugin is told by its users: Structs that the command line and the console ask for.
+
+    Fields may be `str`, `int`, `bool`, enums, `Literal` and each of these or None, constrained by
+    `msgspec.Meta`, whose `title`, `description` and `examples` are shown; a docstring below a field
+    is its description too. Give a default where there is one.
+    """
+
+    house: type[msgspec.Struct] | None = None
+    """Given once, by the operator; read by `Host.settings`."""
+    member: type[msgspec.Struct] | None = None
+    """Given by each member that enables the plugin; read by `Host.member_settings`."""
+
+
 class PluginTables(msgspec.Struct, frozen=True, kw_only=True):
     """Tables a plugin owns: their names begin with its slug and an underscore."""
 
