@@ -37,6 +37,7 @@ from marketplace.web import health, pages, static_routes
 from marketplace.web.access import stated_access
 from marketplace.web.assets import load_assets
 from marketplace.web.context import DEPENDENCIES
+from marketplace.web.error_pages import recognise_reader
 from marketplace.web.i18n import load_languages
 from marketplace.web.middleware import AccessMiddleware, add_headers
 from marketplace.web.nav import NavEntry
@@ -106,6 +107,7 @@ def _build(
         middleware=[AccessMiddleware(authenticator)],
         exception_handlers=HANDLERS,
         before_send=[add_headers],
+        after_exception=[recognise_reader],
         lifespan=[*around, *LIFESPANS],
         openapi_config=openapi_config(OPENAPI_EXTRAS),
         request_max_body_size=MAX_BODY_BYTES,
