@@ -17,12 +17,20 @@ def N_(message: str) -> str:  # noqa: N802 - the name by which messages are coll
     return message
 
 
+def NN_(one: str, many: str) -> tuple[str, str]:  # noqa: N802 - as above
+    """Mark a message with a plural."""
+    return one, many
+
+
 class Words(msgspec.Struct, frozen=True):
-    """What is in the way, and what would help."""
+    """What is in the way, and what would help. With `many`, `points` decides which text it is."""
 
     text: str
     help: str
+    many: str | None = None
 
+
+_MISSING: Final = NN_("%(points)s point is missing.", "%(points)s points are missing.")
 
 OBSTACLES: Final = {
     Why.ANNOUNCED: Words(
@@ -59,8 +67,9 @@ OBSTACLES: Final = {
         N_("Sold out."), N_("Put it on your wish list: it comes back when the partner refills it.")
     ),
     Why.SHORT: Words(
-        N_("%(points)s points are missing."),
+        _MISSING[0],
         N_("Put it on your wish list, and we tell you when you have enough."),
+        _MISSING[1],
     ),
     Why.EXPOSURE: Words(
         N_("An issuer of your points has reached what it may owe until it settles."),

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from catalog.domain import Why, value_per_thousand
-from catalog.messages import DELIVERIES, FACETS, KINDS, OBSTACLES, SORTS, SUGGESTED, VALUES
+from catalog.messages import DELIVERIES, FACETS, KINDS, OBSTACLES, SORTS, SUGGESTED, VALUES, Words
 from catalog.names import country_name, language_name
 from catalog.query import LISTS, Query
 from catalog.schemas import Card, DenominationView, Facet, Obstacle, Suggestion
@@ -253,12 +253,17 @@ class Shown:
         }
         return Told(
             why=obstacle.why,
-            text=self._page._(words.text) % values,
+            text=self._text(words, obstacle.points or 0) % values,
             help=self._page._(words.help) % values,
             href=self._way(obstacle.why, card),
             short=self._short(obstacle.why),
             blocks=obstacle.blocks,
         )
+
+    def _text(self, words: Words, points: int) -> str:
+        if words.many is None:
+            return self._page._(words.text)
+        return self._page.language.ngettext(words.text, words.many, points)
 
     def all(self, obstacles: Iterable[Obstacle], card: Card) -> list[Told]:
         """Every obstacle in words, those that block first."""

@@ -224,6 +224,29 @@ async def test_a_card_says_why_and_leads_to_what_helps(
     assert any(way in href for href in hrefs(card))
 
 
+@pytest.mark.parametrize(
+    ("points", "language", "told"),
+    [
+        (1_001, "en", "1 point is missing."),
+        (1_002, "ru", "Не хватает 2 баллов."),
+        (1_021, "ru", "Не хватает 21 балла."),
+        (1_001, "pl", "Brakuje 1 punktu."),
+        (1_001, "it", "Manca 1 punto."),
+    ],
+)
+async def test_what_is_missing_is_counted_as_each_language_counts(
+    points: int,
+    language: str,
+    told: str,
+    client: httpx.AsyncClient,
+    ann: Headers,
+    add_listing: AddListing,
+) -> None:
+    await add_listing("dear", {"en": "Dear"}, points=points)
+    page = await client.get("/catalog", headers={**ann, "Accept-Language": language})
+    assert told in words(cards(page.text)["dear"])
+
+
 async def test_cards_of_limits_caps_and_partners_in_trouble(
     client: httpx.AsyncClient, ann: Headers, catalog: Coalition, add_listing: AddListing
 ) -> None:

@@ -47,7 +47,7 @@ async def test_two_taps_and_the_reward_is_on_its_way(ann: Browser, coalition: Co
     assert "Price 2,000 points" in said
     assert "Now 5,500" in said
     assert "Afterwards 3,500" in said
-    assert "300 of Beta SOON" in said
+    assert "300 points of Beta SOON" in said
     assert "1,700 of Alpha EVER" in said
     assert "never expires" in said
     assert "held, not spent" in said
