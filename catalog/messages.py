@@ -58,7 +58,7 @@ OBSTACLES: Final = {
         N_("See what can be used in your country."),
     ),
     Why.FIRM: Words(N_("It is for people of certain firms."), N_("See what is open to your firm.")),
-    Why.RULE: Words(N_("%(detail)s"), ""),
+    Why.RULE: Words(N_("A condition of the partner cannot be checked at present."), ""),
     Why.LIMIT_REACHED: Words(
         N_("You have had all that one participant may have: %(units)s."),
         N_("See what is like it in the same category."),
@@ -80,7 +80,7 @@ OBSTACLES: Final = {
         N_("Your points are held, not spent, until the partner confirms."),
     ),
 }
-"""By `Obstacle.why`. Places: `at` (a date), `among` (a list), `points`, `units`, `detail`."""
+"""By `Obstacle.why`. Places: `at` (a date), `among` (a list), `points`, `units`."""
 
 SUGGESTED: Final = {
     Reason.HISTORY: N_("Because you took: %(about)s"),

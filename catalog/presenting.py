@@ -249,11 +249,10 @@ class Shown:
             "among": ", ".join(among),
             "points": number(obstacle.points or 0),
             "units": number(obstacle.units or 0),
-            "detail": obstacle.detail,
         }
         return Told(
             why=obstacle.why,
-            text=self._text(words, obstacle.points or 0) % values,
+            text=obstacle.detail or self._text(words, obstacle.points or 0) % values,
             help=self._page._(words.help) % values,
             href=self._way(obstacle.why, card),
             short=self._short(obstacle.why),

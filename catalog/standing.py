@@ -39,7 +39,7 @@ async def outlooks(
     return await foresee(connection, viewer.principal, viewer.wallet_id, asks, rules)
 
 
-def choice_of(denomination: DenominationView, outlook: Outlook) -> ChoiceMine:
+def choice_of(denomination: DenominationView, outlook: Outlook, locale: str) -> ChoiceMine:
     """How one choice stands."""
     need = outlook.offer.points * denomination.least
     most = 0 if outlook.refusal is not None else _most(denomination, outlook)
@@ -50,16 +50,16 @@ def choice_of(denomination: DenominationView, outlook: Outlook) -> ChoiceMine:
         need=need,
         short=max(need - outlook.have, 0),
         most=most,
-        obstacles=_obstacles(denomination, outlook, need),
+        obstacles=_obstacles(denomination, outlook, need, locale),
     )
 
 
 def mine_of(
-    entry: Entry, found: Mapping[Ask, Outlook], *, wished: bool
+    entry: Entry, found: Mapping[Ask, Outlook], *, locale: str, wished: bool
 ) -> tuple[Mine | None, tuple[ChoiceMine, ...]]:
     """How an entry stands, by its most reachable choice, and how each choice does."""
     choices = tuple(
-        choice_of(d, found[d.offer_id, d.least])
+        choice_of(d, found[d.offer_id, d.least], locale)
         for d in entry.denominations
         if (d.offer_id, d.least) in found
     )
@@ -94,12 +94,14 @@ def _most(denomination: DenominationView, outlook: Outlook) -> int:
     return most - (most - denomination.least) % denomination.step
 
 
-def _obstacles(denomination: DenominationView, outlook: Outlook, need: int) -> tuple[Obstacle, ...]:
+def _obstacles(
+    denomination: DenominationView, outlook: Outlook, need: int, locale: str
+) -> tuple[Obstacle, ...]:
     """The engine's refusal in the catalog's words, and what else is known to be in the way."""
     found = {each.why: each for each in denomination.obstacles}
     refusal = outlook.refusal
     if refusal is not None:
-        told = _told(refusal, denomination, outlook, need)
+        told = _told(refusal, denomination, outlook, need, locale)
         found[told.why] = told
     if outlook.have < need:
         found[Why.SHORT] = Obstacle(why=Why.SHORT, points=need - outlook.have)
@@ -110,7 +112,11 @@ def _obstacles(denomination: DenominationView, outlook: Outlook, need: int) -> t
 
 
 def _told(
-    refusal: BurnRejected, denomination: DenominationView, outlook: Outlook, need: int
+    refusal: BurnRejected,
+    denomination: DenominationView,
+    outlook: Outlook,
+    need: int,
+    locale: str,
 ) -> Obstacle:
     offer = outlook.offer
     match refusal:
@@ -120,7 +126,7 @@ def _told(
                     return each
             return Obstacle(why=Why.PAUSED)
         case NotEligible():
-            return _ineligible(outlook.who, outlook, refusal)
+            return _ineligible(outlook.who, outlook, refusal, locale)
         case LimitReached():
             return Obstacle(why=Why.LIMIT_REACHED, units=offer.limit_per_wallet)
         case SoldOut():
@@ -131,10 +137,12 @@ def _told(
             return Obstacle(why=Why.EXPOSURE)
         case UnknownWallet():
             return Obstacle(why=Why.NO_WALLET)
-    return Obstacle(why=Why.PAUSED, detail=refusal.detail)
+    return Obstacle(why=Why.PAUSED)
 
 
-def _ineligible(who: Who | None, outlook: Outlook, refusal: BurnRejected) -> Obstacle:
+def _ineligible(
+    who: Who | None, outlook: Outlook, refusal: NotEligible, locale: str
+) -> Obstacle:
     """Which part of the eligibility refuses, in the engine's order."""
     terms = outlook.offer.eligibility
     if who is None:
@@ -145,4 +153,4 @@ def _ineligible(who: Who | None, outlook: Outlook, refusal: BurnRejected) -> Obs
         return Obstacle(why=Why.COUNTRY, among=terms.countries)
     if terms.firms and who.firm_reference not in terms.firms:
         return Obstacle(why=Why.FIRM)
-    return Obstacle(why=Why.RULE, detail=refusal.detail)
+    return Obstacle(why=Why.RULE, detail=refusal.told(locale))

@@ -75,6 +75,7 @@ __all__ = [
     "Supplier",
     "Unknown",
     "Who",
+    "Words",
     "access",
     "hookimpl",
     "lazy",
@@ -218,6 +219,12 @@ class Who(msgspec.Struct, frozen=True, kw_only=True):
     country: str
 
 
+Words: TypeAlias = str | Mapping[str, str]
+"""Words in one language, or in several by language code (`{"en": ..., "pl": ...}`): a reader gets
+their own language, else English, else the first. What is stored and logged is English or the first.
+"""
+
+
 @runtime_checkable
 class EligibilityRule(Protocol):
     """Decides who may have an offer that names it in its eligibility `rules`."""
@@ -225,10 +232,11 @@ class EligibilityRule(Protocol):
     name: str
     """Unique; begins with the plugin's slug, e.g. `acme.trained`."""
 
-    def refusal(self, who: Who, offer_reference: str) -> str | None:
+    def refusal(self, who: Who, offer_reference: str) -> Words | None:
         """None to allow, or words that say why not and what would help.
 
         Runs inside the burn engine for every burn of such an offer: pure, no I/O, microseconds.
+        The language of who will read the words is not known there: give a mapping made beforehand.
         A raise refuses the burn.
         """
         ...

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from marketplace.exchange.domain import BurnStatus, FulfilmentState, OfferStatus
+from marketplace.exchange.errors import NotEligible
 from marketplace.exchange.models import Refund
 from marketplace.exchange.previewing import Foreseen
 from marketplace.exchange.rewards import Reward
@@ -60,7 +61,7 @@ def obstacle(preview: BurnPreview, foreseen: Foreseen) -> Obstacle | None:
         case "offer_not_on_sale":
             return _not_on_sale(foreseen)
         case "not_eligible":
-            return _not_eligible(foreseen, preview.refusal.detail)
+            return _not_eligible(foreseen)
         case "limit_reached":
             return _limit_reached(preview)
         case "sold_out":
@@ -101,7 +102,7 @@ def _not_on_sale(foreseen: Foreseen) -> Obstacle:
     )
 
 
-def _not_eligible(foreseen: Foreseen, detail: str) -> Obstacle:
+def _not_eligible(foreseen: Foreseen) -> Obstacle:
     terms, who = foreseen.offer.eligibility, foreseen.who
     if who is not None and terms.roles and who.role not in terms.roles:
         return Obstacle(
@@ -118,8 +119,15 @@ def _not_eligible(foreseen: Foreseen, detail: str) -> Obstacle:
             why=_l("It is for people of certain firms, and yours is not among them."),
             help=_l("Something like it may suit you."),
         )
+    refusal = foreseen.refusal
+    words = refusal.told(spoken().code) if isinstance(refusal, NotEligible) else ""
+    if not words:
+        return Obstacle(
+            why=_l("A condition of the partner cannot be checked at present."),
+            help=_l("Your points stay as they are. Come back later."),
+        )
     return Obstacle(
-        why=_l("A condition of the partner is not met: %(words)s", words=detail),
+        why=_l("A condition of the partner is not met: %(words)s", words=words),
         help=_l("Meet the condition, then come back: it is checked again each time."),
     )
 
