@@ -82,8 +82,8 @@ class Shown:
         return f"{way}, {within}"
 
     def value_source(self, view: Card | DenominationView) -> str:
-        """Where the money value is taken from."""
-        return self._page._(VALUES[view.value_from])
+        """Where the money value is taken from; empty where there is none."""
+        return self._page._(VALUES[view.value_from]) if view.value_from else ""
 
     def reason(self, suggestion: Suggestion) -> str:
         """Why something is suggested."""
@@ -142,10 +142,12 @@ class Shown:
 
     def point_value(self, view: Card | DenominationView) -> int:
         """Micros that one point is worth in it."""
-        return view.value_per_thousand_micros // 1_000
+        return (view.value_per_thousand_micros or 0) // 1_000
 
     def is_one_rate(self, card: Card) -> bool:
         """Whether a point is worth the same in the smallest choice as in the best."""
+        if card.value_micros is None:
+            return True
         of_smallest = value_per_thousand(card.value_micros, card.points_from)
         return of_smallest == card.value_per_thousand_micros
 
@@ -209,9 +211,11 @@ class Shown:
             points_max=int(most) if most else None,
         )
 
-    def chips(self, query: Query, facets: Sequence[Facet]) -> list[Chip]:
-        """Every filter that is on."""
+    def chips(self, query: Query, facets: Sequence[Facet], cards: Iterable[Card]) -> list[Chip]:
+        """Every filter that is on; what tags are called is known from the cards that have them."""
         labels = {(f.name, v.value): v.label for f in facets for v in f.values}
+        for card in cards:
+            labels |= {("tag", t): n for t, n in zip(card.tags, card.tag_names, strict=True)}
         made = []
         for name in LISTS:
             for value in getattr(query, name):
@@ -241,12 +245,9 @@ class Shown:
     def told(self, obstacle: Obstacle, card: Card) -> Told:
         """An obstacle in words, with what would help."""
         words = OBSTACLES[obstacle.why]
-        among: Iterable[str] = obstacle.among
-        if obstacle.why is Why.COUNTRY:
-            among = (country_name(code, self._page.locale) for code in obstacle.among)
         values = {
             "at": day(obstacle.at, "long") if obstacle.at else "",
-            "among": ", ".join(among),
+            "among": ", ".join(obstacle.among_names or obstacle.among),
             "points": number(obstacle.points or 0),
             "units": number(obstacle.units or 0),
         }

@@ -5,14 +5,18 @@ The engine's own decision comes first; what else is in the way is added to it, n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
+
+import msgspec
 
 from catalog.domain import Why
 from catalog.entries import Entry
+from catalog.names import country_name
 from catalog.schemas import ChoiceMine, DenominationView, Mine, Obstacle
 from catalog.viewer import Viewer
 from marketplace.api import EligibilityRule, Who
+from marketplace.coalition.names import Names, name_in
 from marketplace.exchange.errors import (
     BurnRejected,
     ExposureCap,
@@ -24,6 +28,18 @@ from marketplace.exchange.errors import (
     UnknownWallet,
 )
 from marketplace.exchange.foresight import Ask, Outlook, foresee
+
+
+class Reader(msgspec.Struct, frozen=True):
+    """In whose language obstacles are told."""
+
+    locale: str
+    names: Names
+
+    def roles(self, roles: Iterable[str]) -> tuple[str, ...]:
+        """What roles are called."""
+        return tuple(name_in(self.names, "role", each, self.locale) for each in roles)
+
 
 ORDER: Final = {why: place for place, why in enumerate(Why)}
 
@@ -39,7 +55,7 @@ async def outlooks(
     return await foresee(connection, viewer.principal, viewer.wallet_id, asks, rules)
 
 
-def choice_of(denomination: DenominationView, outlook: Outlook, locale: str) -> ChoiceMine:
+def choice_of(denomination: DenominationView, outlook: Outlook, reader: Reader) -> ChoiceMine:
     """How one choice stands."""
     need = outlook.offer.points * denomination.least
     most = 0 if outlook.refusal is not None else _most(denomination, outlook)
@@ -50,16 +66,16 @@ def choice_of(denomination: DenominationView, outlook: Outlook, locale: str) -> 
         need=need,
         short=max(need - outlook.have, 0),
         most=most,
-        obstacles=_obstacles(denomination, outlook, need, locale),
+        obstacles=_obstacles(denomination, outlook, need, reader),
     )
 
 
 def mine_of(
-    entry: Entry, found: Mapping[Ask, Outlook], *, locale: str, wished: bool
+    entry: Entry, found: Mapping[Ask, Outlook], *, reader: Reader, wished: bool
 ) -> tuple[Mine | None, tuple[ChoiceMine, ...]]:
     """How an entry stands, by its most reachable choice, and how each choice does."""
     choices = tuple(
-        choice_of(d, found[d.offer_id, d.least], locale)
+        choice_of(d, found[d.offer_id, d.least], reader)
         for d in entry.denominations
         if (d.offer_id, d.least) in found
     )
@@ -95,13 +111,13 @@ def _most(denomination: DenominationView, outlook: Outlook) -> int:
 
 
 def _obstacles(
-    denomination: DenominationView, outlook: Outlook, need: int, locale: str
+    denomination: DenominationView, outlook: Outlook, need: int, reader: Reader
 ) -> tuple[Obstacle, ...]:
     """The engine's refusal in the catalog's words, and what else is known to be in the way."""
     found = {each.why: each for each in denomination.obstacles}
     refusal = outlook.refusal
     if refusal is not None:
-        told = _told(refusal, denomination, outlook, need, locale)
+        told = _told(refusal, denomination, outlook, need, reader)
         found[told.why] = told
     if outlook.have < need:
         found[Why.SHORT] = Obstacle(why=Why.SHORT, points=need - outlook.have)
@@ -116,7 +132,7 @@ def _told(
     denomination: DenominationView,
     outlook: Outlook,
     need: int,
-    locale: str,
+    reader: Reader,
 ) -> Obstacle:
     offer = outlook.offer
     match refusal:
@@ -126,7 +142,7 @@ def _told(
                     return each
             return Obstacle(why=Why.PAUSED)
         case NotEligible():
-            return _ineligible(outlook.who, outlook, refusal, locale)
+            return _ineligible(outlook.who, outlook, refusal, reader)
         case LimitReached():
             return Obstacle(why=Why.LIMIT_REACHED, units=offer.limit_per_wallet)
         case SoldOut():
@@ -141,16 +157,17 @@ def _told(
 
 
 def _ineligible(
-    who: Who | None, outlook: Outlook, refusal: NotEligible, locale: str
+    who: Who | None, outlook: Outlook, refusal: NotEligible, reader: Reader
 ) -> Obstacle:
     """Which part of the eligibility refuses, in the engine's order."""
     terms = outlook.offer.eligibility
     if who is None:
         return Obstacle(why=Why.FIRM)
     if terms.roles and who.role not in terms.roles:
-        return Obstacle(why=Why.ROLE, among=terms.roles)
+        return Obstacle(why=Why.ROLE, among=terms.roles, among_names=reader.roles(terms.roles))
     if terms.countries and who.country not in terms.countries:
-        return Obstacle(why=Why.COUNTRY, among=terms.countries)
+        named = tuple(country_name(code, reader.locale) for code in terms.countries)
+        return Obstacle(why=Why.COUNTRY, among=terms.countries, among_names=named)
     if terms.firms and who.firm_reference not in terms.firms:
         return Obstacle(why=Why.FIRM)
-    return Obstacle(why=Why.RULE, detail=refusal.told(locale))
+    return Obstacle(why=Why.RULE, detail=refusal.told(reader.locale))

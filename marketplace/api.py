@@ -260,12 +260,14 @@ class OfferFace(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     language: str
     """Of the title; it may be another than was asked for."""
-    value_micros: int
-    """Money value of one unit, in micros of `currency`."""
+    value_micros: int | None
+    """Money value of one unit, in micros of `currency`; None where nobody has stated one. It is
+    never what the partner is paid, for participants read it."""
     currency: str
     """ISO 4217."""
-    value_from: str
-    """`face`: it is printed on it; `cost`: it is what the partner is paid."""
+    value_from: str | None
+    """`face`: it is stated, as on a certificate; `points`: it is what the points of one unit are
+    worth at the coalition's published price; None with no value."""
     picture: OfferPicture | None = None
     path: str | None = None
     """The page that describes it, of this marketplace; None where people cannot see it now."""

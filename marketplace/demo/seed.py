@@ -50,6 +50,8 @@ from marketplace.schema import upgrade_all
 from marketplace.settings import Settings
 
 CATALOG: Final = "catalog"
+POINT_PRICE: Final = "0.0075"
+"""What the coalition says a point is worth, in euros."""
 BEGAN: Final = "demo.began"
 FINISHED: Final = "demo.finished"
 LOCK: Final = 7_219_004_512
@@ -141,6 +143,7 @@ async def _make(runtime: Runtime, say: Say) -> DemoState:
     await _import(runtime, "firms", files.firms())
     await _import(runtime, "participants", files.participants(people))
     await _import(runtime, "offers", files.offers(shelf))
+    await _import(runtime, "names", files.names())
     say(f"Filling the gift fund: {sum(offer.codes for offer in shelf)} codes ...")
     await asyncio.to_thread(_upload_codes, runtime, shelf, now + CODES_VALID)
     async with runtime.database.begin() as session:
@@ -149,6 +152,7 @@ async def _make(runtime: Runtime, say: Say) -> DemoState:
     async with runtime.database.begin() as session:
         await clock.travel_to(session, days[0].at, allowed=True)
     await asyncio.to_thread(_list_offers, runtime)
+    await asyncio.to_thread(_catalog, runtime, "point-price", files.CURRENCY, POINT_PRICE)
     await _play(runtime, days, say)
     for slug in NEWCOMERS:
         await asyncio.to_thread(_catalog, runtime, "publish", slug)

@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from marketplace.coalition.names import name_in
 from marketplace.exchange.domain import BurnStatus, FulfilmentState, OfferStatus
 from marketplace.exchange.errors import NotEligible
 from marketplace.exchange.models import Refund
@@ -104,14 +105,17 @@ def _not_on_sale(foreseen: Foreseen) -> Obstacle:
 
 def _not_eligible(foreseen: Foreseen) -> Obstacle:
     terms, who = foreseen.offer.eligibility, foreseen.who
+    language = spoken()
     if who is not None and terms.roles and who.role not in terms.roles:
+        roles = [name_in(foreseen.names, "role", each, language.code) for each in terms.roles]
         return Obstacle(
-            why=_l("It is for people with another role: %(roles)s.", roles=_named(terms.roles)),
+            why=_l("It is for people with another role: %(roles)s.", roles=_listed(roles)),
             help=_l("If your role has changed, ask whoever looks after your firm's account."),
         )
     if who is not None and terms.countries and who.country not in terms.countries:
+        countries = [language.locale.territories.get(each, each) for each in terms.countries]
         return Obstacle(
-            why=_l("It is for other countries: %(names)s.", names=_named(terms.countries)),
+            why=_l("It is for other countries: %(names)s.", names=_listed(countries)),
             help=_l("Many partners offer the same in your country."),
         )
     if who is None or (terms.firms and who.firm_reference not in terms.firms):
@@ -120,7 +124,7 @@ def _not_eligible(foreseen: Foreseen) -> Obstacle:
             help=_l("Something like it may suit you."),
         )
     refusal = foreseen.refusal
-    words = refusal.told(spoken().code) if isinstance(refusal, NotEligible) else ""
+    words = refusal.told(language.code) if isinstance(refusal, NotEligible) else ""
     if not words:
         return Obstacle(
             why=_l("A condition of the partner cannot be checked at present."),
@@ -132,7 +136,7 @@ def _not_eligible(foreseen: Foreseen) -> Obstacle:
     )
 
 
-def _named(names: Sequence[str]) -> str:
+def _listed(names: Sequence[str]) -> str:
     more = " …" if len(names) > AT_MOST_NAMED else ""
     return ", ".join(names[:AT_MOST_NAMED]) + more
 

@@ -8,6 +8,7 @@ from typing import cast
 from urllib.parse import quote
 
 from litestar import Request
+from litestar.enums import ScopeType
 from litestar.types import HTTPScope, Scope
 
 from marketplace.errors import MarketplaceError, NotAuthenticated
@@ -82,7 +83,7 @@ async def recognise_reader(error: Exception, scope: Scope) -> None:
     An address that does not exist has no handler, so nobody looked at the cookie; the page has the
     menu of who is signed in all the same.
     """
-    if scope["type"] != "http" or PRINCIPAL in scope or isinstance(error, NotAuthenticated):
+    if scope["type"] != ScopeType.HTTP or PRINCIPAL in scope or isinstance(error, NotAuthenticated):
         return
     if not wants_page(Request(scope)):
         return

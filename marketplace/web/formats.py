@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from babel import dates, numbers
 
@@ -51,6 +51,30 @@ def unit_price(micros: int, currency: str) -> str:
     )
 
 
+class Valued(Protocol):
+    """Something with a money value: a card of the catalog, a face of an offer."""
+
+    @property
+    def value_micros(self) -> int | None: ...
+    @property
+    def currency(self) -> str: ...
+    @property
+    def value_from(self) -> str | None: ...
+
+
+def worth(of: Valued | None, quantity: int = 1) -> str:
+    """What so many are worth, in words that tell a stated value from that of the points.
+
+    Empty where nobody has stated a value: `value_from` is as in `marketplace.api.OfferFace`.
+    """
+    if of is None or of.value_micros is None:
+        return ""
+    amount = money(of.value_micros * quantity, of.currency)
+    if of.value_from == "points":
+        return spoken().gettext("%(money)s in points") % {"money": amount}
+    return spoken().gettext("worth %(money)s") % {"money": amount}
+
+
 def day(moment: datetime | date, style: str = "medium") -> str:
     """A day: "3 Mar 2026"; styles are `short`, `medium`, `long`, `full`."""
     return str(dates.format_date(moment, format=style, locale=spoken().locale))
@@ -84,6 +108,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "points": points,
     "percent": percent,
     "money": money,
+    "worth": worth,
     "unit_price": unit_price,
     "date": day,
     "datetime": day_and_hour,
