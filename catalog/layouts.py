@@ -6,7 +6,7 @@ from typing import Final
 
 LATIN: Final = "qwertyuiopasdfghjklzxcvbnm"
 CYRILLIC: Final = "йцукенгшщзфывапролдячсмить"
-"""The same keys on a Russian keyboard. Those of х, ъ, ж, э, б, ю hold no Latin letters."""
+"""The same keys on a Russian keyboard; six more letters of it lie where Latin has none."""
 TO_CYRILLIC: Final = str.maketrans(LATIN, CYRILLIC)
 TO_LATIN: Final = str.maketrans(CYRILLIC, LATIN)
 

@@ -16,6 +16,7 @@ from litestar.datastructures import State
 from litestar.types import ControllerRouterHandler
 
 from marketplace import api
+from marketplace.coalition import pages as firm_pages
 from marketplace.db import open_database
 from marketplace.exchange import burn_endpoint, gift_pages, reward_pages
 from marketplace.exchange import pages as burn_pages
@@ -58,6 +59,7 @@ ROUTES: list[ControllerRouterHandler] = [
     *identity.routes,
     *sign_in_pages.routes,
     *me_pages.routes,
+    *firm_pages.routes,
     *ledger.routes,
     *wallets.routes,
     *wallet_pages.routes,
@@ -71,7 +73,13 @@ ROUTES: list[ControllerRouterHandler] = [
 ]
 LIFESPANS: list[Lifespan] = [housekeeping.lifespan, exchange.burn_engine_lifespan]
 OPENAPI_EXTRAS: list[Extra] = [burn_endpoint.openapi_paths]
-NAV: list[NavEntry] = [*notice_pages.nav, *me_pages.nav, *wallet_pages.nav, *reward_pages.nav]
+NAV: list[NavEntry] = [
+    *firm_pages.nav,
+    *notice_pages.nav,
+    *me_pages.nav,
+    *wallet_pages.nav,
+    *reward_pages.nav,
+]
 """Links in the header that the core's rooms add."""
 
 

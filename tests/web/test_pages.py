@@ -105,7 +105,7 @@ async def test_home_and_navigation_follow_the_role(
 ) -> None:
     ann, boss = await sign_in(Role.PARTICIPANT), await sign_in(Role.FINANCE)
     assert (await client.get("/", headers=ann)).headers["location"] == "/trial/shelf"
-    assert (await client.get("/", headers=boss)).headers["location"] == "/wallet"
+    assert (await client.get("/", headers=boss)).headers["location"] == "/settlement"
     page = await client.get("/trial/shelf", headers=ann)
     assert '<a class="nav__link" href="/trial/shelf" aria-current="page">Shelf' in page.text
     assert "participant of ann" in page.text
