@@ -8,7 +8,7 @@ Days and hours are UTC, as everywhere in the marketplace.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -85,6 +85,11 @@ def month(moment: datetime | date) -> str:
     return str(dates.format_skeleton("yMMMM", moment, locale=spoken().locale))
 
 
+def clock(hour: time) -> str:
+    """A time of day: "07:00", "7:00 AM"."""
+    return str(dates.format_time(hour, "short", locale=spoken().locale))
+
+
 def day_and_hour(moment: datetime) -> str:
     """A day with hours and minutes, UTC."""
     locale = spoken().locale
@@ -117,6 +122,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "unit_price": unit_price,
     "date": day,
     "month": month,
+    "clock": clock,
     "datetime": day_and_hour,
     "relative": relative,
     "initials": initials,

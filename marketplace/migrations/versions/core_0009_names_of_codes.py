@@ -1,4 +1,4 @@
-"""names of codes in the languages of their readers"""
+"""names of codes in the languages of their readers, hours of digests"""
 
 from __future__ import annotations
 
@@ -22,6 +22,14 @@ def upgrade() -> None:
         sa.Column("version", sa.BigInteger(), server_default="1", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_code_name")),
         sa.UniqueConstraint("code", name=op.f("uq_code_name_code")),
+    )
+    op.add_column("person", sa.Column("time_zone", sa.String(), nullable=True))
+    op.add_column(
+        "person",
+        sa.Column("digest_hour", sa.SmallInteger(), server_default="7", nullable=False),
+    )
+    op.create_check_constraint(
+        op.f("ck_person_digest_hour_is_an_hour"), "person", "digest_hour between 0 and 23"
     )
 
 
