@@ -132,7 +132,7 @@ FACETS: Final = {
 """By `Facet.name`."""
 
 VALUES: Final = {
-    ValueSource.FACE: N_("The value stated by the partner."),
-    ValueSource.POINTS: N_("The value of its points at the price that the coalition publishes."),
+    ValueSource.FACE: N_("as the partner states it."),
+    ValueSource.POINTS: N_("that of its points, at the price that the coalition publishes."),
 }
 """How the money value was found, by `value_from`."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 from http import HTTPStatus
-from typing import cast
 from urllib.parse import quote
 
 from litestar import Request
 from litestar.enums import ScopeType
-from litestar.types import HTTPScope, Scope
+from litestar.types import Scope
 
 from marketplace.errors import MarketplaceError, NotAuthenticated
 from marketplace.identity.authenticator import Authenticator
@@ -87,11 +86,10 @@ async def recognise_reader(error: Exception, scope: Scope) -> None:
         return
     if not wants_page(Request(scope)):
         return
-    asked = cast("HTTPScope", scope)
-    authenticator: Authenticator = asked["litestar_app"].state.authenticator
+    authenticator: Authenticator = scope["litestar_app"].state.authenticator
     reader = None
     try:
-        reader = await authenticator.verify(asked["headers"], str(asked["method"]))
+        reader = await authenticator.verify(scope["headers"], str(scope["method"]))
     except NotAuthenticated:
         log.debug("a stranger reads an error page")
     except Exception:

@@ -26,8 +26,8 @@ async def test_positions_of_this_month_and_the_last(
     burnt = await burn(client, await sign_in(Role.PARTICIPANT), burn_body(coalition))
     await deliver(coalition.runtime, burnt.json()["id"])
     said = await finance.open("/settlement")
-    assert "shop €7.00" in said
-    assert "alpha €8.00" in said
+    assert "shop is owed €7.00" in said
+    assert "alpha owes €8.00" in said
     async with coalition.runtime.database.begin() as session:
         await travel_to(session, await now(session) + days(70), allowed=True)
     assert "Nobody owes anybody anything yet" in await Browser(
