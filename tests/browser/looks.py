@@ -15,6 +15,10 @@ DESK = {"width": 1280, "height": 1300}
 PICTURED = ((THEMES[0], DESK), (THEMES[1], PHONE))
 AXE_COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
 """What depends on the theme alone."""
+SETTLE = """() => document.getAnimations()
+  .filter(each => each.effect.getComputedTiming().endTime !== Infinity)
+  .forEach(each => each.finish())"""
+"""A colour on its way from one theme to the other is neither."""
 LEAST_TARGET_PX = 24
 TARGETS = """least => [...document.querySelectorAll(
   'button, summary, select, input:not([type=hidden]), a.button, a.chip, nav a')]
@@ -58,6 +62,7 @@ async def examine(tab: Tab, name: str) -> list[str]:
             await page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
             if (theme, size) in PICTURED:
                 await tab.picture(f"{name}-{theme}-{size['width']}", whole=False)
+            await page.evaluate(SETTLE)
             # The words and the tree are those of the first theme: only colours are others.
             asked = AXE_RULES if theme == THEMES[0] else AXE_COLOURS
             found = await page.evaluate(AXE_RUN, asked)
