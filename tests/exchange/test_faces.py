@@ -253,7 +253,7 @@ async def test_json_and_statements_call_it_as_its_readers_do(
     listed: Coalition, client: httpx.AsyncClient, sign_in: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ann = {**await sign_in(Role.PARTICIPANT), **RUSSIAN}
-    await burn(client, listed, ann)
+    await burn(client, ann, burn_body(listed))
     wallet, offer = listed.wallets["ann"], listed.offers["card"]
     seen = (await client.get("/v1/burns/preview?offer=card", headers=ann)).json()
     assert (seen["name"], seen["title"]) == ("Card", "Книги")
