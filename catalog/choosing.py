@@ -13,6 +13,11 @@ FEW: Final = 8
 """Quantities that are each shown as a choice; more of them become a number to type."""
 
 
+def value_of_units(denomination: DenominationView, units: int) -> int | None:
+    """What so many are worth; None where nobody has stated it."""
+    return None if denomination.value_micros is None else denomination.value_micros * units
+
+
 class Option(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to choose: `quantity` of an offer, or as many as are typed (None)."""
 
@@ -33,8 +38,8 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
         return self.denomination.points * self.least
 
     @property
-    def value_micros(self) -> int:
-        return self.denomination.value_micros * self.least
+    def value_micros(self) -> int | None:
+        return value_of_units(self.denomination, self.least)
 
     @property
     def short(self) -> int:
@@ -62,8 +67,8 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
         return self.option.denomination.points * self.quantity
 
     @property
-    def value_micros(self) -> int:
-        return self.option.denomination.value_micros * self.quantity
+    def value_micros(self) -> int | None:
+        return value_of_units(self.option.denomination, self.quantity)
 
 
 def options_of(shown: DetailFor) -> list[Option]:

@@ -18,7 +18,7 @@ from catalog import counting, pictures, pricing, publishing
 from catalog.imports import CatalogReport, export_categories, export_listings, import_catalog
 from catalog.imports.service import FORMATS, format_of
 from marketplace.api import Command
-from marketplace.coalition.imports.fields import Micros, Moment, WrongCell
+from marketplace.coalition.imports.fields import Currency, Micros, Moment, WrongCell
 from marketplace.commands import actor
 from marketplace.errors import UsageError
 from marketplace.host import PluginHost
@@ -163,6 +163,21 @@ def unprice(host: PluginHost, price_id: UUID) -> None:
     click.echo(f"{price_id} is cancelled")
 
 
+@click.command("point-price")
+@click.argument("currency")
+@click.argument("price")
+def point_price(host: PluginHost, currency: str, price: str) -> None:
+    """Publish that a point is worth PRICE in CURRENCY to participants; 0 takes it back."""
+    code: str = _parsed(Currency, currency)
+    micros: int = _parsed(Micros, price)
+
+    async def work(session: AsyncSession) -> None:
+        await pricing.publish_point_price(session, code, micros, actor=actor())
+
+    host.transact(work)
+    click.echo(f"{code}: {decimal_from_micros(micros)} a point")
+
+
 @click.command("count")
 def count(host: PluginHost) -> None:
     """Count afresh what is popular, in all and by firm and role (a task does so by itself)."""
@@ -170,7 +185,7 @@ def count(host: PluginHost) -> None:
     click.echo("Counted.")
 
 
-COMMANDS = (import_, export, picture, publish, withdraw, price, prices, unprice, count)
+COMMANDS = (import_, export, picture, publish, withdraw, price, prices, unprice, point_price, count)
 """Their first argument is the host, which `make_commands` gives."""
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 
 from catalog.domain import ListingStatus, text_chain
 from catalog.entries import value_of
-from catalog.models import Denomination, Listing, ListingPicture, ListingText, Picture
+from catalog.models import Denomination, Listing, ListingPicture, ListingText, Picture, PointPrice
 from catalog.presenting import PATH
 from catalog.schemas import PictureView
 from marketplace import api
@@ -65,7 +65,8 @@ def _query(offer_ids: Sequence[UUID]) -> sa.Select[*tuple[Any, ...]]:
     )
     return (
         sa.select(
-            *(Offer.id, Offer.name, Offer.cost_micros, Offer.currency),
+            *(Offer.id, Offer.name, Offer.points, Offer.currency),
+            PointPrice.price_micros.label("point_micros"),
             *(Denomination.face_micros, Denomination.face_currency),
             *(Listing.slug, Listing.default_locale, is_seen.label("is_seen")),
             *(Picture.hash, Picture.width, Picture.height, Picture.widths),
@@ -74,6 +75,7 @@ def _query(offer_ids: Sequence[UUID]) -> sa.Select[*tuple[Any, ...]]:
         )
         .join(Denomination, Denomination.offer_reference == Offer.reference)
         .join(Listing, Listing.id == Denomination.listing_id)
+        .outerjoin(PointPrice, PointPrice.currency == Offer.currency)
         .outerjoin(
             ListingPicture,
             sa.and_(
@@ -94,7 +96,7 @@ def _face(row: Mapping[Any, Any], language: str) -> api.OfferFace:
         language=shown,
         value_micros=value,
         currency=currency,
-        value_from=source.value,
+        value_from=None if source is None else source.value,
         picture=_picture(row),
         path=f"{PATH}/{row['slug']}" if row["is_seen"] else None,
     )

@@ -49,12 +49,12 @@ class Sort(StrEnum):
 
 
 class ValueSource(StrEnum):
-    """What the money value of a reward is taken from."""
+    """What the money value of a reward is taken from; never from what the partner is paid."""
 
     FACE = "face"
-    """The value printed on it (a certificate of EUR 25)."""
-    COST = "cost"
-    """What the partner is paid for it, where nothing is printed on it."""
+    """The value its listing states: printed on it, or what it costs elsewhere."""
+    POINTS = "points"
+    """None is stated: what its points are worth at the coalition's published price."""
 
 
 class Why(StrEnum):

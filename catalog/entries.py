@@ -20,6 +20,7 @@ from catalog.domain import (
 )
 from catalog.loading import Pulse, Rows
 from catalog.schemas import Card, DenominationView, Obstacle, PictureView
+from marketplace.coalition.names import Names, name_in
 from marketplace.exchange.domain import Cause, Closed, Eligibility
 
 Row = Mapping[str, Any]
@@ -39,7 +40,7 @@ class Entry(msgspec.Struct):
     points_from: int
     points_to: int
     worth: int
-    """The most that a thousand points are worth in it, in micros."""
+    """The most that a thousand points are worth in it by what it states, in micros; 0: no word."""
     denominations: tuple[DenominationView, ...] = ()
     nearly_gone: bool = False
     new: bool = False
@@ -73,7 +74,6 @@ def make_entries(rows: Rows) -> list[Entry]:
         own = offers.get(row["id"])
         if not own or row["id"] not in texts:
             continue
-        values = [value_of(each) for each in own]
         made.append(
             Entry(
                 number=len(made),
@@ -86,19 +86,23 @@ def make_entries(rows: Rows) -> list[Entry]:
                 points_from=min(each["points"] * each["least"] for each in own),
                 points_to=max(each["points"] * each["most"] for each in own),
                 worth=max(
-                    value_per_thousand(value, each["points"])
-                    for (value, _, _), each in zip(values, own, strict=True)
+                    value_per_thousand(each["face_micros"] or 0, each["points"]) for each in own
                 ),
             )
         )
     return made
 
 
-def value_of(row: Row) -> tuple[int, str, ValueSource]:
-    """What one unit is worth: its face value, else what the partner is paid for it."""
+def value_of(row: Row) -> tuple[int | None, str, ValueSource | None]:
+    """What one unit is worth, by what its listing states, else by the published price of points.
+
+    None where neither is known. What the partner is paid is between the partner and the operator.
+    """
     if row["face_micros"] is not None:
         return row["face_micros"], row["face_currency"], ValueSource.FACE
-    return row["cost_micros"], row["currency"], ValueSource.COST
+    if row["point_micros"] is not None:
+        return row["points"] * row["point_micros"], row["currency"], ValueSource.POINTS
+    return None, row["currency"], None
 
 
 def stand_of(row: Row, pulse: Pulse, suppliers: frozenset[str]) -> DenominationView:
@@ -112,7 +116,9 @@ def stand_of(row: Row, pulse: Pulse, suppliers: frozenset[str]) -> DenominationV
         value_micros=value,
         currency=currency,
         value_from=source,
-        value_per_thousand_micros=value_per_thousand(value, row["points"]),
+        value_per_thousand_micros=None
+        if value is None
+        else value_per_thousand(value, row["points"]),
         least=row["least"],
         most=row["most"],
         step=row["step"],
@@ -177,7 +183,7 @@ def moments_of(entry: Entry) -> Iterable[datetime]:
                 yield offer[name]
 
 
-def make_card(entry: Entry, locale: str) -> Card:
+def make_card(entry: Entry, locale: str, names: Names) -> Card:
     row = entry.row
     shown = text_chain(locale, row["default_locale"], entry.texts) or row["default_locale"]
     title, summary = entry.texts[shown]
@@ -193,6 +199,7 @@ def make_card(entry: Entry, locale: str) -> Card:
         partner_name=entry.offers[0]["partner_name"],
         picture=entry.picture,
         tags=tuple(row["tags"]),
+        tag_names=tuple(name_in(names, "tag", tag, locale) for tag in row["tags"]),
         delivery=Delivery(row["delivery"]),
         delivery_days=row["delivery_days"],
         countries=tuple(row["countries"]),
@@ -200,10 +207,10 @@ def make_card(entry: Entry, locale: str) -> Card:
         languages=tuple(row["languages"]),
         points_from=entry.points_from,
         points_to=entry.points_to,
-        value_micros=first.value_micros * first.least,
+        value_micros=None if first.value_micros is None else first.value_micros * first.least,
         currency=first.currency,
         value_from=first.value_from,
-        value_per_thousand_micros=entry.worth,
+        value_per_thousand_micros=entry.worth or first.value_per_thousand_micros,
         featured=row["featured"] > 0,
         new=entry.new,
         nearly_gone=entry.nearly_gone,

@@ -21,6 +21,7 @@ from catalog.schemas import Detail, DetailFor, Hit
 from catalog.viewer import Viewer, viewer_of
 from marketplace import api
 from marketplace.identity.domain import Principal, Role
+from marketplace.notices.inbox import note_arrival
 from marketplace.runtime import Runtime
 from marketplace.web.access import access
 from marketplace.web.page import Html, Page
@@ -51,6 +52,7 @@ async def show_listing(
     """A listing in full, with what it costs the reader and how to have it."""
     viewer = await viewer_of(session, page.principal)
     shown = await service.detail(runtime, session, slug, locale=page.locale, viewer=viewer)
+    await note_arrival(session, page.principal, f"{PATH}/{slug}")
     return await _listing(runtime, session, page, viewer, shown)
 
 

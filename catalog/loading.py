@@ -9,6 +9,8 @@ from uuid import UUID
 
 import msgspec
 
+from marketplace.coalition.names import Names
+
 LOW_UNITS = 20
 """Units left from which on the number is told."""
 
@@ -29,7 +31,8 @@ where {which}
 """
 DENOMINATIONS = """
 select d.listing_id, d.least, d.most, d.step, d.face_micros, d.face_currency,
-       o.id as offer_id, o.reference as offer, o.name, o.kind, o.points, o.cost_micros, o.currency,
+       o.id as offer_id, o.reference as offer, o.name, o.kind, o.points, o.currency,
+       v.price_micros as point_micros,
        o.status::text as status, o.starts_at, o.ends_at, o.closed::text as closed, o.plugin,
        o.limit_per_wallet,
        o.eligibility::text as eligibility, m.slug as partner, m.name as partner_name
@@ -37,6 +40,7 @@ from catalog_denomination d
 join catalog_listing l on l.id = d.listing_id
 join offer o on o.reference = d.offer_reference
 join member m on m.id = o.acceptor_id
+left join catalog_point_price v on v.currency = o.currency
 where {which}
 order by d.listing_id, d.position
 """
@@ -55,9 +59,10 @@ select c.slug, c.parent, c.position,
 from catalog_category c left join catalog_category_text t on t.category = c.slug
 group by c.slug order by c.position, c.slug
 """
+NAMES = "select code, names::text as names from code_name"
 # One row. The sum changes with every change of an offer, for versions only grow.
 PULSE = """
-select version, texts,
+select version + (select coalesce(sum(version), 0)::bigint from code_name) as version, texts,
        (select coalesce(sum(version), 0)::bigint from offer) as offers,
        marketplace_now() as now,
        (select coalesce(jsonb_object_agg(plugin, open_until), '{}')::text from supplier_health
@@ -90,6 +95,8 @@ class Rows(msgspec.Struct, frozen=True):
     denominations: list[Mapping[str, Any]]
     pictures: list[Mapping[str, Any]]
     categories: list[Mapping[str, Any]]
+    names: Names
+    """What roles and tags are called."""
 
 
 async def read_pulse(connection: Any) -> Pulse:
@@ -113,4 +120,8 @@ async def read_rows(connection: Any, listing_id: UUID | None = None) -> Rows:
         for statement in (LISTINGS, TEXTS, DENOMINATIONS, PICTURES)
     ]
     categories = await connection.fetch(CATEGORIES)
-    return Rows(listings, texts, denominations, pictures, categories)
+    names = {
+        row["code"]: msgspec.json.decode(row["names"], type=dict[str, str])
+        for row in await connection.fetch(NAMES)
+    }
+    return Rows(listings, texts, denominations, pictures, categories, names)

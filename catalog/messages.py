@@ -17,12 +17,20 @@ def N_(message: str) -> str:  # noqa: N802 - the name by which messages are coll
     return message
 
 
+def NN_(one: str, many: str) -> tuple[str, str]:  # noqa: N802 - as above
+    """Mark a message with a plural."""
+    return one, many
+
+
 class Words(msgspec.Struct, frozen=True):
-    """What is in the way, and what would help."""
+    """What is in the way, and what would help. With `many`, `points` decides which text it is."""
 
     text: str
     help: str
+    many: str | None = None
 
+
+_MISSING: Final = NN_("%(points)s point is missing.", "%(points)s points are missing.")
 
 OBSTACLES: Final = {
     Why.ANNOUNCED: Words(
@@ -65,7 +73,7 @@ OBSTACLES: Final = {
         N_("See what can be used in your country."),
     ),
     Why.FIRM: Words(N_("It is for people of certain firms."), N_("See what is open to your firm.")),
-    Why.RULE: Words(N_("%(detail)s"), ""),
+    Why.RULE: Words(N_("A condition of the partner cannot be checked at present."), ""),
     Why.LIMIT_REACHED: Words(
         N_("You have had all that one participant may have: %(units)s."),
         N_("See what is like it in the same category."),
@@ -74,8 +82,9 @@ OBSTACLES: Final = {
         N_("Sold out."), N_("Put it on your wish list: it comes back when the partner refills it.")
     ),
     Why.SHORT: Words(
-        N_("%(points)s points are missing."),
+        _MISSING[0],
         N_("Put it on your wish list, and we tell you when you have enough."),
+        _MISSING[1],
     ),
     Why.EXPOSURE: Words(
         N_("An issuer of your points has reached what it may owe until it settles."),
@@ -86,7 +95,7 @@ OBSTACLES: Final = {
         N_("Your points are held, not spent, until the partner confirms."),
     ),
 }
-"""By `Obstacle.why`. Places: `at` (a date), `among` (a list), `points`, `units`, `detail`."""
+"""By `Obstacle.why`. Places: `at` (a date), `among` (a list), `points`, `units`."""
 
 SUGGESTED: Final = {
     Reason.HISTORY: N_("Because you took: %(about)s"),
@@ -138,7 +147,7 @@ FACETS: Final = {
 """By `Facet.name`."""
 
 VALUES: Final = {
-    ValueSource.FACE: N_("The value printed on it."),
-    ValueSource.COST: N_("What the partner is paid for it."),
+    ValueSource.FACE: N_("as the partner states it."),
+    ValueSource.POINTS: N_("that of its points, at the price that the coalition publishes."),
 }
 """How the money value was found, by `value_from`."""

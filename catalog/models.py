@@ -216,6 +216,16 @@ class ListingPicture(CatalogBase):
     hash: Mapped[str] = mapped_column(sa.ForeignKey("catalog_picture.hash"))
 
 
+class PointPrice(CatalogBase):
+    """What a point is worth to a participant, as the coalition publishes it; one per currency."""
+
+    __tablename__ = "catalog_point_price"
+    __table_args__ = (sa.CheckConstraint("price_micros > 0", name="price_is_positive"),)
+
+    currency: Mapped[str] = mapped_column(sa.CHAR(3), primary_key=True)
+    price_micros: Mapped[int] = mapped_column(sa.BigInteger)
+
+
 class PriceChange(CatalogBase):
     """What an offer will cost from a moment on; a periodic task makes it so."""
 

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from catalog.domain import Why, value_per_thousand
-from catalog.messages import DELIVERIES, FACETS, KINDS, OBSTACLES, SORTS, SUGGESTED, VALUES
+from catalog.messages import DELIVERIES, FACETS, KINDS, OBSTACLES, SORTS, SUGGESTED, VALUES, Words
 from catalog.names import country_name, language_name
 from catalog.query import LISTS, Query
 from catalog.schemas import Card, DenominationView, Facet, Obstacle, Suggestion
@@ -94,8 +94,8 @@ class Shown:
         return f"{way}, {within}"
 
     def value_source(self, view: Card | DenominationView) -> str:
-        """Where the money value is taken from."""
-        return self._page._(VALUES[view.value_from])
+        """Where the money value is taken from; empty where there is none."""
+        return self._page._(VALUES[view.value_from]) if view.value_from else ""
 
     def reason(self, suggestion: Suggestion) -> str:
         """Why something is suggested."""
@@ -154,10 +154,12 @@ class Shown:
 
     def point_value(self, view: Card | DenominationView) -> int:
         """Micros that one point is worth in it."""
-        return view.value_per_thousand_micros // 1_000
+        return (view.value_per_thousand_micros or 0) // 1_000
 
     def is_one_rate(self, card: Card) -> bool:
         """Whether a point is worth the same in the smallest choice as in the best."""
+        if card.value_micros is None:
+            return True
         of_smallest = value_per_thousand(card.value_micros, card.points_from)
         return of_smallest == card.value_per_thousand_micros
 
@@ -221,9 +223,11 @@ class Shown:
             points_max=int(most) if most else None,
         )
 
-    def chips(self, query: Query, facets: Sequence[Facet]) -> list[Chip]:
-        """Every filter that is on."""
+    def chips(self, query: Query, facets: Sequence[Facet], cards: Iterable[Card]) -> list[Chip]:
+        """Every filter that is on; what tags are called is known from the cards that have them."""
         labels = {(f.name, v.value): v.label for f in facets for v in f.values}
+        for card in cards:
+            labels |= {("tag", t): n for t, n in zip(card.tags, card.tag_names, strict=True)}
         made = []
         for name in LISTS:
             for value in getattr(query, name):
@@ -253,24 +257,25 @@ class Shown:
     def told(self, obstacle: Obstacle, card: Card) -> Told:
         """An obstacle in words, with what would help."""
         words = OBSTACLES[obstacle.why]
-        among: Iterable[str] = obstacle.among
-        if obstacle.why is Why.COUNTRY:
-            among = (country_name(code, self._page.locale) for code in obstacle.among)
         values = {
             "at": day(obstacle.at, "long") if obstacle.at else "",
-            "among": ", ".join(among),
+            "among": ", ".join(obstacle.among_names or obstacle.among),
             "points": number(obstacle.points or 0),
             "units": number(obstacle.units or 0),
-            "detail": obstacle.detail,
         }
         return Told(
             why=obstacle.why,
-            text=self._page._(words.text) % values,
+            text=obstacle.detail or self._text(words, obstacle.points or 0) % values,
             help=self._page._(words.help) % values,
             href=self._way(obstacle.why, card),
             short=self._short(obstacle.why),
             blocks=obstacle.blocks,
         )
+
+    def _text(self, words: Words, points: int) -> str:
+        if words.many is None:
+            return self._page._(words.text)
+        return self._page.language.ngettext(words.text, words.many, points)
 
     def all(self, obstacles: Iterable[Obstacle], card: Card) -> list[Told]:
         """Every obstacle in words, those that block first."""

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog.errors import BadPriceChange
-from catalog.models import PriceChange
+from catalog.models import PointPrice, PriceChange
 from catalog.writing import touch
 from marketplace.clock import NOW, now
 from marketplace.exchange.models import Offer
@@ -62,6 +62,24 @@ async def announce(
     details = {"at": at.isoformat(), "points": points, "cost_micros": cost_micros}
     await audit(session, actor, "catalog.price_announced", "offer", reference, **details)
     return change.id
+
+
+async def publish_point_price(
+    session: AsyncSession, currency: str, price_micros: int, *, actor: str
+) -> None:
+    """Publish what a point is worth to participants in offers of a currency (0: not any more).
+
+    It values the points of listings that state no value of their own; BadPriceChange where it is
+    no price.
+    """
+    if not 0 <= price_micros <= MAX_MICROS:
+        raise BadPriceChange("A price of a point is not below zero, nor beyond all measure.")
+    await session.execute(sa.delete(PointPrice).where(PointPrice.currency == currency))
+    if price_micros:
+        session.add(PointPrice(currency=currency, price_micros=price_micros))
+    await touch(session)
+    details = {"price_micros": price_micros}
+    await audit(session, actor, "catalog.point_price", "currency", currency, **details)
 
 
 async def cancel(session: AsyncSession, change_id: UUID, *, actor: str) -> None:

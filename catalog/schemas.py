@@ -27,6 +27,8 @@ class Obstacle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: datetime | None = None
     """When it begins, ended, or is worth another try."""
     among: tuple[str, ...] = ()
+    among_names: tuple[str, ...] = ()
+    """What those of `among` are called in the language that was asked for."""
     """Roles or countries it is open to (`role`, `country`)."""
     detail: str = ""
     """Words of the plugin whose rule refuses (`rule`)."""
@@ -61,11 +63,11 @@ class DenominationView(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     points: int
     """Of one unit."""
-    value_micros: int
-    """Money value of one unit."""
+    value_micros: int | None
+    """Money value of one unit; null where nobody has stated one."""
     currency: str
-    value_from: ValueSource
-    value_per_thousand_micros: int
+    value_from: ValueSource | None
+    value_per_thousand_micros: int | None
     """What a thousand points are worth here."""
     least: int = 1
     most: int = 1
@@ -101,6 +103,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     partner_name: str
     picture: PictureView | None
     tags: tuple[str, ...]
+    tag_names: tuple[str, ...]
+    """What the tags are called in the language that was asked for, in the same order."""
     delivery: Delivery
     delivery_days: int | None
     countries: tuple[str, ...]
@@ -110,11 +114,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     """Points of the smallest choice."""
     points_to: int
     """Points of the largest choice."""
-    value_micros: int
-    """Money value of the smallest choice."""
+    value_micros: int | None
+    """Money value of the smallest choice; null where nobody has stated one."""
     currency: str
-    value_from: ValueSource
-    value_per_thousand_micros: int
+    value_from: ValueSource | None
+    value_per_thousand_micros: int | None
     """What a thousand points are worth in the best of its choices."""
     featured: bool
     new: bool

@@ -34,7 +34,7 @@ from catalog.schemas import (
 from catalog.search import find
 from catalog.shelf import CategoryNode, Shelf
 from catalog.shop import shop_of
-from catalog.standing import mine_of, outlooks
+from catalog.standing import Reader, mine_of, outlooks
 from catalog.viewer import Viewer
 from catalog.words import asked_of, corrections
 from marketplace.db import raw_connection
@@ -81,12 +81,16 @@ async def _hits(
     locale: str,
     viewer: Viewer | None,
 ) -> list[Hit]:
-    mine = await _mine(runtime, session, entries, viewer)
+    mine = await _mine(runtime, session, entries, Reader(locale, shelf.names), viewer)
     return [Hit(card=shelf.card(entry, locale)[0], mine=mine.get(entry.id)) for entry in entries]
 
 
 async def _mine(
-    runtime: Runtime, session: AsyncSession, entries: Sequence[Entry], viewer: Viewer | None
+    runtime: Runtime,
+    session: AsyncSession,
+    entries: Sequence[Entry],
+    reader: Reader,
+    viewer: Viewer | None,
 ) -> dict[UUID, Mine]:
     """How entries stand to a viewer, by listing."""
     if viewer is None or not entries:
@@ -94,7 +98,10 @@ async def _mine(
     connection = await raw_connection(session)
     found = await outlooks(connection, viewer, entries, runtime.eligibility_rules)
     wishes = await repository.wished(session, viewer.participant_id)
-    made = {entry.id: mine_of(entry, found, wished=entry.id in wishes)[0] for entry in entries}
+    made = {
+        entry.id: mine_of(entry, found, reader=reader, wished=entry.id in wishes)[0]
+        for entry in entries
+    }
     return {listing_id: mine for listing_id, mine in made.items() if mine is not None}
 
 
@@ -117,7 +124,8 @@ async def detail(
     connection = await raw_connection(session)
     found = await outlooks(connection, viewer, [entry], runtime.eligibility_rules)
     wishes = await repository.wished(session, viewer.participant_id)
-    mine, choices = mine_of(entry, found, wished=entry.id in wishes)
+    reader = Reader(locale, shelf.names)
+    mine, choices = mine_of(entry, found, reader=reader, wished=entry.id in wishes)
     return DetailFor(detail=shown, mine=mine, choices=choices)
 
 

@@ -85,6 +85,7 @@ class Shelf:
         self.pulse = pulse
         self.suppliers = frozenset(suppliers)
         self.categories = _tree(rows.categories)
+        self.names = rows.names
         self.entries = make_entries(rows)
         self.by_slug = {entry.row["slug"]: entry for entry in self.entries}
         self.by_id = {entry.id: entry for entry in self.entries}
@@ -287,7 +288,7 @@ class Shelf:
         """The card for readers of a locale, and the encoded result that holds it."""
         made = entry.cards.get(locale)
         if made is None:
-            card = make_card(entry, locale)
+            card = make_card(entry, locale, self.names)
             made = card, msgspec.Raw(msgspec.json.encode(Hit(card=card)))
             entry.cards[locale] = made
         return made

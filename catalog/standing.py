@@ -5,14 +5,18 @@ The engine's own decision comes first; what else is in the way is added to it, n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
+
+import msgspec
 
 from catalog.domain import Why
 from catalog.entries import Entry, closed_in_words
+from catalog.names import country_name
 from catalog.schemas import ChoiceMine, DenominationView, Mine, Obstacle
 from catalog.viewer import Viewer
 from marketplace.api import EligibilityRule, Who
+from marketplace.coalition.names import Names, name_in
 from marketplace.exchange.errors import (
     BurnRejected,
     ExposureCap,
@@ -30,6 +34,19 @@ OF_NO_STATUS: Final = frozenset(
     {Why.SOLD_OUT, Why.CLOSED, Why.CLOSED_BECAUSE, Why.NOT_READY, Why.BREAKDOWN}
 )
 """What may keep everybody from an offer besides its status and dates."""
+
+
+class Reader(msgspec.Struct, frozen=True):
+    """In whose language obstacles are told."""
+
+    locale: str
+    names: Names
+
+    def roles(self, roles: Iterable[str]) -> tuple[str, ...]:
+        """What roles are called."""
+        return tuple(name_in(self.names, "role", each, self.locale) for each in roles)
+
+
 ORDER: Final = {why: place for place, why in enumerate(Why)}
 
 
@@ -44,7 +61,7 @@ async def outlooks(
     return await foresee(connection, viewer.principal, viewer.wallet_id, asks, rules)
 
 
-def choice_of(denomination: DenominationView, outlook: Outlook) -> ChoiceMine:
+def choice_of(denomination: DenominationView, outlook: Outlook, reader: Reader) -> ChoiceMine:
     """How one choice stands."""
     need = outlook.offer.points * denomination.least
     most = 0 if outlook.refusal is not None else _most(denomination, outlook)
@@ -55,16 +72,16 @@ def choice_of(denomination: DenominationView, outlook: Outlook) -> ChoiceMine:
         need=need,
         short=max(need - outlook.have, 0),
         most=most,
-        obstacles=_obstacles(denomination, outlook, need),
+        obstacles=_obstacles(denomination, outlook, need, reader),
     )
 
 
 def mine_of(
-    entry: Entry, found: Mapping[Ask, Outlook], *, wished: bool
+    entry: Entry, found: Mapping[Ask, Outlook], *, reader: Reader, wished: bool
 ) -> tuple[Mine | None, tuple[ChoiceMine, ...]]:
     """How an entry stands, by its most reachable choice, and how each choice does."""
     choices = tuple(
-        choice_of(d, found[d.offer_id, d.least])
+        choice_of(d, found[d.offer_id, d.least], reader)
         for d in entry.denominations
         if (d.offer_id, d.least) in found
     )
@@ -99,12 +116,14 @@ def _most(denomination: DenominationView, outlook: Outlook) -> int:
     return most - (most - denomination.least) % denomination.step
 
 
-def _obstacles(denomination: DenominationView, outlook: Outlook, need: int) -> tuple[Obstacle, ...]:
+def _obstacles(
+    denomination: DenominationView, outlook: Outlook, need: int, reader: Reader
+) -> tuple[Obstacle, ...]:
     """The engine's refusal in the catalog's words, and what else is known to be in the way."""
     found = {each.why: each for each in denomination.obstacles}
     refusal = outlook.refusal
     if refusal is not None:
-        told = _told(refusal, denomination, outlook, need)
+        told = _told(refusal, denomination, outlook, need, reader)
         found[told.why] = told
     if outlook.have < need:
         found[Why.SHORT] = Obstacle(why=Why.SHORT, points=need - outlook.have)
@@ -115,7 +134,11 @@ def _obstacles(denomination: DenominationView, outlook: Outlook, need: int) -> t
 
 
 def _told(
-    refusal: BurnRejected, denomination: DenominationView, outlook: Outlook, need: int
+    refusal: BurnRejected,
+    denomination: DenominationView,
+    outlook: Outlook,
+    need: int,
+    reader: Reader,
 ) -> Obstacle:
     offer = outlook.offer
     match refusal:
@@ -127,7 +150,7 @@ def _told(
         case PluginClosed() if offer.closed is not None:
             return closed_in_words(offer.closed)
         case NotEligible():
-            return _ineligible(outlook.who, outlook, refusal)
+            return _ineligible(outlook.who, outlook, refusal, reader)
         case LimitReached():
             return Obstacle(why=Why.LIMIT_REACHED, units=offer.limit_per_wallet)
         case SoldOut():
@@ -138,18 +161,21 @@ def _told(
             return Obstacle(why=Why.EXPOSURE)
         case UnknownWallet():
             return Obstacle(why=Why.NO_WALLET)
-    return Obstacle(why=Why.PAUSED, detail=refusal.detail)
+    return Obstacle(why=Why.PAUSED)
 
 
-def _ineligible(who: Who | None, outlook: Outlook, refusal: BurnRejected) -> Obstacle:
+def _ineligible(
+    who: Who | None, outlook: Outlook, refusal: NotEligible, reader: Reader
+) -> Obstacle:
     """Which part of the eligibility refuses, in the engine's order."""
     terms = outlook.offer.eligibility
     if who is None:
         return Obstacle(why=Why.FIRM)
     if terms.roles and who.role not in terms.roles:
-        return Obstacle(why=Why.ROLE, among=terms.roles)
+        return Obstacle(why=Why.ROLE, among=terms.roles, among_names=reader.roles(terms.roles))
     if terms.countries and who.country not in terms.countries:
-        return Obstacle(why=Why.COUNTRY, among=terms.countries)
+        named = tuple(country_name(code, reader.locale) for code in terms.countries)
+        return Obstacle(why=Why.COUNTRY, among=terms.countries, among_names=named)
     if terms.firms and who.firm_reference not in terms.firms:
         return Obstacle(why=Why.FIRM)
-    return Obstacle(why=Why.RULE, detail=refusal.detail)
+    return Obstacle(why=Why.RULE, detail=refusal.told(reader.locale))

@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from catalog.bits import from_numbers
+from catalog.layouts import other_layout
 from catalog.schemas import Correction
 from catalog.shelf import Shelf
 
@@ -23,7 +24,7 @@ SHORTEST_MISSPELT: Final = 3
 CANDIDATES: Final = 60
 TAKEN: Final = 3
 """Most words taken in place of a misspelt one."""
-SIMILAR: Final = 0.12
+SIMILAR: Final = 0.11
 """Trigrams shared by what is looked at; edit distance decides."""
 
 # `exact` has the stems of every language, `begins` prefixes for the word being typed, `loose` what
@@ -141,11 +142,31 @@ async def _ask(connection: Any, shelf: Shelf, asked: Sequence[Asked], locale: st
         for at, match in enumerate(matches)
         if not match.any and not match.stop and _may_be_misspelt(plains[at])
     ]
+    lost = await _typed_elsewhere(connection, shelf, asked, locale, lost, matches)
     if lost:
         for at, taken in (await _alike(connection, plains, asked, lost)).items():
             _, found = await _find(connection, shelf, [(word, False) for word in taken], locale)
             matches[at] = _merged(found, tuple(taken))
     return matches
+
+
+async def _typed_elsewhere(
+    connection: Any,
+    shelf: Shelf,
+    asked: Sequence[Asked],
+    locale: str,
+    lost: Sequence[int],
+    matches: list[Match],
+) -> list[int]:
+    """Find what was typed on the wrong keyboard; returns those that are lost still."""
+    meant = {at: other for at in lost if (other := other_layout(asked[at][0])) is not None}
+    if meant:
+        words = [(word, asked[at][1]) for at, word in meant.items()]
+        _, found = await _find(connection, shelf, words, locale)
+        for (at, word), match in zip(meant.items(), found, strict=True):
+            if match.any:
+                matches[at] = _merged([match], (word,))
+    return [at for at in lost if not matches[at].any]
 
 
 async def _find(

@@ -51,6 +51,7 @@ from marketplace.contract.registering import (
     RewardKind,
     Routes,
     Who,
+    Words,
     plugin_metadata,
 )
 from marketplace.errors import (
@@ -134,6 +135,7 @@ __all__ = [
     "Supplier",
     "Unknown",
     "Who",
+    "Words",
     "access",
     "hookimpl",
     "lazy",

@@ -16,6 +16,7 @@ from litestar.datastructures import State
 from litestar.types import ControllerRouterHandler
 
 from marketplace import api
+from marketplace.coalition import pages as firm_pages
 from marketplace.db import open_database
 from marketplace.exchange import burn_endpoint, gift_pages, reward_pages
 from marketplace.exchange import pages as burn_pages
@@ -39,6 +40,7 @@ from marketplace.web import health, pages, static_routes
 from marketplace.web.access import stated_access
 from marketplace.web.assets import load_assets
 from marketplace.web.context import DEPENDENCIES
+from marketplace.web.error_pages import recognise_reader
 from marketplace.web.i18n import load_languages
 from marketplace.web.middleware import AccessMiddleware, add_headers
 from marketplace.web.nav import NavEntry
@@ -59,6 +61,7 @@ ROUTES: list[ControllerRouterHandler] = [
     *identity.routes,
     *sign_in_pages.routes,
     *me_pages.routes,
+    *firm_pages.routes,
     *ledger.routes,
     *wallets.routes,
     *wallet_pages.routes,
@@ -74,7 +77,13 @@ ROUTES: list[ControllerRouterHandler] = [
 ]
 LIFESPANS: list[Lifespan] = [housekeeping.lifespan, exchange.burn_engine_lifespan]
 OPENAPI_EXTRAS: list[Extra] = [burn_endpoint.openapi_paths]
-NAV: list[NavEntry] = [*notice_pages.nav, *me_pages.nav, *wallet_pages.nav, *reward_pages.nav]
+NAV: list[NavEntry] = [
+    *firm_pages.nav,
+    *notice_pages.nav,
+    *me_pages.nav,
+    *wallet_pages.nav,
+    *reward_pages.nav,
+]
 """Links in the header that the core's rooms add."""
 
 
@@ -111,6 +120,7 @@ def _build(
         middleware=[AccessMiddleware(authenticator)],
         exception_handlers=HANDLERS,
         before_send=[add_headers],
+        after_exception=[recognise_reader],
         lifespan=[*around, *LIFESPANS],
         openapi_config=openapi_config(OPENAPI_EXTRAS),
         request_max_body_size=MAX_BODY_BYTES,

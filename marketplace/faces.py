@@ -34,6 +34,12 @@ LOCAL: Final = re.compile(r"/(?![/\\])[!-~]*")
 FaceById = Mapping[UUID, api.OfferFace]
 
 
+def title_of(faces: FaceById, offer_id: UUID | None, name: str) -> str:
+    """What an offer is called by its face; its name where it has none."""
+    face = faces.get(offer_id) if offer_id is not None else None
+    return name if face is None else face.title
+
+
 class Faces:
     """The describers of one process."""
 

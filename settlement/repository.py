@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 
 import sqlalchemy as sa
@@ -22,15 +23,18 @@ class By(StrEnum):
     """The settlement window it was posted into."""
 
 
-async def flows(session: AsyncSession, by: By) -> list[Flow]:
-    """Every obligation, summed by period, currency, kind, funding, issuer and acceptor."""
+async def flows(session: AsyncSession, by: By, since: datetime | None = None) -> list[Flow]:
+    """Obligations, summed by period, currency, kind, funding, issuer and acceptor.
+
+    All of them, or those whose business time is not before `since`.
+    """
     period = (
         sa.func.to_char(sa.func.timezone("UTC", Obligation.effective_at), "YYYY-MM")
         if by is By.MONTH
         else sa.cast(Obligation.window_id, sa.Text)
     )
     # Summed before the members are looked up: a few rows are joined instead of all of them.
-    summed = (
+    summing = (
         sa.select(
             period.label("period"),
             Obligation.currency,
@@ -50,8 +54,10 @@ async def flows(session: AsyncSession, by: By) -> list[Flow]:
             Obligation.issuer_id,
             Obligation.acceptor_id,
         )
-        .subquery()
     )
+    if since is not None:
+        summing = summing.where(Obligation.effective_at >= since)
+    summed = summing.subquery()
     issuer, acceptor = aliased(Member), aliased(Member)
     rows = await session.execute(
         sa.select(

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.coalition.domain import Breakage, ContractRole, Funding
@@ -74,6 +75,20 @@ class Firm(Base):
     country: Mapped[str] = mapped_column(sa.CHAR(2))
     sponsor_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("member.id"))
     """The member that looks after the firm: its API keys may read and burn the firm's wallets."""
+
+
+class CodeName(Base):
+    """What a code that people read is called in their languages: a role in a firm, a tag."""
+
+    __tablename__ = "code_name"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(unique=True)
+    """What it is and the code itself: `role:technician`, `tag:instant`."""
+    names: Mapped[dict[str, str]] = mapped_column(JSONB)
+    """Names by language code."""
+    version: Mapped[int] = mapped_column(sa.BigInteger, server_default="1")
+    """Counts its changes."""
 
 
 class Participant(Base):

@@ -35,6 +35,12 @@ class Who(msgspec.Struct, frozen=True, kw_only=True):
     country: str
 
 
+Words: TypeAlias = str | Mapping[str, str]
+"""Words in one language, or in several by language code (`{"en": ..., "pl": ...}`): a reader gets
+their own language, else English, else the first. What is stored and logged is English or the first.
+"""
+
+
 @runtime_checkable
 class EligibilityRule(Protocol):
     """Decides who may have an offer that names it in its eligibility `rules`."""
@@ -42,10 +48,11 @@ class EligibilityRule(Protocol):
     name: str
     """Unique; begins with the plugin's slug, e.g. `acme.trained`."""
 
-    def refusal(self, who: Who, offer_reference: str) -> str | None:
+    def refusal(self, who: Who, offer_reference: str) -> Words | None:
         """None to allow, or words that say why not and what would help.
 
         Runs inside the burn engine for every burn of such an offer: pure, no I/O, microseconds.
+        The language of who will read the words is not known there: give a mapping made beforehand.
         A raise refuses the burn.
         """
         ...
@@ -69,12 +76,14 @@ class OfferFace(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     language: str
     """Of the title; it may be another than was asked for."""
-    value_micros: int
-    """Money value of one unit, in micros of `currency`."""
+    value_micros: int | None
+    """Money value of one unit, in micros of `currency`; None where nobody has stated one. It is
+    never what the partner is paid, for participants read it."""
     currency: str
     """ISO 4217."""
-    value_from: str
-    """`face`: it is printed on it; `cost`: it is what the partner is paid."""
+    value_from: str | None
+    """`face`: it is stated, as on a certificate; `points`: it is what the points of one unit are
+    worth at the coalition's published price; None with no value."""
     picture: OfferPicture | None = None
     path: str | None = None
     """The page that describes it, of this marketplace; None where people cannot see it now."""

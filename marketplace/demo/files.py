@@ -10,6 +10,7 @@ from datetime import datetime
 from marketplace.demo.people import FIRMS, MEMBERS, OPERATOR
 from marketplace.demo.plan import DemoPerson, Purchase
 from marketplace.demo.shelf import DemoOffer
+from marketplace.demo.words import CODES, LANGUAGES
 from marketplace.money import decimal_from_micros
 
 CURRENCY = "EUR"
@@ -35,6 +36,17 @@ def members() -> bytes:
             "operator": "yes" if member.slug == OPERATOR else "no",
         }
         for member in MEMBERS
+    )
+
+
+def names() -> bytes:
+    """names.csv"""
+    return as_csv(
+        {
+            "code": code,
+            **{f"name_{each}": word for each, word in zip(LANGUAGES, words, strict=True)},
+        }
+        for code, words in CODES.items()
     )
 
 

@@ -55,6 +55,8 @@ from marketplace.settings import Settings
 
 CATALOG: Final = "catalog"
 UNCHECKED: Final = "The demonstration: it comes with the program, and is not checked again."
+POINT_PRICE: Final = "0.0075"
+"""What the coalition says a point is worth, in euros."""
 BEGAN: Final = "demo.began"
 FINISHED: Final = "demo.finished"
 LOCK: Final = 7_219_004_512
@@ -147,6 +149,7 @@ async def _make(runtime: Runtime, say: Say) -> DemoState:
     await _import(runtime, "participants", files.participants(people))
     await _let_deliver(runtime, {offer.acceptor for offer in shelf if offer.plugin == GIFT_PLUGIN})
     await _import(runtime, "offers", files.offers(shelf))
+    await _import(runtime, "names", files.names())
     say(f"Filling the gift fund: {sum(offer.codes for offer in shelf)} codes ...")
     await asyncio.to_thread(_upload_codes, runtime, shelf, now + CODES_VALID)
     async with runtime.database.begin() as session:
@@ -155,6 +158,7 @@ async def _make(runtime: Runtime, say: Say) -> DemoState:
     async with runtime.database.begin() as session:
         await clock.travel_to(session, days[0].at, allowed=True)
     await asyncio.to_thread(_list_offers, runtime)
+    await asyncio.to_thread(_catalog, runtime, "point-price", files.CURRENCY, POINT_PRICE)
     await _play(runtime, days, say)
     for slug in NEWCOMERS:
         await asyncio.to_thread(_catalog, runtime, "publish", slug)

@@ -33,6 +33,18 @@ CATEGORIES: Final[tuple[tuple[str, str | None, Words], ...]] = (
 )  # fmt: skip
 """Slug, parent, name."""
 
+CODES: Final[dict[str, Words]] = {
+    "role:buyer": ("buyers", "закупщики", "zaopatrzeniowcy", "addetti agli acquisti"),
+    "role:technician": ("technicians", "техники", "technicy", "tecnici"),
+    "role:manager": ("managers", "руководители", "kierownicy", "responsabili"),
+    "role:apprentice": ("apprentices", "ученики", "uczniowie", "apprendisti"),
+    "tag:certificate": ("certificate", "сертификат", "bon", "buono"),
+    "tag:instant": ("at once", "сразу", "od razu", "subito"),
+    "tag:promotion": ("promotion", "акция", "promocja", "promozione"),
+    "tag:charity": ("charity", "благотворительность", "dobroczynność", "beneficenza"),
+}
+"""What roles and tags are called."""
+
 GIFTS: Final[dict[str, tuple[str, Words]]] = {
     "buch": ("books", ("Leselampe: certificate for books", "Leselampe: сертификат на книги",
                        "Leselampe: bon na książki", "Leselampe: buono per libri")),

@@ -6,14 +6,14 @@ of a wallet in one batch sees the first. The state is a scratch copy: decide cha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
 
 import msgspec
 
-from marketplace.api import EligibilityRule, Who
+from marketplace.api import EligibilityRule, Who, Words
 from marketplace.exchange.domain import Eligibility, OfferStatus, OfferTerms
 from marketplace.exchange.errors import (
     BurnRejected,
@@ -29,6 +29,7 @@ from marketplace.exchange.errors import (
     UnknownWallet,
 )
 from marketplace.identity.domain import Principal
+from marketplace.web.i18n import SOURCE
 
 MAX_QUANTITY = 1_000
 
@@ -205,9 +206,9 @@ def _check_offer(request: BurnRequest, offer: OfferTerms, state: State) -> BurnR
     if offer.closed is not None:
         return PluginClosed(offer.closed.detail)
     if not offer.eligibility.open_to_all:
-        reason = _ineligible(offer, state.who.get(request.wallet_id), state.rules)
-        if reason is not None:
-            return NotEligible(reason)
+        ineligible = _ineligible(offer, state.who.get(request.wallet_id), state.rules)
+        if ineligible is not None:
+            return ineligible
     if offer.limit_per_wallet is not None:
         had = state.used.get((request.wallet_id, offer.id), 0)
         if had + request.quantity > offer.limit_per_wallet:
@@ -233,34 +234,41 @@ def _not_on_sale(offer: OfferTerms, now: datetime) -> str | None:
 
 def _ineligible(
     offer: OfferTerms, who: Who | None, rules: dict[str, EligibilityRule]
-) -> str | None:
+) -> NotEligible | None:
     terms: Eligibility = offer.eligibility
     if who is None:
-        return "This offer is open to participants of some firms only."
+        return NotEligible("This offer is open to participants of some firms only.")
     if terms.roles and who.role not in terms.roles:
-        return f"This offer is for these roles: {', '.join(terms.roles)}."
+        return NotEligible(f"This offer is for these roles: {', '.join(terms.roles)}.")
     if terms.countries and who.country not in terms.countries:
-        return f"This offer is for these countries: {', '.join(terms.countries)}."
+        return NotEligible(f"This offer is for these countries: {', '.join(terms.countries)}.")
     if terms.firms and who.firm_reference not in terms.firms:
-        return "This offer is not open to people of your firm."
+        return NotEligible("This offer is not open to people of your firm.")
     for name in terms.rules:
-        reason = _ask_rule(name, rules.get(name), who, offer.reference)
-        if reason is not None:
-            return reason
+        refused = _ask_rule(name, rules.get(name), who, offer.reference)
+        if refused is not None:
+            return refused
     return None
 
 
 def _ask_rule(
     name: str, rule: EligibilityRule | None, who: Who, offer_reference: str
-) -> str | None:
+) -> NotEligible | None:
     """A rule that is missing, raises or talks nonsense refuses: it may not give rewards away."""
     if rule is None:
-        return f"The rule {name} of this offer is not installed at present."
+        return NotEligible(f"The rule {name} of this offer is not installed at present.")
     try:
         reason = rule.refusal(who, offer_reference)
+        return None if reason is None else _refused(reason)
     except Exception:
-        return f"The rule {name} of this offer could not be checked."
-    return None if reason is None else str(reason)
+        return NotEligible(f"The rule {name} of this offer could not be checked.")
+
+
+def _refused(reason: Words) -> NotEligible:
+    """A rule's refusal; raises where a mapping is none of texts by language."""
+    if not isinstance(reason, Mapping):
+        return NotEligible(str(reason), {SOURCE: str(reason)})
+    return NotEligible(words={str(code): str(text) for code, text in reason.items()})
 
 
 def _draw(request: BurnRequest, wallet: WalletState, offer: OfferTerms, state: State) -> Decision:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from marketplace.errors import MarketplaceError
+from marketplace.web.i18n import SOURCE
 
 
 class BurnRejected(MarketplaceError):
@@ -37,6 +40,17 @@ class NotEligible(BurnRejected):
     code = "not_eligible"
     title = "This offer is not open to this participant"
     status = 403
+
+    def __init__(self, detail: str = "", words: Mapping[str, str] | None = None) -> None:
+        self.words: Mapping[str, str] = words or {}
+        """What a rule says, by language code; empty where no rule has said anything."""
+        super().__init__(detail or self.told(SOURCE))
+
+    def told(self, language: str) -> str:
+        """What the rule says to a reader of this language; empty where none has spoken."""
+        wanted = (language, language.split("-")[0], SOURCE)
+        found = next((code for code in wanted if code in self.words), None)
+        return self.words[found] if found is not None else next(iter(self.words.values()), "")
 
 
 class LimitReached(BurnRejected):

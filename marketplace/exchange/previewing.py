@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.api import EligibilityRule, Who
 from marketplace.coalition.models import Member
+from marketplace.coalition.names import Names, names_of
 from marketplace.db import raw_connection
 from marketplace.errors import NotFound
 from marketplace.exchange import repository
@@ -44,6 +45,8 @@ class Foreseen(msgspec.Struct, frozen=True):
     refusal: BurnRejected | None
     who: Who | None
     """The owner of the wallet, where the offer is restricted."""
+    names: Names = {}
+    """What the roles that may have the offer are called, where it is refused."""
 
 
 async def preview(
@@ -66,6 +69,9 @@ async def preview(
     foreseen = await _foresee(await raw_connection(session), request, rules)
     if isinstance(foreseen.refusal, UnknownWallet | UnknownOffer):
         raise NotFound(foreseen.refusal.detail)
+    if foreseen.refusal is not None and foreseen.offer.eligibility.roles:
+        names = await names_of(session, "role", foreseen.offer.eligibility.roles)
+        foreseen = msgspec.structs.replace(foreseen, names=names)
     return await _view(session, offer, request, foreseen), foreseen
 
 
@@ -109,6 +115,7 @@ async def _view(
         offer_id=offer.id,
         offer=offer.reference,
         name=offer.name,
+        title=offer.name,
         kind=offer.kind,
         supplier=(await session.get_one(Member, offer.acceptor_id)).name,
         wallet_id=request.wallet_id,

@@ -160,6 +160,7 @@ def _offer_view(offer: Offer, acceptor: str, stock: int | None) -> OfferView:
         reference=offer.reference,
         kind=offer.kind,
         name=offer.name,
+        title=offer.name,
         acceptor=acceptor,
         points=offer.points,
         status=offer.status,

@@ -35,6 +35,7 @@ from marketplace.exchange.words import headline, timeline
 from marketplace.fulfilment.reveal import reveal
 from marketplace.fulfilment.schemas import RevealedArtefact
 from marketplace.identity.domain import Principal, Role
+from marketplace.notices.inbox import note_arrival
 from marketplace.runtime import Runtime
 from marketplace.web.access import access
 from marketplace.web.formats import number
@@ -116,6 +117,7 @@ async def show_reward(
 ) -> Html:
     """One reward; htmx asks for the part that changes."""
     found = await find_faced(runtime, session, principal, burn_id, page.locale)
+    await note_arrival(session, principal, f"/rewards/{burn_id}")
     return await _show(page, session, found)
 
 

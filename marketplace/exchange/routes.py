@@ -34,11 +34,13 @@ from marketplace.exchange.schemas import (
     RefundView,
 )
 from marketplace.exchange.watching import BurnWatch
+from marketplace.faces import title_of
 from marketplace.identity.domain import Principal, Role, Scope
 from marketplace.ledger.service import own_wallet
 from marketplace.runtime import Runtime
 from marketplace.web.access import access
 from marketplace.web.direct import DirectRoutes
+from marketplace.web.i18n import Accepts, choose_language
 from marketplace.web.paging import DEFAULT_LIMIT, Cursor, Limit, cut_page, decode_cursor
 
 Key = Annotated[
@@ -71,12 +73,14 @@ async def get_preview(
     wallet_id: Annotated[
         UUID | None, QueryParameter(description="Absent: the caller's own wallet.")
     ] = None,
+    accept_language: Accepts = "",
 ) -> BurnPreview:
     """The points it would cost, the lots they would come from, or why it would be refused.
 
     Nothing is promised until the burn is made: send `points` along with it as `expected_points`.
     """
     wallet = wallet_id or await own_wallet(session, principal)
+    language = choose_language(principal.language, accept=accept_language)
     found, _ = await preview(
         session,
         principal,
@@ -85,7 +89,8 @@ async def get_preview(
         offer_reference=offer,
         quantity=quantity,
     )
-    return found
+    faces = await runtime.faces.of([found.offer_id], language)
+    return msgspec.structs.replace(found, title=title_of(faces, found.offer_id, found.name))
 
 
 @get(
@@ -177,18 +182,22 @@ def _tell(runtime: Runtime, hook: str, fact: object | None) -> BackgroundTask | 
 )
 async def get_offers(
     *,
+    principal: NamedDependency[Principal],
     session: NamedDependency[AsyncSession],
+    runtime: NamedDependency[Runtime],
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
     kind: Annotated[str | None, QueryParameter(max_length=50)] = None,
     status: Annotated[OfferStatus | None, QueryParameter()] = None,
+    accept_language: Accepts = "",
 ) -> OfferPage:
     """Offers by reference, with what is left of each."""
     rows = await queries.list_offers(
         session, after=decode_cursor(cursor, str), limit=limit + 1, kind=kind, status=status
     )
     items, following = cut_page(rows, limit, lambda offer: offer.reference)
-    return OfferPage(items, following)
+    language = choose_language(principal.language, accept=accept_language)
+    return OfferPage(await _titled(runtime, items, language), following)
 
 
 @get(
@@ -198,10 +207,25 @@ async def get_offers(
     summary="Read an offer",
 )
 async def get_offer(
-    *, offer_id: FromPath[UUID], session: NamedDependency[AsyncSession]
+    *,
+    offer_id: FromPath[UUID],
+    principal: NamedDependency[Principal],
+    session: NamedDependency[AsyncSession],
+    runtime: NamedDependency[Runtime],
+    accept_language: Accepts = "",
 ) -> OfferView:
     """One offer."""
-    return await queries.get_offer(session, offer_id)
+    found = await queries.get_offer(session, offer_id)
+    language = choose_language(principal.language, accept=accept_language)
+    return (await _titled(runtime, [found], language))[0]
+
+
+async def _titled(runtime: Runtime, offers: list[OfferView], language: str) -> list[OfferView]:
+    """Offers as their reader knows them."""
+    faces = await runtime.faces.of((each.id for each in offers), language)
+    return [
+        msgspec.structs.replace(each, title=title_of(faces, each.id, each.name)) for each in offers
+    ]
 
 
 @asynccontextmanager

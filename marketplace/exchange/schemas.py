@@ -79,6 +79,9 @@ class OfferView(msgspec.Struct, frozen=True):
     reference: str
     kind: str
     name: str
+    """As the exchange calls it."""
+    title: str
+    """As people know it, in the language asked for; the name where no listing shows it."""
     acceptor: str
     """Slug of the member that is paid."""
     points: int
@@ -119,6 +122,9 @@ class BurnPreview(msgspec.Struct, frozen=True, kw_only=True):
     offer: str
     """Reference of the offer."""
     name: str
+    """As the exchange calls it."""
+    title: str
+    """As people know it, in the language asked for; the name where no listing shows it."""
     kind: str
     supplier: str
     """Name of the member that is paid."""

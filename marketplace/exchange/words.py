@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from marketplace.coalition.names import name_in
 from marketplace.exchange.domain import (
     BurnStatus,
     Cause,
@@ -20,6 +21,7 @@ from marketplace.exchange.domain import (
     FulfilmentState,
     OfferStatus,
 )
+from marketplace.exchange.errors import NotEligible
 from marketplace.exchange.models import Refund
 from marketplace.exchange.previewing import Foreseen
 from marketplace.exchange.rewards import Reward
@@ -68,7 +70,7 @@ def obstacle(preview: BurnPreview, foreseen: Foreseen) -> Obstacle | None:
         case "plugin_closed" if foreseen.offer.closed is not None:
             return _closed(foreseen.offer.closed)
         case "not_eligible":
-            return _not_eligible(foreseen, preview.refusal.detail)
+            return _not_eligible(foreseen)
         case "limit_reached":
             return _limit_reached(preview)
         case "sold_out":
@@ -133,16 +135,19 @@ def _closed(closed: Closed) -> Obstacle:
     )
 
 
-def _not_eligible(foreseen: Foreseen, detail: str) -> Obstacle:
+def _not_eligible(foreseen: Foreseen) -> Obstacle:
     terms, who = foreseen.offer.eligibility, foreseen.who
+    language = spoken()
     if who is not None and terms.roles and who.role not in terms.roles:
+        roles = [name_in(foreseen.names, "role", each, language.code) for each in terms.roles]
         return Obstacle(
-            why=_l("It is for people with another role: %(roles)s.", roles=_named(terms.roles)),
+            why=_l("It is for people with another role: %(roles)s.", roles=_listed(roles)),
             help=_l("If your role has changed, ask whoever looks after your firm's account."),
         )
     if who is not None and terms.countries and who.country not in terms.countries:
+        countries = [language.locale.territories.get(each, each) for each in terms.countries]
         return Obstacle(
-            why=_l("It is for other countries: %(names)s.", names=_named(terms.countries)),
+            why=_l("It is for other countries: %(names)s.", names=_listed(countries)),
             help=_l("Many partners offer the same in your country."),
         )
     if who is None or (terms.firms and who.firm_reference not in terms.firms):
@@ -150,13 +155,20 @@ def _not_eligible(foreseen: Foreseen, detail: str) -> Obstacle:
             why=_l("It is for people of certain firms, and yours is not among them."),
             help=_l("Something like it may suit you."),
         )
+    refusal = foreseen.refusal
+    words = refusal.told(language.code) if isinstance(refusal, NotEligible) else ""
+    if not words:
+        return Obstacle(
+            why=_l("A condition of the partner cannot be checked at present."),
+            help=_l("Your points stay as they are. Come back later."),
+        )
     return Obstacle(
-        why=_l("A condition of the partner is not met: %(words)s", words=detail),
+        why=_l("A condition of the partner is not met: %(words)s", words=words),
         help=_l("Meet the condition, then come back: it is checked again each time."),
     )
 
 
-def _named(names: Sequence[str]) -> str:
+def _listed(names: Sequence[str]) -> str:
     more = " …" if len(names) > AT_MOST_NAMED else ""
     return ", ".join(names[:AT_MOST_NAMED]) + more
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import time
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -24,6 +25,7 @@ from marketplace.notices.domain import CATEGORIES, CHOOSABLE
 from marketplace.notices.forms import preference_fields, read_preference_form
 from marketplace.notices.service import preferences as notice_preferences
 from marketplace.notices.service import set_preferences
+from marketplace.notices.zones import UTC_ZONE, all_zones, city_of, zone_choices, zones_by_country
 from marketplace.runtime import Runtime
 from marketplace.web.access import access
 from marketplace.web.i18n import NAMES, Lazy
@@ -48,6 +50,13 @@ class LookForm(msgspec.Struct):
 
     language: str = BY_BROWSER
     theme: str = THEMES[0]
+
+
+class DigestForm(msgspec.Struct):
+    """When digests come: an hour, and a time zone (`auto`: that of the country)."""
+
+    hour: str = ""
+    time_zone: str = BY_BROWSER
 
 
 class PasswordForm(msgspec.Struct):
@@ -96,14 +105,18 @@ async def _me(
     """The page; with what is wrong with a new password beside its fields."""
     page.active = "me"
     wanted = await notice_preferences(session, principal.caller_id)
+    found = await preferences.me(session, principal)
     return page.render(
         "identity/me.html",
         status_code=status,
-        me=await preferences.me(session, principal),
+        me=found,
         fields=preference_fields(wanted),
         channels=await channels.choices(session, principal.caller_id, runtime.notifiers),
         categories=CATEGORIES,
         choosable=CHOOSABLE,
+        zones=zone_choices(page.locale),
+        hours=[time(hour) for hour in range(24)],
+        zone_of_country=_zone_of_country(found.country, page.locale),
         themes=THEMES,
         problems=problems or {},
         needs_present=await own_password.needs_present(session, principal),
@@ -111,6 +124,27 @@ async def _me(
         shortest=SHORTEST,
         longest=LONGEST,
     )
+
+
+def _zone_of_country(country: str | None, language: str) -> str:
+    zone = zones_by_country().get(country or "", UTC_ZONE)
+    return city_of(zone, language)
+
+
+@post("/me/digests", opt=EVERYBODY, include_in_schema=False, status_code=303)
+async def set_digest_time(
+    data: URLEncodedBody[DigestForm],
+    page: NamedDependency[Page],
+    principal: NamedDependency[Principal],
+    session: NamedDependency[AsyncSession],
+) -> Html:
+    """Keep when digests come."""
+    is_hour = data.hour.isascii() and data.hour.isdigit() and len(data.hour) <= 2
+    if not is_hour or int(data.hour) > 23 or data.time_zone not in {BY_BROWSER, *all_zones()}:
+        raise InvalidRequest("There is no such hour or time zone.")
+    zone = None if data.time_zone == BY_BROWSER else data.time_zone
+    await preferences.set_digest_time(session, principal, hour=int(data.hour), time_zone=zone)
+    return page.redirect(ME, notice=_l("Saved."))
 
 
 @post("/me/look", opt=EVERYBODY, include_in_schema=False, status_code=303)
@@ -219,6 +253,7 @@ async def put_guide_away(
 routes = [
     show_me,
     set_look,
+    set_digest_time,
     set_notifications,
     set_password,
     end_session,

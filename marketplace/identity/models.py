@@ -21,6 +21,7 @@ class Person(Base):
         sa.Index("uq_person_email", sa.text("lower(email)"), unique=True),
         sa.Index("ix_person_participant_id", "participant_id"),
         sa.CheckConstraint("theme in ('auto', 'light', 'dark')", name="theme_is_known"),
+        sa.CheckConstraint("digest_hour between 0 and 23", name="digest_hour_is_an_hour"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -38,6 +39,10 @@ class Person(Base):
     """Language of pages and mails: en, ru, pl or it; null follows the browser."""
     theme: Mapped[str] = mapped_column(server_default="auto")
     """auto (as the device is set), light or dark."""
+    time_zone: Mapped[str | None]
+    """Name of the zone their day is reckoned in (Europe/Warsaw); null is that of their country."""
+    digest_hour: Mapped[int] = mapped_column(sa.SmallInteger, server_default="7")
+    """Hour of their day at which digests come."""
     guide_seen_at: Mapped[datetime | None] = mapped_column(utc_timestamp())
     """When the first-visit guide was put away."""
     disabled_at: Mapped[datetime | None] = mapped_column(utc_timestamp())

@@ -37,6 +37,11 @@ class Me(msgspec.Struct, frozen=True, kw_only=True):
     """Name of the member they work for."""
     language: str | None
     theme: str
+    time_zone: str | None
+    """The zone they chose; None: that of their country."""
+    country: str | None
+    """Of their firm or member."""
+    digest_hour: int
     sessions: list[OpenSession]
 
 
@@ -52,6 +57,9 @@ async def me(session: AsyncSession, principal: Principal) -> Me:
         member=member,
         language=person.locale,
         theme=person.theme,
+        time_zone=person.time_zone,
+        country=await queries.country_of(session, person),
+        digest_hour=person.digest_hour,
         sessions=[
             OpenSession(
                 id=each.id,
@@ -71,6 +79,15 @@ async def set_look(
     """Choose the language (None: as the browser says) and the theme of all pages and mails."""
     person = await _person(session, principal)
     person.locale, person.theme = language, theme
+    await session.flush()
+
+
+async def set_digest_time(
+    session: AsyncSession, principal: Principal, *, hour: int, time_zone: str | None
+) -> None:
+    """Choose at which hour of which zone (None: of one's country) digests come."""
+    person = await _person(session, principal)
+    person.digest_hour, person.time_zone = hour, time_zone
     await session.flush()
 
 

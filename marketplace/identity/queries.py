@@ -96,6 +96,18 @@ async def belongs_to(session: AsyncSession, person: Person) -> tuple[str | None,
     return await session.scalar(firm), await session.scalar(member)
 
 
+async def country_of(session: AsyncSession, person: Person) -> str | None:
+    """The country of the person's firm, else of the member they work for."""
+    firm = (
+        sa.select(Firm.country)
+        .outerjoin(Participant, Participant.firm_id == Firm.id)
+        .where(sa.or_(Participant.id == person.participant_id, Firm.id == person.firm_id))
+        .limit(1)
+    )
+    member = sa.select(Member.country).where(Member.id == person.member_id)
+    return await session.scalar(firm) or await session.scalar(member)
+
+
 async def live_sign_ins(session: AsyncSession, person_id: UUID) -> Sequence[SignIn]:
     """Sessions of a person that are open, newest first."""
     found = await session.scalars(

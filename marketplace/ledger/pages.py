@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.api import OfferFace
 from marketplace.errors import InvalidRequest
-from marketplace.faces import Faces
+from marketplace.faces import MOST_ASKED, Faces
 from marketplace.identity import preferences
 from marketplace.identity.domain import Principal, Role
 from marketplace.ledger import repository, statement
@@ -96,7 +96,11 @@ async def _history(
 
 async def _titled(lines: list[StoryLine], faces: Faces, language: str) -> list[StoryLine]:
     """Lines that name offers as their reader knows them."""
-    known = await faces.of((each.offer_id for each in lines if each.offer_id), language)
+    named = list(dict.fromkeys(each.offer_id for each in lines if each.offer_id))
+    known: dict[UUID, OfferFace] = {}
+    # A statement may name more offers than one question may.
+    for start in range(0, len(named), MOST_ASKED):
+        known.update(await faces.of(named[start : start + MOST_ASKED], language))
     return [_named(each, known.get(each.offer_id) if each.offer_id else None) for each in lines]
 
 
@@ -122,6 +126,7 @@ async def get_statement(
     page: NamedDependency[Page],
     principal: NamedDependency[Principal],
     session: NamedDependency[AsyncSession],
+    runtime: NamedDependency[Runtime],
     first: Annotated[str | None, QueryParameter(name="from", max_length=10)] = None,
     last: Annotated[str | None, QueryParameter(name="to", max_length=10)] = None,
 ) -> Response[bytes]:
@@ -139,6 +144,8 @@ async def get_statement(
         last=stop,
         made_at=_midnight(today),
     )
+    lines = await _titled(made.lines, runtime.faces, page.locale)
+    made = msgspec.structs.replace(made, lines=lines)
     return Response(
         await statement.typeset(made, page.language),
         media_type="application/pdf",

@@ -57,6 +57,7 @@ class HistoryRow(msgspec.Struct, frozen=True):
     amount: int
     burn_id: UUID | None
     offer_name: str | None
+    offer_id: UUID | None
     lot_reference: str | None
     issuer: str | None
     """Slug of the issuer of the points, where the transfer concerns one issuer."""
@@ -157,6 +158,7 @@ async def history(
             Transfer.amount,
             Transfer.burn_id,
             Offer.name,
+            Burn.offer_id,
             Lot.reference,
             Member.slug,
             Transfer.effective_at,

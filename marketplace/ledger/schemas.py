@@ -71,6 +71,9 @@ class HistoryLine(msgspec.Struct, frozen=True):
     burn_id: UUID | None
     offer: str | None
     """Name of the offer that was burnt on."""
+    offer_id: UUID | None
+    title: str | None
+    """The offer as people know it, in the language asked for; else its name."""
     lot: str | None
     """The issuer's reference of the points, for an issue or expiry."""
     issuer: str | None

@@ -109,6 +109,8 @@ def _line(row: HistoryRow) -> HistoryLine:
         held=held,
         burn_id=row.burn_id,
         offer=row.offer_name,
+        offer_id=row.offer_id,
+        title=row.offer_name,
         lot=row.lot_reference,
         issuer=row.issuer,
         effective_at=row.effective_at,

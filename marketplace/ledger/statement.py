@@ -162,7 +162,11 @@ def _line(line: StoryLine) -> dict[str, object]:
 
 def _details(line: StoryLine) -> list[str]:
     return [
-        spoken().gettext("%(points)s of %(issuer)s, %(reference)s")
+        spoken().ngettext(
+            "%(points)s point of %(issuer)s, %(reference)s",
+            "%(points)s points of %(issuer)s, %(reference)s",
+            part.points,
+        )
         % {
             "points": number(part.points),
             "issuer": part.issuer,

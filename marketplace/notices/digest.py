@@ -1,7 +1,8 @@
 """Digests: one mail with what a person has not read, each day or each week.
 
-Days begin at six in the morning, UTC, weeks on Monday then. What was told before the last such
-moment and is still unread is due; the digest also takes what has come since.
+Each person's day begins at the hour they chose, in their own time zone or that of the country of
+their firm or member; weeks begin on Monday then. What was told before the last such moment and is
+still unread is due; the digest also takes what has come since.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.ids import take_keys
 from marketplace.notices.domain import Email
+from marketplace.notices.zones import zones_by_country
 
-HOUR: Final = 6
 BATCH: Final = 500
 """People of one transaction."""
 LIFE: Final = timedelta(days=2)
@@ -28,11 +30,24 @@ FORGET_READ: Final = """
 update notice set email = 'none'
 where email = cast(:email as notice_email) and digest_id is null and read_at is not null
 """
+# A day of people begins at their hour: shifted by it, days and weeks begin at midnight.
 READY: Final = """
-select distinct person_id from notice
-where email = cast(:email as notice_email) and email in ('daily', 'weekly') and digest_id is null
-  and created_at < :boundary
-order by person_id limit :limit
+select distinct n.person_id
+from notice n
+join person p on p.id = n.person_id
+left join participant t on t.id = p.participant_id
+left join firm f on f.id = coalesce(t.firm_id, p.firm_id)
+left join member m on m.id = p.member_id
+cross join lateral (
+    select coalesce(p.time_zone, cast(:zones as jsonb) ->> coalesce(f.country, m.country),
+                    'UTC') as zone, make_interval(hours => p.digest_hour) as hour
+) z
+where n.email = cast(:email as notice_email) and n.email in ('daily', 'weekly')
+  and n.digest_id is null
+  and n.created_at <
+      (date_trunc(:unit, cast(:now as timestamptz) at time zone z.zone - z.hour) + z.hour)
+      at time zone z.zone
+order by n.person_id limit :limit
 """
 MAKE: Final = """
 with mails as (
@@ -48,20 +63,12 @@ where n.person_id = mails.person_id and n.email = cast(:email as notice_email)
 """
 
 
-def boundary(email: Email, now: datetime) -> datetime:
-    """The last moment at which a digest of this frequency was due, at or before `now` (UTC)."""
-    begun = now.replace(hour=HOUR, minute=0, second=0, microsecond=0)
-    if begun > now:
-        begun -= timedelta(days=1)
-    return begun - timedelta(days=begun.weekday()) if email is Email.WEEKLY else begun
-
-
 async def make_digests(session: AsyncSession, email: Email, now: datetime) -> int:
     """Queue the digests of up to BATCH people; returns of how many. `now` by the real clock."""
     if not await session.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(LOCK))):
         return 0  # another process is at it
     await session.execute(sa.text(FORGET_READ), {"email": email.value})
-    people = await _ready(session, email, boundary(email, now))
+    people = await _ready(session, email, now)
     if people:
         given: dict[str, Any] = {
             "email": email.value,
@@ -73,8 +80,12 @@ async def make_digests(session: AsyncSession, email: Email, now: datetime) -> in
     return len(people)
 
 
-async def _ready(session: AsyncSession, email: Email, before: datetime) -> Sequence[UUID]:
-    found = await session.scalars(
-        sa.text(READY), {"email": email.value, "boundary": before, "limit": BATCH}
-    )
-    return found.all()
+async def _ready(session: AsyncSession, email: Email, now: datetime) -> Sequence[UUID]:
+    given = {
+        "email": email.value,
+        "unit": "week" if email is Email.WEEKLY else "day",
+        "now": now,
+        "zones": msgspec.json.encode(zones_by_country()).decode(),
+        "limit": BATCH,
+    }
+    return (await session.scalars(sa.text(READY), given)).all()

@@ -60,6 +60,15 @@ async def mark_read(session: AsyncSession, principal: Principal, ids: Sequence[i
     return await repository.unread_count(session, principal.caller_id)
 
 
+async def note_arrival(session: AsyncSession, principal: Principal | None, path: str) -> None:
+    """A person has opened a page, whichever way: notices that lead there are read.
+
+    One look at an index; people without unread notices cost no more than that.
+    """
+    if principal is not None and not principal.is_key:
+        await repository.mark_read_at(session, principal.caller_id, path)
+
+
 async def in_words(rows: Sequence[Notice], language: Language, faces: Faces) -> list[NoticeView]:
     """Notices as their reader sees them, without those of kinds that only newer code knows."""
     known = await faces.of(offers_in(row.context for row in rows), language.code)

@@ -106,6 +106,20 @@ async def mark_read(session: AsyncSession, person_id: UUID, ids: Sequence[int] |
     )
 
 
+async def mark_read_at(session: AsyncSession, person_id: UUID, path: str) -> None:
+    """Mark as read what leads a person to this page of theirs: they are there."""
+    leads_here = sa.or_(
+        Notice.context["path"].astext == path,
+        sa.literal("/rewards/") + Notice.context["burn"].astext == path,
+    )
+    await session.execute(
+        sa.update(Notice)
+        .where(_unread(person_id), leads_here)
+        .values(read_at=sa.func.statement_timestamp())
+        .execution_options(synchronize_session=False)
+    )
+
+
 # -- preferences -----------------------------------------------------------------------------------
 
 

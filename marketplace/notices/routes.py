@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Request, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import HeaderParameter, JSONBody
+from litestar.params import JSONBody
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.errors import InvalidRequest
@@ -16,11 +16,10 @@ from marketplace.notices.domain import CHOOSABLE
 from marketplace.notices.schemas import MarkRead, NoticePage, Preferences, Unread
 from marketplace.runtime import Runtime
 from marketplace.web.access import access
-from marketplace.web.i18n import choose_language
+from marketplace.web.i18n import Accepts, choose_language
 from marketplace.web.paging import DEFAULT_LIMIT, Cursor, Limit
 
 EVERYBODY = list(Role)
-Accepts = Annotated[str, HeaderParameter(name="Accept-Language", required=False)]
 AnyRequest = Request[Any, Any, Any]
 
 

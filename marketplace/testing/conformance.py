@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -187,7 +187,8 @@ class EligibilityConformance:
         """None, or words; the same for the same person and offer."""
         for who in self.people():
             words = rule.refusal(who, "offer")
-            assert words is None or (isinstance(words, str) and words.strip())
+            texts = list(words.values()) if isinstance(words, Mapping) else [words]
+            assert words is None or (texts and all(isinstance(t, str) and t.strip() for t in texts))
             assert rule.refusal(who, "offer") == words
 
     def test_it_decides_in_microseconds(self, rule: api.EligibilityRule) -> None:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from http import HTTPStatus
 from urllib.parse import quote
 
+from litestar import Request
+from litestar.enums import ScopeType
+from litestar.types import Scope
+
 from marketplace.errors import MarketplaceError, NotAuthenticated
+from marketplace.identity.authenticator import Authenticator
 from marketplace.web.access import KEY, Access
 from marketplace.web.i18n import Lazy
 from marketplace.web.i18n import lazy as _l
+from marketplace.web.middleware import PRINCIPAL
 from marketplace.web.page import AnyRequest, Html, Page, page_of
 from marketplace.web.request_id import request_id
+
+log = logging.getLogger(__name__)
 
 NOT_FOR_BROWSERS = ("/v1/", "/schema", "/health", "/static/")
 SIGN_IN = "/sign-in"
@@ -65,6 +74,29 @@ def wants_page(request: AnyRequest) -> bool:
     is_api = request.scope["path"].startswith(NOT_FOR_BROWSERS)
     by_browser = "hx-request" in request.headers or "text/html" in request.headers.get("accept", "")
     return by_browser and not is_api
+
+
+async def recognise_reader(error: Exception, scope: Scope) -> None:
+    """Before the page of an error is made: who reads, where no middleware has asked.
+
+    An address that does not exist has no handler, so nobody looked at the cookie; the page has the
+    menu of who is signed in all the same.
+    """
+    if scope["type"] != ScopeType.HTTP or PRINCIPAL in scope or isinstance(error, NotAuthenticated):
+        return
+    if not wants_page(Request(scope)):
+        return
+    authenticator: Authenticator = scope["litestar_app"].state.authenticator
+    reader = None
+    try:
+        reader = await authenticator.verify(scope["headers"], str(scope["method"]))
+    except NotAuthenticated:
+        log.debug("a stranger reads an error page")
+    except Exception:
+        # The page of an error must not need what has just failed.
+        log.warning("who reads an error page cannot be told", exc_info=True)
+        return
+    scope[PRINCIPAL] = reader  # type: ignore[literal-required]
 
 
 def error_page(request: AnyRequest, error: MarketplaceError) -> Html:

@@ -8,9 +8,9 @@ Days and hours are UTC, as everywhere in the marketplace.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from babel import dates, numbers
 
@@ -51,9 +51,43 @@ def unit_price(micros: int, currency: str) -> str:
     )
 
 
+class Valued(Protocol):
+    """Something with a money value: a card of the catalog, a face of an offer."""
+
+    @property
+    def value_micros(self) -> int | None: ...
+    @property
+    def currency(self) -> str: ...
+    @property
+    def value_from(self) -> str | None: ...
+
+
+def worth(of: Valued | None, quantity: int = 1) -> str:
+    """What so many are worth, in words that tell a stated value from that of the points.
+
+    Empty where nobody has stated a value: `value_from` is as in `marketplace.api.OfferFace`.
+    """
+    if of is None or of.value_micros is None:
+        return ""
+    amount = money(of.value_micros * quantity, of.currency)
+    if of.value_from == "points":
+        return spoken().gettext("%(money)s in points") % {"money": amount}
+    return spoken().gettext("worth %(money)s") % {"money": amount}
+
+
 def day(moment: datetime | date, style: str = "medium") -> str:
     """A day: "3 Mar 2026"; styles are `short`, `medium`, `long`, `full`."""
     return str(dates.format_date(moment, format=style, locale=spoken().locale))
+
+
+def month(moment: datetime | date) -> str:
+    """A month with its year: "March 2026"."""
+    return str(dates.format_skeleton("yMMMM", moment, locale=spoken().locale))
+
+
+def clock(hour: time) -> str:
+    """A time of day: "07:00", "7:00 AM"."""
+    return str(dates.format_time(hour, "short", locale=spoken().locale))
 
 
 def day_and_hour(moment: datetime) -> str:
@@ -84,8 +118,11 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "points": points,
     "percent": percent,
     "money": money,
+    "worth": worth,
     "unit_price": unit_price,
     "date": day,
+    "month": month,
+    "clock": clock,
     "datetime": day_and_hour,
     "relative": relative,
     "initials": initials,

@@ -17,11 +17,13 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated
 
 from babel import Locale
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
+from litestar.params import HeaderParameter
 
 log = logging.getLogger(__name__)
 
@@ -168,6 +170,9 @@ def lazy(message: str, **values: object) -> Lazy:
     """
     return Lazy(message, values)
 
+
+Accepts = Annotated[str, HeaderParameter(name="Accept-Language", required=False)]
+"""The parameter by which JSON routes learn what their reader's program speaks."""
 
 # -- which language a reader gets ------------------------------------------------------------------
 

@@ -75,6 +75,15 @@ async def test_pages_of_a_participant(open_tab: OpenTab, life: Life) -> None:
     none(await sights(tab, places))
 
 
+async def test_pages_of_staff(open_tab: OpenTab, life: Life) -> None:
+    nora = await life.newcomer(9_000)
+    await life.deliver(await life.burn(nora))
+    manager = await open_tab(role=Role.FIRM_MANAGER)
+    none(await sights(manager, {"firm": "/firm"}))
+    finance = await open_tab(role=Role.FINANCE)
+    none(await sights(finance, {"positions": "/settlement"}))
+
+
 async def test_rewards_in_every_state(open_tab: OpenTab, life: Life) -> None:
     nora, piotr = await life.newcomer(90_000), await life.newcomer(9_000, name="Piotr")
     held, unknown, dead, ready, given, back = [await life.burn(nora) for _ in range(6)]

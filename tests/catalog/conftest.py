@@ -60,7 +60,7 @@ def add_listing(catalog: Coalition) -> AddListing:
     """`await add_listing("mug", {"en": "A mug"}, points=500)`: published, with an offer of its own.
 
     `offers` names offers that exist already instead; other arguments are the spec's or the offer's
-    (`offer_status` is the offer's).
+    (`offer_status` is the offer's). `faces` are values stated in EUR, in micros.
     """
 
     async def make(slug: str, titles: dict[str, Any], **more: Any) -> ListingSpec:
@@ -69,10 +69,15 @@ def add_listing(catalog: Coalition) -> AddListing:
             references = more.pop("offers", None)
             if "offer_status" in more:
                 more["status"] = more.pop("offer_status")
+            faces = more.pop("faces", None)
             if references is None:
                 await catalog.add_offer(slug, acceptor=more.pop("acceptor", "shop"), **more)
                 references = [slug]
-            own["denominations"] = tuple(DenominationSpec(offer=each) for each in references)
+            faces = faces or [None] * len(references)
+            own["denominations"] = tuple(
+                DenominationSpec(offer=each, face_micros=face, face_currency=face and "EUR")
+                for each, face in zip(references, faces, strict=True)
+            )
         texts = {
             locale: text if isinstance(text, TextSpec) else text_of(text)
             for locale, text in titles.items()

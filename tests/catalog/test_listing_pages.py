@@ -58,7 +58,12 @@ async def test_a_listing_tells_everything_before_one_chooses(
     assert "Catalog Home Coffee Book" in told
     for expected in (
         *("from 450 points", "worth €5.00", "€0.0111 a point", "To read.", "Three years."),
-        *("For use in: Germany", "At once, on screen", "The value printed on it.", "Shop"),
+        *(
+            "For use in: Germany",
+            "At once, on screen",
+            "Money value: as the partner states it.",
+            "Shop",
+        ),
         *("It costs 450 points", "You have 1,000", "Left after it 550"),
     ):
         assert expected in told

@@ -25,7 +25,7 @@ async def ten(add_listing: AddListing) -> None:
             f"thing-{n:02}",
             {"en": f"Thing number {n}"},
             points=n * 100,
-            cost_micros=n * n * 100_000,
+            faces=[n * n * 100_000],
             featured=int(n % 3 == 0),
         )
 
@@ -218,7 +218,8 @@ async def test_a_listing_tells_its_choices_and_their_worth(
     assert (shown["card"]["points_from"], shown["card"]["points_to"]) == (1_500, 18_750)
     first, second = shown["denominations"]
     assert (first["value_micros"], first["value_from"]) == (10_000_000, "face")
-    assert (second["value_micros"], second["value_from"]) == (22_500_000, "cost")
+    assert (second["value_micros"], second["value_from"]) == (None, None)
+    assert second["value_per_thousand_micros"] is None
     # 10 euros for 1,500 points, rounded down to the micro.
     assert first["value_per_thousand_micros"] == 6_666_666
     assert [each["name"] for each in shown["path"]] == ["Home", "Coffee"]

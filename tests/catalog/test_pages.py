@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -12,6 +13,7 @@ import pytest
 from catalog.domain import Delivery
 from marketplace.coalition.domain import ContractRole
 from marketplace.coalition.exposure import open_exposures
+from marketplace.coalition.imports import import_file
 from marketplace.exchange.domain import OfferStatus
 from marketplace.identity.domain import Role
 from tests.catalog.conftest import AddListing
@@ -35,7 +37,7 @@ async def ann(sign_in: SignIn, catalog: Coalition) -> Headers:
 async def test_a_card_tells_points_money_and_value_of_a_point(
     client: httpx.AsyncClient, ann: Headers, add_listing: AddListing
 ) -> None:
-    await add_listing("mug", {"en": "A mug"}, points=500, cost_micros=4_000_000)
+    await add_listing("mug", {"en": "A mug"}, points=500, faces=[4_000_000])
     page = await client.get("/catalog", headers=ann)
     assert page.status_code == 200
     told = words(cards(page.text)["mug"])
@@ -50,9 +52,10 @@ async def test_a_card_tells_points_money_and_value_of_a_point(
 async def test_a_choice_of_values_says_from_and_the_best_rate(
     client: httpx.AsyncClient, catalog: Coalition, add_listing: AddListing
 ) -> None:
-    await catalog.add_offer("small", acceptor="shop", points=100, cost_micros=1_000_000)
-    await catalog.add_offer("large", acceptor="shop", points=900, cost_micros=10_000_000)
-    await add_listing("book", {"en": "Book"}, offers=["small", "large"])
+    await catalog.add_offer("small", acceptor="shop", points=100)
+    await catalog.add_offer("large", acceptor="shop", points=900)
+    faces = [1_000_000, 10_000_000]
+    await add_listing("book", {"en": "Book"}, offers=["small", "large"], faces=faces)
     told = words(cards((await client.get("/catalog", headers=BROWSER)).text)["book"])
     assert "from 100 points worth €1.00" in told
     assert "up to €0.0111 a point" in told
@@ -222,6 +225,64 @@ async def test_a_card_says_why_and_leads_to_what_helps(
     card = cards((await client.get("/catalog", headers=ann)).text)["it"]
     assert why in words(card)
     assert any(way in href for href in hrefs(card))
+
+
+NAMES = """code,name_en,name_ru,name_pl,name_it
+role:pilot,pilots,лётчики,piloci,piloti
+tag:instant,at once,сразу,od razu,
+"""
+
+
+async def test_roles_and_tags_go_by_their_names_in_the_readers_language(
+    client: httpx.AsyncClient, ann: Headers, catalog: Coalition, add_listing: AddListing
+) -> None:
+    await add_listing(
+        "wings", {"en": "Wings"}, eligibility={"roles": ["pilot", "baker"]}, tags=("instant", "odd")
+    )
+    assert "in these roles: pilot, baker" in words(
+        (await client.get("/catalog/wings", headers=ann)).text
+    )
+    report = await import_file(catalog.runtime, "names", io.BytesIO(NAMES.encode()))
+    assert report.new == 2
+    for language, role, tag in (("ru", "лётчики", "сразу"), ("it", "piloti", "at once")):
+        reader = {**ann, "Accept-Language": language}
+        for address in ("/catalog/wings", "/burn/wings"):
+            assert f": {role}, baker" in words((await client.get(address, headers=reader)).text)
+        page = words((await client.get("/catalog/wings", headers=reader)).text)
+        assert f"{tag} odd" in page
+        chips = words((await client.get("/catalog?tag=instant", headers=reader)).text)
+        assert tag in chips
+        told = (await client.get("/v1/catalog/wings", headers=reader)).json()
+        assert told["detail"]["card"]["tag_names"] == [tag, "odd"]
+        assert told["mine"]["obstacles"][0]["among_names"] == [role, "baker"]
+    again = await import_file(
+        catalog.runtime, "names", io.BytesIO(NAMES.replace("pilots", "flyers").encode())
+    )
+    assert (again.new, again.unchanged) == (1, 1)
+    assert "flyers" in (await client.get("/catalog/wings", headers=ann)).text
+
+
+@pytest.mark.parametrize(
+    ("points", "language", "told"),
+    [
+        (1_001, "en", "1 point is missing."),
+        (1_002, "ru", "Не хватает 2 баллов."),
+        (1_021, "ru", "Не хватает 21 балла."),
+        (1_001, "pl", "Brakuje 1 punktu."),
+        (1_001, "it", "Manca 1 punto."),
+    ],
+)
+async def test_what_is_missing_is_counted_as_each_language_counts(
+    points: int,
+    language: str,
+    told: str,
+    client: httpx.AsyncClient,
+    ann: Headers,
+    add_listing: AddListing,
+) -> None:
+    await add_listing("dear", {"en": "Dear"}, points=points)
+    page = await client.get("/catalog", headers={**ann, "Accept-Language": language})
+    assert told in words(cards(page.text)["dear"])
 
 
 async def test_cards_of_limits_caps_and_partners_in_trouble(

@@ -118,6 +118,30 @@ async def test_misspelt_words_find_what_was_meant_and_say_so(
 
 
 @pytest.mark.usefixtures("shelf")
+@pytest.mark.parametrize(
+    ("typed", "slug", "meant"),
+    [
+        ("rybuf", "books", "книга"),
+        ("ИШДУЕН", "cinema", "bilety"),
+        ("сщаауу", "mug", "coffee"),
+    ],
+)
+async def test_words_typed_on_the_wrong_keyboard_are_read_on_the_other(
+    client: httpx.AsyncClient, typed: str, slug: str, meant: str
+) -> None:
+    answer: Any = (await client.get(f"/v1/catalog?q={typed}%20")).json()
+    assert [item["card"]["slug"] for item in answer["items"]][:1] == [slug]
+    assert answer["corrections"] == [{"word": typed.lower(), "taken": [meant]}]
+
+
+@pytest.mark.usefixtures("shelf")
+async def test_what_means_nothing_on_either_keyboard_finds_nothing(
+    client: httpx.AsyncClient,
+) -> None:
+    assert await found(client, "q=ghbdtn%20") == []
+
+
+@pytest.mark.usefixtures("shelf")
 async def test_a_word_is_found_while_it_is_typed(client: httpx.AsyncClient) -> None:
     for typed in ("c", "ci", "cin", "cine", "cinem", "cinema"):
         assert "cinema" in await found(client, f"q={typed}")

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from catalog import counting
+from marketplace import api
 from marketplace.clock import now, travel_to
 from marketplace.coalition.domain import ContractRole
 from marketplace.exchange import closures
@@ -81,6 +82,30 @@ async def everything(catalog: Coalition, add_listing: AddListing) -> dict[str, l
         ):
             await closures.close(session, plugin, cause, actor="test", words=words)
     return {slug: expected for slug, (_, expected) in offers.items()}
+
+
+class Trained:
+    """A partner's rule that says its refusal in two languages."""
+
+    name = "acme.trained"
+
+    def refusal(self, who: api.Who, offer_reference: str) -> api.Words | None:
+        return {"en": "Take the training first.", "pl": "Najpierw ukończ szkolenie."}
+
+
+async def test_what_a_partners_rule_says_is_in_the_readers_language(
+    client: httpx.AsyncClient, catalog: Coalition, add_listing: AddListing, sign_in: SignIn
+) -> None:
+    catalog.runtime.eligibility_rules["acme.trained"] = Trained()
+    await add_listing("rule", {"en": "Rule"}, eligibility={"rules": ["acme.trained"]})
+    ann = await sign_in(Role.PARTICIPANT)
+    for language, told in (("pl", "Najpierw ukończ"), ("it", "Take the training")):
+        asked = {**ann, "Accept-Language": language}
+        (obstacle, _) = (await card_of(client, asked, "rule"))["mine"]["obstacles"]
+        assert obstacle["why"] == "rule"
+        assert obstacle["detail"].startswith(told)
+        page = await client.get("/catalog/rule", headers={**asked, "Accept": "text/html"})
+        assert told in page.text
 
 
 async def test_what_is_in_the_way_is_what_the_engine_says(

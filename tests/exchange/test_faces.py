@@ -22,6 +22,7 @@ from catalog.specs import DenominationSpec, ListingSpec, TextSpec
 from marketplace import api, faces
 from marketplace.faces import Faces
 from marketplace.identity.domain import Role
+from marketplace.ledger import statement
 from marketplace.ledger.words import TIMES
 from marketplace.runtime import Runtime
 from tests.conftest import Headers
@@ -246,3 +247,29 @@ def test_what_is_no_describer_disables_its_plugin(runtime: Runtime) -> None:
     runtime.plugins.manager.register(plugin, name="acme")
     assert "acme" not in runtime.plugins.offer_describers()
     assert "is no OfferDescriber" in runtime.plugins.disabled["acme"]
+
+
+async def test_json_and_statements_call_it_as_its_readers_do(
+    listed: Coalition, client: httpx.AsyncClient, sign_in: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = {**await sign_in(Role.PARTICIPANT), **RUSSIAN}
+    await burn(client, ann, burn_body(listed))
+    wallet, offer = listed.wallets["ann"], listed.offers["card"]
+    seen = (await client.get("/v1/burns/preview?offer=card", headers=ann)).json()
+    assert (seen["name"], seen["title"]) == ("Card", "Книги")
+    for told in (
+        (await client.get(f"/v1/offers/{offer}", headers=ann)).json(),
+        (await client.get("/v1/offers", headers=ann)).json()["items"][0],
+    ):
+        assert (told["name"], told["title"]) == ("Card", "Книги")
+    lines = (await client.get(f"/v1/wallets/{wallet}/history", headers=ann)).json()["items"]
+    assert [line["title"] for line in lines] == ["Книги", None]
+    printed: list[statement.Statement] = []
+
+    async def press(made: statement.Statement, language: Any) -> bytes:
+        printed.append(made)
+        return b""
+
+    monkeypatch.setattr(statement, "typeset", press)
+    await client.get("/wallet/statement.pdf", headers=ann)
+    assert "Книги" in [line.offer for line in printed[0].lines]

@@ -10,6 +10,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from marketplace import api
 from marketplace.clock import now
 from marketplace.exchange import closures
 from marketplace.exchange.domain import Cause, OfferStatus
@@ -48,8 +49,8 @@ async def test_two_taps_and_the_reward_is_on_its_way(ann: Browser, coalition: Co
     assert "Price 2,000 points" in said
     assert "Now 5,500" in said
     assert "Afterwards 3,500" in said
-    assert "300 of Beta SOON" in said
-    assert "1,700 of Alpha EVER" in said
+    assert "300 points of Beta SOON" in said
+    assert "1,700 points of Alpha EVER" in said
     assert "never expires" in said
     assert "held, not spent" in said
     said = await ann.send("/burn/card")
@@ -107,7 +108,7 @@ async def test_a_price_that_changed_meanwhile_is_asked_about_again(
         ({"eligibility": {"roles": ["manager"]}}, "another role: manager", None),
         ({"eligibility": {"countries": ["PL"]}}, "other countries: PL", None),
         ({"eligibility": {"firms": ["zeta"]}}, "certain firms", None),
-        ({"eligibility": {"rules": ["acme.trained"]}}, "acme.trained", None),
+        ({"eligibility": {"rules": ["acme.trained"]}}, "cannot be checked at present", None),
         ({"currency": "PLN"}, "another currency: 5,500", None),
     ],
 )
@@ -149,6 +150,57 @@ async def test_what_is_closed_says_why_in_words_and_shows_no_button(
     assert "internal" not in said
     assert not ann.has("/burn/card")
     assert await available(coalition) == 5_500
+
+
+class Trained:
+    """A partner's rule that says its refusal in several languages."""
+
+    name = "acme.trained"
+
+    def __init__(self, words: Any) -> None:
+        self.words = words
+
+    def refusal(self, who: api.Who, offer_reference: str) -> Any:
+        return self.words
+
+
+IN_TWO: dict[str, str] = {"en": "Take the training first.", "pl": "Najpierw ukończ szkolenie."}
+
+
+@pytest.mark.parametrize(
+    ("words", "language", "told"),
+    [
+        (IN_TWO, "pl", "Najpierw ukończ szkolenie."),
+        (IN_TWO, "it", "Take the training first."),
+        ({"de": "Erst die Schulung."}, "pl", "Erst die Schulung."),
+        ("Only on Mondays.", "pl", "Only on Mondays."),
+        ({}, "en", "This offer is not open to this participant"),
+        ({"en": 7}, "en", "7"),
+    ],
+)
+async def test_a_partners_condition_is_told_in_the_readers_language(
+    words: Any, language: str, told: str, ann: Browser, coalition: Coalition
+) -> None:
+    coalition.runtime.eligibility_rules["acme.trained"] = Trained(words)
+    await coalition.add_offer(
+        "tool", acceptor="shop", eligibility={"rules": ["acme.trained"]}, points=100
+    )
+    ann.who["Accept-Language"] = language
+    said = await ann.open("/burn/tool")
+    if words:
+        assert told in said
+    else:
+        assert "cannot be checked at present" in said
+    body = {
+        "wallet_id": str(coalition.wallets["ann"]),
+        "offer_id": str(coalition.offers["tool"]),
+    }
+    answer = await ann.client.post(
+        "/v1/burns", json=body, headers={**ann.who, "Idempotency-Key": "k"}
+    )
+    assert answer.status_code == 403
+    kept = words.get("en", told) if isinstance(words, dict) else words
+    assert answer.json()["detail"] == str(kept)
 
 
 async def test_a_refusal_after_the_page_was_opened_is_explained(

@@ -97,6 +97,17 @@ async def desk(client: httpx.AsyncClient, coalition: Coalition, sign_in: Make) -
     )
 
 
+async def test_who_opens_a_reward_by_whichever_way_has_read_its_notice(desk: Desk) -> None:
+    other = await desk.delivered()
+    reward = await desk.delivered()
+    assert "2 unread notices" in await desk.ann.open("/notices")
+    await desk.bob.open(reward, status=404)
+    await desk.ann.open(reward)
+    assert "1 unread notice" in await desk.ann.open("/notices")
+    await desk.ann.open(other)
+    assert "You have read everything." in await desk.ann.open("/notices")
+
+
 async def test_a_code_is_shown_when_asked_for_and_never_before(desk: Desk) -> None:
     reward = await desk.delivered()
     said = await desk.ann.open(reward)

@@ -182,6 +182,26 @@ async def test_language_and_theme_follow_the_person(
         assert (await client.post("/me/look", data=wrong)).status_code == 400
 
 
+async def test_when_digests_come_is_chosen_in_ones_own_zone(
+    ann: Person, client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    await type_in(client)
+    page = await client.get("/me", headers={"Accept-Language": "pl"})
+    assert "Jak w kraju twojej firmy: Berlin" in page.text
+    assert "Warszawa, Polska" in page.text
+    chosen = {"hour": "18", "time_zone": "Europe/Warsaw"}
+    assert (await client.post("/me/digests", data=chosen)).headers["location"] == "/me"
+    async with runtime.database.begin() as session:
+        person = await session.get_one(Person, ann.id)
+        assert (person.digest_hour, person.time_zone) == (18, "Europe/Warsaw")
+    assert '<option value="18" selected>' in (await client.get("/me")).text
+    await client.post("/me/digests", data={"hour": "7", "time_zone": "auto"})
+    async with runtime.database.begin() as session:
+        assert (await session.get_one(Person, ann.id)).time_zone is None
+    for wrong in ({"hour": "24"}, {"hour": "\u0661"}, {"hour": "7", "time_zone": "Mars/Olympus"}):
+        assert (await client.post("/me/digests", data=wrong)).status_code == 400
+
+
 async def test_what_one_hears_is_chosen_on_ones_own_page(
     ann: Person, client: httpx.AsyncClient, runtime: Runtime
 ) -> None:

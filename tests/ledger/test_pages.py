@@ -30,7 +30,7 @@ async def test_the_wallet_explains_itself(bob: Browser) -> None:
     assert "To burn" in said
     assert "What expires when" in said
     assert "Lamp was refunded in points of Gamma: test" in said
-    assert "300 of Gamma for" in said
+    assert "300 points of Gamma for" in said
     assert "Gamma gave you points for G3" in said
     assert "Points of Gamma for G2 expired unused" in said
 

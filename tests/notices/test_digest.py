@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from marketplace.db import Database
 from marketplace.identity.models import Person
-from marketplace.notices.digest import boundary, make_digests
+from marketplace.notices.digest import make_digests
 from marketplace.notices.domain import Category, Email, Preference
 from marketplace.notices.service import set_preferences
+from marketplace.notices.zones import all_zones, zone_choices, zones_by_country
 from tests.factories import Coalition
 from tests.notices.conftest import Post, mails, notices, run_sql, tell_gift
 from tests.notices.mailserver import Postbox
@@ -118,15 +121,60 @@ async def test_a_digest_is_no_longer_than_one_reads(
     assert "12 more notices" in body.get_content()
 
 
+# A Wednesday; the firm is German, where it is an hour later, or two in summer.
+WEDNESDAY_6 = datetime(2099, 3, 4, 6, tzinfo=UTC)
+TOLD_AT_MIDNIGHT = "update notice set created_at = '2099-03-04T00:00:00Z'"
+
+
 @pytest.mark.parametrize(
-    ("email", "now", "begun"),
+    ("chosen", "now", "made"),
     [
-        (Email.DAILY, datetime(2026, 3, 5, 9, tzinfo=UTC), datetime(2026, 3, 5, 6, tzinfo=UTC)),
-        (Email.DAILY, datetime(2026, 3, 5, 5, tzinfo=UTC), datetime(2026, 3, 4, 6, tzinfo=UTC)),
-        (Email.WEEKLY, datetime(2026, 3, 5, 9, tzinfo=UTC), datetime(2026, 3, 2, 6, tzinfo=UTC)),
-        (Email.WEEKLY, datetime(2026, 3, 2, 5, tzinfo=UTC), datetime(2026, 2, 23, 6, tzinfo=UTC)),
-        (Email.WEEKLY, datetime(2026, 3, 2, 6, tzinfo=UTC), datetime(2026, 3, 2, 6, tzinfo=UTC)),
+        # Seven in the morning in Berlin is six, UTC.
+        ({}, WEDNESDAY_6, 1),
+        ({}, WEDNESDAY_6 - timedelta(minutes=1), 0),
+        ({"digest_hour": 9}, WEDNESDAY_6 + timedelta(hours=1), 0),
+        ({"digest_hour": 9}, WEDNESDAY_6 + timedelta(hours=2), 1),
+        # In Tokyo it was seven before midnight, UTC: what came after it waits for the next day.
+        ({"time_zone": "Asia/Tokyo"}, WEDNESDAY_6, 0),
+        ({"time_zone": "Asia/Tokyo"}, WEDNESDAY_6 + timedelta(hours=16), 1),
+        ({"time_zone": "America/New_York"}, WEDNESDAY_6 + timedelta(hours=5), 0),
+        ({"time_zone": "America/New_York"}, WEDNESDAY_6 + timedelta(hours=6), 1),
     ],
 )
-def test_days_and_weeks_begin_in_the_morning(email: Email, now: datetime, begun: datetime) -> None:
-    assert boundary(email, now) == begun
+async def test_a_digest_comes_at_the_persons_own_hour(
+    chosen: dict[str, Any],
+    now: datetime,
+    made: int,
+    coalition: Coalition,
+    ann: Person,
+    owner: Database,
+) -> None:
+    await run_sql(owner, TOLD_AT_MIDNIGHT)
+    async with coalition.runtime.database.begin() as session:
+        if chosen:
+            await session.execute(sa.update(Person).where(Person.id == ann.id).values(chosen))
+    assert await make(coalition, now=now) == made
+
+
+@pytest.mark.parametrize(
+    ("now", "made"),
+    [
+        (datetime(2099, 3, 8, 23, tzinfo=UTC), 0),
+        (datetime(2099, 3, 9, 5, 59, tzinfo=UTC), 0),
+        (datetime(2099, 3, 9, 6, tzinfo=UTC), 1),
+    ],
+)
+async def test_weeks_begin_on_monday_at_that_hour(
+    now: datetime, made: int, coalition: Coalition, ann: Person, owner: Database
+) -> None:
+    await run_sql(owner, TOLD_AT_MIDNIGHT)
+    await wish(coalition, ann, Email.WEEKLY)
+    assert await make(coalition, Email.WEEKLY, now) == made
+
+
+async def test_the_database_knows_every_zone_that_is_offered(coalition: Coalition) -> None:
+    offered = sorted({*all_zones(), *zones_by_country().values()})
+    async with coalition.runtime.database.begin() as session:
+        known = set(await session.scalars(sa.text("select name from pg_timezone_names")))
+    assert [zone for zone in offered if zone not in known] == []
+    assert dict(zone_choices("ru"))["Europe/Warsaw"] == "Варшава, Польша"

@@ -105,7 +105,7 @@ async def test_home_and_navigation_follow_the_role(
 ) -> None:
     ann, boss = await sign_in(Role.PARTICIPANT), await sign_in(Role.FINANCE)
     assert (await client.get("/", headers=ann)).headers["location"] == "/trial/shelf"
-    assert (await client.get("/", headers=boss)).headers["location"] == "/wallet"
+    assert (await client.get("/", headers=boss)).headers["location"] == "/settlement"
     page = await client.get("/trial/shelf", headers=ann)
     assert '<a class="nav__link" href="/trial/shelf" aria-current="page">Shelf' in page.text
     assert "participant of ann" in page.text
@@ -129,10 +129,25 @@ async def test_errors_are_pages_in_a_browser_and_problems_elsewhere(
     page = await client.get("/nothing")
     assert page.status_code == 404
     assert "There is nothing at this address" in page.text
-    assert "Sign in" not in page.text  # nobody asked who is reading
+    assert "Sign in" in page.text
     problem(await client.get("/nothing", headers={"Accept": "application/json"}), 404, "not_found")
     problem(await client.get("/v1/nothing"), 404, "not_found")
     problem(await client.get("/v1/session"), 401, "not_authenticated")
+
+
+async def test_who_is_signed_in_has_their_menu_on_pages_of_errors_too(
+    client: httpx.AsyncClient, sign_in: SignIn
+) -> None:
+    ann = await sign_in(Role.PARTICIPANT)
+    for answer in (
+        await client.get("/nothing", headers=ann),
+        await client.put("/trial/shelf", headers=ann),
+        await client.get("/trial/shelf", headers=await sign_in(Role.FINANCE)),
+    ):
+        assert answer.status_code in (403, 404, 405)
+        assert "Your menu" in answer.text
+    ended = {**ann, "Authorization": "Bearer nobody"}
+    assert "Your menu" not in (await client.get("/nothing", headers=ended)).text
 
 
 async def test_a_crash_shows_an_id_and_hides_the_reason(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from uuid import uuid4
 
 from marketplace import api
@@ -35,10 +36,11 @@ def rule_answers(stage: Stage) -> None:
     for rule in stage.rules:
         for who in _people():
             first = _ask(stage, rule, who)
-            if not (first is None or (isinstance(first, str) and first.strip())):
+            if not (first is None or _is_said(first)):
                 raise Failed(
                     f"{rule.name} answered {first!r}.",
-                    advice="Answer None to allow, or words that say why not and what would help.",
+                    advice="Answer None to allow, or words that say why not and what would help: a "
+                    "text, or texts by language code.",
                 )
             if _ask(stage, rule, who) != first:
                 raise Failed(
@@ -47,7 +49,13 @@ def rule_answers(stage: Stage) -> None:
                 )
 
 
-def _ask(stage: Stage, rule: api.EligibilityRule, who: api.Who) -> str | None:
+def _is_said(words: object) -> bool:
+    """Whether a reader of every language gets something to read."""
+    texts = list(words.values()) if isinstance(words, Mapping) else [words]
+    return bool(texts) and all(isinstance(text, str) and text.strip() for text in texts)
+
+
+def _ask(stage: Stage, rule: api.EligibilityRule, who: api.Who) -> api.Words | None:
     try:
         return stage.guarded(rule.name, lambda: rule.refusal(who, "offer"))
     except Failed:

@@ -158,6 +158,13 @@ class Label(Text):
     pattern = re.compile(r"[a-z0-9][a-z0-9_-]{0,49}")
 
 
+class Code(Text):
+    """A code that people read, with what it is."""
+
+    words = "role: or tag: and a word, such as role:technician"
+    pattern = re.compile(r"(role|tag):[a-z0-9][a-z0-9_-]{0,49}")
+
+
 class Email(Text):
     words = "an e-mail address"
     pattern = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}@[^\s@\x00-\x1f\x7f]{1,190}")

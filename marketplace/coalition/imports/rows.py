@@ -9,6 +9,7 @@ import msgspec
 from marketplace.coalition.domain import Breakage, ContractRole, Funding
 from marketplace.coalition.imports.fields import (
     BasisPoints,
+    Code,
     Count,
     Countries,
     Country,
@@ -100,6 +101,16 @@ class OfferRow(msgspec.Struct, frozen=True, kw_only=True):
     eligible_roles: Labels = Labels()
     eligible_countries: Countries = Countries()
     eligible_firms: References = References()
+
+
+class NameRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What a code is called."""
+
+    code: Code
+    name_en: Text | None = None
+    name_ru: Text | None = None
+    name_pl: Text | None = None
+    name_it: Text | None = None
 
 
 class IssuanceRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from marketplace import api
 from marketplace.coalition.imports.issuances import ImportIssuances
 from marketplace.coalition.imports.members import ImportContracts, ImportMembers
+from marketplace.coalition.imports.names import ImportNames
 from marketplace.coalition.imports.offers import ImportOffers
 from marketplace.coalition.imports.people import ImportFirms, ImportParticipants
 from marketplace.coalition.imports.reading import Reader
@@ -23,6 +24,7 @@ from marketplace.coalition.imports.rows import (
     FirmRow,
     IssuanceRow,
     MemberRow,
+    NameRow,
     OfferRow,
     ParticipantRow,
 )
@@ -37,6 +39,7 @@ ROWS: Final[dict[str, type[msgspec.Struct]]] = {
     "firms": FirmRow,
     "participants": ParticipantRow,
     "offers": OfferRow,
+    "names": NameRow,
     "issuances": IssuanceRow,
 }
 """Every kind of file, in the order in which they are imported first, and its columns."""
@@ -47,6 +50,7 @@ TABLES: Final[dict[str, type[TableImport[Any]]]] = {
     "firms": ImportFirms,
     "participants": ImportParticipants,
     "offers": ImportOffers,
+    "names": ImportNames,
 }
 
 Progress = Callable[[int], None]

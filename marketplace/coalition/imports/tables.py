@@ -44,6 +44,9 @@ class TableImport(ABC, Generic[Row]):
     shown: ClassVar[dict[str, str]] = {}
     """Columns of the table that the file calls by another name."""
 
+    may_change: ClassVar[bool] = False
+    """Whether a row with other content replaces the one there is, instead of being a fault."""
+
     def __init__(self, session: AsyncSession, faults: Faults) -> None:
         self.session = session
         self.faults = faults
@@ -106,7 +109,7 @@ class TableImport(ABC, Generic[Row]):
             self.counts.new += len(new)
 
     def _judge(self, line: int, row: Row, present: dict[str, Values]) -> Values | None:
-        """The values of a row to be written; None where it is there already."""
+        """The values of a row to be written; None where it is there already, and the same."""
         reference = getattr(row, self.key)
         first = self._lines.setdefault(reference, line)
         if first != line:
@@ -118,6 +121,8 @@ class TableImport(ABC, Generic[Row]):
         before = present[reference]
         for name, value in values.items():
             if name in before and before[name] != value:
+                if self.may_change:
+                    return values
                 column = self.shown.get(name, name)
                 raise BadRow(f"{self.key} {reference!r} was imported before with another {column}")
         return None
