@@ -10,5 +10,6 @@ from settlement.repository import By
 
 
 async def positions(session: AsyncSession, by: By) -> dict[tuple[str, str], Positions]:
-    """Net positions of every party by (period, currency), from all obligations so far."""
-    return net(await repository.flows(session, by))
+    """Net positions of every party by (period, currency), from all obligations and debts so far."""
+    flows = await repository.flows(session, by)
+    return net([*flows, *await repository.debt_flows(session, by)])
