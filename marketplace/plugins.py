@@ -85,11 +85,18 @@ class Plugins:
         """Tell observers a fact, after commit; what they raise is logged and changes nothing."""
         for impl in getattr(self.manager.hook, hook).get_hookimpls():
             try:
-                impl.function(fact)
+                impl.function(*self._told(impl, fact))
             except BaseException as error:
                 if isinstance(error, KeyboardInterrupt):
                     raise
                 log.exception("plugin %s: %s raised", impl.plugin_name, hook)
+
+    def _told(self, impl: pluggy.HookImpl, fact: Any) -> list[Any]:
+        """What an observer is told: the fact, and its own host where it asks for that."""
+        given = {"fact": fact, "host": None}
+        if "host" in impl.argnames:
+            given["host"] = self._make_host(impl.plugin_name)
+        return [given[name] for name in impl.argnames]
 
     def suppliers(self) -> dict[str, api.Supplier]:
         """Suppliers by slug; one that is no Supplier, or not the plugin's, disables the plugin."""

@@ -85,7 +85,9 @@ class Lab:
                 session.add(OfferStock(offer_id=offer_id, remaining=stock))
         return offer_id
 
-    def hold(self, plugin: str, offer_id: UUID, *, quantity: int = 1) -> str:
+    def hold(
+        self, plugin: str, offer_id: UUID, *, quantity: int = 1, acceptor: str = "shop"
+    ) -> str:
         """A held burn of an offer, as the burn engine leaves it; returns its order reference."""
         burn_id = uuid7()
         now = datetime.now(UTC)
@@ -94,6 +96,7 @@ class Lab:
             wallet_id=uuid7(),
             offer_id=offer_id,
             caller_id=uuid7(),
+            acceptor_id=self.member(acceptor),
             plugin=plugin,
             quantity=quantity,
             points=1_000 * quantity,
