@@ -84,7 +84,7 @@ def test_typing_errors_cost_a_third_and_are_forgotten(
     till = desk()
     assert [guess(till, "K7QX") for _ in range(29)] == [MistypedCode] * 29
     assert till.left(code) == 50
-    at(timedelta(minutes=15))
+    at(timedelta(minutes=16))
     assert until_locked_out(till, "K7QX") == 30
 
 

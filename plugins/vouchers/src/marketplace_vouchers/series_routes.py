@@ -113,7 +113,7 @@ def _batches(host: Host) -> Routes:
             "Content-Disposition": f'attachment; filename="vouchers-{batch_id}.csv"',
             "Cache-Control": "no-store",
         }
-        return Stream(lines, media_type="text/csv; charset=utf-8", headers=headers)
+        return Stream(lines, media_type="text/csv", headers=headers)
 
     @post(
         "/batches/{batch_id:uuid}/cancel",
