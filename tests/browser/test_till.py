@@ -119,10 +119,10 @@ async def test_two_tills_and_a_form_that_is_sent_twice(
     await one.page.get_by_label("Amount in EUR").fill("10")
     await one.page.get_by_role("button", name="Redeem this amount").click()
     receipt = one.page.url
-    await one.page.go_back()
-    await one.page.get_by_label("Amount in EUR").fill("10")
-    await one.page.get_by_role("button", name="Redeem this amount").click()
-    assert one.page.url == receipt
+    twice = await one.page.request.post(
+        kept, form={"amount": "10", "how": "part"}, headers={"Origin": one.address}
+    )
+    assert (twice.status, twice.url) == (200, receipt)
     await one.page.goto(kept)
     await expect(one.page.locator("main")).to_contain_text("The time for this voucher is over")
     await enter(two, code)

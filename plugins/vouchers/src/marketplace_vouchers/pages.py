@@ -123,7 +123,11 @@ def _code_page(
     found = redeeming.redemptions(host, till.member_id, before=None, limit=50)
     with host.transaction() as session:
         mine = {each.id: each.slug for each in host.members(session)}[till.member_id]
-    recent = [each for each in found if each.accepted_by == mine and each.till == WEB][:RECENT]
+    recent = [
+        each
+        for each in found
+        if each.accepted_by == mine and each.till == WEB and each.undoes is None
+    ]
     return page.render(
         "vouchers/till.html",
         status_code=200 if error is None else error.status,
@@ -131,7 +135,7 @@ def _code_page(
         error=error and lazy(error.title),
         facts=error.extra if error else {},
         code=code,
-        recent=recent,
+        recent=recent[:RECENT],
         files=f"/vouchers/static/{DIGEST}",
     )
 
