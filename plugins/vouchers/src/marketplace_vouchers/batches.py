@@ -22,7 +22,7 @@ from marketplace_vouchers.schemas import BatchView
 
 CHUNK = 2_000
 """Vouchers made in one transaction: what an interruption costs, and what memory holds."""
-CHUNKS_A_TURN = 25
+CHUNKS_A_TURN = 5
 """Of one batch by the background task, before it looks again."""
 HEADER = ("number", "code", "name", "value", "currency", "valid_until")
 
@@ -57,7 +57,7 @@ def begin_once(
 def _begin(
     host: Host, session: Session, sku: str, quantity: int, member_id: UUID | None, actor: str
 ) -> BatchView:
-    of = series.own(host, session, sku, member_id)
+    of = series.own(session, sku, member_id)
     if not of.issues(host.now(session)):
         raise SeriesClosed
     batch_id = uuid4()

@@ -109,7 +109,7 @@ def _after(day: date) -> datetime:
     return _midnight(day + timedelta(days=1))
 
 
-def own(host: Host, session: Session, sku: str, member_id: UUID | None) -> Series:
+def own(session: Session, sku: str, member_id: UUID | None) -> Series:
     """A series of this member (None: anybody's); NotFound for every other."""
     found = repository.find_series(session, [sku]).get(sku)
     if found is None or member_id not in (None, found.owner_id):
@@ -130,10 +130,10 @@ def listed(host: Host, member_id: UUID | None) -> list[SeriesView]:
 def close(host: Host, sku: str, member_id: UUID | None, *, actor: str) -> SeriesView:
     """No more vouchers of it are issued; those that are out stay valid."""
     with host.transaction() as session:
-        found = own(host, session, sku, member_id)
+        found = own(session, sku, member_id)
         repository.close_series(session, found.id, host.now(session))
         host.audit(session, actor=actor, action="series_closed", subject=sku)
-        closed = own(host, session, sku, member_id)
+        closed = own(session, sku, member_id)
         return _view(closed, repository.acceptors_of(session, closed.id), _slugs(host, session))
 
 
