@@ -28,6 +28,7 @@ from marketplace.identity.authenticator import Authenticator
 from marketplace.ledger import pages as wallet_pages
 from marketplace.ledger import routes as ledger
 from marketplace.ledger import wallet_routes as wallets
+from marketplace.notices import channel_pages
 from marketplace.notices import pages as notice_pages
 from marketplace.notices import routes as notices
 from marketplace.runtime import Runtime
@@ -67,6 +68,7 @@ ROUTES: list[ControllerRouterHandler] = [
     *fulfilment.routes,
     *notices.routes,
     *notice_pages.routes,
+    *channel_pages.routes,
 ]
 LIFESPANS: list[Lifespan] = [housekeeping.lifespan, exchange.burn_engine_lifespan]
 OPENAPI_EXTRAS: list[Extra] = [burn_endpoint.openapi_paths]
@@ -81,7 +83,8 @@ def create_app(runtime: Runtime, *, around: Sequence[Lifespan] = ()) -> Litestar
     `site` (what all pages share) and `direct`, where lifespans of rooms add what is answered on the
     connection (`marketplace.web.direct`).
     """
-    _ = runtime.faces  # plugins register at start, not while somebody waits for a page
+    # Plugins register at start, not while somebody waits for a page.
+    _ = runtime.faces, runtime.notifiers
     load_assets()  # says at once where something that pages need is missing
     routers = plugin_routers(runtime)
     joined = plugin_pages(runtime)

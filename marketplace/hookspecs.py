@@ -31,6 +31,17 @@ def marketplace_register_suppliers(host: api.Host) -> Sequence[api.Supplier]:
 
 
 @hookspec
+def marketplace_register_rails(host: api.Host) -> Sequence[api.Rail]:
+    """Return what moves money between the clearing house and members, one per slug of its own.
+
+    Fires: at start of every process; a rail is called by workers. Transaction: none. Errors: any
+    raise, or a rail of another slug, disables the plugin. Idempotency: called once per process;
+    keep no state. Since 1.0.
+    """
+    raise NotImplementedError
+
+
+@hookspec
 def marketplace_register_reward_kinds() -> Sequence[api.RewardKind]:
     """Return kinds of reward that offers may have, besides those of other plugins.
 
@@ -57,6 +68,18 @@ def marketplace_register_offer_describers(host: api.Host) -> Sequence[api.OfferD
     Fires: at start of every process; describers are asked while a page or mail is made.
     Transaction: none. Errors: any raise disables the plugin; what a describer itself raises is
     logged, and offers go by their own names. Idempotency: called once per process. Since 1.0.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def marketplace_register_notifiers(host: api.Host) -> Sequence[api.Notifier]:
+    """Return channels, besides the inbox and e-mail, over which people can choose to be told.
+
+    Fires: at start of every process; notices are sent by workers, addresses are looked at by the
+    API. Transaction: none. Errors: any raise, or a channel that is not the plugin's, disables the
+    plugin; what sending raises makes its notices come again later. Idempotency: called once per
+    process. Since 1.0.
     """
     raise NotImplementedError
 

@@ -33,6 +33,7 @@ BESIDE_THE_CORE = {
 }
 """Our own rooms, loaded by name, then treated as any plugin. One without hooks is left out."""
 SLUG = re.compile(r"[a-z][a-z0-9]{1,30}")
+CHANNEL = re.compile(rf"{SLUG.pattern}\.[a-z][a-z0-9_]{{0,30}}")
 
 HostMaker = Callable[[str], api.Host]
 
@@ -135,9 +136,7 @@ class Plugins:
                     self.disable(slug, f"rule {rule.name!r} does not begin with {slug + '.'!r}")
                 else:
                     found[rule.name] = rule
-        return {
-            name: rule for name, rule in found.items() if name.split(".")[0] not in self.disabled
-        }
+        return {name: rule for name, rule in found.items() if slug_of(name) not in self.disabled}
 
     def offer_describers(self) -> dict[str, list[api.OfferDescriber]]:
         """Describers of offers by slug; one that is none disables the plugin."""
@@ -150,6 +149,36 @@ class Plugins:
                     self.disable(slug, f"{describer!r} is no OfferDescriber")
         return {slug: each for slug, each in found.items() if slug not in self.disabled}
 
+    def notifiers(self) -> dict[str, api.Notifier]:
+        """Notifiers by channel; one that is none, or not the plugin's, disables the plugin."""
+        found: dict[str, api.Notifier] = {}
+        for slug, answer in self.call_each("marketplace_register_notifiers"):
+            for notifier in answer:
+                if not isinstance(notifier, api.Notifier):
+                    self.disable(slug, f"{notifier!r} is no Notifier")
+                elif not CHANNEL.fullmatch(notifier.channel) or slug_of(notifier.channel) != slug:
+                    self.disable(slug, f"channel {notifier.channel!r} is no {slug + '.name'!r}")
+                else:
+                    found[notifier.channel] = notifier
+        return {
+            channel: each
+            for channel, each in found.items()
+            if slug_of(channel) not in self.disabled
+        }
+
+    def rails(self) -> dict[str, api.Rail]:
+        """Rails by slug; one that is none, or not the plugin's, disables the plugin."""
+        found: dict[str, api.Rail] = {}
+        for slug, answer in self.call_each("marketplace_register_rails"):
+            for rail in answer:
+                if not isinstance(rail, api.Rail):
+                    self.disable(slug, f"{rail!r} is no Rail (see docs/partners/hooks.md)")
+                elif rail.slug != slug:
+                    self.disable(slug, f"its rail calls itself {rail.slug!r}, not {slug!r}")
+                else:
+                    found[slug] = rail
+        return {slug: rail for slug, rail in found.items() if slug not in self.disabled}
+
     def periodic_tasks(self) -> dict[tuple[str, str], api.PeriodicTask]:
         """Periodic tasks by (slug, name); one that is none disables the plugin."""
         found: dict[tuple[str, str], api.PeriodicTask] = {}
@@ -160,6 +189,11 @@ class Plugins:
                 else:
                     self.disable(slug, f"{task!r} is no PeriodicTask")
         return {key: task for key, task in found.items() if key[0] not in self.disabled}
+
+
+def slug_of(name: str) -> str:
+    """The slug that a name of a plugin's begins with (`acme.sms`)."""
+    return name.split(".")[0]
 
 
 def load(settings: Settings, make_host: HostMaker) -> Plugins:

@@ -49,6 +49,16 @@ class Runtime:
         return Faces(self.plugins.offer_describers())
 
     @cached_property
+    def rails(self) -> dict[str, api.Rail]:
+        """Rails by slug."""
+        return self.plugins.rails()
+
+    @cached_property
+    def notifiers(self) -> dict[str, api.Notifier]:
+        """Notifiers by channel."""
+        return self.plugins.notifiers()
+
+    @cached_property
     def periodic_tasks(self) -> dict[tuple[str, str], api.PeriodicTask]:
         """Periodic tasks of plugins by (slug, name)."""
         return self.plugins.periodic_tasks()

@@ -94,7 +94,11 @@ def play(stage: Stage, each: Scenario) -> Result | None:
 def _applies(stage: Stage, each: Scenario) -> bool:
     if each.about is About.SUPPLIER:
         return stage.supplier is not None
-    return each.about is not About.RULES or bool(stage.rules)
+    if each.about is About.RULES:
+        return bool(stage.rules)
+    if each.about is About.NOTIFIERS:
+        return bool(stage.notifiers)
+    return each.about is not About.RAILS or bool(stage.rails)
 
 
 def _take_stdout() -> TextIO:

@@ -52,6 +52,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """The module its entry point names."""
     rehearsal: str | None
     """`module:Class`; None where it has none."""
+    part_rehearsals: dict[str, str] = {}
+    """`module:Class` of its notifiers, by channel, and of its rail, `<slug>.rail`."""
     root: Path
     """Folder that Python imports its packages from."""
     packages: tuple[Path, ...]

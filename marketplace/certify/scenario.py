@@ -26,13 +26,15 @@ class Excused(Exception):
 
 
 class About(StrEnum):
-    """What a scenario is about; one that has no supplier or no rule skips theirs."""
+    """What a scenario is about; a plugin that has none of it skips its scenarios."""
 
     FILES = "files"
     """Looks at the files, or at what importing them does; needs no database."""
     PLUGIN = "plugin"
     SUPPLIER = "supplier"
     RULES = "rules"
+    NOTIFIERS = "notifiers"
+    RAILS = "rails"
 
 
 class Scenario(msgspec.Struct, frozen=True):

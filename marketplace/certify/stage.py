@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import islice
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 from sqlalchemy.orm import Session
@@ -31,9 +31,18 @@ from marketplace.schema import upgrade_all
 from marketplace.secrets import Vault
 from marketplace.settings import Settings
 from marketplace.testing.laboratory import SECRET_KEY, Lab
-from marketplace.testing.rehearsal import LATE_S, Goods, NotShown, Rehearsal, Trouble
+from marketplace.testing.rehearsal import (
+    LATE_S,
+    Goods,
+    NotifierRehearsal,
+    NotShown,
+    RailRehearsal,
+    Rehearsal,
+    Trouble,
+)
 
 T = TypeVar("T")
+R = TypeVar("R")
 Method = Literal["fulfil", "lookup"]
 Outcomes = dict[str, api.Outcome]
 
@@ -128,14 +137,35 @@ class Stage:
         host = self.lab.host(self.slug)
         if self.target.rehearsal is None:
             return _Bare(self.terms, self.lab, host, self.supplier)
-        module, _, name = self.target.rehearsal.partition(":")
-        cls = getattr(importlib.import_module(module), name, None)
-        if not (isinstance(cls, type) and issubclass(cls, Rehearsal)):
-            raise Failed(
-                f"The rehearsal {self.target.rehearsal} is no marketplace.testing.Rehearsal.",
-                advice="Subclass Rehearsal and name the class in the entry point.",
-            )
-        return cls(self.lab, host, self.supplier)
+        return _load(self.target.rehearsal, Rehearsal)(self.lab, host, self.supplier)
+
+    @cached_property
+    def notifiers(self) -> list[Played]:
+        """The plugin's notifiers, each with its rehearsal."""
+        found = self.plugins.notifiers()
+        self.refuse_disabled(self.plugins)
+        host = self.lab.host(self.slug)
+        rehearsals = self.target.part_rehearsals
+        kinds = {
+            channel: _load(rehearsals[channel], NotifierRehearsal)
+            if channel in rehearsals
+            else NotifierRehearsal
+            for channel in found
+        }
+        return [
+            Played(each, kinds[channel](self.lab, host, each)) for channel, each in found.items()
+        ]
+
+    @cached_property
+    def rails(self) -> list[PlayedRail]:
+        """The plugin's rail with its rehearsal; none where it has none."""
+        found = self.plugins.rails().get(self.slug)
+        self.refuse_disabled(self.plugins)
+        if found is None:
+            return []
+        place = self.target.part_rehearsals.get(f"{self.slug}.rail")
+        kind = RailRehearsal if place is None else _load(place, RailRehearsal)
+        return [PlayedRail(found, kind(self.lab, self.lab.host(self.slug), found))]
 
     def goods(self, units: int) -> Goods:
         """Something to order, `units` of it, and something that is never there."""
@@ -260,6 +290,32 @@ class Stage:
             self.host.trouble = None
         if not self.host.hits:
             raise Excused(excuse) if excuse else NotShown(why)
+
+
+def _load(place: str, kind: type[R]) -> type[R]:
+    """The class at `module:Class`; Failed where it is none of this kind."""
+    module, _, name = place.partition(":")
+    cls = getattr(importlib.import_module(module), name, None)
+    if not (isinstance(cls, type) and issubclass(cls, kind)):
+        raise Failed(
+            f"The rehearsal {place} is no marketplace.testing.{kind.__name__}.",
+            advice=f"Subclass {kind.__name__} and name the class in the entry point.",
+        )
+    return cls
+
+
+class Played(NamedTuple):
+    """A notifier and what makes its outside world stumble."""
+
+    notifier: api.Notifier
+    rehearsal: NotifierRehearsal
+
+
+class PlayedRail(NamedTuple):
+    """A rail and what makes its outside world stumble."""
+
+    rail: api.Rail
+    rehearsal: RailRehearsal
 
 
 class _Bare(Rehearsal):

@@ -6,7 +6,7 @@ import hashlib
 import json
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
@@ -61,7 +61,7 @@ def _in_folder(folder: Path) -> Target:
         )
     if not SLUG.fullmatch(slug):
         raise UsageError(f"{slug!r} is no slug: 2 to 31 lower case letters and digits.")
-    rehearsal = project["entry-points"].get(REHEARSAL_GROUP, {}).get(slug)
+    rehearsals: dict[str, str] = project["entry-points"].get(REHEARSAL_GROUP, {})
     root = folder / "src" if (folder / "src").is_dir() else folder
     top = str(module).split(".")[0]
     found = tuple(_packages(root)) if root != folder else tuple(_named(root, {top}))
@@ -70,11 +70,17 @@ def _in_folder(folder: Path) -> Target:
         distribution=name,
         version=str(project["version"]),
         module=str(module).partition(":")[0],
-        rehearsal=rehearsal,
+        rehearsal=rehearsals.get(slug),
+        part_rehearsals=_of_parts(slug, rehearsals),
         root=root,
         packages=found,
         source=folder,
     )
+
+
+def _of_parts(slug: str, rehearsals: Mapping[str, str]) -> dict[str, str]:
+    """The rehearsals of its rail and notifiers: their names begin with its slug and a dot."""
+    return {name: rehearsals[name] for name in sorted(rehearsals) if name.startswith(f"{slug}.")}
 
 
 def _packages(root: Path) -> Iterator[Path]:
@@ -100,13 +106,16 @@ def _installed(point: EntryPoint) -> Target:
         for file in distribution.files or ()
         if ".." not in file.parts and not file.parts[0].endswith((".dist-info", ".data"))
     }
-    rehearsals = entry_points(group=REHEARSAL_GROUP, name=point.name)
+    rehearsals = {
+        each.name: each.value for each in distribution.entry_points.select(group=REHEARSAL_GROUP)
+    }
     return Target(
         slug=point.name,
         distribution=distribution.name,
         version=distribution.version,
         module=point.module,
-        rehearsal=next((each.value for each in rehearsals), None),
+        rehearsal=rehearsals.get(point.name),
+        part_rehearsals=_of_parts(point.name, rehearsals),
         root=root,
         packages=tuple(_named(root, tops | {point.module.split(".")[0]})),
         source=None,
@@ -147,6 +156,8 @@ def digest(target: Target) -> str:
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         total.update(f"{path.relative_to(target.root).as_posix()}\0{content}\n".encode())
     total.update(f"{target.slug}\0{target.module}\0{target.rehearsal or ''}\n".encode())
+    for part, rehearsal in target.part_rehearsals.items():
+        total.update(f"{part}\0{rehearsal}\n".encode())
     return total.hexdigest()
 
 
@@ -180,6 +191,8 @@ def write_shim(target: Target, folder: Path) -> None:
         f"Metadata-Version: 2.1\nName: {target.distribution}\nVersion: {target.version}\n"
     )
     lines = [f"[{ENTRY_POINT_GROUP}]", f"{target.slug} = {target.module}"]
+    lines.append(f"[{REHEARSAL_GROUP}]")
     if target.rehearsal:
-        lines += [f"[{REHEARSAL_GROUP}]", f"{target.slug} = {target.rehearsal}"]
+        lines.append(f"{target.slug} = {target.rehearsal}")
+    lines += [f"{part} = {each}" for part, each in target.part_rehearsals.items()]
     (info / "entry_points.txt").write_text("\n".join(lines) + "\n")

@@ -42,7 +42,8 @@ class Home:
         self._thread.start()
         self.runtime = self.run(self._stack.enter_async_context(open_runtime(self.settings)))
         # Plugins load here, once, before several threads ask for them.
-        _ = self.runtime.suppliers, self.runtime.periodic_tasks, self.runtime.faces
+        runtime = self.runtime
+        _ = runtime.suppliers, runtime.periodic_tasks, runtime.faces, runtime.notifiers
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run `work` on the loop and wait for it; not from the loop itself."""

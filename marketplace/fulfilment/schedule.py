@@ -18,6 +18,7 @@ import msgspec
 
 from marketplace.db import Database
 from marketplace.fulfilment.home import pause
+from marketplace.plugins import slug_of
 from marketplace.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 BEAT_LOCK = 7_219_004_512
 STANDBY_S = 5.0
 SHORTEST_S = 1
+CARRY_EVERY_S = 5
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +53,7 @@ CORE = (
 
 
 def entries(runtime: Runtime, queue_of: Callable[[str], str]) -> list[Entry]:
-    """The core's periodic work and that of every plugin."""
+    """The core's periodic work, that of every plugin, and notices over their channels."""
     return [
         *CORE,
         *(
@@ -62,6 +64,15 @@ def entries(runtime: Runtime, queue_of: Callable[[str], str]) -> list[Entry]:
                 args=(slug, name),
             )
             for (slug, name), task in runtime.periodic_tasks.items()
+        ),
+        *(
+            Entry(
+                task="marketplace.send_notices",
+                queue=queue_of(slug_of(channel)),
+                every_s=CARRY_EVERY_S,
+                args=(channel,),
+            )
+            for channel in runtime.notifiers
         ),
     ]
 

@@ -19,6 +19,8 @@ from marketplace.identity.cookies import no_session_cookie
 from marketplace.identity.domain import Principal, Role
 from marketplace.identity.errors import TooManyAttempts, WrongPresentPassword
 from marketplace.identity.passwords import LONGEST, SHORTEST
+from marketplace.notices import channels
+from marketplace.notices.domain import CATEGORIES, CHOOSABLE
 from marketplace.notices.forms import preference_fields, read_preference_form
 from marketplace.notices.service import preferences as notice_preferences
 from marketplace.notices.service import set_preferences
@@ -77,15 +79,17 @@ async def show_me(
     page: NamedDependency[Page],
     principal: NamedDependency[Principal],
     session: NamedDependency[AsyncSession],
+    runtime: NamedDependency[Runtime],
 ) -> Html:
     """Who one is, how pages look, what one hears, where one is signed in."""
-    return await _me(page, principal, session)
+    return await _me(page, principal, session, runtime)
 
 
 async def _me(
     page: Page,
     principal: Principal,
     session: AsyncSession,
+    runtime: Runtime,
     problems: Mapping[str, Lazy] | None = None,
     status: int = HTTPStatus.OK,
 ) -> Html:
@@ -97,6 +101,9 @@ async def _me(
         status_code=status,
         me=await preferences.me(session, principal),
         fields=preference_fields(wanted),
+        channels=await channels.choices(session, principal.caller_id, runtime.notifiers),
+        categories=CATEGORIES,
+        choosable=CHOOSABLE,
         themes=THEMES,
         problems=problems or {},
         needs_present=await own_password.needs_present(session, principal),
@@ -161,7 +168,7 @@ async def set_password(
             notice = _l("Your password is changed. Your other devices are signed out.")
             return page.redirect(ME, notice=notice)
     async with runtime.database.begin() as session:
-        return await _me(page, principal, session, problems, status)
+        return await _me(page, principal, session, runtime, problems, status)
 
 
 @post("/me/sessions/{sign_in_id:uuid}/end", opt=EVERYBODY, include_in_schema=False, status_code=303)

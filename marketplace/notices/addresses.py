@@ -1,7 +1,7 @@
-"""Addresses of ours outside a request: pages that mails lead to, and links that end mails.
+"""Addresses of ours outside a request: pages that mails lead to, and signed links.
 
 A link that ends mails says whose and which, signed: it works signed out, for years, and lets its
-bearer do nothing but stop mails.
+bearer do nothing but stop mails. One that confirms an address of a channel says whose and which.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from marketplace.settings import Settings
 UNSUBSCRIBE: Final = "/unsubscribe/"
 SIGNATURE_BYTES: Final = 16
 PURPOSE: Final = "unsubscribe:"
+CONFIRM: Final = "/me/channels/confirm/"
+CONFIRM_PURPOSE: Final = "channel:"
 
 
 class StopMails(msgspec.Struct, frozen=True):
@@ -30,6 +32,14 @@ class StopMails(msgspec.Struct, frozen=True):
 
     person_id: UUID
     what: Category | Email
+
+
+class ConfirmAddress(msgspec.Struct, frozen=True):
+    """What a link confirms: that a person is reached at this address of a channel."""
+
+    person_id: UUID
+    channel: str
+    address: str
 
 
 def public_origin(settings: Settings) -> str:
@@ -43,20 +53,42 @@ def public_origin(settings: Settings) -> str:
 
 def unsubscribe_token(vault: Vault, stop: StopMails) -> str:
     """The token of a link that ends mails."""
-    body = stop.person_id.bytes + stop.what.value.encode()
-    return base64.urlsafe_b64encode(_sign(vault, body) + body).rstrip(b"=").decode()
+    return _token(vault, PURPOSE, stop.person_id.bytes + stop.what.value.encode())
 
 
 def read_token(vault: Vault, token: str) -> StopMails:
     """What a token ends; NotFound where it is none of ours."""
+    body = _body(vault, PURPOSE, token)
+    return StopMails(UUID(bytes=body[:16]), _what(body[16:].decode()))
+
+
+def confirm_token(vault: Vault, confirm: ConfirmAddress) -> str:
+    """The token of a link that confirms an address."""
+    said = f"{confirm.channel} {confirm.address}"
+    return _token(vault, CONFIRM_PURPOSE, confirm.person_id.bytes + said.encode())
+
+
+def read_confirm_token(vault: Vault, token: str) -> ConfirmAddress:
+    """What a token confirms; NotFound where it is none of ours."""
+    body = _body(vault, CONFIRM_PURPOSE, token)
+    channel, _, address = body[16:].decode().partition(" ")
+    return ConfirmAddress(UUID(bytes=body[:16]), channel, address)
+
+
+def _token(vault: Vault, purpose: str, body: bytes) -> str:
+    return base64.urlsafe_b64encode(_sign(vault, purpose, body) + body).rstrip(b"=").decode()
+
+
+def _body(vault: Vault, purpose: str, token: str) -> bytes:
+    """What was signed: the id of a person and something about them."""
     try:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raise NotFound from None
     signature, body = raw[:SIGNATURE_BYTES], raw[SIGNATURE_BYTES:]
-    if len(body) <= 16 or not hmac.compare_digest(signature, _sign(vault, body)):
+    if len(body) <= 16 or not hmac.compare_digest(signature, _sign(vault, purpose, body)):
         raise NotFound
-    return StopMails(UUID(bytes=body[:16]), _what(body[16:].decode()))
+    return body
 
 
 def _what(name: str) -> Category | Email:
@@ -66,5 +98,5 @@ def _what(name: str) -> Category | Email:
     raise NotFound  # a category that is no more
 
 
-def _sign(vault: Vault, body: bytes) -> bytes:
-    return vault.fingerprint(PURPOSE + body.hex())[:SIGNATURE_BYTES]
+def _sign(vault: Vault, purpose: str, body: bytes) -> bytes:
+    return vault.fingerprint(purpose + body.hex())[:SIGNATURE_BYTES]

@@ -1,6 +1,7 @@
-"""Tables of notices: what people are told, the mails that carry it, and what they want to hear.
+"""Tables of notices: what people are told, what carries it, and what they want to hear.
 
-Every key holds `person_id`. The rows of `mail` that have a `due_at` are the queue.
+Every key holds `person_id`. The rows of `mail` and `notice_delivery` that have a `due_at` are the
+queues.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.models import Base, text_enum, utc_timestamp
@@ -107,6 +108,58 @@ class NoticePreference(Base):
     category: Mapped[str] = mapped_column(primary_key=True)
     in_app: Mapped[bool]
     email: Mapped[Email] = mapped_column(text_enum(Email, "notice_email"))
+
+
+class NoticeChannel(Base):
+    """Where a person wants to be told over a plugin's channel, once they confirmed it is theirs."""
+
+    __tablename__ = "notice_channel"
+
+    person_id: Mapped[UUID] = mapped_column(sa.ForeignKey("person.id"), primary_key=True)
+    channel: Mapped[str] = mapped_column(primary_key=True)
+    """As in `marketplace.api.Notifier.channel`."""
+    address: Mapped[str]
+    categories: Mapped[list[str]] = mapped_column(ARRAY(sa.String))
+    """What they want to hear there."""
+    confirmed_at: Mapped[datetime | None] = mapped_column(utc_timestamp())
+    created_at: Mapped[datetime] = mapped_column(
+        utc_timestamp(), server_default=sa.func.statement_timestamp()
+    )
+
+
+class NoticeDelivery(Base):
+    """A notice on its way over a channel, or the question whether an address is right."""
+
+    __tablename__ = "notice_delivery"
+    __table_args__ = (
+        sa.CheckConstraint("(status = 'due') = (due_at is not null)", name="due_has_a_time"),
+        sa.Index(
+            "ix_notice_delivery_due", "channel", "due_at", postgresql_where="due_at is not null"
+        ),
+        sa.Index("ix_notice_delivery_created_at", "created_at"),
+    )
+
+    person_id: Mapped[UUID] = mapped_column(sa.ForeignKey("person.id"), primary_key=True)
+    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    """Of the notice; a number of its own where `asks`."""
+    channel: Mapped[str] = mapped_column(primary_key=True)
+    asks: Mapped[bool] = mapped_column(server_default=sa.false())
+    """It asks to confirm the address."""
+    status: Mapped[MailStatus] = mapped_column(
+        text_enum(MailStatus, "mail_status"), server_default=MailStatus.DUE.value
+    )
+    due_at: Mapped[datetime | None] = mapped_column(
+        utc_timestamp(), server_default=sa.func.statement_timestamp()
+    )
+    """When it is tried next; also the end of the lease of who is sending it."""
+    give_up_at: Mapped[datetime] = mapped_column(utc_timestamp())
+    attempts: Mapped[int] = mapped_column(sa.SmallInteger, server_default="0")
+    error: Mapped[str | None]
+    """What the channel said to the last try that failed."""
+    created_at: Mapped[datetime] = mapped_column(
+        utc_timestamp(), server_default=sa.func.statement_timestamp()
+    )
+    sent_at: Mapped[datetime | None] = mapped_column(utc_timestamp())
 
 
 class ExpiryWarning(Base):

@@ -1,4 +1,5 @@
-"""The SQL that every notice is made by: set-wise, once per person and `once_key`, mail included.
+"""The SQL that every notice is made by: set-wise, once per person and `once_key`, with its mail
+and its deliveries over channels.
 
 A statement is `with source as (...)` of whoever has something to tell, then `TAIL`. `source` gives
 person_id, id, context, once_key, effective_at, secret, and the columns of `terms(kind)`.
@@ -16,7 +17,13 @@ TAIL = f"""
            case when not s.may_mail
                   or s.effective_at < statement_timestamp() - interval '{STALE_AFTER.days} days'
                 then 'none'::notice_email
-                else coalesce(p.email, s.mail_default) end as email
+                else coalesce(p.email, s.mail_default) end as email,
+           case when s.secret is null
+                 and s.effective_at >= statement_timestamp() - interval '{STALE_AFTER.days} days'
+                then array(select c.channel from notice_channel c
+                           where c.person_id = s.person_id and c.confirmed_at is not null
+                             and s.category = any(c.categories))
+                else array[]::varchar[] end as channels
     from source s
     left join notice_preference p on p.person_id = s.person_id and p.category = s.category
 ), made as (
@@ -26,7 +33,7 @@ TAIL = f"""
            case when effective_at < statement_timestamp() - interval '{STALE_AFTER.days} days'
                 then statement_timestamp() end
     from chosen
-    where in_app or email <> 'none'
+    where in_app or email <> 'none' or cardinality(channels) > 0
     order by person_id, once_key
     on conflict (person_id, once_key) do nothing
     returning person_id, id, kind, email
@@ -35,6 +42,10 @@ TAIL = f"""
     select made.person_id, made.id, made.kind, statement_timestamp() + chosen.life, chosen.secret
     from made join chosen using (person_id, id)
     where made.email = 'now'
+), carried as (
+    insert into notice_delivery (person_id, id, channel, give_up_at)
+    select made.person_id, made.id, c.channel, statement_timestamp() + chosen.life
+    from made join chosen using (person_id, id) cross join unnest(chosen.channels) as c(channel)
 )
 select count(*) from made
 """

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from marketplace.errors import NotFound
 from marketplace.notices.domain import DIGESTS, Category, Email, Preference
 from marketplace.notices.kinds import Kind
-from marketplace.notices.models import Mail, Notice, NoticePreference
+from marketplace.notices.models import Mail, Notice, NoticeDelivery, NoticePreference
 from marketplace.notices.posting import TAIL, terms
 
 MOST_COUNTED: Final = 100
@@ -147,10 +147,14 @@ async def set_preference(session: AsyncSession, person_id: UUID, wanted: Prefere
 
 
 async def forget(session: AsyncSession) -> None:
-    """Delete notices after KEEP_NOTICES, and mails that are over after KEEP_MAILS."""
+    """Delete notices after KEEP_NOTICES, mails and deliveries that are over after KEEP_MAILS."""
     now = sa.func.statement_timestamp()
     for old in (
         sa.delete(Mail).where(Mail.created_at < now - KEEP_MAILS, Mail.due_at.is_(None)),
+        # Those of a channel that is no more are due for ever, for nobody is there to drop them.
+        sa.delete(NoticeDelivery).where(
+            NoticeDelivery.created_at < now - KEEP_MAILS, NoticeDelivery.give_up_at < now
+        ),
         sa.delete(Notice).where(Notice.created_at < now - KEEP_NOTICES),
     ):
         await session.execute(old.execution_options(synchronize_session=False))

@@ -1,4 +1,7 @@
-"""What workers do for notices, as Celery tasks on the queue of the core. Each may run twice."""
+"""What workers do for notices, as Celery tasks. Each may run twice.
+
+Notices over a plugin's channel are sent on the queue of that plugin, all else on that of the core.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from celery import Celery
 
 from marketplace.fulfilment.home import Home
 from marketplace.notices import digest, expiring, repository
+from marketplace.notices.carrying import Carrier
 from marketplace.notices.compose import Composer
 from marketplace.notices.domain import DIGESTS, Claimed
 from marketplace.notices.sending import Sender
@@ -29,6 +33,7 @@ class NoticeWork:
         composer = Composer(home.settings, home.runtime.vault)
         transport = transport_of(home.settings)
         self.sender = Sender(home.transact, composer, transport, home.stopping, self._titled)
+        self.carrier = Carrier(home)
 
     def _titled(self, mails: Sequence[Claimed]) -> Sequence[Claimed]:
         return self.home.run(titled_mails(mails, self.home.runtime.faces))
@@ -36,6 +41,10 @@ class NoticeWork:
     def send_mails(self) -> int:
         """Send the mails that are due; returns how many were sent."""
         return self.sender.send_due()
+
+    def send_notices(self, channel: str) -> int:
+        """Send the notices that are due over a channel; returns how many were sent."""
+        return self.carrier.send_due(channel)
 
     def make_digests(self) -> int:
         """Queue the digests that are due; returns how many."""
@@ -67,5 +76,11 @@ class NoticeWork:
 
 def register(app: Celery, work: NoticeWork) -> None:
     """Make the bodies of `work` tasks of this app."""
-    for body in (work.send_mails, work.make_digests, work.warn_of_expiry, work.forget_notices):
+    for body in (
+        work.send_mails,
+        work.send_notices,
+        work.make_digests,
+        work.warn_of_expiry,
+        work.forget_notices,
+    ):
         app.task(body, name=f"marketplace.{body.__name__}")

@@ -17,13 +17,7 @@ from marketplace.errors import UsageError
 from marketplace.plugins import BESIDE_THE_CORE, ENTRY_POINT_GROUP, SLUG
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
-SUPPLIER, ELIGIBILITY = "supplier", "eligibility"
-NOT_YET: Final = {
-    "rail": "rails (plugins that move money) come with payments",
-    "notifier": "notifiers come with the channels of notices",
-}
-"""Kinds that no hook exists for: a plugin that nothing calls would only look as if it worked."""
-KINDS: Final = (SUPPLIER, ELIGIBILITY, *NOT_YET)
+KINDS: Final = ("supplier", "eligibility", "notifier", "rail")
 SUFFIX: Final = ".in"
 """Templates are named `x.py.in`, so that no tool takes them for code of ours."""
 
@@ -31,7 +25,7 @@ SUFFIX: Final = ".in"
 def scaffold(slug: str, kind: str, into: Path) -> Path:
     """Write the plugin `slug` into the new folder `into/marketplace-<slug>`; returns the folder.
 
-    All or nothing. UsageError for a kind without a hook, a slug that is none or is taken, and a
+    All or nothing. UsageError for a kind that is none, a slug that is none or is taken, and a
     folder that exists.
     """
     _check_kind(kind)
@@ -77,11 +71,6 @@ def render(slug: str, kind: str) -> Iterator[tuple[str, str]]:
 
 
 def _check_kind(kind: str) -> None:
-    if kind in NOT_YET:
-        raise UsageError(
-            f"There is no hook for a {kind} yet: {NOT_YET[kind]}. "
-            f"Kinds that can be written now: {SUPPLIER}, {ELIGIBILITY}."
-        )
     if kind not in KINDS:
         raise UsageError(f"{kind!r} is no kind of plugin: {', '.join(KINDS)}.")
 

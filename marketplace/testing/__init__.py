@@ -1,7 +1,8 @@
 """What a plugin's tests import: the conformance kit, the lab, and the simulator.
 
 In your plugin's `tests/conftest.py`: `from marketplace.testing import lab` (a fixture). In a test
-module, make a subclass named `Test...` of `SupplierConformance` with the fixtures it asks for; its
+module, make a subclass named `Test...` of `SupplierConformance` (or `EligibilityConformance`,
+`NotifierConformance`, `RailConformance`) with the fixtures it asks for; its
 checks then run as your tests. `Lab` lends what your plugin needs from a marketplace: a migrated
 database, a `Host`, offers, burns that are held, and a look at stock and audit trail. A subclass of
 `Simulation` runs everything that `marketplace plugins check` does. A subclass of `Rehearsal`,
@@ -16,10 +17,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from marketplace.testing.laboratory import Lab
-from marketplace.testing.rehearsal import LATE_S, Goods, NotShown, Rehearsal, Trouble
+from marketplace.testing.rehearsal import (
+    LATE_S,
+    Goods,
+    NotifierRehearsal,
+    NotShown,
+    RailRehearsal,
+    Rehearsal,
+    Trouble,
+)
 
 if TYPE_CHECKING:
-    from marketplace.testing.conformance import EligibilityConformance, SupplierConformance, lab
+    from marketplace.testing.conformance import (
+        EligibilityConformance,
+        NotifierConformance,
+        RailConformance,
+        SupplierConformance,
+        lab,
+    )
     from marketplace.testing.simulation import Simulation
 
 __all__ = [
@@ -28,6 +43,10 @@ __all__ = [
     "Goods",
     "Lab",
     "NotShown",
+    "NotifierConformance",
+    "NotifierRehearsal",
+    "RailConformance",
+    "RailRehearsal",
     "Rehearsal",
     "Simulation",
     "SupplierConformance",
@@ -37,6 +56,8 @@ __all__ = [
 
 FOR_PYTEST = {
     "EligibilityConformance": "conformance",
+    "NotifierConformance": "conformance",
+    "RailConformance": "conformance",
     "Simulation": "simulation",
     "SupplierConformance": "conformance",
     "lab": "conformance",

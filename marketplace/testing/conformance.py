@@ -1,4 +1,4 @@
-"""What every supplier and every eligibility rule must do, as classes of tests to subclass."""
+"""What every supplier, rule, notifier and rail must do, as classes of tests to subclass."""
 
 # ruff: noqa: S101
 from __future__ import annotations
@@ -6,8 +6,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from marketplace import api
@@ -193,3 +196,132 @@ class EligibilityConformance:
         for _ in range(QUESTIONS):
             rule.refusal(who, "offer")
         assert time.thread_time() - started < QUESTIONS_S
+
+
+class NotifierConformance:
+    """What every notifier must do. Subclass it and give it three fixtures:
+
+    `notifier`: an `api.Notifier`; `slug`: your plugin's slug; `address`: one it can send to, as a
+    person would type it.
+    """
+
+    @staticmethod
+    def notice(address: str, text: str = "2,000 points are yours.") -> api.Notice:
+        """A new notice, as a worker hands it over."""
+        return api.Notice(
+            reference=str(uuid7()),
+            address=address,
+            language="en",
+            subject="You were given points",
+            text=text,
+            link="https://rewards.example/wallet",
+            action="Look at your wallet",
+        )
+
+    def test_it_is_a_notifier(self, notifier: api.Notifier, slug: str) -> None:
+        """Its channel begins with the plugin's slug, and it has names for people."""
+        assert isinstance(notifier, api.Notifier)
+        assert notifier.channel.startswith(f"{slug}.")
+        assert str(notifier.label)
+        assert str(notifier.address_label)
+
+    def test_it_keeps_an_address_in_one_form(self, notifier: api.Notifier, address: str) -> None:
+        """What `accept` answered, it accepts again unchanged."""
+        kept = notifier.accept(address)
+        assert kept
+        assert notifier.accept(kept) == kept
+
+    def test_it_says_what_is_wrong_with_an_address(self, notifier: api.Notifier) -> None:
+        """Nonsense is refused with words for the person who typed it."""
+        for nonsense in ("", "?", "x" * 1_000, "\u202e\u0000"):
+            with pytest.raises(api.InvalidRequest) as refused:
+                notifier.accept(nonsense)
+            assert refused.value.detail
+
+    def test_every_notice_is_answered_once(self, notifier: api.Notifier, address: str) -> None:
+        """Also with no notice at all, and with long and odd words."""
+        assert list(notifier.send([])) == []
+        kept = notifier.accept(address)
+        texts = ("A gift.", "\u0416\u00f3\u0142\u0107 \U0001f381\nnext line", "long " * 1_000)
+        notices = [self.notice(kept, text) for text in texts]
+        answers = list(notifier.send(notices))
+        assert {each.reference for each in answers} == {each.reference for each in notices}
+        assert len(answers) == len(notices)
+        assert all(isinstance(each, api.Sent) for each in answers), answers
+
+
+class RailConformance:
+    """What every rail must do. Subclass it and give it two fixtures:
+
+    `rail`: an `api.Rail`; `account`: an account that money reaches, a struct of `Rail.account`.
+    """
+
+    @staticmethod
+    def leg(rail: api.Rail, account: Any, *, amount_minor: int = 12_345) -> api.Leg:
+        """A new leg, as a worker hands it over."""
+        return api.Leg(
+            reference=f"CRM-{uuid7().hex[-20:].upper()}",
+            direction=min(rail.directions),
+            amount_minor=amount_minor,
+            currency=min(rail.currencies, default="EUR"),
+            name="Example Ltd",
+            account=account,
+            due_on=datetime.now(UTC).date() + timedelta(days=2),
+            text="Coalition settlement",
+        )
+
+    @staticmethod
+    def by_reference(
+        legs: Sequence[api.Leg], answers: Sequence[api.LegOutcome]
+    ) -> dict[str, api.LegOutcome]:
+        """Outcomes by reference; fails unless each leg has exactly one."""
+        found = {answer.reference: answer for answer in answers}
+        assert len(answers) == len(found), "a leg was answered twice"
+        assert set(found) == {leg.reference for leg in legs}
+        return found
+
+    def test_it_is_a_rail(self, rail: api.Rail) -> None:
+        """It says what it can do."""
+        assert isinstance(rail, api.Rail)
+        assert rail.slug
+        assert rail.directions <= set(api.Direction)
+        assert rail.directions
+
+    def test_a_good_account_passes(self, rail: api.Rail, account: Any) -> None:
+        """`check_account` is silent about it."""
+        rail.check_account(account)
+
+    def test_nothing_asked_is_nothing_answered(self, rail: api.Rail) -> None:
+        """An empty batch is no error."""
+        assert list(rail.submit([])) == []
+        assert list(rail.lookup([])) == []
+
+    def test_a_leg_is_taken_once_and_found_again(self, rail: api.Rail, account: Any) -> None:
+        """The same leg has the same rail_reference for ever; one that never came is proved."""
+        leg, never = self.leg(rail, account), self.leg(rail, account)
+        before = self.by_reference([leg], rail.lookup([leg]))
+        assert isinstance(before[leg.reference], api.NeverOrdered)
+        given = self.by_reference([leg], rail.submit([leg]))[leg.reference]
+        assert isinstance(given, api.Submitted | api.Booked), given
+        both = self.by_reference([leg, never], rail.submit([leg, never]))
+        for again in (both[leg.reference], rail.lookup([leg])[0]):
+            assert isinstance(again, api.Submitted | api.Booked), again
+            assert again.rail_reference == given.rail_reference
+
+    def test_another_amount_under_a_known_reference_is_no_new_payment(
+        self, rail: api.Rail, account: Any
+    ) -> None:
+        """It answers what it kept, or refuses."""
+        leg = self.leg(rail, account)
+        given = self.by_reference([leg], rail.submit([leg]))[leg.reference]
+        assert isinstance(given, api.Submitted | api.Booked), given
+        other = msgspec.structs.replace(leg, amount_minor=leg.amount_minor * 2)
+        again = self.by_reference([other], rail.submit([other]))[leg.reference]
+        if isinstance(again, api.Submitted | api.Booked | api.Returned):
+            assert again.rail_reference == given.rail_reference
+
+    def test_it_tells_its_health_quickly(self, rail: api.Rail) -> None:
+        """`health` answers within a second or two."""
+        started = time.monotonic()
+        assert isinstance(rail.health(), api.Health)
+        assert time.monotonic() - started < HEALTH_S

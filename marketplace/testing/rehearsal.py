@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -82,4 +82,60 @@ class Rehearsal:
 
     def delivered(self, reference: str) -> int | None:
         """How many times the outside world delivered this order; None where it cannot tell."""
+        return None
+
+
+class NotifierRehearsal:
+    """The same for a notifier. Subclass it and name it by the channel in your pyproject.toml:
+
+    [project.entry-points."marketplace.rehearsal"]
+    "acme.sms" = "marketplace_acme.rehearsal:SmsRehearsal"
+    """
+
+    without: ClassVar[Mapping[Trouble, str]] = {}
+    """Troubles that your world cannot have, each with the reason; the report quotes it."""
+
+    def __init__(self, lab: Lab, host: api.Host, notifier: api.Notifier) -> None:
+        self.lab = lab
+        self.host = host
+        self.notifier = notifier
+
+    def address(self) -> str:
+        """An address, as a person would type it, at which notices arrive."""
+        raise NotShown("no address is known to send to: add a rehearsal with address()")
+
+    def trouble(self, trouble: Trouble) -> AbstractContextManager[None]:
+        """While the block runs, the outside world has this trouble; then it is well again."""
+        raise NotShown(f"the rehearsal does not play the trouble {trouble.value!r}")
+
+    def arrived(self, reference: str) -> int | None:
+        """How many times this notice arrived; None where nobody can tell."""
+        return None
+
+
+class RailRehearsal:
+    """The same for a rail. Subclass it and name it in your pyproject.toml:
+
+    [project.entry-points."marketplace.rehearsal"]
+    "acme.rail" = "marketplace_acme.rehearsal:AcmeRehearsal"
+    """
+
+    without: ClassVar[Mapping[Trouble, str]] = {}
+    """Troubles that your world cannot have, each with the reason; the report quotes it."""
+
+    def __init__(self, lab: Lab, host: api.Host, rail: api.Rail) -> None:
+        self.lab = lab
+        self.host = host
+        self.rail = rail
+
+    def account(self) -> Any:
+        """An account that money reaches: a struct of `Rail.account`."""
+        raise NotShown("no account is known to pay to: add a rehearsal with account()")
+
+    def trouble(self, trouble: Trouble) -> AbstractContextManager[None]:
+        """While the block runs, the outside world has this trouble; then it is well again."""
+        raise NotShown(f"the rehearsal does not play the trouble {trouble.value!r}")
+
+    def moved(self, reference: str) -> list[int] | None:
+        """Amounts the outside world was told to move for this leg; None where nobody can tell."""
         return None

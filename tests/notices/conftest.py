@@ -15,10 +15,12 @@ from marketplace.db import Database
 from marketplace.fulfilment.home import Home
 from marketplace.identity.domain import Role
 from marketplace.identity.models import Person
+from marketplace.identity.sessions import open_session
 from marketplace.notices.models import Mail, Notice
 from marketplace.notices.service import notify
 from marketplace.notices.tasks import NoticeWork
 from marketplace.settings import Settings
+from tests.conftest import Headers, bearer
 from tests.exchange.conftest import ask, engine, operator
 from tests.factories import Coalition, make_person
 from tests.notices.mailserver import Postbox, serve
@@ -30,6 +32,13 @@ __all__ = ["ask", "engine", "operator"]  # fixtures
 async def ann(coalition: Coalition) -> Person:
     """A person who signs in as participant ann."""
     return await make_person(coalition, Role.PARTICIPANT, email="ann@acme.example")
+
+
+@pytest_asyncio.fixture
+async def signed_in(coalition: Coalition, ann: Person) -> Headers:
+    """Ann, signed in."""
+    async with coalition.runtime.database.begin() as session:
+        return bearer((await open_session(session, ann, days=1)).token)
 
 
 async def notices(coalition: Coalition) -> Sequence[Notice]:

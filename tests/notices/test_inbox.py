@@ -11,7 +11,6 @@ import pytest
 from marketplace.db import Database
 from marketplace.identity.domain import Role
 from marketplace.identity.models import Person
-from marketplace.identity.sessions import open_session
 from marketplace.notices.service import notify
 from tests.conftest import Headers, bearer
 from tests.factories import Coalition, make_session
@@ -23,13 +22,6 @@ HTMX = {"HX-Request": "true"}
 def wish(category: str, email: str) -> dict[str, Any]:
     """The body of a request to change one preference."""
     return {"items": [{"category": category, "in_app": True, "email": email}]}
-
-
-@pytest.fixture
-async def signed_in(coalition: Coalition, ann: Person) -> Headers:
-    """Ann, signed in."""
-    async with coalition.runtime.database.begin() as session:
-        return bearer((await open_session(session, ann, days=1)).token)
 
 
 @pytest.fixture

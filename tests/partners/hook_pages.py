@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from marketplace import api, hookspecs
+from marketplace import hookspecs
+from marketplace.contract import facts as told
+from marketplace.contract import host, notices, orders, rails, registering
 from tests.conftest import ROOT
 
 PARTNERS = ROOT / "docs" / "partners"
@@ -20,6 +22,8 @@ BEGIN, END = "<!-- from the code -->", "<!-- until here -->"
 LABELS = ("Fires", "Transaction", "Errors", "Idempotency")
 LABEL = re.compile(rf"\b({'|'.join(LABELS)}): ")
 SINCE = re.compile(r"Since (\d+\.\d+)\.")
+PARTS = (orders, registering, notices, rails, told, host)
+"""Modules of the plugin API, in the order of the page."""
 HOOKS: dict[str, Callable[..., Any]] = {
     name: function
     for name, function in inspect.getmembers(hookspecs, inspect.isfunction)
@@ -99,8 +103,8 @@ def documented(tree: list[ast.stmt]) -> Iterator[tuple[str, str, str]]:
 
 def type_sections() -> Iterator[str]:
     """A section for each Struct and Protocol of the plugin API."""
-    tree = ast.parse(inspect.getsource(api))
-    for node in tree.body:
+    nodes = [node for part in PARTS for node in ast.parse(inspect.getsource(part)).body]
+    for node in nodes:
         if not isinstance(node, ast.ClassDef):
             continue
         bases = " ".join(ast.unparse(base) for base in node.bases)
@@ -114,7 +118,7 @@ def type_sections() -> Iterator[str]:
             rows.append(f"| `{name}` | `{cell}` | {' '.join(words.split())} |")
         table = "| | | |\n|---|---|---|\n" + "\n".join(rows) + "\n" if rows else ""
         yield f"## {node.name}\n\n{kind}. {ast.get_docstring(node) or ''}\n\n{table}"
-    for node in tree.body:
+    for node in nodes:
         if (
             isinstance(node, ast.AnnAssign)
             and isinstance(node.target, ast.Name)

@@ -12,13 +12,12 @@ import pytest
 from click.testing import Result as Invoked
 
 from marketplace.errors import UsageError
-from marketplace.scaffold.write import KINDS, NOT_YET, render, scaffold
+from marketplace.scaffold.write import KINDS, render, scaffold
 
 Command = Callable[..., Invoked]
-READY = [kind for kind in KINDS if kind not in NOT_YET]
 
 
-@pytest.mark.parametrize("kind", READY)
+@pytest.mark.parametrize("kind", KINDS)
 def test_it_is_a_complete_distribution(kind: str, tmp_path: Path) -> None:
     folder = scaffold("acme", kind, tmp_path)
     project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
@@ -32,12 +31,12 @@ def test_it_is_a_complete_distribution(kind: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [folder]
 
 
-@pytest.mark.parametrize("kind", READY)
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_same_slug_gives_the_same_bytes(kind: str) -> None:
     assert list(render("acme", kind)) == list(render("acme", kind))
 
 
-@pytest.mark.parametrize("kind", READY)
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_it_writes_is_formatted_and_linted(kind: str, tmp_path: Path) -> None:
     folder = scaffold("acme", kind, tmp_path)
     ruff = Path(sys.executable).parent / "ruff"
@@ -49,7 +48,11 @@ def test_what_it_writes_is_formatted_and_linted(kind: str, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("kind", "without"),
     # The tutorial runs the supplier's certificate; it need not run twice.
-    [("eligibility", []), ("supplier", ["--deselect", "tests/test_certificate.py"])],
+    [
+        ("eligibility", []),
+        ("notifier", []),
+        ("supplier", ["--deselect", "tests/test_certificate.py"]),
+    ],
 )
 def test_its_tests_pass_at_once_before_it_is_installed(
     kind: str, without: list[str], server: str, tmp_path: Path
@@ -101,8 +104,7 @@ def test_a_folder_that_exists_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in mine.parent.iterdir()] == ["mine.txt"]
 
 
-@pytest.mark.parametrize("kind", NOT_YET)
-def test_a_kind_that_nothing_would_call_is_refused_with_its_time(kind: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=f"no hook for a {kind} yet.*supplier, eligibility"):
-        scaffold("acme", kind, tmp_path)
+def test_a_kind_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no kind of plugin: supplier, eligibility"):
+        scaffold("acme", "bank", tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -5,9 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 from marketplace.certify.scenario import REGISTERED, Scenario
-from marketplace.certify.scenarios import files, load, orders, rules, secrecy, start, troubles
+from marketplace.certify.scenarios import (
+    files,
+    load,
+    notifiers,
+    orders,
+    rails,
+    rules,
+    secrecy,
+    start,
+    troubles,
+)
 
-MODULES: Final = (files, start, orders, troubles, load, secrecy, rules)
+MODULES: Final = (files, start, orders, troubles, load, secrecy, rules, notifiers, rails)
 SCENARIOS: Final[dict[str, Scenario]] = {
     each.name: each
     for module in MODULES

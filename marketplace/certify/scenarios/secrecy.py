@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 import sqlalchemy as sa
@@ -38,13 +38,23 @@ def _heard() -> Iterator[io.StringIO]:
         root.setLevel(level)
 
 
+@contextmanager
+def heard_by(stage: Stage) -> Iterator[Callable[[], dict[str, str]]]:
+    """What others might read after the block: place -> text, of logs, the screen and tables."""
+    with _heard() as heard:
+        yield lambda: {
+            "a log or on the screen": heard.getvalue(),
+            "a table of the plugin, not encrypted": _rows(stage),
+        }
+
+
 @scenario("secrets", "Codes show in no log, no message, no table, no repr")
 def secrets(stage: Stage) -> None:
     """Delivered codes are searched for wherever others might read them."""
     assert stage.supplier is not None  # noqa: S101 - scenarios about suppliers only
     goods = stage.goods(6)
     orders = [stage.order(goods.sku, quantity=2) for _ in range(3)]
-    with _heard() as heard:
+    with heard_by(stage) as heard:
         outcomes = stage.deliver(orders)
         stage.ask("fulfil", orders)
         stage.ask("lookup", orders)
@@ -54,11 +64,10 @@ def secrets(stage: Stage) -> None:
     if not found:
         raise NotShown("it delivers no artefact, so there is no secret to look for")
     places = {
-        "a log or on the screen": heard.getvalue(),
+        **heard(),
         "repr() of the supplier": f"{stage.supplier!r} {stage.supplier}",
         "health().message": str(health.message),
         "Artefact.label or supplier_reference, which are shown in clear": _in_clear(outcomes),
-        "a table of the plugin, not encrypted": _rows(stage),
     }
     seen = [place for place, text in places.items() if any(each in text for each in found)]
     if seen:

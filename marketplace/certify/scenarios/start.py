@@ -13,6 +13,8 @@ from marketplace.schema import plugin_tables
 ASKED_ELSEWHERE = {
     "marketplace_register_suppliers",
     "marketplace_register_eligibility_rules",
+    "marketplace_register_notifiers",
+    "marketplace_register_rails",
     "marketplace_register_tables",
 }
 STARTING = [
@@ -38,7 +40,8 @@ def starts(stage: Stage) -> None:
     for hook in STARTING:
         list(stage.plugins.call_each(hook))
     stage.refuse_disabled(stage.plugins)
-    if not (stage.supplier or stage.rules or _has_hooks(stage)):
+    registered = stage.supplier or stage.rules or stage.notifiers or stage.rails
+    if not (registered or _has_hooks(stage)):
         raise Failed(
             f"It is of API version {stated(module)} and implements no hook.",
             advice="Mark its hooks with @marketplace.api.hookimpl in the entry point's module.",

@@ -37,6 +37,7 @@ from marketplace.api import (
 from marketplace_vouchers import redeeming
 from marketplace_vouchers.domain import Use
 from marketplace_vouchers.errors import LockEnded, UndoTooLate, VoucherTooLittleLeft
+from marketplace_vouchers.routes import number_of
 from marketplace_vouchers.schemas import LockView, NewLock, NewRedemption, NewRollback
 from marketplace_vouchers.tills import WEB, Till, till_of
 
@@ -247,35 +248,35 @@ def _voucher_page(
 
 def _receipts(host: Host) -> Routes:
     @get(
-        "/till/receipts/{redemption_id:int}",
+        "/till/receipts/{number:str}",
         opt=PARTNERS,
         include_in_schema=False,
         sync_to_thread=True,
     )
     def show_receipt(
-        redemption_id: FromPath[int],
+        number: FromPath[str],
         page: NamedDependency[Page],
         principal: NamedDependency[Principal],
         request: AnyRequest,
     ) -> Html:
         """What was taken, and the way to undo it for some minutes."""
-        return _receipt_page(host, page, till_of(request, principal, WEB), redemption_id)
+        return _receipt_page(host, page, till_of(request, principal, WEB), number_of(number))
 
     @post(
-        "/till/receipts/{redemption_id:int}/undo",
+        "/till/receipts/{number:str}/undo",
         opt=PARTNERS,
         include_in_schema=False,
         status_code=303,
         sync_to_thread=True,
     )
     def undo(
-        redemption_id: FromPath[int],
+        number: FromPath[str],
         page: NamedDependency[Page],
         principal: NamedDependency[Principal],
         request: AnyRequest,
     ) -> Html:
         """Put the value back; asked twice, it is put back once."""
-        till = till_of(request, principal, WEB)
+        till, redemption_id = till_of(request, principal, WEB), number_of(number)
         with host.transaction() as session:
             found = redeeming.read_redemption(host, session, till.member_id, redemption_id)
             late = host.now(session) - found.made_at > UNDO

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import Body, FromPath, HeaderParameter, QueryParameter
 
-from marketplace.api import Host, Principal, Role, Routes, Scope, access
+from marketplace.api import Host, NotFound, Principal, Role, Routes, Scope, access
 from marketplace_vouchers import redeeming
 from marketplace_vouchers.schemas import (
     Check,
@@ -71,18 +72,18 @@ def _looking(host: Host) -> Routes:
         return RedemptionPage(items, items[-1].id if len(found) > limit else None)
 
     @get(
-        "/redemptions/{redemption_id:int}",
+        "/redemptions/{number:str}",
         opt=READERS,
         sync_to_thread=True,
         summary="One redemption or rollback",
         tags=TAGS,
     )
     def get_redemption(
-        redemption_id: FromPath[int], principal: NamedDependency[Principal]
+        number: FromPath[str], principal: NamedDependency[Principal]
     ) -> RedemptionView:
         """For its acceptor, the voucher's owner and the operator."""
         with host.transaction() as session:
-            return redeeming.read_redemption(host, session, whose(principal), redemption_id)
+            return redeeming.read_redemption(host, session, whose(principal), number_of(number))
 
     return [validate, list_redemptions, get_redemption]
 
@@ -143,14 +144,14 @@ def _redeeming(host: Host) -> Routes:
         return Response(view, headers=REPLAYED if replayed else {})
 
     @post(
-        "/redemptions/{redemption_id:int}/rollback",
+        "/redemptions/{number:str}/rollback",
         opt=TILLS,
         sync_to_thread=True,
         summary="Put a redemption back",
         tags=TAGS,
     )
     def roll_back(
-        redemption_id: FromPath[int],
+        number: FromPath[str],
         data: Annotated[NewRollback, Body()],
         idempotency_key: Key,
         principal: NamedDependency[Principal],
@@ -158,10 +159,17 @@ def _redeeming(host: Host) -> Routes:
     ) -> Response[RedemptionView]:
         """Whole and once, by the till that redeemed: a record of its own, negative."""
         till = till_of(request, principal, data.till)
-        view, replayed = redeeming.roll_back(host, till, redemption_id, data, idempotency_key)
+        view, replayed = redeeming.roll_back(host, till, number_of(number), data, idempotency_key)
         return Response(view, headers=REPLAYED if replayed else {})
 
     return [redeem, roll_back]
+
+
+def number_of(text: str) -> int:
+    """The number of a redemption in an address; NotFound where it can be none."""
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise NotFound
+    return int(text)
 
 
 def whose(principal: Principal) -> UUID | None:

@@ -1,0 +1,1 @@
+"""The parts of the plugin API; plugins import them from `marketplace.api`."""

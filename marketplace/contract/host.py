@@ -1,0 +1,128 @@
+"""What the core lends a plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+import msgspec
+from sqlalchemy.orm import Session
+
+
+class OpenOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """A held burn of a plugin's offer: it may be ordered still, or be answered already."""
+
+    reference: str
+    """As in `Order.reference`."""
+    quantity: int
+
+
+class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """A burn of a plugin's offer that was not rejected, as it stands now."""
+
+    reference: str
+    """As in `Order.reference`."""
+    acceptor_id: UUID
+    """The member that is paid for it."""
+    points: int
+    refunded_points: int
+    """Of `points`; equal to them where all was refunded."""
+
+
+class MemberName(msgspec.Struct, frozen=True, kw_only=True):
+    """A member of the coalition, for people to read."""
+
+    id: UUID
+    slug: str
+    name: str
+
+
+class Host(Protocol):
+    """The core as one plugin sees it; given to the registering hooks."""
+
+    slug: str
+
+    def transaction(self) -> AbstractContextManager[Session]:
+        """A transaction on the plugin's own tables: commits at the end, rolls back on raise."""
+        ...
+
+    def align_stock(
+        self, session: Session, sku: str, free_units: Callable[[Sequence[OpenOrder]], int]
+    ) -> int:
+        """Make the stock of this plugin's offers of `sku` what it can deliver; returns how many.
+
+        Locks the stock until the session ends, so that nothing more is held meanwhile, then asks
+        `free_units` for the units left, given the orders that are held and not resolved: units
+        promised to them must be taken off, and units of orders you refused too, for the void gives
+        them back. Below zero counts as zero. An offer without limited stock has it from then on.
+        """
+        ...
+
+    def member_id(self, session: Session, slug: str) -> UUID:
+        """The id of the member with this slug; NotFound where there is none."""
+        ...
+
+    def offer_owner(self, session: Session, sku: str) -> UUID | None:
+        """The member paid for this plugin's offers of `sku`; None where no offer names it."""
+        ...
+
+    def members(self, session: Session) -> Sequence[MemberName]:
+        """Every member of the coalition, by slug."""
+        ...
+
+    def placed_orders(
+        self, session: Session, references: Sequence[str], *, keep: bool = False
+    ) -> Mapping[str, PlacedOrder]:
+        """Those of the plugin's own orders, by reference; others, and what is none, are left out.
+
+        With `keep` none of them is refunded before the session ends: a refund that comes meanwhile
+        waits for it.
+        """
+        ...
+
+    def owe(
+        self,
+        session: Session,
+        *,
+        debtor_id: UUID,
+        creditor_id: UUID,
+        amount_micros: int,
+        currency: str,
+        reference: str,
+        reason: str,
+        undoes: str | None = None,
+    ) -> None:
+        """Book money that one member owes another, into the settlement window that is open.
+
+        `reference` is yours, unique for ever: the same again books nothing. It is undone, once and
+        whole, by a debt of the negative amount with a reference of its own, which names it in
+        `undoes`. Nothing is ever changed or deleted. Raises InvalidRequest (an amount of zero,
+        one member on both sides, no currency code), NotFound (no such member, or nothing to undo),
+        Conflict (the reference was booked with other terms, or the debt was undone before).
+        """
+        ...
+
+    def encrypt(self, text: str) -> bytes:
+        """Encrypt a secret for the plugin's own tables."""
+        ...
+
+    def decrypt(self, token: bytes) -> str:
+        """Decrypt what `encrypt` made, also after a key rotation."""
+        ...
+
+    def fingerprint(self, text: str) -> bytes:
+        """A keyed digest, equal for equal text, to find duplicates without decrypting."""
+        ...
+
+    def audit(
+        self, session: Session, *, actor: str, action: str, subject: str, **details: Any
+    ) -> None:
+        """Write an audit entry in `session`; `action` is prefixed with the slug."""
+        ...
+
+    def now(self, session: Session) -> datetime:
+        """Business time."""
+        ...

@@ -1,0 +1,143 @@
+"""What a plugin registers, besides suppliers and notifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, TypeAlias, runtime_checkable
+from uuid import UUID
+
+import click
+import litestar
+import msgspec
+import sqlalchemy as sa
+
+from marketplace.web.nav import NavEntry
+
+
+class RewardKind(msgspec.Struct, frozen=True, kw_only=True):
+    """A kind of reward that offers may have."""
+
+    slug: str
+    """As in `Offer.kind`: lower case, digits and dashes."""
+    name: str
+    description: str
+
+
+class Who(msgspec.Struct, frozen=True, kw_only=True):
+    """The participant a rule decides about."""
+
+    wallet_id: UUID
+    participant_id: UUID | None
+    """None for a firm's pooled wallet."""
+    role: str | None
+    firm_reference: str
+    country: str
+
+
+@runtime_checkable
+class EligibilityRule(Protocol):
+    """Decides who may have an offer that names it in its eligibility `rules`."""
+
+    name: str
+    """Unique; begins with the plugin's slug, e.g. `acme.trained`."""
+
+    def refusal(self, who: Who, offer_reference: str) -> str | None:
+        """None to allow, or words that say why not and what would help.
+
+        Runs inside the burn engine for every burn of such an offer: pure, no I/O, microseconds.
+        A raise refuses the burn.
+        """
+        ...
+
+
+class OfferPicture(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture that shows an offer."""
+
+    address: str
+    """A path of this marketplace: pages load nothing from another host."""
+    width: int
+    """In pixels, with `height` for the proportions."""
+    height: int
+    srcset: str = ""
+    """The same in other widths, as in the HTML attribute; may be empty."""
+
+
+class OfferFace(msgspec.Struct, frozen=True, kw_only=True):
+    """An offer as people know it from where they chose it."""
+
+    title: str
+    language: str
+    """Of the title; it may be another than was asked for."""
+    value_micros: int
+    """Money value of one unit, in micros of `currency`."""
+    currency: str
+    """ISO 4217."""
+    value_from: str
+    """`face`: it is printed on it; `cost`: it is what the partner is paid."""
+    picture: OfferPicture | None = None
+    path: str | None = None
+    """The page that describes it, of this marketplace; None where people cannot see it now."""
+
+
+@runtime_checkable
+class OfferDescriber(Protocol):
+    """Knows offers by title, picture and value. Called in a thread, outside any transaction."""
+
+    def describe(self, offer_ids: Sequence[UUID], language: str) -> Mapping[UUID, OfferFace]:
+        """The faces of those offers that it knows, in `language` (`pl`) where it can.
+
+        Asked once per page, for a hundred offers at most, and given two seconds. After a raise,
+        or two late answers in a row, it is not asked for a minute: offers then go by their own
+        names.
+        """
+        ...
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """A command line command, `marketplace <group> <name>`."""
+
+    group: str
+    """An existing group (`ledger`, `import` ...) or the plugin's slug."""
+    command: click.Command
+
+
+class PeriodicTask(msgspec.Struct, frozen=True, kw_only=True):
+    """Work that beat starts every `every_s` seconds on the plugin's own queue."""
+
+    name: str
+    every_s: int
+    run: Callable[[], None]
+    """Must be safe to run twice at once."""
+
+
+class PluginTables(msgspec.Struct, frozen=True, kw_only=True):
+    """Tables a plugin owns: their names begin with its slug and an underscore."""
+
+    metadata: sa.MetaData
+    migrations: Path
+    """Folder of Alembic versions, a history of its own (version table `<slug>_alembic_version`)."""
+
+
+def plugin_metadata() -> sa.MetaData:
+    """Metadata for a plugin's tables, with the core's naming convention."""
+    from marketplace.models import NAMING
+
+    return sa.MetaData(naming_convention=NAMING)
+
+
+Routes: TypeAlias = Sequence[type[litestar.Controller] | litestar.handlers.HTTPRouteHandler]
+"""Handlers mounted under `/v1/<slug>`; each states `access(...)`."""
+
+
+class Pages(msgspec.Struct, frozen=True, kw_only=True):
+    """What a plugin shows in the browser, mounted under `/<slug>`."""
+
+    routes: Routes
+    """Handlers that state `access(..., page=True)` and take `page: NamedDependency[Page]`."""
+    nav: Sequence[NavEntry] = ()
+    """Links in the header; their paths are below `/<slug>`."""
+    templates: Path | None = None
+    """Folder that holds a folder named like the slug: `<slug>/x.html` extends `web/base.html`."""
+    translations: Path | None = None
+    """Folder of `<language>.po` files; nothing is compiled."""
