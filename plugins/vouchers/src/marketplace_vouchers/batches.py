@@ -99,7 +99,7 @@ def _make_chunk(host: Host, batch_id: UUID, told: Callable[[int, int], None]) ->
         if row.cancelled_at is not None or row.made >= row.quantity:
             return False
         of = _series_of(session, row.sku)
-        stop = min(row.made + CHUNK, row.quantity)
+        stop: int = min(row.made + CHUNK, row.quantity)
         issuing.issue_for_batch(
             host, session, of, batch_id, range(row.made, stop), host.now(session)
         )
