@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
+import pytest_asyncio
 from marketplace_vouchers.codes import new_code
 
+from marketplace.fulfilment.home import Home
 from marketplace.identity.domain import Role, Scope
 from marketplace.runtime import Runtime
+from marketplace.settings import Settings
 from tests.conftest import Headers
 from tests.factories import Coalition
-from tests.fulfilment.conftest import Counter, Worker, counter, shop, worker
+from tests.fulfilment.conftest import Counter, Worker, counter
 from tests.settlement.test_positions import run_positions
 from tests.web.problems import problem
 
-__all__ = ["counter", "shop", "worker"]
+__all__ = ["counter"]
 
 Make = Callable[..., Awaitable[Headers]]
 EUR = 1_000_000
@@ -47,6 +50,15 @@ class Clerk:
 
     async def get(self, path: str) -> httpx.Response:
         return await self.client.get(f"/v1/vouchers/{path}", headers=self.headers)
+
+
+@pytest_asyncio.fixture
+async def worker(settings: Settings) -> AsyncIterator[Worker]:
+    """A worker that knows the plugins installed."""
+    home = Home(settings)
+    await asyncio.to_thread(home.open)
+    yield Worker(home)
+    await asyncio.to_thread(home.close)
 
 
 @pytest.fixture
