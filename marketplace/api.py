@@ -13,7 +13,7 @@ import msgspec
 import pluggy
 
 from marketplace.contract.facts import BurnFact, IssueFact, RefundFact
-from marketplace.contract.host import Host, OpenOrder
+from marketplace.contract.host import Host, MemberName, OpenOrder, PlacedOrder
 from marketplace.contract.notices import Notice, NoticeOutcome, Notifier, Sent
 from marketplace.contract.orders import (
     Artefact,
@@ -29,15 +29,7 @@ from marketplace.contract.orders import (
     Supplier,
     Unknown,
 )
-from marketplace.contract.rails import (
-    Booked,
-    Direction,
-    Leg,
-    LegOutcome,
-    Rail,
-    Returned,
-    Submitted,
-)
+from marketplace.contract.rails import Booked, Direction, Leg, LegOutcome, Rail, Returned, Submitted
 from marketplace.contract.registering import (
     Command,
     EligibilityRule,
@@ -56,11 +48,13 @@ from marketplace.contract.registering import (
 )
 from marketplace.errors import (
     Conflict,
+    IdempotencyKeyReused,
     InvalidRequest,
     MarketplaceError,
     NotAllowed,
     NotConfigured,
     NotFound,
+    TooManyRequests,
 )
 from marketplace.exchange.domain import Eligibility
 from marketplace.identity.domain import Principal, Role, Scope
@@ -93,6 +87,7 @@ __all__ = [
     "Health",
     "Host",
     "Html",
+    "IdempotencyKeyReused",
     "InvalidRequest",
     "IssueFact",
     "Lazy",
@@ -100,6 +95,7 @@ __all__ = [
     "LegOutcome",
     "MarketplaceError",
     "MemberHealth",
+    "MemberName",
     "NavEntry",
     "NeverOrdered",
     "NotAllowed",
@@ -118,6 +114,7 @@ __all__ = [
     "Pages",
     "Pending",
     "PeriodicTask",
+    "PlacedOrder",
     "PluginSettings",
     "PluginTables",
     "Principal",
@@ -133,6 +130,7 @@ __all__ = [
     "Sent",
     "Submitted",
     "Supplier",
+    "TooManyRequests",
     "Unknown",
     "Who",
     "Words",

@@ -3,8 +3,9 @@
 Hooks are synchronous. Registering hooks are called once per process while it starts, each plugin
 by itself, outside any transaction; a plugin that raises there is disabled and named on the health
 page. Observing hooks are called after commit, as a rule once per fact: a process killed in between
-tells nobody, and a retry may tell twice. What they raise is logged and changes nothing. Each hook
-has its page in docs/partners/hooks/.
+tells nobody, and a retry may tell twice. What they raise is logged and changes nothing. An observer
+names the arguments it wants: `fact`, and `host` where it needs that. Each hook has its page in
+docs/partners/hooks/.
 """
 
 from __future__ import annotations
@@ -148,7 +149,7 @@ def marketplace_register_tables() -> api.PluginTables:
 
 
 @hookspec
-def marketplace_after_burn_fulfilled(fact: api.BurnFact) -> None:
+def marketplace_after_burn_fulfilled(fact: api.BurnFact, host: api.Host) -> None:
     """A burn was captured: its reward is delivered and its points are spent.
 
     Fires: after commit, in a worker. Transaction: none. Errors: logged, nothing else. Idempotency:
@@ -157,7 +158,7 @@ def marketplace_after_burn_fulfilled(fact: api.BurnFact) -> None:
 
 
 @hookspec
-def marketplace_after_burn_voided(fact: api.BurnFact) -> None:
+def marketplace_after_burn_voided(fact: api.BurnFact, host: api.Host) -> None:
     """A held burn ended without delivery and its points went back; `fact.reason` says why.
 
     Fires: after commit, in a worker or the API. Transaction: none. Errors: logged, nothing else.
@@ -166,7 +167,7 @@ def marketplace_after_burn_voided(fact: api.BurnFact) -> None:
 
 
 @hookspec
-def marketplace_after_burn_refunded(fact: api.RefundFact) -> None:
+def marketplace_after_burn_refunded(fact: api.RefundFact, host: api.Host) -> None:
     """Points of a captured burn were given back, all or some.
 
     Fires: after commit, in the API. Transaction: none. Errors: logged, nothing else. Idempotency:
@@ -175,7 +176,7 @@ def marketplace_after_burn_refunded(fact: api.RefundFact) -> None:
 
 
 @hookspec
-def marketplace_after_points_issued(fact: api.IssueFact) -> None:
+def marketplace_after_points_issued(fact: api.IssueFact, host: api.Host) -> None:
     """Points were issued by a request or a file.
 
     Fires: after commit, in the API or the importer. Transaction: none. Errors: logged, nothing

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, TypeVar
@@ -17,7 +17,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
-from marketplace.api import EligibilityRule, OpenOrder, PluginSettings
+from marketplace.api import (
+    EligibilityRule,
+    MemberName,
+    OpenOrder,
+    PlacedOrder,
+    PluginSettings,
+)
 from marketplace.clock import NOW
 from marketplace.coalition.models import Member
 from marketplace.db import Database
@@ -26,6 +32,7 @@ from marketplace.exchange.domain import BurnStatus
 from marketplace.exchange.models import Burn, Offer, OfferStock
 from marketplace.identity.models import AuditEntry
 from marketplace.ids import next_key
+from marketplace.ledger import debts
 from marketplace.registry import values
 from marketplace.registry.models import PluginMember, PluginSetting
 from marketplace.secrets import Vault
@@ -188,6 +195,59 @@ class PluginHost:
             sa.select(Offer.acceptor_id).where(Offer.plugin == self.slug, Offer.sku == sku).limit(1)
         )
 
+    def members(self, session: Session) -> Sequence[MemberName]:
+        """See `marketplace.api.Host.members`."""
+        rows = session.execute(sa.select(Member.id, Member.slug, Member.name).order_by(Member.slug))
+        return [MemberName(id=row.id, slug=row.slug, name=row.name) for row in rows]
+
+    def placed_orders(
+        self, session: Session, references: Sequence[str], *, keep: bool = False
+    ) -> Mapping[str, PlacedOrder]:
+        """See `marketplace.api.Host.placed_orders`."""
+        asked = sa.select(Burn.id, Burn.acceptor_id, Burn.points, Burn.refunded_points).where(
+            Burn.id.in_(_burn_ids(references)),
+            Burn.plugin == self.slug,
+            Burn.status != BurnStatus.REJECTED,
+        )
+        if keep:
+            asked = asked.order_by(Burn.id).with_for_update(read=True)
+        return {
+            str(row.id): PlacedOrder(
+                reference=str(row.id),
+                acceptor_id=row.acceptor_id,
+                points=row.points,
+                refunded_points=row.refunded_points,
+            )
+            for row in session.execute(asked)
+        }
+
+    def owe(
+        self,
+        session: Session,
+        *,
+        debtor_id: UUID,
+        creditor_id: UUID,
+        amount_micros: int,
+        currency: str,
+        reference: str,
+        reason: str,
+        undoes: str | None = None,
+    ) -> None:
+        """See `marketplace.api.Host.owe`."""
+        debts.owe(
+            session,
+            debts.Debt(
+                plugin=self.slug,
+                reference=reference,
+                debtor_id=debtor_id,
+                creditor_id=creditor_id,
+                amount_micros=amount_micros,
+                currency=currency,
+                reason=reason,
+                undoes=undoes,
+            ),
+        )
+
     def encrypt(self, text: str) -> bytes:
         """See `marketplace.api.Host.encrypt`."""
         return self._vault().encrypt(text)
@@ -218,6 +278,15 @@ class PluginHost:
     def now(self, session: Session) -> datetime:
         """See `marketplace.api.Host.now`."""
         return session.execute(sa.select(NOW)).scalar_one()
+
+
+def _burn_ids(references: Sequence[str]) -> list[UUID]:
+    """The references that can be a burn's id."""
+    found = []
+    for each in references:
+        with suppress(ValueError):
+            found.append(UUID(each))
+    return found
 
 
 def _lock_stock(session: Session, offers: Sequence[UUID]) -> None:

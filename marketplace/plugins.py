@@ -112,13 +112,24 @@ class Plugins:
 
     def tell(self, hook: str, fact: Any) -> None:
         """Tell observers a fact, after commit; what they raise is logged and changes nothing."""
-        for impl in getattr(self.manager.hook, hook).get_hookimpls():
+        for slug, observe in self.observers(hook):
             try:
-                impl.function(fact)
+                observe(fact)
             except BaseException as error:
                 if isinstance(error, KeyboardInterrupt):
                     raise
-                log.exception("plugin %s: %s raised", impl.plugin_name, hook)
+                log.exception("plugin %s: %s raised", slug, hook)
+
+    def observers(self, hook: str) -> Iterator[tuple[str, Callable[[Any], None]]]:
+        """Each observer of a hook, to be called with the fact; it gets its host if it asks."""
+        for impl in getattr(self.manager.hook, hook).get_hookimpls():
+            yield impl.plugin_name, partial(self._observe, impl)
+
+    def _observe(self, impl: pluggy.HookImpl, fact: Any) -> None:
+        given = {"fact": fact}
+        if "host" in impl.argnames:
+            given["host"] = self._make_host(impl.plugin_name)
+        impl.function(**{name: given[name] for name in impl.argnames})
 
     def suppliers(self) -> dict[str, api.Supplier]:
         """Suppliers by slug; one that is no Supplier, or not the plugin's, disables the plugin."""

@@ -56,12 +56,27 @@ class Flow(msgspec.Struct, frozen=True):
     cost_micros: int
 
 
+class DebtFlow(msgspec.Struct, frozen=True):
+    """Debts of one member to another outside burns, summed. Contras are negative."""
+
+    period: str
+    currency: str
+    debtor: str
+    creditor: str
+    amount_micros: int
+
+
 Positions: TypeAlias = dict[Party, int]
 """Net per party in micros: positive is owed to it, negative it owes."""
 
 
-def legs(flow: Flow) -> list[tuple[Party, int]]:
+def legs(flow: Flow | DebtFlow) -> list[tuple[Party, int]]:
     """Who pays and who gets what of one flow; sums to zero."""
+    if isinstance(flow, DebtFlow):
+        return [
+            (Party(PartyKind.MEMBER, flow.debtor), -flow.amount_micros),
+            (Party(PartyKind.MEMBER, flow.creditor), flow.amount_micros),
+        ]
     issuer = Party(PartyKind.MEMBER, flow.issuer)
     pool = Party(PartyKind.POOL, flow.issuer)
     from_issuer = flow.kind is ObligationKind.ISSUANCE or (
@@ -77,7 +92,7 @@ def legs(flow: Flow) -> list[tuple[Party, int]]:
     return found
 
 
-def net(flows: Iterable[Flow]) -> dict[tuple[str, str], Positions]:
+def net(flows: Iterable[Flow | DebtFlow]) -> dict[tuple[str, str], Positions]:
     """Positions by (period, currency), both in order; parties that net to zero stay, as zero."""
     found: dict[tuple[str, str], Positions] = {}
     for flow in flows:

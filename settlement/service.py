@@ -14,5 +14,8 @@ from settlement.repository import By
 async def positions(
     session: AsyncSession, by: By, since: datetime | None = None
 ) -> dict[tuple[str, str], Positions]:
-    """Net positions of every party by (period, currency), from obligations since then, or all."""
-    return net(await repository.flows(session, by, since))
+    """Net positions of every party by (period, currency), of all obligations and debts, or of those
+    since then.
+    """
+    flows = await repository.flows(session, by, since)
+    return net([*flows, *await repository.debt_flows(session, by, since)])

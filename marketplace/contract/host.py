@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -18,6 +18,26 @@ class OpenOrder(msgspec.Struct, frozen=True, kw_only=True):
     reference: str
     """As in `Order.reference`."""
     quantity: int
+
+
+class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """A burn of a plugin's offer that was not rejected, as it stands now."""
+
+    reference: str
+    """As in `Order.reference`."""
+    acceptor_id: UUID
+    """The member that is paid for it."""
+    points: int
+    refunded_points: int
+    """Of `points`; equal to them where all was refunded."""
+
+
+class MemberName(msgspec.Struct, frozen=True, kw_only=True):
+    """A member of the coalition, for people to read."""
+
+    id: UUID
+    slug: str
+    name: str
 
 
 class Host(Protocol):
@@ -65,6 +85,42 @@ class Host(Protocol):
 
     def offer_owner(self, session: Session, sku: str) -> UUID | None:
         """The member paid for this plugin's offers of `sku`; None where no offer names it."""
+        ...
+
+    def members(self, session: Session) -> Sequence[MemberName]:
+        """Every member of the coalition, by slug."""
+        ...
+
+    def placed_orders(
+        self, session: Session, references: Sequence[str], *, keep: bool = False
+    ) -> Mapping[str, PlacedOrder]:
+        """Those of the plugin's own orders, by reference; others, and what is none, are left out.
+
+        With `keep` none of them is refunded before the session ends: a refund that comes meanwhile
+        waits for it.
+        """
+        ...
+
+    def owe(
+        self,
+        session: Session,
+        *,
+        debtor_id: UUID,
+        creditor_id: UUID,
+        amount_micros: int,
+        currency: str,
+        reference: str,
+        reason: str,
+        undoes: str | None = None,
+    ) -> None:
+        """Book money that one member owes another, into the settlement window that is open.
+
+        `reference` is yours, unique for ever: the same again books nothing. It is undone, once and
+        whole, by a debt of the negative amount with a reference of its own, which names it in
+        `undoes`. Nothing is ever changed or deleted. Raises InvalidRequest (an amount of zero,
+        one member on both sides, no currency code), NotFound (no such member, or nothing to undo),
+        Conflict (the reference was booked with other terms, or the debt was undone before).
+        """
         ...
 
     def encrypt(self, text: str) -> bytes:

@@ -120,6 +120,24 @@ def offers(shelf: Sequence[DemoOffer]) -> bytes:
     )
 
 
+def series(shelf: Sequence[DemoOffer]) -> bytes:
+    """series.csv of the vouchers: stored value, valid for a year, accepted by every member."""
+    return as_csv(
+        {
+            "sku": offer.reference.split("/")[1],
+            "owner": offer.acceptor,
+            "name": offer.name,
+            "value": offer.face_euros,
+            "currency": CURRENCY,
+            "use": "single" if offer.single_use else "stored",
+            "valid_days": 365,
+            "accepted_by": "coalition",
+        }
+        for offer in shelf
+        if offer.face_euros is not None
+    )
+
+
 def issuances(purchases: Sequence[Purchase]) -> bytes:
     """issuances.csv"""
     return as_csv(

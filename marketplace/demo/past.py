@@ -20,7 +20,6 @@ import sqlalchemy as sa
 from marketplace import clock
 from marketplace.coalition.models import Participant
 from marketplace.demo.plan import Day, Fate, Purchase, Wish
-from marketplace.demo.shelf import GIFT_PLUGIN
 from marketplace.exchange.decide import BurnRequest
 from marketplace.exchange.engine import BurnEngine, Held
 from marketplace.exchange.models import Offer
@@ -95,7 +94,9 @@ class Past:
         held = await self._burn(day.wishes)
         await self._void([burn for wish, burn in held if wish.fate is Fate.VOIDED])
         delivered = [pair for pair in held if pair[0].fate is not Fate.VOIDED]
-        await self._deliver([burn for _, burn in delivered])
+        by_plugin = sorted(delivered, key=lambda pair: pair[0].offer.plugin)
+        for plugin, pairs in groupby(by_plugin, key=lambda pair: pair[0].offer.plugin):
+            await self._deliver(plugin, [burn for _, burn in pairs])
         for wish, burn in delivered:
             await self._refund(wish, burn)
 
@@ -129,14 +130,14 @@ class Past:
                 await void(session, requests, grace=self._grace)
         self.told["voided"] += len(requests)
 
-    async def _deliver(self, burns: Sequence[Held]) -> None:
+    async def _deliver(self, plugin: str, burns: Sequence[Held]) -> None:
         """Have the supplier deliver, as a worker would."""
         database, settings = self._runtime.database, self._runtime.settings
-        supplier = self._runtime.suppliers[GIFT_PLUGIN]
+        supplier = self._runtime.suppliers[plugin]
         for _, chunk in groupby(enumerate(burns), key=lambda pair: pair[0] // ORDERS_AT_ONCE):
             pairs = [(burn.id, burn.wallet_id) for _, burn in chunk]
             async with database.begin() as session:
-                claims = await service.claim(session, GIFT_PLUGIN, pairs, settings)
+                claims = await service.claim(session, plugin, pairs, settings)
             asked = await asyncio.to_thread(
                 ask,
                 supplier,

@@ -37,7 +37,7 @@ from marketplace.demo.past import Past
 from marketplace.demo.people import OPERATOR
 from marketplace.demo.pictures import draw
 from marketplace.demo.plan import Day, Purchase, history, participants
-from marketplace.demo.shelf import GIFT_PLUGIN, DemoOffer, offers
+from marketplace.demo.shelf import GIFT_PLUGIN, VOUCHER_PLUGIN, DemoOffer, offers
 from marketplace.errors import UsageError
 from marketplace.exchange.models import Offer
 from marketplace.identity import keys
@@ -152,6 +152,7 @@ async def _make(runtime: Runtime, say: Say) -> DemoState:
     await _import(runtime, "names", files.names())
     say(f"Filling the gift fund: {sum(offer.codes for offer in shelf)} codes ...")
     await asyncio.to_thread(_upload_codes, runtime, shelf, now + CODES_VALID)
+    await asyncio.to_thread(_make_series, runtime, shelf)
     async with runtime.database.begin() as session:
         await add_logins(session)
     say("Putting the listings on the shelf ...")
@@ -213,6 +214,15 @@ def _upload_codes(runtime: Runtime, shelf: Sequence[DemoOffer], valid_until: dat
                 )
             )
             command.main(args=[sku, str(path)], standalone_mode=False)
+
+
+def _make_series(runtime: Runtime, shelf: Sequence[DemoOffer]) -> None:
+    """Make the series of the vouchers with the plugin's own command, as its owner would."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        path = Path(folder) / "series.csv"
+        path.write_bytes(files.series(shelf))
+        command = _command(runtime, VOUCHER_PLUGIN, "series-import")
+        command.main(args=[str(path)], standalone_mode=False)
 
 
 def _list_offers(runtime: Runtime) -> None:

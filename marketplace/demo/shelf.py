@@ -10,10 +10,14 @@ POINTS_PER_EURO: Final = 150
 """At EUR 0.0075 a point, the lowest price of any contract, EUR 1.125 for a face value of EUR 1."""
 
 GIFT_PLUGIN: Final = "giftfund"
+VOUCHER_PLUGIN: Final = "vouchers"
 
 
 class DemoOffer(msgspec.Struct, frozen=True, kw_only=True):
-    """One offer; `codes` is how many codes its pool gets (gift offers only)."""
+    """One offer; `codes` is how many codes its pool gets (gift offers only).
+
+    `face_euros` is what a voucher is worth at the tills of the coalition.
+    """
 
     reference: str
     kind: str
@@ -23,6 +27,8 @@ class DemoOffer(msgspec.Struct, frozen=True, kw_only=True):
     points: int
     cost_micros: int
     codes: int = 0
+    face_euros: int | None = None
+    single_use: bool = False
     limit_per_wallet: int | None = None
     roles: tuple[str, ...] = ()
     countries: tuple[str, ...] = ()
@@ -66,6 +72,7 @@ VOUCHERS: Final = (
     ("jantar", "Dinner at Mesa do Norte", 110),
     ("upgrade", "Room upgrade, any house", 60),
 )
+"""Ten vouchers that every member of the coalition accepts; an upgrade is used whole, one each."""
 
 SEATS: Final = (
     ("vilnius-opening", "Baltic Building Days, opening", 180),
@@ -94,7 +101,7 @@ DONATIONS: Final = (
 
 def offers() -> list[DemoOffer]:
     """All sixty offers."""
-    return [*_certificates(), *_promotions(), *_announced()]
+    return [*_certificates(), *_promotions(), *_vouchers(), *_announced()]
 
 
 def _offer(
@@ -149,9 +156,27 @@ def _promotions() -> list[DemoOffer]:
     ]
 
 
+def _vouchers() -> list[DemoOffer]:
+    return [
+        _offer(
+            acceptor="atlantico",
+            reference=slug,
+            euros=euros,
+            share=85,
+            kind="voucher",
+            name=name,
+            plugin=VOUCHER_PLUGIN,
+            face_euros=euros,
+            single_use=slug == "upgrade",
+            limit_per_wallet=1 if slug == "upgrade" else None,
+            status="on_sale",
+        )
+        for slug, name, euros in VOUCHERS
+    ]
+
+
 def _announced() -> list[DemoOffer]:
     rows = [
-        ("voucher", "vouchers", "atlantico", VOUCHERS, 85),
         ("seat", "conference", "forum-baltica", SEATS, 90),
         ("donation", "charity", "acqua-chiara", DONATIONS, 100),
     ]

@@ -29,6 +29,7 @@ class Scope(StrEnum):
     REFUNDS_WRITE = "refunds:write"
     OFFERS_READ = "offers:read"
     STOCK_WRITE = "stock:write"
+    VOUCHERS_REDEEM = "vouchers:redeem"
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):

@@ -30,6 +30,7 @@ class Account(StrEnum):
     ACCEPTOR_PAYABLE = "acceptor_payable"
     OPERATOR_MARGIN = "operator_margin"
     OPERATOR_BREAKAGE = "operator_breakage"
+    MEMBER_CLEARING = "member_clearing"
 
 
 class TransferCode(StrEnum):
@@ -41,6 +42,7 @@ class TransferCode(StrEnum):
     VOID = "void"
     REFUND = "refund"
     EXPIRE = "expire"
+    OWE = "owe"
 
 
 class DrawKind(StrEnum):

@@ -42,7 +42,8 @@ WALLETS = "select id, available, held from wallet where available <> 0 or held <
 
 TRANSFERS = """
 select id, (effective_at at time zone 'UTC')::date, code::text, debit_account::text, debit_owner,
-       credit_account::text, credit_owner, unit, amount, burn_id, lot_id, window_id
+       credit_account::text, credit_owner, unit, amount, burn_id, lot_id, debt_id,
+       window_id
 from transfer
 order by effective_at, id
 """
@@ -114,7 +115,7 @@ def _head(journal: Journal, accounts: dict[Key, Held], paths: Paths, today: date
 
 def _entry(row: Any, paths: Paths) -> Entry:
     id_, day, code, debit, debit_owner, credit, credit_owner, unit, amount, *facts = row
-    names = zip(("burn", "lot", "window"), facts, strict=True)
+    names = zip(("burn", "lot", "debt", "window"), facts, strict=True)
     return Entry(
         id=id_,
         day=day,

@@ -31,6 +31,7 @@ PATHS: Final = {
     Account.ACCEPTOR_PAYABLE: "Liabilities:Payable:{}",
     Account.OPERATOR_MARGIN: "Income:Margin:{}",
     Account.OPERATOR_BREAKAGE: "Income:Breakage:{}",
+    Account.MEMBER_CLEARING: "Liabilities:Clearing:{}",
 }
 """Path of each kind of account; the owner takes the braces."""
 
@@ -47,7 +48,7 @@ class Entry(msgspec.Struct, frozen=True):
     unit: str
     amount: int
     facts: dict[str, str]
-    """Burn, lot and window, those there are."""
+    """Burn, lot, debt and window, those there are."""
 
 
 class Journal(Protocol):

@@ -127,13 +127,15 @@ class Transfer(Base):
     __tablename__ = "transfer"
     __table_args__ = (
         sa.CheckConstraint("amount > 0", name="amount_is_positive"),
-        sa.CheckConstraint("num_nonnulls(burn_id, lot_id) = 1", name="has_one_event"),
+        sa.CheckConstraint("num_nonnulls(burn_id, lot_id, debt_id) = 1", name="has_one_event"),
         sa.Index("ix_transfer_posted_at", "posted_at", postgresql_using="brin"),
         {"info": INSERT_ONLY},
     )
 
     wallet_id: Mapped[UUID] = mapped_column(primary_key=True)
-    """The wallet whose event this is; also for money transfers (distribution column)."""
+    """The wallet whose event this is; also for money transfers (distribution column).
+
+    Of a debt between members, which no wallet has to do with: the debtor's id."""
     id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
     code: Mapped[TransferCode] = mapped_column(text_enum(TransferCode, "transfer_code"))
     debit_account: Mapped[Account] = mapped_column(text_enum(Account, "account"))
@@ -145,6 +147,8 @@ class Transfer(Base):
     burn_id: Mapped[UUID | None]
     lot_id: Mapped[int | None] = mapped_column(sa.BigInteger)
     """The lot of an issue or expiry."""
+    debt_id: Mapped[int | None] = mapped_column(sa.BigInteger)
+    """What one member owes another outside burns."""
     window_id: Mapped[UUID | None]
     """The settlement window of a money transfer."""
     effective_at: Mapped[datetime] = mapped_column(utc_timestamp())
@@ -200,6 +204,42 @@ class Obligation(Base):
     currency: Mapped[str] = mapped_column(sa.CHAR(3))
     funded_micros: Mapped[int] = mapped_column(sa.BigInteger)
     cost_micros: Mapped[int] = mapped_column(sa.BigInteger)
+    effective_at: Mapped[datetime] = mapped_column(utc_timestamp())
+    posted_at: Mapped[datetime] = mapped_column(
+        utc_timestamp(), server_default=sa.func.statement_timestamp()
+    )
+
+
+class MemberDebt(Base):
+    """Money that one member owes another outside burns, as a plugin booked it.
+
+    A contra is negative and undoes one earlier debt whole; a debt is undone once at most.
+    """
+
+    __tablename__ = "member_debt"
+    __table_args__ = (
+        sa.UniqueConstraint("plugin", "reference"),
+        sa.UniqueConstraint("undoes_id"),
+        sa.CheckConstraint("debtor_id <> creditor_id", name="has_two_sides"),
+        sa.CheckConstraint(
+            "(amount_micros > 0) = (undoes_id is null) and amount_micros <> 0",
+            name="only_contras_are_negative",
+        ),
+        sa.Index("ix_member_debt_posted_at", "posted_at", postgresql_using="brin"),
+        {"info": INSERT_ONLY},
+    )
+
+    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    plugin: Mapped[str]
+    reference: Mapped[str]
+    """The plugin's own: its idempotency key."""
+    undoes_id: Mapped[int | None] = mapped_column(sa.BigInteger)
+    window_id: Mapped[UUID]
+    debtor_id: Mapped[UUID]
+    creditor_id: Mapped[UUID]
+    amount_micros: Mapped[int] = mapped_column(sa.BigInteger)
+    currency: Mapped[str] = mapped_column(sa.CHAR(3))
+    reason: Mapped[str]
     effective_at: Mapped[datetime] = mapped_column(utc_timestamp())
     posted_at: Mapped[datetime] = mapped_column(
         utc_timestamp(), server_default=sa.func.statement_timestamp()

@@ -68,3 +68,5 @@ def explain(line: StoryLine) -> Lazy:
                 issuer=line.issuer,
                 reference=line.reference,
             )
+        case TransferCode.OWE:
+            raise ValueError("a debt between members is in nobody's wallet")

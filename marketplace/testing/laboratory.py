@@ -15,7 +15,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import make_url
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session, aliased, sessionmaker
 
 from marketplace import api
 from marketplace.coalition.models import Member
@@ -26,6 +26,9 @@ from marketplace.exchange.models import Burn, Offer, OfferStock
 from marketplace.host import PluginHost, forget_settings
 from marketplace.identity.models import AuditEntry
 from marketplace.ids import uuid7
+from marketplace.ledger.checks import ALL
+from marketplace.ledger.models import MemberDebt
+from marketplace.ledger.verify import verify
 from marketplace.plugins import Plugins, load, others_than
 from marketplace.registry import values
 from marketplace.registry.models import PluginMember, PluginSetting
@@ -33,6 +36,7 @@ from marketplace.schema import differences, upgrade_all
 from marketplace.secrets import Vault
 from marketplace.settings import Settings
 
+MONEY_BETWEEN_MEMBERS = frozenset({"debts", "obligation_transfers", "positions", "windows"})
 DATABASE_URL = "MARKETPLACE_TEST_DATABASE_URL"
 SECRET_KEY = "0Yd1t2rJx0r3g0GmVQk8q8bT3Vw5iN0m4k1lZk2c9eE="  # noqa: S105 - tests only
 
@@ -166,7 +170,9 @@ class Lab:
                 session.add(OfferStock(offer_id=offer_id, remaining=stock))
         return offer_id
 
-    def hold(self, plugin: str, offer_id: UUID, *, quantity: int = 1) -> str:
+    def hold(
+        self, plugin: str, offer_id: UUID, *, quantity: int = 1, acceptor: str = "shop"
+    ) -> str:
         """A held burn of an offer, as the burn engine leaves it; returns its order reference."""
         burn_id = uuid7()
         now = datetime.now(UTC)
@@ -175,6 +181,7 @@ class Lab:
             wallet_id=uuid7(),
             offer_id=offer_id,
             caller_id=uuid7(),
+            acceptor_id=self.member(acceptor),
             plugin=plugin,
             quantity=quantity,
             points=1_000 * quantity,
@@ -212,6 +219,44 @@ class Lab:
                     .where(AuditEntry.action == action, AuditEntry.subject_id == subject)
                     .order_by(AuditEntry.id)
                 )
+            )
+
+    def owed(self) -> dict[tuple[str, str, str], int]:
+        """What members owe each other by `Host.owe`: micros by (debtor, creditor, currency)."""
+        debtor, creditor = aliased(Member), aliased(Member)
+        with self._session() as session:
+            rows = session.execute(
+                sa.select(
+                    debtor.slug,
+                    creditor.slug,
+                    MemberDebt.currency,
+                    sa.func.sum(MemberDebt.amount_micros),
+                )
+                .join(debtor, debtor.id == MemberDebt.debtor_id)
+                .join(creditor, creditor.id == MemberDebt.creditor_id)
+                .group_by(debtor.slug, creditor.slug, MemberDebt.currency)
+            )
+            return {(row[0], row[1], row[2]): int(row[3]) for row in rows}
+
+    def money_findings(self) -> list[str]:
+        """What the ledger's checks of money between members find wrong; empty: all is right."""
+
+        async def look() -> list[str]:
+            owner = Database(self._owner.url.render_as_string(False), role=None, pool_size=0)
+            async with owner.begin() as session:
+                checks = [check for check in ALL if check.name in MONEY_BETWEEN_MEMBERS]
+                found = await verify(session, checks=checks)
+            return [f"{each.check}: {each.examples[0]}" for each in found]
+
+        return asyncio.run(look())
+
+    def refund(self, reference: str) -> None:
+        """All points of a held burn count as given back, as a capture and its refund leave it."""
+        with self._session() as session:
+            session.execute(
+                sa.update(Burn)
+                .where(Burn.id == UUID(reference))
+                .values(status=BurnStatus.CAPTURED, refunded_points=Burn.points, due_at=None)
             )
 
     def schema_differences(self, tables: api.PluginTables) -> list[Any]:

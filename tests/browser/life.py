@@ -20,6 +20,7 @@ from marketplace.identity.domain import Role
 from marketplace.identity.models import Person
 from marketplace.identity.sessions import open_session
 from marketplace.runtime import Runtime
+from tests.browser.shelf import ELSEWHERE
 from tests.conftest import SECRET_KEY
 from tests.factories import Coalition, days, make_person
 
@@ -104,7 +105,7 @@ class Life:
         """The partner delivers a code."""
         code = api.Artefact(kind="code", label="Brunch for two", secret=CODE)
         burn = await self._burn(reward)
-        done = Delivery(burn.id, burn.wallet_id, "vouchers", f"V-{burn.id}", (code,))
+        done = Delivery(burn.id, burn.wallet_id, ELSEWHERE, f"V-{burn.id}", (code,))
         async with self.runtime.database.begin() as session:
             assert await capture(session, [done], vault=self.runtime.vault)
 

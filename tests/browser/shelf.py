@@ -1,8 +1,8 @@
 """A shelf worth looking at: the demonstration's listings, and partners whose answers tests give.
 
 Gifts come from the gift fund, whose worker runs beside the server: coffee, cinema and books have
-codes, the others run out at once. What the plugins `vouchers`, `conference` and `charity` would
-deliver waits, for none of them is installed here: a test says when it comes, or that it does not.
+codes, the others run out at once. What others would deliver waits, for their plugin is none that a
+worker here knows: a test says when it comes, or that it does not.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from catalog.imports import import_catalog
 from marketplace.coalition.domain import ContractRole
 from marketplace.demo.listings import DemoListing, categories, listings
 from marketplace.demo.pictures import draw
-from marketplace.demo.shelf import DemoOffer, offers
+from marketplace.demo.shelf import GIFT_PLUGIN, DemoOffer, offers
 from marketplace.exchange.domain import OfferStatus
 from marketplace.runtime import Runtime
 from tests.factories import Coalition
@@ -28,6 +28,8 @@ from tests.factories import Coalition
 STOCKED = {"koffie-5", "koffie-10", "kino-12", "buch-10"}
 CODES = 40
 PICTURES = 16
+ELSEWHERE = "elsewhere"
+"""A plugin that is not installed."""
 NEARLY_GONE = "jeux-20"
 """An offer of which three are left."""
 
@@ -58,7 +60,7 @@ async def _add_offer(coalition: Coalition, good: DemoOffer) -> None:
         stock=3 if sku == NEARLY_GONE else None,
         kind=good.kind,
         name=good.name,
-        plugin=good.plugin,
+        plugin=good.plugin if good.plugin == GIFT_PLUGIN else ELSEWHERE,
         sku=sku,
         points=good.points,
         cost_micros=good.cost_micros,

@@ -127,7 +127,8 @@ class Acme:
         self.told.append(("voided", fact))
 
     @api.hookimpl
-    def marketplace_after_burn_refunded(self, fact: api.RefundFact) -> None:
+    def marketplace_after_burn_refunded(self, fact: api.RefundFact, host: api.Host) -> None:
+        assert host.slug == "acme"
         self.told.append(("refunded", fact))
 
     @api.hookimpl

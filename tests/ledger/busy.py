@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from uuid import UUID
 
 from marketplace.clock import now
 from marketplace.coalition.domain import Breakage, ContractRole, Funding
+from marketplace.host import PluginHost
 from marketplace.ledger.models import Exposure
 from tests.factories import Coalition, days
 from tests.ledger.driver import Driver
@@ -50,4 +52,30 @@ async def make_busy(coalition: Coalition) -> dict[str, UUID]:
         assert await drive.expire() == 1
         # Its lot has expired meanwhile, so the points live on for the days of grace.
         await drive.refund("bob", burns["refunded"])
+    await asyncio.to_thread(_owe, coalition)
     return burns
+
+
+def _owe(coalition: Coalition) -> None:
+    """What the shop owes others outside burns, and a contra."""
+    runtime = coalition.runtime
+    host = PluginHost("till", lambda: runtime.database, lambda: runtime.vault)
+    beta, shop, tickets = (coalition.members[name] for name in ("beta", "shop", "tickets"))
+    booked: list[tuple[str, UUID, int, str | None]] = [
+        ("T1", tickets, 12_500_000, None),
+        ("T2", beta, 3_000_001, None),
+        ("T3", tickets, -12_500_000, "T1"),
+        ("T4", tickets, 7, None),
+    ]
+    with host.transaction() as session:
+        for reference, creditor, amount_micros, undoes in booked:
+            host.owe(
+                session,
+                debtor_id=shop,
+                creditor_id=creditor,
+                amount_micros=amount_micros,
+                currency="EUR",
+                reference=reference,
+                reason="voucher",
+                undoes=undoes,
+            )

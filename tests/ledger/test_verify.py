@@ -181,6 +181,7 @@ TAMPERINGS = {
         "where burn_id = '{pooled}' returning window_id",
         also="obligation_terms obligation_transfers",
     ),
+    "debts": Tampering("update member_debt set undoes_id = 5 where reference = 'T3' returning id"),
     "pools": Tampering(
         "update transfer set amount = amount + 1 "
         "where debit_account = 'issuer_pool' and burn_id = '{pooled}' "

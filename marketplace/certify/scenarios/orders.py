@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
@@ -224,16 +225,16 @@ def cancel_after_fulfil(stage: Stage) -> None:
         ("marketplace_after_burn_refunded", refund),
         ("marketplace_after_burn_refunded", refund),
     ):
-        for impl in getattr(stage.plugins.manager.hook, hook).get_hookimpls():
-            _tell(stage, hook, impl.function, told)
+        for _, observe in stage.plugins.observers(hook):
+            _tell(stage, hook, observe, told)
     same(first, stage.ask("lookup", [order]), "Then the refunded order was looked up")
     same(first, stage.ask("fulfil", [order]), "Then the refunded order came once more")
     delivered_once(stage, [order])
 
 
-def _tell(stage: Stage, hook: str, function: object, fact: object) -> None:
+def _tell(stage: Stage, hook: str, observe: Callable[[Any], None], fact: object) -> None:
     try:
-        stage.guarded(hook, lambda: function(fact))  # type: ignore[operator]
+        stage.guarded(hook, lambda: observe(fact))
     except Failed:
         raise
     except Exception as error:

@@ -133,6 +133,8 @@ select format('%s of window %s', r.what, r.window_id) as subject,
 from (
     select 'obligations' as what, window_id, count(*) as number from obligation group by window_id
     union all
+    select 'debts', window_id, count(*) from member_debt group by window_id
+    union all
     select 'money transfers', window_id, count(*) from transfer
     where window_id is not null group by window_id
 ) r
@@ -169,13 +171,18 @@ with {_SUMMED}, moved as (
          case s.kind when 'issuance' then s.issuer_id else o.id end, s.funded - s.cost)
     ) as leg (account, owner, amount)
     union all
+    select d.window_id, d.currency, 'member_clearing', leg.owner, leg.amount, 0
+    from member_debt d
+    cross join lateral (values (d.debtor_id, -d.amount_micros), (d.creditor_id, d.amount_micros))
+      as leg (owner, amount)
+    union all
     select window_id, unit, debit_account::text, debit_owner, 0, -amount from moved
     union all
     select window_id, unit, credit_account::text, credit_owner, 0, amount from moved
 )
 select format('account %s of %s in window %s', account, coalesce(m.slug, owner::text), window_id)
            as subject,
-       format('%s micros of %s by obligations', sum(expected), unit) as expected,
+       format('%s micros of %s by obligations and debts', sum(expected), unit) as expected,
        format('%s micros by transfers', sum(found)) as found
 from side
 left join member m on m.id = owner
@@ -193,6 +200,11 @@ with {_SUMMED}, position (window_id, currency, member_id, amount) as (
         (s.acceptor_id, s.cost),
         (case s.kind when 'issuance' then s.issuer_id else o.id end, s.funded - s.cost)
     ) as leg (member_id, amount)
+    union all
+    select d.window_id, d.currency, leg.member_id, leg.amount
+    from member_debt d
+    cross join lateral (values (d.debtor_id, -d.amount_micros), (d.creditor_id, d.amount_micros))
+      as leg (member_id, amount)
 )
 select format('positions of window %s in %s', p.window_id, p.currency) as subject,
        '0 micros over all members' as expected,
@@ -201,6 +213,30 @@ from position p
 join member m on m.id = p.member_id
 group by p.window_id, p.currency
 having sum(p.amount) <> 0
+"""
+
+DEBTS: Final = """
+select format('debt %s of plugin %s (%s)', d.id, d.plugin, d.reference) as subject,
+       format('one transfer of it%s', case when d.undoes_id is null then ''
+              else format(', and the debt %s it undoes, the other way round', d.undoes_id) end)
+           as expected,
+       format('%s transfers, debt %s undone', coalesce(t.number, 0),
+              coalesce(u.reference, 'missing')) as found
+from member_debt d
+left join (
+    select debt_id, count(*) as number, min(debit_owner::text) as debit_owner,
+           min(credit_owner::text) as credit_owner, min(unit) as unit, min(amount) as amount
+    from transfer where debt_id is not null group by debt_id
+) t on t.debt_id = d.id
+left join member_debt u on u.id = d.undoes_id and u.undoes_id is null
+where (t.number, t.debit_owner, t.credit_owner, t.unit, t.amount) is distinct from (
+          1::bigint,
+          case when d.amount_micros > 0 then d.debtor_id else d.creditor_id end::text,
+          case when d.amount_micros > 0 then d.creditor_id else d.debtor_id end::text,
+          d.currency::text, abs(d.amount_micros))
+   or (d.undoes_id is not null
+       and (u.plugin, u.debtor_id, u.creditor_id, u.currency, u.amount_micros) is distinct from
+           (d.plugin, d.debtor_id, d.creditor_id, d.currency, -d.amount_micros))
 """
 
 POOLS: Final = """
@@ -278,10 +314,11 @@ CHECKS: Final = (
     Check("windows", "Each obligation is in one window that exists; one is open.", WINDOWS),
     Check(
         "obligation_transfers",
-        "Per window and account: obligations = money transfers.",
+        "Per window and account: obligations and debts = money transfers.",
         OBLIGATION_TRANSFERS,
     ),
     Check("positions", "The positions of a window sum to zero.", POSITIONS),
+    Check("debts", "Each debt has one transfer; a contra undoes one debt whole.", DEBTS),
     Check("pools", "Pools cover exactly what is outstanding.", POOLS),
     Check("exposure", "Exposure = held + captured, not refunded, not settled.", EXPOSURE),
 )

@@ -101,13 +101,15 @@ with allowed (code, debit, credit, in_points) as (values
     ('refund', 'acceptor_payable', 'operator_margin', false),
     ('expire', 'wallet_available', 'issuer_expired', true),
     ('expire', 'issuer_pool', 'issuer_breakage', false),
-    ('expire', 'issuer_pool', 'operator_breakage', false)
+    ('expire', 'issuer_pool', 'operator_breakage', false),
+    ('owe', 'member_clearing', 'member_clearing', false)
 )
 select format('transfer %s of wallet %s', t.id, t.wallet_id) as subject,
        format('what %s may do, on accounts of its own wallet, with its event%s', t.code,
               case when t.unit = 'POINTS' then '' else ' and window' end) as expected,
-       format('%s(%s) -> %s(%s), %s, burn %s, lot %s, window %s', t.debit_account, t.debit_owner,
-              t.credit_account, t.credit_owner, t.unit, t.burn_id, t.lot_id, t.window_id) as found
+       format('%s(%s) -> %s(%s), %s, burn %s, lot %s, debt %s, window %s', t.debit_account,
+              t.debit_owner, t.credit_account, t.credit_owner, t.unit, t.burn_id, t.lot_id,
+              t.debt_id, t.window_id) as found
 from transfer t
 left join allowed a on a.code = t.code and a.debit = t.debit_account
     and a.credit = t.credit_account and a.in_points = (t.unit = 'POINTS')
@@ -115,6 +117,7 @@ where a.code is null
    or (t.debit_account in ('wallet_available', 'wallet_held') and t.debit_owner <> t.wallet_id)
    or (t.credit_account in ('wallet_available', 'wallet_held') and t.credit_owner <> t.wallet_id)
    or (t.code in ('issue', 'expire')) <> (t.lot_id is not null)
+   or (t.code = 'owe') <> (t.debt_id is not null)
    or (t.unit = 'POINTS') <> (t.window_id is null)
 """
 

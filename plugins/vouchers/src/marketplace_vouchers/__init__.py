@@ -1,0 +1,1 @@
+"""Partner vouchers: issued here, accepted at the tills of members, settled between them."""
