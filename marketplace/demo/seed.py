@@ -147,7 +147,8 @@ async def _make(runtime: Runtime, say: Say) -> DemoState:
     await _import(runtime, "contracts", files.contracts(start))
     await _import(runtime, "firms", files.firms())
     await _import(runtime, "participants", files.participants(people))
-    await _let_deliver(runtime, {offer.acceptor for offer in shelf if offer.plugin == GIFT_PLUGIN})
+    for plugin in (GIFT_PLUGIN, VOUCHER_PLUGIN):
+        await _let_deliver(runtime, plugin, {o.acceptor for o in shelf if o.plugin == plugin})
     await _import(runtime, "offers", files.offers(shelf))
     await _import(runtime, "names", files.names())
     say(f"Filling the gift fund: {sum(offer.codes for offer in shelf)} codes ...")
@@ -169,18 +170,18 @@ async def _make(runtime: Runtime, say: Say) -> DemoState:
     return state
 
 
-async def _let_deliver(runtime: Runtime, acceptors: Iterable[str]) -> None:
-    """The gift fund is active, and enabled for everybody whose certificates it gives.
+async def _let_deliver(runtime: Runtime, plugin: str, acceptors: Iterable[str]) -> None:
+    """The plugin is active, and enabled for everybody whose rewards it delivers.
 
     Its check takes longer than the whole demonstration: the audit trail says that it was not made.
     """
     async with runtime.database.begin() as session:
-        await activate(session, runtime.settings, GIFT_PLUGIN, actor=ACTOR, reason=UNCHECKED)
+        await activate(session, runtime.settings, plugin, actor=ACTOR, reason=UNCHECKED)
         for slug in sorted(acceptors):
             await service.enable(
                 session,
                 runtime,
-                GIFT_PLUGIN,
+                plugin,
                 await member_id(session, slug),
                 actor=ACTOR,
                 tested=Checkup(ok=True, message="not tested: it has no settings"),

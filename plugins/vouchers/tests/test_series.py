@@ -31,6 +31,7 @@ from marketplace_vouchers.models import voucher as vouchers
 from marketplace_vouchers.plugin import marketplace_register_tables
 from marketplace_vouchers.schemas import NewSeries
 from marketplace_vouchers.supplier import NOT_ISSUED, NOT_THE_OWNERS, TOO_MANY, Vouchers
+from msgspec.structs import replace
 
 from marketplace.api import (
     Fulfilled,
@@ -57,9 +58,7 @@ def order(sku: str, quantity: int = 1, reference: str | None = None) -> Order:
     made = SupplierConformance.order(sku, quantity=quantity)
     if reference is None:
         return made
-    return Order(
-        **{**{name: getattr(made, name) for name in made.__struct_fields__}, "reference": reference}
-    )
+    return replace(made, reference=reference)
 
 
 def run(host: Host, name: str, *arguments: str) -> Any:
