@@ -32,7 +32,8 @@ from catalog.schemas import (
     WishView,
 )
 from catalog.search import find
-from catalog.shelf import CategoryNode, Shelf
+from catalog.facets import CategoryNode
+from catalog.shelf import Shelf
 from catalog.shop import shop_of
 from catalog.standing import mine_of, outlooks
 from catalog.viewer import Viewer
@@ -164,7 +165,7 @@ def _path(shelf: Shelf, category: str | None, locale: str) -> tuple[CategoryView
 
 
 def _count(shelf: Shelf, category: str) -> int:
-    return (shelf.facets.get("category", {}).get(category, 0) & shelf.visible).bit_count()
+    return (shelf.sets["category"].get(category, 0) & shelf.visible).bit_count()
 
 
 async def categories(runtime: Runtime, session: AsyncSession, *, locale: str) -> CategoryTree:
