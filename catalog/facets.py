@@ -35,9 +35,7 @@ BAND_EDGES: Final = (0, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000)
 """Where the bands of the points facet begin; the last has no end."""
 BANDS: Final = {
     f"{least}-{'' if most is None else most}": (least, most)
-    for least, most in zip(
-        BAND_EDGES, (*(edge - 1 for edge in BAND_EDGES[1:]), None), strict=True
-    )
+    for least, most in zip(BAND_EDGES, (*(edge - 1 for edge in BAND_EDGES[1:]), None), strict=True)
 }
 """Bounds of the bands by the value of the facet: `least-most`, and `least-` for the last one."""
 ANY: Final = "*"

@@ -11,8 +11,8 @@ import msgspec
 from catalog.bits import to_few
 from catalog.domain import Sort
 from catalog.entries import Entry
-from catalog.query import LISTS, Query
 from catalog.facets import ANY, BANDS, COUNTED_SINGLY, FOR_ANY, POINTS, SHOWN, shown
+from catalog.query import LISTS, Query
 from catalog.schemas import Facet, FacetValue
 from catalog.shelf import Order, Shelf
 from catalog.words import Match, combine
@@ -29,6 +29,8 @@ class Found(msgspec.Struct, frozen=True):
     total: int
     next: str | None
     facets: tuple[Facet, ...]
+    everything: int
+    """The set of all results."""
 
 
 def find(
@@ -57,7 +59,13 @@ def find(
         total=bits.bit_count(),
         next=following,
         facets=_facets(shelf, query, locale, Bases(matched, parts, bits), affordable),
+        everything=bits,
     )
+
+
+def with_affordable(found: Found, affordable: int) -> tuple[Facet, ...]:
+    """The facets of a search that did not ask who looks, for somebody who can pay so much."""
+    return (*found.facets, _switch("affordable", found.everything & affordable, False))
 
 
 def _parts(shelf: Shelf, query: Query, affordable: int | None) -> dict[str, int]:

@@ -15,6 +15,7 @@ from catalog import repository, suggesting
 from catalog.domain import ListingStatus, pick
 from catalog.entries import Entry
 from catalog.errors import TooManyWishes, UnknownListing
+from catalog.facets import CategoryNode
 from catalog.query import Query
 from catalog.schemas import (
     CategoryTree,
@@ -32,7 +33,6 @@ from catalog.schemas import (
     WishView,
 )
 from catalog.search import find
-from catalog.facets import CategoryNode
 from catalog.shelf import Shelf
 from catalog.shop import shop_of
 from catalog.standing import mine_of, outlooks
@@ -93,7 +93,9 @@ async def _mine(
     if viewer is None or not entries:
         return {}
     connection = await raw_connection(session)
-    found = await outlooks(connection, viewer, entries, runtime.eligibility_rules)
+    found = await outlooks(
+        connection, viewer, entries, runtime.eligibility_rules, shop_of(runtime).terms
+    )
     wishes = await repository.wished(session, viewer.participant_id)
     made = {entry.id: mine_of(entry, found, wished=entry.id in wishes)[0] for entry in entries}
     return {listing_id: mine for listing_id, mine in made.items() if mine is not None}
@@ -116,7 +118,9 @@ async def detail(
     if viewer is None:
         return DetailFor(detail=shown)
     connection = await raw_connection(session)
-    found = await outlooks(connection, viewer, [entry], runtime.eligibility_rules)
+    found = await outlooks(
+        connection, viewer, [entry], runtime.eligibility_rules, shop_of(runtime).terms
+    )
     wishes = await repository.wished(session, viewer.participant_id)
     mine, choices = mine_of(entry, found, wished=entry.id in wishes)
     return DetailFor(detail=shown, mine=mine, choices=choices)

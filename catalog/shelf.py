@@ -28,6 +28,7 @@ from catalog.facets import SHOWN, CategoryNode, Facets
 from catalog.loading import Pulse, Rows
 from catalog.schemas import Card, Hit
 
+
 class Order(msgspec.Struct, frozen=True):
     """Numbers in one order: `keys[i]` belongs to `numbers[i]`, ascending and all different."""
 
