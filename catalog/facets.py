@@ -38,6 +38,7 @@ BANDS: Final = {
     for least, most in zip(BAND_EDGES, (*(edge - 1 for edge in BAND_EDGES[1:]), None), strict=True)
 }
 """Bounds of the bands by the value of the facet: `least-most`, and `least-` for the last one."""
+BAND_OF: Final = {bounds: text for text, bounds in BANDS.items()}
 ANY: Final = "*"
 """Of countries and languages: everywhere, whatever one speaks."""
 CATEGORY: Final = SHOWN.index("category")
@@ -119,7 +120,9 @@ class Facets:
         self._partners = partners
         columns = [[tuple(dict.fromkeys(each)) for each in _values(e, categories)] for e in entries]
         self._sets = _sets_of(columns)
-        self._wide = [len(sets) > NARROW for sets in self._sets]
+        self._wide = [
+            len(sets) > NARROW and facet != POINTS for facet, sets in enumerate(self._sets)
+        ]
         narrow = [
             (facet, value)
             for facet, sets in enumerate(self._sets)
@@ -192,8 +195,10 @@ class Facets:
 
     def count_singly(self, table: FacetTable, numbers: Sequence[int]) -> list[Found]:
         """Every facet of a few entries."""
-        counts = self._added_up(table, numbers)
         found: list[Found] = [[] for _ in self._wide]
+        if not numbers:
+            return found
+        counts = self._added_up(table, numbers)
         for row, count in zip(compress(table.rows, counts), filter(None, counts), strict=True):
             found[row.facet].append((row, count))
         for facet, wide in enumerate(self._wide):

@@ -11,7 +11,7 @@ import msgspec
 from catalog.bits import to_few
 from catalog.domain import Sort
 from catalog.entries import Entry
-from catalog.facets import ANY, BANDS, COUNTED_SINGLY, FOR_ANY, POINTS, SHOWN, shown
+from catalog.facets import ANY, BAND_OF, COUNTED_SINGLY, FOR_ANY, POINTS, SHOWN, shown
 from catalog.query import LISTS, Query
 from catalog.schemas import Facet, FacetValue
 from catalog.shelf import Order, Shelf
@@ -53,12 +53,14 @@ def find(
     bits = matched
     for part in parts.values():
         bits &= part
-    entries, following = _page(shelf, query, tiers, bits)
+    total = bits.bit_count()
+    numbers = to_few(bits) if total <= COUNTED_SINGLY else None
+    entries, following = _page(shelf, query, tiers, bits, numbers)
     return Found(
         entries=entries,
-        total=bits.bit_count(),
+        total=total,
         next=following,
-        facets=_facets(shelf, query, locale, Bases(matched, parts, bits), affordable),
+        facets=_facets(shelf, query, locale, Bases(matched, parts, bits, numbers), affordable),
         everything=bits,
     )
 
@@ -96,15 +98,23 @@ def _between(shelf: Shelf, least: int, most: int | None) -> int:
 
 
 def _page(
-    shelf: Shelf, query: Query, tiers: Sequence[tuple[int, int]], bits: int
+    shelf: Shelf,
+    query: Query,
+    tiers: Sequence[tuple[int, int]],
+    bits: int,
+    numbers: list[int] | None,
 ) -> tuple[list[Entry], str | None]:
     """Up to `limit` entries after the cursor, and the cursor of what follows."""
     if not bits and query.cursor is None:
         return [], None
     order = shelf.orders[query.sort]
+    after = _position(query) if query.cursor is not None else None
+    if numbers is not None and after is None and len(tiers) == 1 and len(numbers) <= query.limit:
+        # The usual search: a few results of one score, all on the first page.
+        places = sorted([order.rank[number] for number in numbers])
+        return [shelf.entries[order.numbers[place]] for place in places], None
     if query.sort is not Sort.RELEVANCE:
         tiers = [(0, bits)]
-    after = _position(query)
     rows: list[tuple[int, int]] = []
     for score, tier in tiers:
         if after is not None and score > after[0]:
@@ -167,6 +177,8 @@ class Bases(msgspec.Struct, frozen=True):
     """What each filter leaves."""
     everything: int
     """What all of them leave."""
+    numbers: list[int] | None
+    """The same one by one, where they are few."""
 
     def of(self, name: str) -> int:
         """What all filters but that of this facet leave."""
@@ -185,8 +197,8 @@ def _facets(
     """Counts of every facet, each as if none of its own values were chosen."""
     facets, table = shelf.facets, shelf.facets.table(locale)
     counted = None
-    if bases.everything.bit_count() <= COUNTED_SINGLY:
-        counted = facets.count_singly(table, to_few(bases.everything))
+    if bases.numbers is not None:
+        counted = facets.count_singly(table, bases.numbers)
     made = []
     for facet, name in enumerate(SHOWN):
         chosen = getattr(query, name)
@@ -211,8 +223,8 @@ def _bands(query: Query) -> tuple[str, ...]:
     """The band of points that is asked for, where it is one."""
     if query.points_min is None and query.points_max is None:
         return ()
-    bounds = (query.points_min or 0, query.points_max)
-    return tuple([text for text, each in BANDS.items() if each == bounds])
+    band = BAND_OF.get((query.points_min or 0, query.points_max))
+    return () if band is None else (band,)
 
 
 def _switch(name: str, bits: int, chosen: bool) -> Facet:
