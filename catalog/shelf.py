@@ -48,6 +48,7 @@ class Shelf:
         self.entries = make_entries(rows)
         self.by_slug = {entry.row["slug"]: entry for entry in self.entries}
         self.by_id = {entry.id: entry for entry in self.entries}
+        self.numbers = {entry.id: entry.number for entry in self.entries}
         self.by_offer = {row["offer_id"]: entry for entry in self.entries for row in entry.offers}
         self.partners = {
             row["partner"]: row["partner_name"] for each in self.entries for row in each.offers

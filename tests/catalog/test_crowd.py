@@ -69,6 +69,8 @@ async def test_a_personal_search_is_the_same_both_ways(
         assert short[1][name] == long[1][name]
     assert short[1]["cache-control"] == "private, no-store"
     assert "etag" not in short[1]
+    # What one can pay for decides what is found, so that is asked of the application.
+    assert ("x-frame-options" in short[1]) == ("affordable" in query)
 
 
 async def test_many_at_once_are_told_their_own(
