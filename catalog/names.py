@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from babel import Locale, UnknownLocaleError
 
 from catalog.domain import FALLBACK
 
-if TYPE_CHECKING:
-    from catalog.shelf import Shelf
 
-
-def label_of(shelf: Shelf, name: str, value: str, locale: str) -> str:
+def label_of(partners: Mapping[str, str], name: str, value: str, locale: str) -> str:
     """The name of a facet's value; the value itself where it has none."""
     match name:
         case "partner":
-            return str(shelf.partners.get(value, value))
+            return partners.get(value, value)
         case "country":
             return country_name(value, locale)
         case "language":

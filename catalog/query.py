@@ -108,8 +108,10 @@ def read_pairs(asked: str) -> list[tuple[str, str]]:
     pairs = []
     for part in parts:
         name, _, value = part.partition("=")
-        if "%" in part or "+" in part:
-            name, value = unquote_plus(name), unquote_plus(value)
+        if "%" in name or "+" in name:
+            name = unquote_plus(name)
+        if "%" in value or "+" in value:
+            value = unquote_plus(value)
         pairs.append((name, value))
     return pairs
 
@@ -123,12 +125,12 @@ def read_query(pairs: Iterable[tuple[str, str]]) -> Query:
     for name, value in pairs:
         if name in READERS and (plain := value.strip()):
             given.setdefault(name, []).append(value if name == "q" else plain)
-    query = Query(**{FIELDS.get(name, name): READERS[name](given, name) for name in given})
-    if query.text:
-        query = msgspec.structs.replace(query, words=split_words(query.text))
-    if None not in (query.points_min, query.points_max) and (
-        (query.points_min or 0) > (query.points_max or 0)
-    ):
+    read = {FIELDS.get(name, name): READERS[name](given, name) for name in given}
+    if read.get("text"):
+        read["words"] = split_words(read["text"])
+    query = Query(**read)
+    least, most = query.points_min, query.points_max
+    if least is not None and most is not None and least > most:
         raise BadSearch("points_min is more than points_max.")
     return query
 
@@ -146,7 +148,9 @@ def _text(given: Given, name: str) -> str:
 
 
 def _values(given: Given, name: str) -> tuple[str, ...]:
-    values = sorted({value for value in given[name] if len(value) <= LONGEST_VALUE})
+    values = [value for value in given[name] if len(value) <= LONGEST_VALUE]
+    if len(values) > 1:
+        values = sorted(set(values))
     if len(values) > MOST_VALUES:
         raise BadSearch(f"{name} is given more than {MOST_VALUES} times.")
     return tuple(values)

@@ -109,9 +109,11 @@ async def search(
     """Listings with facets. With a participant's credential each says how it stands to them."""
     asked = request.scope["query_string"].decode("latin-1")
     accept = request.headers.get("accept-language", "")
-    if not is_personal(request.scope["headers"]):  # type: ignore[arg-type]
+    state = request.app.state
+    if (b"GET", PATH) not in state.direct:
         # From the first search of a process on, those like it are answered on the connection.
-        request.app.state.direct.setdefault((b"GET", PATH), direct_search(runtime))
+        state.direct[b"GET", PATH] = direct_search(runtime, state.authenticator)
+    if not is_personal(request.scope["headers"]):  # type: ignore[arg-type]
         answer = await public_answer(runtime, session, asked, accept)
         etag = f'"{answer.etag}"'
         known = request.headers.get("if-none-match") == etag

@@ -153,7 +153,7 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     mine: Mine | None = None
 
 
-class FacetValue(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class FacetValue(msgspec.Struct, frozen=True, gc=False):
     """One value of a facet and how many results it leaves."""
 
     value: str
@@ -164,7 +164,7 @@ class FacetValue(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Level in the category tree."""
 
 
-class Facet(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Facet(msgspec.Struct, frozen=True, gc=False):
     """A way to narrow the results; `name` is the query parameter."""
 
     name: str

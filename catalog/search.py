@@ -8,19 +8,16 @@ from typing import Any, Final
 
 import msgspec
 
-from catalog.bits import to_numbers
+from catalog.bits import to_few
 from catalog.domain import Sort
 from catalog.entries import Entry
+from catalog.facets import ANY, BAND_OF, COUNTED_SINGLY, FOR_ANY, POINTS, SHOWN, shown
 from catalog.query import LISTS, Query
 from catalog.schemas import Facet, FacetValue
-from catalog.shelf import ANY, FacetRow, Order, Shelf
+from catalog.shelf import Order, Shelf
 from catalog.words import Match, combine
 from marketplace.web.paging import BadCursor, decode_cursor, encode_cursor
 
-SHOWN_FACETS: Final = ("kind", "category", "partner", "language", "country", "place", "delivery")
-MOST_FACET_VALUES: Final = 40
-COUNTED_SINGLY: Final = 12
-"""Entries up to which counting one by one is quicker than by sets."""
 FEW: Final = 300
 """Results that are sorted by themselves instead of walking the whole order."""
 
@@ -32,6 +29,8 @@ class Found(msgspec.Struct, frozen=True):
     total: int
     next: str | None
     facets: tuple[Facet, ...]
+    everything: int
+    """The set of all results."""
 
 
 def find(
@@ -54,13 +53,21 @@ def find(
     bits = matched
     for part in parts.values():
         bits &= part
-    entries, following = _page(shelf, query, tiers, bits)
+    total = bits.bit_count()
+    numbers = to_few(bits) if total <= COUNTED_SINGLY else None
+    entries, following = _page(shelf, query, tiers, bits, numbers)
     return Found(
         entries=entries,
-        total=bits.bit_count(),
+        total=total,
         next=following,
-        facets=_facets(shelf, query, matched, parts, locale, affordable),
+        facets=_facets(shelf, query, locale, Bases(matched, parts, bits, numbers), affordable),
+        everything=bits,
     )
+
+
+def with_affordable(found: Found, affordable: int) -> tuple[Facet, ...]:
+    """The facets of a search that did not ask who looks, for somebody who can pay so much."""
+    return (*found.facets, _switch("affordable", found.everything & affordable, False))
 
 
 def _parts(shelf: Shelf, query: Query, affordable: int | None) -> dict[str, int]:
@@ -69,12 +76,12 @@ def _parts(shelf: Shelf, query: Query, affordable: int | None) -> dict[str, int]
     for name in LISTS:
         chosen = getattr(query, name)
         if chosen:
-            sets = shelf.facets.get(name, {})
-            # Of countries and languages nobody names, what is for all of them is left.
-            common = shelf.facets.get(f"{name}:*", {}).get("*", 0)
-            parts[name] = 0
+            sets = shelf.sets[name]
+            # What names no country or language is for all of them.
+            bits = sets.get(ANY, 0) if name in FOR_ANY else 0
             for value in chosen:
-                parts[name] |= sets.get(value, common)
+                bits |= sets.get(value, 0)
+            parts[name] = bits
     if query.points_min is not None or query.points_max is not None:
         parts["points"] = _between(shelf, query.points_min or 0, query.points_max)
     if query.affordable:
@@ -87,17 +94,27 @@ def _parts(shelf: Shelf, query: Query, affordable: int | None) -> dict[str, int]
 def _between(shelf: Shelf, least: int, most: int | None) -> int:
     """Entries with a choice from `least` to `most` points (a range of choices counts whole)."""
     upper = shelf.visible if most is None else shelf.cheapest.at_most(most)
-    return upper & ~shelf.dearest.at_most(least - 1)
+    return upper & ~shelf.dearest.at_most(least - 1) if least else upper
 
 
 def _page(
-    shelf: Shelf, query: Query, tiers: Sequence[tuple[int, int]], bits: int
+    shelf: Shelf,
+    query: Query,
+    tiers: Sequence[tuple[int, int]],
+    bits: int,
+    numbers: list[int] | None,
 ) -> tuple[list[Entry], str | None]:
     """Up to `limit` entries after the cursor, and the cursor of what follows."""
+    if not bits and query.cursor is None:
+        return [], None
     order = shelf.orders[query.sort]
+    after = _position(query) if query.cursor is not None else None
+    if numbers is not None and after is None and len(tiers) == 1 and len(numbers) <= query.limit:
+        # The usual search: a few results of one score, all on the first page.
+        places = sorted([order.rank[number] for number in numbers])
+        return [shelf.entries[order.numbers[place]] for place in places], None
     if query.sort is not Sort.RELEVANCE:
         tiers = [(0, bits)]
-    after = _position(query)
     rows: list[tuple[int, int]] = []
     for score, tier in tiers:
         if after is not None and score > after[0]:
@@ -137,7 +154,7 @@ def _walk(order: Order, bits: int, after: tuple[Any, ...] | None, wanted: int) -
     if not bits:
         return []
     if bits.bit_count() <= FEW:
-        places = sorted(order.rank[number] for number in to_numbers(bits))
+        places = sorted(order.rank[number] for number in to_few(bits))
         return [place for place in places if place >= start][:wanted]
     field = bits.to_bytes((bits.bit_length() + 7) >> 3, "little")
     reach = len(field) << 3
@@ -151,117 +168,64 @@ def _walk(order: Order, bits: int, after: tuple[Any, ...] | None, wanted: int) -
     return found
 
 
+class Bases(msgspec.Struct, frozen=True):
+    """What the facets are counted in."""
+
+    matched: int
+    """What the words find."""
+    parts: dict[str, int]
+    """What each filter leaves."""
+    everything: int
+    """What all of them leave."""
+    numbers: list[int] | None
+    """The same one by one, where they are few."""
+
+    def of(self, name: str) -> int:
+        """What all filters but that of this facet leave."""
+        if name not in self.parts:
+            return self.everything
+        bits = self.matched
+        for other, part in self.parts.items():
+            if other != name:
+                bits &= part
+        return bits
+
+
 def _facets(
-    shelf: Shelf,
-    query: Query,
-    matched: int,
-    parts: dict[str, int],
-    locale: str,
-    affordable: int | None,
+    shelf: Shelf, query: Query, locale: str, bases: Bases, affordable: int | None
 ) -> tuple[Facet, ...]:
     """Counts of every facet, each as if none of its own values were chosen."""
-    everything = matched
-    for part in parts.values():
-        everything &= part
-
-    def base(name: str) -> int:
-        return _without(matched, parts, name) if name in parts else everything
-
-    few: dict[int, list[int]] = {}
+    facets, table = shelf.facets, shelf.facets.table(locale)
+    counted = None
+    if bases.numbers is not None:
+        counted = facets.count_singly(table, bases.numbers)
     made = []
-    for name in SHOWN_FACETS:
-        bits = base(name)
-        table = shelf.table(name, locale)
-        if bits not in few and bits.bit_count() <= COUNTED_SINGLY:
-            few[bits] = to_numbers(bits)
-        counts = _counts(shelf.columns[name], few[bits]) if bits in few else None
-        values = _values(table, bits, getattr(query, name), counts)
-        if values:
-            made.append(Facet(name=name, values=values))
-    made.append(_points_facet(shelf, query, base("points")))
-    made.append(_switch("available", base("available") & shelf.available, query.available))
+    for facet, name in enumerate(SHOWN):
+        chosen = getattr(query, name)
+        if chosen or counted is None:
+            found = facets.count(table, facet, bases.of(name), chosen)
+        else:
+            found = counted[facet]
+        if (found or chosen) and (values := shown(table, facet, found, chosen)):
+            made.append(Facet(name, values))
+    if counted is None or "points" in bases.parts:
+        found = facets.count(table, POINTS, bases.of("points"), ())
+    else:
+        found = counted[POINTS]
+    made.append(Facet("points", shown(table, POINTS, found, _bands(query)), many=False))
+    made.append(_switch("available", bases.of("available") & shelf.available, query.available))
     if affordable is not None:
-        made.append(_switch("affordable", base("affordable") & affordable, query.affordable))
+        made.append(_switch("affordable", bases.of("affordable") & affordable, query.affordable))
     return tuple(made)
 
 
-def _switch(name: str, bits: int, chosen: bool) -> Facet:
-    value = FacetValue(value="yes", label="yes", count=bits.bit_count(), chosen=chosen)
-    return Facet(name=name, values=(value,), many=False)
-
-
-def _without(matched: int, parts: dict[str, int], name: str) -> int:
-    """What all filters but one leave."""
-    bits = matched
-    for other, part in parts.items():
-        if other != name:
-            bits &= part
-    return bits
-
-
-def _counts(column: Sequence[Sequence[str]], numbers: Sequence[int]) -> dict[str, int]:
-    """How often each value is there among a few entries."""
-    counts: dict[str, int] = {}
-    for number in numbers:
-        for value in column[number]:
-            counts[value] = counts.get(value, 0) + 1
-    return counts
-
-
-def _values(
-    table: Sequence[FacetRow], base: int, chosen: tuple[str, ...], counts: dict[str, int] | None
-) -> tuple[FacetValue, ...]:
-    """The values that leave something, or are chosen; of a tree the branches that are chosen.
-
-    `counts` are those of each value, where `base` is so small that they were counted singly.
-    """
-    if not table:
+def _bands(query: Query) -> tuple[str, ...]:
+    """The band of points that is asked for, where it is one."""
+    if query.points_min is None and query.points_max is None:
         return ()
-    in_tree = table[0].in_tree
-    if in_tree and not chosen:
-        shown = [row for row in table if not row.depth]
-    elif in_tree:
-        shown = [row for row in table if not row.depth or not row.shown_with.isdisjoint(chosen)]
-    elif counts is not None:
-        shown = [row for row in table if row.value in counts or row.value in chosen]
-    else:
-        shown = [row for row in table if row.own is None or row.own & base or row.value in chosen]
-    if counts is None:
-        found = [(row, (row.bits & base).bit_count()) for row in shown]
-    else:
-        common = counts.get(ANY, 0)
-        found = [
-            (row, counts.get(row.value, 0) + (common if row.own is not None else 0))
-            for row in shown
-        ]
-    counted = [each for each in found if each[1] or each[0].value in chosen]
-    if not in_tree:
-        counted.sort(key=_by_count)
-    return tuple(
-        [
-            FacetValue(
-                value=row.value,
-                label=row.label,
-                count=count,
-                chosen=row.value in chosen,
-                depth=row.depth,
-            )
-            for row, count in counted[:MOST_FACET_VALUES]
-        ]
-    )
+    band = BAND_OF.get((query.points_min or 0, query.points_max))
+    return () if band is None else (band,)
 
 
-def _by_count(counted: tuple[FacetRow, int]) -> int:
-    return -counted[1]
-
-
-def _points_facet(shelf: Shelf, query: Query, base: int) -> Facet:
-    """Bands of points; a value is `least-most`, and `least-` for the last one."""
-    span = (query.points_min or 0, query.points_max)
-    values = []
-    for bounds, text, bits in shelf.bands:
-        count = (base & bits).bit_count()
-        chosen = span == bounds
-        if count or chosen:
-            values.append(FacetValue(value=text, label=text, count=count, chosen=chosen))
-    return Facet(name="points", values=tuple(values), many=False)
+def _switch(name: str, bits: int, chosen: bool) -> Facet:
+    return Facet(name, (FacetValue("yes", "yes", bits.bit_count(), chosen),), many=False)

@@ -15,6 +15,7 @@ from catalog import repository, suggesting
 from catalog.domain import ListingStatus, pick
 from catalog.entries import Entry
 from catalog.errors import TooManyWishes, UnknownListing
+from catalog.facets import CategoryNode
 from catalog.query import Query
 from catalog.schemas import (
     CategoryTree,
@@ -32,7 +33,7 @@ from catalog.schemas import (
     WishView,
 )
 from catalog.search import find
-from catalog.shelf import CategoryNode, Shelf
+from catalog.shelf import Shelf
 from catalog.shop import shop_of
 from catalog.standing import Reader, mine_of, outlooks
 from catalog.viewer import Viewer
@@ -96,7 +97,9 @@ async def _mine(
     if viewer is None or not entries:
         return {}
     connection = await raw_connection(session)
-    found = await outlooks(connection, viewer, entries, runtime.eligibility_rules)
+    found = await outlooks(
+        connection, viewer, entries, runtime.eligibility_rules, shop_of(runtime).terms
+    )
     wishes = await repository.wished(session, viewer.participant_id)
     made = {
         entry.id: mine_of(entry, found, reader=reader, wished=entry.id in wishes)[0]
@@ -122,7 +125,9 @@ async def detail(
     if viewer is None:
         return DetailFor(detail=shown)
     connection = await raw_connection(session)
-    found = await outlooks(connection, viewer, [entry], runtime.eligibility_rules)
+    found = await outlooks(
+        connection, viewer, [entry], runtime.eligibility_rules, shop_of(runtime).terms
+    )
     wishes = await repository.wished(session, viewer.participant_id)
     reader = Reader(locale, shelf.names)
     mine, choices = mine_of(entry, found, reader=reader, wished=entry.id in wishes)
@@ -172,7 +177,7 @@ def _path(shelf: Shelf, category: str | None, locale: str) -> tuple[CategoryView
 
 
 def _count(shelf: Shelf, category: str) -> int:
-    return (shelf.facets.get("category", {}).get(category, 0) & shelf.visible).bit_count()
+    return (shelf.sets["category"].get(category, 0) & shelf.visible).bit_count()
 
 
 async def categories(runtime: Runtime, session: AsyncSession, *, locale: str) -> CategoryTree:

@@ -8,16 +8,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from catalog.bits import Ladder, from_numbers
-from catalog.domain import (
-    NEARLY_GONE_UNITS,
-    Sort,
-    pick,
-)
+from catalog.domain import NEARLY_GONE_UNITS, Sort
 from catalog.entries import (
     Entry,
     Row,
@@ -28,26 +24,9 @@ from catalog.entries import (
     moments_of,
     stand_of,
 )
+from catalog.facets import SHOWN, CategoryNode, Facets
 from catalog.loading import Pulse, Rows
-from catalog.names import label_of
 from catalog.schemas import Card, Hit
-from marketplace.money import MAX_POINTS
-
-BAND_EDGES: Final = (0, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000)
-"""Where the bands of the points facet begin; the last has no end."""
-ANY: Final = "*"
-"""Of countries and languages: everywhere, whatever one speaks."""
-
-
-class CategoryNode(msgspec.Struct, frozen=True):
-    """A category and where it is."""
-
-    slug: str
-    parent: str | None
-    names: dict[str, str]
-    depth: int
-    ancestors: tuple[str, ...]
-    """From the root to its parent."""
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -57,25 +36,6 @@ class Order(msgspec.Struct, frozen=True):
     keys: list[tuple[Any, ...]]
     rank: list[int]
     """Place of each number."""
-
-
-class FacetRow(msgspec.Struct, frozen=True):
-    """One value of a facet, ready to be counted in one language."""
-
-    value: str
-    label: str
-    bits: int
-    depth: int = 0
-    shown_with: frozenset[str] = frozenset()
-    """Of a category below another: it is shown where one of these is chosen."""
-    in_tree: bool = False
-    """In the order of the tree; other values are ordered by their counts."""
-    own: int | None = None
-    """Of a country or language: who names it, where `bits` also has those that are for all."""
-
-
-Band = tuple[tuple[int, int | None], str, int]
-"""Bounds of points, the value of the facet, and who is in it."""
 
 
 class Shelf:
@@ -89,6 +49,7 @@ class Shelf:
         self.entries = make_entries(rows)
         self.by_slug = {entry.row["slug"]: entry for entry in self.entries}
         self.by_id = {entry.id: entry for entry in self.entries}
+        self.numbers = {entry.id: entry.number for entry in self.entries}
         self.by_offer = {row["offer_id"]: entry for entry in self.entries for row in entry.offers}
         self.partners = {
             row["partner"]: row["partner_name"] for each in self.entries for row in each.offers
@@ -98,13 +59,14 @@ class Shelf:
         self.next_moment: datetime | None = None
         """When time alone changes something next."""
         self._stand(pulse, self.entries)
-        self.facets = self._facets()
+        self.facets = Facets(self.entries, self.categories, self.partners)
+        self.sets = {name: self.facets.sets(name) for name in SHOWN}
+        """Who has each value, by facet; tags are asked for and not counted."""
+        self.sets["tag"] = self._tags()
         self.orders = {sort: _order(self.entries, sort) for sort in Sort}
         self.cheapest = Ladder([entry.points_from for entry in self.entries])
         self.dearest = Ladder([entry.points_to for entry in self.entries])
-        self.bands = self._bands()
         self.by_currency = self._by_currency()
-        self._tables: dict[tuple[str, str], list[FacetRow]] = {}
         self.words: dict[tuple[str, str, bool], Any] = {}
         """What words find (`catalog.words`), by locale, word and whether it is still typed."""
 
@@ -181,82 +143,12 @@ class Shelf:
         late = self.next_moment is not None and pulse.now >= self.next_moment
         return pulse.away != mine.away or pulse.now < mine.now or late
 
-    def _facets(self) -> dict[str, dict[str, int]]:
-        numbers: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-        self.columns: dict[str, list[Sequence[str]]] = defaultdict(lambda: [()] * len(self.entries))
-        """Values of each entry by facet: what counting a few entries reads."""
+    def _tags(self) -> dict[str, int]:
+        numbers: dict[str, list[int]] = defaultdict(list)
         for entry in self.entries:
-            for name, values in self._values(entry):
-                self.columns[name][entry.number] = values
-                for value in values:
-                    numbers[name][value].append(entry.number)
-        made = {
-            name: {value: from_numbers(each) for value, each in values.items()}
-            for name, values in numbers.items()
-        }
-        for name in ("country", "language"):
-            everywhere = made.get(name, {}).pop(ANY, 0)
-            made[f"{name}:own"] = made.get(name, {})
-            made[name] = {value: b | everywhere for value, b in made.get(name, {}).items()}
-            made[f"{name}:{ANY}"] = {ANY: everywhere}
-        return made
-
-    def _values(self, entry: Entry) -> Iterable[tuple[str, Sequence[str]]]:
-        row = entry.row
-        yield "kind", (entry.kind,)
-        yield "partner", tuple({each["partner"] for each in entry.offers})
-        yield "delivery", (row["delivery"],)
-        yield "tag", row["tags"]
-        yield "country", row["countries"] or (ANY,)
-        yield "language", row["languages"] or (ANY,)
-        if row["place"]:
-            yield "place", (row["place"],)
-        if (node := self.categories.get(row["category"] or "")) is not None:
-            yield "category", (*node.ancestors, node.slug)
-
-    def table(self, name: str, locale: str) -> list[FacetRow]:
-        """The values of a facet with their names, by name; categories in the order of the tree."""
-        made = self._tables.get((name, locale))
-        if made is None:
-            sets = self.facets.get(name, {})
-            if name == "category":
-                made = self._category_rows(sets, locale)
-            else:
-                rows = [(value, label_of(self, name, value, locale)) for value in sets]
-                rows.sort(key=lambda row: (row[1].casefold(), row[0]))
-                own = self.facets.get(f"{name}:own", {})
-                made = [
-                    FacetRow(value, label, sets[value], own=own.get(value)) for value, label in rows
-                ]
-            self._tables[name, locale] = made
-        return made
-
-    def _category_rows(self, sets: Mapping[str, int], locale: str) -> list[FacetRow]:
-        """Every category below its parent; deeper ones show where their branch is chosen."""
-        inside: dict[str, set[str]] = defaultdict(set)
-        for node in self.categories.values():
-            for slug in (*node.ancestors, node.slug):
-                inside[slug].add(node.slug)
-        return [
-            FacetRow(
-                node.slug,
-                pick(node.names, locale, node.slug),
-                sets.get(node.slug, 0),
-                node.depth,
-                frozenset(inside[node.parent]) if node.parent else frozenset(),
-                in_tree=True,
-            )
-            for node in self.categories.values()
-        ]
-
-    def _bands(self) -> list[Band]:
-        made: list[Band] = []
-        for least, edge in zip(BAND_EDGES, (*BAND_EDGES[1:], None), strict=True):
-            most = None if edge is None else edge - 1
-            upper = self.cheapest.at_most(MAX_POINTS * 1_000 if most is None else most)
-            text = f"{least}-{'' if most is None else most}"
-            made.append(((least, most), text, upper & ~self.dearest.at_most(least - 1)))
-        return made
+            for tag in entry.row["tags"]:
+                numbers[tag].append(entry.number)
+        return {tag: from_numbers(each) for tag, each in numbers.items()}
 
     def _by_currency(self) -> dict[str, tuple[Ladder, list[int]]]:
         """Per currency: the least points of each entry that has a choice in it."""

@@ -8,6 +8,7 @@ it is renewed; both drop the answers that were kept. Nothing kept here depends o
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import time
 from collections import OrderedDict
@@ -24,10 +25,14 @@ from catalog.query import Query
 from catalog.shelf import Shelf
 from catalog.words import Match
 from marketplace.db import raw_connection
+from marketplace.exchange.foresight import KnownOffers
 from marketplace.runtime import Runtime
 
+log = logging.getLogger(__name__)
+
 PULSE_S: Final = 0.5
-"""How old what is shown may be; tests set it to nothing."""
+"""How old what is shown may be before it is asked for again; tests set it to nothing."""
+PATIENCE: Final = 4
 _PROCESS = secrets.token_hex(6)
 KEPT_ANSWERS: Final = 4_000
 MOST_KEPT_BYTES: Final = 64 * 1_048_576
@@ -56,12 +61,37 @@ class Shop:
         self._editions = (f"{_PROCESS}-{number}" for number in count(1))
         self.edition = next(self._editions)
         """Changes with everything that is shown."""
+        self.terms: KnownOffers = {}
+        """Terms of offers, which have a version of their own."""
+        self._asking: asyncio.Task[None] | None = None
 
     def fresh(self) -> Shelf | None:
         """The shelf, where nobody needs to ask whether it is still right."""
-        if time.monotonic() - self._asked_at < self.pulse_s:
-            return self._shelf
-        return None
+        return self._shelf if self._age_s() < self.pulse_s else None
+
+    def nearly_fresh(self) -> Shelf | None:
+        """The shelf, where nobody needs to wait for it: what is due is asked beside.
+
+        Once in PULSE_S everybody would have to wait otherwise. Nobody is shown what is more than
+        PATIENCE times as old as that.
+        """
+        age_s = self._age_s()
+        if age_s >= PATIENCE * self.pulse_s or self._shelf is None:
+            return None
+        if age_s >= self.pulse_s and (self._asking is None or self._asking.done()):
+            self._asking = asyncio.get_running_loop().create_task(self._ask())
+        return self._shelf
+
+    async def _ask(self) -> None:
+        try:
+            async with self._runtime.database.begin() as session:
+                await self.shelf(session)
+        except Exception:
+            # Whoever comes when it is too old asks for themselves, and is told what is wrong.
+            log.warning("the catalog could not be asked how it stands", exc_info=True)
+
+    def _age_s(self) -> float:
+        return time.monotonic() - self._asked_at
 
     async def shelf(self, session: AsyncSession) -> Shelf:
         """The shelf as the database has it now, give or take PULSE_S.

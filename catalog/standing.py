@@ -28,7 +28,7 @@ from marketplace.exchange.errors import (
     SoldOut,
     UnknownWallet,
 )
-from marketplace.exchange.foresight import Ask, Outlook, foresee
+from marketplace.exchange.foresight import Ask, KnownOffers, Outlook, foresee
 
 OF_NO_STATUS: Final = frozenset(
     {Why.SOLD_OUT, Why.CLOSED, Why.CLOSED_BECAUSE, Why.NOT_READY, Why.BREAKDOWN}
@@ -55,10 +55,16 @@ async def outlooks(
     viewer: Viewer,
     entries: Sequence[Entry],
     rules: Mapping[str, EligibilityRule],
+    known: KnownOffers,
 ) -> dict[Ask, Outlook]:
     """What the engine would say to the smallest burn of every choice of these entries."""
-    asks = [(d.offer_id, d.least) for entry in entries for d in entry.denominations]
-    return await foresee(connection, viewer.principal, viewer.wallet_id, asks, rules)
+    asks = asks_of(entries)
+    return await foresee(connection, viewer.principal, viewer.wallet_id, asks, rules, known)
+
+
+def asks_of(entries: Sequence[Entry]) -> list[Ask]:
+    """The smallest burn of every choice of these entries."""
+    return [(d.offer_id, d.least) for entry in entries for d in entry.denominations]
 
 
 def choice_of(denomination: DenominationView, outlook: Outlook, reader: Reader) -> ChoiceMine:

@@ -90,7 +90,7 @@ def _alike(shelf: Shelf, own: Sequence[UUID], fits: Fits, locale: str) -> Iterab
         category = before.row["category"]
         if category is None:
             continue
-        numbers = to_numbers(shelf.facets["category"].get(category, 0))
+        numbers = to_numbers(shelf.sets["category"].get(category, 0))
         for number in sorted(numbers, key=rank.__getitem__):
             if fits(shelf.entries[number]):
                 title = shelf.card(before, locale)[0].title

@@ -177,11 +177,10 @@ async def _find(
     )
     plains, stops = [""] * len(asked), [False] * len(asked)
     tiers: list[dict[int, int]] = [{} for _ in asked]
-    numbers = {key: entry.number for key, entry in shelf.by_id.items()}
     for n, plain, stop, score, listings in rows:
         plains[n - 1], stops[n - 1] = plain, stop
         if score is not None:
-            found = (numbers[each] for each in listings if each in numbers)
+            found = [shelf.numbers[each] for each in listings if each in shelf.numbers]
             tiers[n - 1][score] = from_numbers(found)
     return plains, [_match(each, stop) for each, stop in zip(tiers, stops, strict=True)]
 

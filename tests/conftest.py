@@ -24,6 +24,7 @@ from marketplace.runtime import Runtime, open_runtime
 from marketplace.schema import upgrade_all
 from marketplace.settings import Settings
 from tests.factories import Coalition, make_key, make_session
+from tests.wire import connect  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).parent.parent
 SECRET_KEY = "0Yd1t2rJx0r3g0GmVQk8q8bT3Vw5iN0m4k1lZk2c9eE="

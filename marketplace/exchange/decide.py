@@ -165,6 +165,14 @@ def decide(requests: Sequence[BurnRequest], state: State) -> list[Decision]:
     return decisions
 
 
+def foretell(request: BurnRequest, state: State) -> Decision:
+    """What `decide` would say to this request alone; the state stays as it is."""
+    decision = _decide_one(request, state)
+    if isinstance(decision, Accepted):
+        _give_back(decision, state)
+    return decision
+
+
 def _decide_one(request: BurnRequest, state: State) -> Decision:
     principal = request.principal
     if principal.credential_id not in state.live_credentials:
@@ -326,3 +334,17 @@ def _take(request: BurnRequest, offer: OfferTerms, parts: list[DrawPart], state:
     if offer.limit_per_wallet is not None:
         pair = (request.wallet_id, offer.id)
         state.used[pair] = state.used.get(pair, 0) + request.quantity
+
+
+def _give_back(accepted: Accepted, state: State) -> None:
+    """Undo `_take`."""
+    request, offer = accepted.request, accepted.offer
+    for part in accepted.draws:
+        part.lot.remaining += part.points
+        exposure = state.exposures.get(part.lot.issuer_id)
+        if exposure is not None:
+            exposure.used_micros -= part.points * part.lot.price_micros
+    if offer.id in state.stock:
+        state.stock[offer.id] += request.quantity
+    if offer.limit_per_wallet is not None:
+        state.used[request.wallet_id, offer.id] -= request.quantity

@@ -29,7 +29,7 @@ class Authenticator:
         self._database = database
         # Each check is one statement: no transaction around it.
         self._engine = database.engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._remember = remember
+        self._most = remember
         self._known: OrderedDict[bytes, Principal] = OrderedDict()
         self._used: set[UUID] = set()
 
@@ -38,7 +38,10 @@ class Authenticator:
 
         `method` decides whether a cookie needs a same-origin request (CrossSiteRequest).
         """
-        return await self._look_up(read_credential(headers, method))
+        credential = read_credential(headers, method)
+        found = await self._look_up(credential)
+        self._remember(credential, found)
+        return found
 
     async def identify(self, headers: RawHeaders, method: str = "POST") -> Principal:
         """Who is calling, from memory where known; the caller re-checks that it is live.
@@ -50,10 +53,13 @@ class Authenticator:
         known = self._recall(credential)
         if known is None:
             known = await self._look_up(credential)
-            self._known[credential.digest] = known
-            if len(self._known) > self._remember:
-                self._known.popitem(last=False)
+            self._remember(credential, known)
         return known
+
+    def _remember(self, credential: Credential, found: Principal) -> None:
+        self._known[credential.digest] = found
+        if len(self._known) > self._most:
+            self._known.popitem(last=False)
 
     def remembered(self, headers: RawHeaders, method: str = "POST") -> Principal | None:
         """As `identify`, without a wait: None where only the database can tell."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from marketplace.exchange.decide import (
     State,
     WalletState,
     decide,
+    foretell,
 )
 from marketplace.exchange.domain import Eligibility, OfferStatus, OfferTerms
 from marketplace.identity.domain import Principal, Scope
@@ -127,6 +129,13 @@ def test_decide_agrees_with_an_oracle(
         )
         for at, (wallet, number, quantity, key) in enumerate(given_asks)
     ]
+    for request in requests:
+        # What is foretold is what happens to the first of a batch, and leaves no trace.
+        (first,) = decide([request], deepcopy(state))
+        before = deepcopy(state)
+        assert told(foretell(request, state)) == told(first)
+        state.used = {pair: units for pair, units in state.used.items() if units}
+        assert state == before
     decisions = decide(requests, state)
     assert [told(each) for each in decisions] == oracle(
         given_wallets, given_offers, given_caps, given_asks
