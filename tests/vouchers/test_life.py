@@ -178,6 +178,29 @@ async def test_the_refund_is_told_and_the_voucher_cancelled_in_its_own_row(
     assert cancelled
 
 
+async def test_a_refund_and_a_redemption_at_the_same_moment_wait_for_each_other(
+    counter: Counter,
+    worker: Worker,
+    client: httpx.AsyncClient,
+    sign_in: Make,
+    owner_clerk: Clerk,
+    till: Clerk,
+) -> None:
+    for number in range(3):
+        burn_id, code = await buy(counter, worker, client, sign_in)
+        headers = {**owner_clerk.headers, "Idempotency-Key": f"refund {number}"}
+        body = {"reason": "ill"}
+        refund, *taken = await asyncio.gather(
+            client.post(f"/v1/burns/{burn_id}/refunds", json=body, headers=headers),
+            *(till.post("redemptions", {"code": code, "amount_micros": EUR}) for _ in range(4)),
+        )
+        assert refund.status_code == 201
+        assert {each.status_code for each in taken} <= {201, 409}
+        late = await till.post("redemptions", {"code": code})
+        problem(late, 409, "vouchers_cancelled")
+    assert await counter.verified()
+
+
 async def test_an_offer_of_another_member_cannot_sell_the_owners_voucher(
     counter: Counter, worker: Worker, owner_clerk: Clerk, coalition: Coalition
 ) -> None:
