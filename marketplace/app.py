@@ -26,6 +26,8 @@ from marketplace.identity import housekeeping, me_pages
 from marketplace.identity import pages as sign_in_pages
 from marketplace.identity import routes as identity
 from marketplace.identity.authenticator import Authenticator
+from marketplace.issuing import file_pages as issue_file_pages
+from marketplace.issuing import pages as issue_pages
 from marketplace.ledger import pages as wallet_pages
 from marketplace.ledger import routes as ledger
 from marketplace.ledger import wallet_routes as wallets
@@ -69,6 +71,8 @@ ROUTES: list[ControllerRouterHandler] = [
     *notices.routes,
     *notice_pages.routes,
     *console_pages.routes,
+    *issue_pages.routes,
+    *issue_file_pages.routes,
 ]
 LIFESPANS: list[Lifespan] = [housekeeping.lifespan, exchange.burn_engine_lifespan]
 OPENAPI_EXTRAS: list[Extra] = [burn_endpoint.openapi_paths]
@@ -78,6 +82,7 @@ NAV: list[NavEntry] = [
     *wallet_pages.nav,
     *reward_pages.nav,
     *console_pages.nav,
+    *issue_pages.nav,
 ]
 """Links in the header that the core's rooms add."""
 
