@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -127,7 +127,7 @@ async def show_file(
         faults = [
             (each.line, in_words(each.reason)) for each in kept[after : after + FAULTS_ON_A_PAGE]
         ]
-    context = {
+    context: dict[str, Any] = {
         "upload": upload,
         "title": TITLES[upload.state],
         "faults": faults,

@@ -1,4 +1,4 @@
-"""Pages: `/partner/issue`, giving points to one person: find, fill in, see what it costs, confirm."""
+"""Pages: `/partner/issue`, points for one person: find, fill in, see what it costs, confirm."""
 
 from __future__ import annotations
 

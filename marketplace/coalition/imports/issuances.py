@@ -16,9 +16,9 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from marketplace.coalition.domain import Funding
 from marketplace.coalition.imports.fields import EARLIEST, LATEST, MOMENT
 from marketplace.coalition.imports.reading import Reader
-from marketplace.coalition.domain import Funding
 from marketplace.coalition.imports.report import BadLine, Faults, Worth
 from marketplace.coalition.imports.rows import IssuanceRow, OwnIssuanceRow
 from marketplace.coalition.imports.tables import Counts, member_ids
