@@ -18,7 +18,13 @@ from litestar.types import ControllerRouterHandler
 from marketplace import api
 from marketplace.console import pages as console_pages
 from marketplace.db import open_database
-from marketplace.exchange import burn_endpoint, gift_pages, reward_pages
+from marketplace.exchange import (
+    burn_endpoint,
+    gift_pages,
+    order_pages,
+    order_refund_pages,
+    reward_pages,
+)
 from marketplace.exchange import pages as burn_pages
 from marketplace.exchange import routes as exchange
 from marketplace.fulfilment import routes as fulfilment
@@ -71,6 +77,8 @@ ROUTES: list[ControllerRouterHandler] = [
     *notices.routes,
     *notice_pages.routes,
     *console_pages.routes,
+    *order_pages.routes,
+    *order_refund_pages.routes,
     *issue_pages.routes,
     *issue_file_pages.routes,
 ]
@@ -82,6 +90,7 @@ NAV: list[NavEntry] = [
     *wallet_pages.nav,
     *reward_pages.nav,
     *console_pages.nav,
+    *order_pages.nav,
     *issue_pages.nav,
 ]
 """Links in the header that the core's rooms add."""

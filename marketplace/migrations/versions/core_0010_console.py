@@ -18,7 +18,7 @@ def upgrade() -> None:
         "ix_burn_by_acceptor",
         "burn",
         ["acceptor_id", "effective_at", "id"],
-        postgresql_where=sa.text("status in ('captured', 'voided') or fulfilment = 'dead'"),
+        postgresql_where=sa.text("status in ('captured', 'voided')"),
     )
     _issue_upload()
     op.create_table(
