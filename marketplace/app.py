@@ -28,7 +28,7 @@ from marketplace.exchange import (
 from marketplace.exchange import pages as burn_pages
 from marketplace.exchange import routes as exchange
 from marketplace.fulfilment import routes as fulfilment
-from marketplace.identity import housekeeping, me_pages
+from marketplace.identity import housekeeping, key_pages, me_pages
 from marketplace.identity import pages as sign_in_pages
 from marketplace.identity import routes as identity
 from marketplace.identity.authenticator import Authenticator
@@ -79,6 +79,7 @@ ROUTES: list[ControllerRouterHandler] = [
     *console_pages.routes,
     *order_pages.routes,
     *order_refund_pages.routes,
+    *key_pages.routes,
     *issue_pages.routes,
     *issue_file_pages.routes,
 ]
@@ -92,6 +93,7 @@ NAV: list[NavEntry] = [
     *console_pages.nav,
     *order_pages.nav,
     *issue_pages.nav,
+    *key_pages.nav,
 ]
 """Links in the header that the core's rooms add."""
 

@@ -13,10 +13,10 @@ from marketplace.coalition.imports import ImportReport
 
 
 class UploadState(StrEnum):
-    """received -> checked or bad; checked -> ordered -> done, or bad again.
+    """received -> checked or bad, or done if it changes nothing; checked -> ordered -> done or bad.
 
-    What is not done may be withdrawn, unless it is being written; what fails for no fault of the
-    file is given up as failed.
+    What waits may be withdrawn, unless it is being written; what fails for no fault of the file is
+    given up as failed.
     """
 
     RECEIVED = "received"
@@ -33,7 +33,7 @@ class UploadState(StrEnum):
 
 
 AT_WORK: Final = frozenset({UploadState.RECEIVED, UploadState.ORDERED})
-WITHDRAWABLE: Final = frozenset({UploadState.RECEIVED, UploadState.BAD, UploadState.CHECKED})
+WITHDRAWABLE: Final = frozenset({UploadState.RECEIVED, UploadState.CHECKED})
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,11 +8,10 @@ from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
 
-import msgspec
 from litestar import Response, get, post
 from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
-from litestar.params import FromPath, MultipartBody, QueryParameter
+from litestar.params import FromPath, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.errors import NotAllowed
@@ -22,9 +21,9 @@ from marketplace.issuing.domain import Upload, UploadState
 from marketplace.issuing.pages import PEOPLE
 from marketplace.issuing.words import in_words
 from marketplace.web.console import Console
+from marketplace.web.i18n import Lazy, speak
 from marketplace.web.i18n import lazy as _l
-from marketplace.web.i18n import speak
-from marketplace.web.page import Html, Page
+from marketplace.web.page import AnyRequest, Html, Page
 from marketplace.web.paging import Cursor, cut_page, decode_cursor
 
 FILES = "/partner/issue/files"
@@ -44,14 +43,13 @@ TITLES = {
     UploadState.WITHDRAWN: (_l("Withdrawn"), "told"),
     UploadState.FAILED: (_l("Given up"), "bad"),
 }
-"""How a file stands, and the tone of that."""
+NO_CHANGE = (_l("Changes nothing"), "told")
 
 
-class FileForm(msgspec.Struct):
-    """What the form sends."""
-
-    file: UploadFile | str = ""
-    """A text where no file was chosen."""
+def title_of(upload: Upload) -> tuple[Lazy, str]:
+    """How a file stands, and the tone of that."""
+    is_moot = upload.state is UploadState.DONE and upload.changes_nothing
+    return NO_CHANGE if is_moot else TITLES[upload.state]
 
 
 @get(FILES, opt=PEOPLE, include_in_schema=False)
@@ -82,7 +80,7 @@ async def _files(
         status_code=HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK,
         listed=listed,
         next=following,
-        titles=TITLES,
+        title_of=title_of,
         problem=problem,
         example=EXAMPLE,
     )
@@ -96,7 +94,7 @@ async def _files(
     request_max_body_size=files.LARGEST_BYTES,
 )
 async def send_file(
-    data: MultipartBody[FileForm],
+    request: AnyRequest,
     page: NamedDependency[Page],
     principal: NamedDependency[Principal],
     console: NamedDependency[Console],
@@ -105,10 +103,12 @@ async def send_file(
     """Keep the file; it is checked in the background, and its page says how far that is."""
     if not console.issues:
         raise NotAllowed("No contract in force lets this member issue points.")
-    if isinstance(data.file, str):
+    # Not a typed body: where no file was chosen the field is a text, which no type can say.
+    sent = (await request.form()).get("file")
+    if not isinstance(sent, UploadFile):
         return await _files(page, console, session, None, _l("Choose a file first."))
-    kept = await files.keep(session, principal, console.member_id, data.file)
-    await data.file.close()
+    kept = await files.keep(session, principal, console.member_id, sent)
+    await sent.close()
     return page.redirect(console.path(f"{FILES}/{kept.id}"))
 
 
@@ -129,7 +129,7 @@ async def show_file(
         ]
     context: dict[str, Any] = {
         "upload": upload,
-        "title": TITLES[upload.state],
+        "title": title_of(upload),
         "faults": faults,
         "after": after,
         "kept": len(kept),

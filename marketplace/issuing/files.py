@@ -12,6 +12,7 @@ import logging
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from pathlib import PurePath
 from typing import BinaryIO, Final, Protocol
 from uuid import UUID
@@ -39,6 +40,10 @@ LARGEST_BYTES: Final = 64 * 1_048_576
 LONGEST_NAME: Final = 200
 TELL_EVERY_S: Final = 0.5
 MOST_ATTEMPTS: Final = 5
+OVER: Final = frozenset({UploadState.DONE, UploadState.BAD})
+"""Nothing more can become of the file: its pieces are forgotten."""
+FORGET_AFTER: Final = timedelta(days=14)
+"""A checked file that nobody has issued is withdrawn then."""
 
 
 class UploadMoved(Conflict):
@@ -91,7 +96,7 @@ async def find(session: AsyncSession, member_id: UUID, upload_id: UUID) -> Uploa
 
 async def order(session: AsyncSession, principal: Principal, upload: Upload) -> None:
     """Have a checked file written; UploadMoved where it is not waiting for that any more."""
-    if upload.state is not UploadState.CHECKED or upload.changes_nothing:
+    if upload.state is not UploadState.CHECKED:
         raise UploadMoved
     moved = await repository.move(
         session, upload, UploadState.ORDERED, actor=principal.actor, name=principal.name
@@ -107,6 +112,12 @@ async def withdraw(session: AsyncSession, upload: Upload) -> None:
     )
     if not withdrawn:
         raise UploadMoved
+
+
+async def forget(session: AsyncSession) -> None:
+    """Withdraw checked files that nobody has issued for long."""
+    for upload in await repository.checked_before(session, FORGET_AFTER):
+        await repository.move(session, upload, UploadState.WITHDRAWN, is_over=True)
 
 
 # -- what a worker does ----------------------------------------------------------------------------
@@ -144,11 +155,11 @@ async def _work_on(runtime: Runtime, upload: Upload) -> ImportReport | None:
             async with _telling(runtime, upload, progress):
                 report = await _import(session, upload, file, progress)
             state = _after(upload, report)
-            is_over = state is UploadState.DONE
+            is_over = state in OVER
             if not await repository.move(session, upload, state, report=report, is_over=is_over):
                 await session.rollback()
                 return None
-            if is_over and report.new:
+            if state is UploadState.DONE and report.new:
                 await audit(
                     session,
                     upload.actor,
@@ -183,7 +194,8 @@ async def _import(
 def _after(upload: Upload, report: ImportReport) -> UploadState:
     if not report.ok:
         return UploadState.BAD
-    return UploadState.CHECKED if upload.state is UploadState.RECEIVED else UploadState.DONE
+    waits = upload.state is UploadState.RECEIVED and report.new > 0
+    return UploadState.CHECKED if waits else UploadState.DONE
 
 
 class Progress:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -101,6 +101,17 @@ async def claim_upload(session: AsyncSession) -> Upload | None:
     """The oldest file that something is to be done to, for this worker alone for a while."""
     upload_id = await session.scalar(CLAIM, {"secs": CLAIM_S})
     return None if upload_id is None else _upload(await session.get_one(IssueUpload, upload_id))
+
+
+async def checked_before(session: AsyncSession, age: timedelta) -> list[Upload]:
+    """Checked files sent longer ago than `age`."""
+    rows = await session.scalars(
+        sa.select(IssueUpload).where(
+            IssueUpload.state == UploadState.CHECKED,
+            IssueUpload.created_at < sa.func.now() - age,
+        )
+    )
+    return [_upload(row) for row in rows]
 
 
 async def note_progress(session: AsyncSession, upload: Upload, read_bytes: int) -> None:

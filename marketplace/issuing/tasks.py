@@ -1,15 +1,15 @@
-"""What workers do for files of issuances, as a Celery task on the queue of the core."""
+"""What workers do for files of issuances, as Celery tasks on the queue of the core."""
 
 from __future__ import annotations
 
 from celery import Celery
 
 from marketplace.fulfilment.home import Home
-from marketplace.issuing.files import work_on_next
+from marketplace.issuing.files import forget, work_on_next
 
 
 class IssuingWork:
-    """The task's body, bound to the process it runs in. It may run twice at once."""
+    """The tasks' bodies, bound to the process they run in. Each may run twice at once."""
 
     def __init__(self, home: Home) -> None:
         self.home = home
@@ -21,7 +21,12 @@ class IssuingWork:
             total += 1
         return total
 
+    def forget_uploads(self) -> None:
+        """Withdraw checked files that nobody has issued for long."""
+        self.home.transact(forget)
+
 
 def register(app: Celery, work: IssuingWork) -> None:
-    """Make the body of `work` a task of this app."""
-    app.task(work.work_on_uploads, name="marketplace.work_on_uploads")
+    """Make the bodies of `work` tasks of this app."""
+    for body in (work.work_on_uploads, work.forget_uploads):
+        app.task(body, name=f"marketplace.{body.__name__}")
