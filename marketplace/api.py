@@ -59,6 +59,8 @@ from marketplace.errors import (
 from marketplace.exchange.domain import Eligibility
 from marketplace.identity.domain import Principal, Role, Scope
 from marketplace.web.access import access
+from marketplace.web.charts import Bars, Chart, Series
+from marketplace.web.console import Console
 from marketplace.web.i18n import Lazy, lazy
 from marketplace.web.nav import NavEntry
 from marketplace.web.page import Html, Page
@@ -76,10 +78,13 @@ __all__ = [
     "API_VERSION",
     "SECRET",
     "Artefact",
+    "Bars",
     "Booked",
     "BurnFact",
+    "Chart",
     "Command",
     "Conflict",
+    "Console",
     "Direction",
     "Eligibility",
     "EligibilityRule",
@@ -128,6 +133,7 @@ __all__ = [
     "Routes",
     "Scope",
     "Sent",
+    "Series",
     "Submitted",
     "Supplier",
     "TooManyRequests",

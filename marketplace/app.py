@@ -17,15 +17,24 @@ from litestar.types import ControllerRouterHandler
 
 from marketplace import api
 from marketplace.coalition import pages as firm_pages
+from marketplace.console import pages as console_pages
 from marketplace.db import open_database
-from marketplace.exchange import burn_endpoint, gift_pages, reward_pages
+from marketplace.exchange import (
+    burn_endpoint,
+    gift_pages,
+    order_pages,
+    order_refund_pages,
+    reward_pages,
+)
 from marketplace.exchange import pages as burn_pages
 from marketplace.exchange import routes as exchange
 from marketplace.fulfilment import routes as fulfilment
-from marketplace.identity import housekeeping, me_pages
+from marketplace.identity import housekeeping, key_pages, me_pages
 from marketplace.identity import pages as sign_in_pages
 from marketplace.identity import routes as identity
 from marketplace.identity.authenticator import Authenticator
+from marketplace.issuing import file_pages as issue_file_pages
+from marketplace.issuing import pages as issue_pages
 from marketplace.ledger import pages as wallet_pages
 from marketplace.ledger import routes as ledger
 from marketplace.ledger import wallet_routes as wallets
@@ -74,6 +83,12 @@ ROUTES: list[ControllerRouterHandler] = [
     *notices.routes,
     *notice_pages.routes,
     *channel_pages.routes,
+    *console_pages.routes,
+    *order_pages.routes,
+    *order_refund_pages.routes,
+    *key_pages.routes,
+    *issue_pages.routes,
+    *issue_file_pages.routes,
 ]
 LIFESPANS: list[Lifespan] = [housekeeping.lifespan, exchange.burn_engine_lifespan]
 OPENAPI_EXTRAS: list[Extra] = [burn_endpoint.openapi_paths]
@@ -83,6 +98,10 @@ NAV: list[NavEntry] = [
     *me_pages.nav,
     *wallet_pages.nav,
     *reward_pages.nav,
+    *console_pages.nav,
+    *order_pages.nav,
+    *issue_pages.nav,
+    *key_pages.nav,
 ]
 """Links in the header that the core's rooms add."""
 
@@ -192,8 +211,9 @@ def plugin_pages(runtime: Runtime) -> dict[str, JoinedPages]:
 def _check_pages(slug: str, pages: api.Pages) -> None:
     """ValueError where something named is not there, or not below the plugin's own address."""
     for entry in pages.nav:
-        if not f"{entry.path}/".startswith(f"/{slug}/"):
-            raise ValueError(f"{entry.path} in its navigation is not below /{slug}")
+        below = f"/{slug}/partner" if entry.console else f"/{slug}"
+        if not f"{entry.path}/".startswith(f"{below}/"):
+            raise ValueError(f"{entry.path} in its navigation is not below {below}")
     folders = [pages.translations, pages.templates and pages.templates / slug]
     for folder in folders:
         if folder is not None and not folder.is_dir():

@@ -159,7 +159,8 @@ class Pages(msgspec.Struct, frozen=True, kw_only=True):
     routes: Routes
     """Handlers that state `access(..., page=True)` and take `page: NamedDependency[Page]`."""
     nav: Sequence[NavEntry] = ()
-    """Links in the header; their paths are below `/<slug>`."""
+    """Links in the header, below `/<slug>`; with `console`, sections of the partner console, below
+    `/<slug>/partner`."""
     templates: Path | None = None
     """Folder that holds a folder named like the slug: `<slug>/x.html` extends `web/base.html`."""
     translations: Path | None = None

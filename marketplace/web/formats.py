@@ -85,6 +85,11 @@ def month(moment: datetime | date) -> str:
     return str(dates.format_skeleton("yMMMM", moment, locale=spoken().locale))
 
 
+def short_month(moment: datetime | date) -> str:
+    """A month where there is little room: "Mar 2026"."""
+    return str(dates.format_skeleton("yMMM", moment, locale=spoken().locale))
+
+
 def clock(hour: time) -> str:
     """A time of day: "07:00", "7:00 AM"."""
     return str(dates.format_time(hour, "short", locale=spoken().locale))
