@@ -159,51 +159,17 @@ def elsewhere(tmp_path: Path, postgres_url: str, database_url: str) -> Callable[
     return run
 
 
-def test_a_partner_s_folder_is_installed_configured_activated_and_taken_out_again(
+def test_a_partner_s_folder_is_installed_and_taken_out_again(
     elsewhere: Callable[..., str], tmp_path: Path
 ) -> None:
     folder = scaffold("acme", "supplier", tmp_path)
-    (tmp_path / "members.csv").write_text(
-        "slug,name,country,operator\nnorth,North,NL,yes\nshop,Shop,DE,no\n"
-    )
-    elsewhere("import", "members", "members.csv")
-
     assert "can be installed" in elsewhere("plugins", "install", str(folder), "--dry-run")
-    assert "acme" not in elsewhere("plugins", "list")
     said = elsewhere("plugins", "install", str(folder))
     assert "Installed marketplace-acme 0.1.0 (plugin acme). SHA-256" in said
     shown = elsewhere("plugins", "show", "acme")
     assert "State: not_active. Version 0.1.0 has not been activated." in shown
     assert f"Installed from {folder}" in shown
     assert "most_units              100 (default)" in shown
-
-    # Asked one by one; what is wrong is asked for again.
-    said = elsewhere("plugins", "configure", "acme", said="HELLO\n\n5000\n7\n")
-    assert "most_units: Expected int <= 1000." in said
-    elsewhere("plugins", "configure", "acme", "--set", "price_micros=1000000")
-    assert "sku: It is needed" not in elsewhere("plugins", "show", "acme")
-    refused = elsewhere("plugins", "configure", "acme", "--set", "colour=red", fails=True)
-    assert "colour: There is no such setting." in refused
-    elsewhere("plugins", "configure", "acme", "--from-file", "-", said='{"most_units": 9}')
-    shown = elsewhere("plugins", "show", "acme")
-    assert "price_micros            1000000" in shown
-    assert "most_units              9" in shown
-
-    assert "no report of acme 0.1.0" in elsewhere("plugins", "activate", "acme", fails=True)
-    elsewhere("plugins", "activate", "acme", "--reason", "Tried by hand.")
-    assert "acme: ok" in elsewhere("plugins", "test", "acme", "--member", "shop")
-    assert "acme is enabled for shop." in elsewhere("plugins", "enable", "acme", "--member", "shop")
-    said = elsewhere("plugins", "try", "acme", "--member", "shop", "--sku", "HELLO")
-    assert "code: HELLO: TRIAL-1" in said
-    said = elsewhere("plugins", "sandbox", "acme", "--member", "shop", "on")
-    assert "sandbox on" in elsewhere("plugins", "show", "acme")
-    said = elsewhere("plugins", "list")
-    assert "acme            0.1.0       active      shop" in said
-
-    elsewhere("plugins", "disable", "acme", "--reason", "Stocktaking.")
-    assert "stopped" in elsewhere("plugins", "list")
-    assert "Stocktaking." in elsewhere("fulfilment", "status")
-    elsewhere("plugins", "enable", "acme")
     elsewhere("plugins", "uninstall", "acme")
     assert "acme" not in elsewhere("plugins", "list")
 
@@ -216,6 +182,5 @@ def test_by_name_only_from_the_allowed_index(
     page.mkdir(parents=True)
     made.rename(page / made.name)
     (page / "index.html").write_text(f'<a href="{made.name}">{made.name}</a>\n')
-    assert "pip could not download" in elsewhere("plugins", "install", "nothing-here", fails=True)
     said = elsewhere("plugins", "install", "marketplace-acme==0.1.0")
     assert "Installed marketplace-acme 0.1.0" in said
