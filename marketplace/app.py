@@ -28,6 +28,7 @@ from marketplace.identity.authenticator import Authenticator
 from marketplace.ledger import pages as wallet_pages
 from marketplace.ledger import routes as ledger
 from marketplace.ledger import wallet_routes as wallets
+from marketplace.metrics import routes as metrics
 from marketplace.notices import pages as notice_pages
 from marketplace.notices import routes as notices
 from marketplace.runtime import Runtime
@@ -65,6 +66,7 @@ ROUTES: list[ControllerRouterHandler] = [
     *reward_pages.routes,
     *gift_pages.routes,
     *fulfilment.routes,
+    *metrics.routes,
     *notices.routes,
     *notice_pages.routes,
 ]

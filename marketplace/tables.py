@@ -8,6 +8,7 @@ import marketplace.exchange.models
 import marketplace.fulfilment.models
 import marketplace.identity.models
 import marketplace.ledger.models
+import marketplace.metrics.models
 import marketplace.notices.models  # noqa: F401
 from marketplace.models import Base
 

@@ -29,6 +29,7 @@ class Scope(StrEnum):
     REFUNDS_WRITE = "refunds:write"
     OFFERS_READ = "offers:read"
     STOCK_WRITE = "stock:write"
+    METRICS_READ = "metrics:read"
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):

@@ -91,7 +91,7 @@ async def test_a_lapsed_lease_is_asked_for_not_ordered_again(
     await make_due(owner)
     await relay.round()
     assert await counter.states(pairs) == [("held", "unknown")]
-    await worker.fulfil(mailbox.messages[0][1])
+    await worker.fulfil(mailbox.messages[0][1], probe=mailbox.probes[0])
     assert [name for name, _ in shop.calls] == ["fulfil", "lookup"]
     assert await counter.states(pairs) == [("captured", "done")]
     assert await counter.verified()
