@@ -26,6 +26,7 @@ from marketplace.containment.messages import FACTS, Finding
 from marketplace.containment.probe import findings
 from marketplace.interrupt import interrupting
 from marketplace.observers import Observer
+from marketplace.registry import forms
 from marketplace.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,8 @@ BESIDE_THE_CORE = {
 SLUG = re.compile(r"[a-z][a-z0-9]{1,30}")
 
 HostMaker = Callable[[str], api.Host]
+Lender = Callable[[str, Callable[[], api.PluginSettings]], api.Host]
+"""Makes the Host of a plugin that asks for these settings."""
 
 
 class Plugins:
@@ -57,6 +60,8 @@ class Plugins:
         self.start_s = 0.0
         """Longest that one hook may take while this process starts; 0: no limit."""
         self._observers: dict[str, Observer] = {}
+        self.settings: dict[str, api.PluginSettings] = {}
+        """Slug -> the settings it asks for; plugins that ask for none are left out."""
 
     @property
     def slugs(self) -> list[str]:
@@ -75,9 +80,30 @@ class Plugins:
         if self.manager.has_plugin(slug):
             self.manager.unregister(name=slug)
 
-    def call_each(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
+    def settings_of(self, slug: str) -> api.PluginSettings:
+        """The settings a plugin asks for."""
+        return self.settings.get(slug, api.PluginSettings())
+
+    def take_settings(self, slug: str) -> None:
+        """Ask what a plugin wants to be told; disables it where no form can ask for that."""
+        for _, asked in self.call_each("marketplace_register_settings", only=slug):
+            if not isinstance(asked, api.PluginSettings):
+                self.disable(slug, f"{asked!r} is no PluginSettings")
+                return
+            try:
+                for struct in (asked.house, asked.member):
+                    if struct is not None:
+                        forms.fields(struct)
+            except forms.Unsupported as error:
+                self.disable(slug, f"its settings: {error}")
+                return
+            self.settings[slug] = asked
+
+    def call_each(
+        self, hook: str, *, only: str | None = None, **arguments: Any
+    ) -> Iterator[tuple[str, Any]]:
         """Call a registering hook of each plugin by itself; yields (slug, what it returned)."""
-        for slug in self._loaded:
+        for slug in self._loaded if only is None else [only]:
             plugin = self.manager.get_plugin(slug)
             others = [each for each in self.manager.get_plugins() if each is not plugin]
             caller = self.manager.subset_hook_caller(hook, remove_plugins=others)
@@ -209,17 +235,17 @@ def _manager(make_host: HostMaker) -> Plugins:
     return Plugins(manager, make_host)
 
 
-def load_one(slug: str, make_host: HostMaker) -> Plugins:
+def load_one(slug: str, lend: Lender) -> Plugins:
     """One installed plugin alone, in a process of its own."""
-    plugins = _manager(make_host)
+    plugins = _manager(lambda slug: lend(slug, lambda: plugins.settings_of(slug)))
     for point in entry_points(group=ENTRY_POINT_GROUP, name=slug):
         _register(plugins, slug, point.load)
     return plugins
 
 
-def probe_one(slug: str, make_host: HostMaker) -> Finding:
+def probe_one(slug: str, lend: Lender) -> Finding:
     """Load one plugin and call its registering hooks, to see what comes of it."""
-    plugins = load_one(slug, make_host)
+    plugins = load_one(slug, lend)
     registered = Finding(
         supplier=slug in plugins.suppliers(),
         tasks=[(name, int(task.every_s)) for (_, name), task in plugins.periodic_tasks().items()],
@@ -256,6 +282,7 @@ def _register(plugins: Plugins, slug: str, load_module: Callable[[], Any]) -> No
             plugins.disable(slug, refusal)
             return
         _hook_in(plugins, slug, module)
+        plugins.take_settings(slug)
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise

@@ -16,8 +16,8 @@ from marketplace.settings import Settings
 CONNECTIONS = 2
 
 
-def lent_host(terms: Terms) -> Callable[[str], api.Host]:
-    """Makes the Host of the plugin; database and vault are opened when it first uses them.
+def lent_host(terms: Terms) -> Callable[[str, Callable[[], api.PluginSettings]], api.Host]:
+    """Makes the Host of a plugin; database and vault are opened when it first uses them.
 
     The server ends statements and idle transactions of a process that was killed or hangs, so
     locks it took do not outlive its call.
@@ -49,4 +49,4 @@ def lent_host(terms: Terms) -> Callable[[str], api.Host]:
             )
         )
 
-    return lambda slug: PluginHost(slug, database, vault)
+    return lambda slug, asked: PluginHost(slug, database, vault, asked=asked)

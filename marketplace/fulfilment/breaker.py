@@ -14,6 +14,8 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.db import raw_connection
+from marketplace.exchange import closures
+from marketplace.exchange.domain import Cause
 from marketplace.fulfilment import repository
 from marketplace.fulfilment.domain import shown
 
@@ -23,6 +25,7 @@ LONGEST_OPEN = timedelta(minutes=10)
 PROBE_ORDERS = 5
 """Orders in the one chunk that tries a supplier out."""
 LONGEST_ERROR = 500
+ACTOR = "system:breaker"
 
 
 class Breaker(StrEnum):
@@ -52,7 +55,8 @@ async def record(session: AsyncSession, plugin: str, faults: list[str]) -> None:
     """Count one chunk: a success where `faults` is empty."""
     connection = await raw_connection(session)
     if not faults:
-        await repository.record_success(connection, plugin)
+        if await repository.record_success(connection, plugin):
+            await closures.reopen(session, plugin, Cause.BREAKER, actor=ACTOR)
         return
     failures = await repository.record_failure(
         connection, plugin, shown(faults[0], LONGEST_ERROR)
@@ -60,3 +64,4 @@ async def record(session: AsyncSession, plugin: str, faults: list[str]) -> None:
     length = open_for(failures)
     if length is not None:
         await repository.open_breaker(connection, plugin, length)
+        await closures.close(session, plugin, Cause.BREAKER, actor=ACTOR)

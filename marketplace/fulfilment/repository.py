@@ -62,7 +62,8 @@ set fulfilment = 'ordering', attempts = least(burn.attempts + 1, 32000),
 from locked join offer on true
 where burn.id = locked.id and burn.wallet_id = locked.wallet_id and offer.id = burn.offer_id
 returning burn.id, burn.wallet_id, locked.prior::text, burn.attempts, burn.posted_at,
-          offer.reference, offer.sku, burn.quantity, burn.points, burn.cost_micros, burn.currency
+          offer.reference, offer.sku, burn.quantity, burn.points, burn.cost_micros, burn.currency,
+          burn.acceptor_id
 """
 
 # Only what this claim still holds: another worker may have taken over after the lease.
@@ -198,6 +199,7 @@ async def claim(
                 cost_micros=cost_micros,
                 currency=currency,
                 attempt=attempts,
+                acceptor_id=acceptor_id,
             ),
         )
         for (
@@ -212,6 +214,7 @@ async def claim(
             points,
             cost_micros,
             currency,
+            acceptor_id,
         ) in rows
     ]
 
@@ -317,12 +320,14 @@ OPEN = "update supplier_health set open_until = clock_timestamp() + $2 where plu
 
 # Written at most once in ten seconds while all is well: the row must not become a bottleneck.
 SUCCEEDED = """
+with before as (select open_until from supplier_health where plugin = $1)
 insert into supplier_health (plugin, failures, last_success_at) values ($1, 0, clock_timestamp())
 on conflict (plugin) do update
 set failures = 0, open_until = null, last_success_at = excluded.last_success_at
 where supplier_health.failures > 0 or supplier_health.open_until is not null
    or supplier_health.last_success_at is null
    or supplier_health.last_success_at < clock_timestamp() - interval '10 seconds'
+returning coalesce((select open_until is not null from before), false) as was_open
 """
 
 PROBE = """
@@ -348,9 +353,10 @@ async def open_breaker(connection: Any, plugin: str, length: timedelta) -> None:
     await connection.execute(OPEN, plugin, length)
 
 
-async def record_success(connection: Any, plugin: str) -> None:
-    """Close the breaker."""
-    await connection.execute(SUCCEEDED, plugin)
+async def record_success(connection: Any, plugin: str) -> bool:
+    """Close the breaker; whether it was not closed before."""
+    row = await connection.fetchrow(SUCCEEDED, plugin)
+    return bool(row and row["was_open"])
 
 
 async def take_probe(connection: Any, plugin: str, length: timedelta) -> bool:

@@ -91,7 +91,7 @@ async def test_a_lapsed_lease_is_asked_for_not_ordered_again(
     await make_due(owner)
     await relay.round()
     assert await counter.states(pairs) == [("held", "unknown")]
-    await worker.fulfil(mailbox.messages[0][1], probe=mailbox.probes[0])
+    await worker.fulfil(mailbox.messages[0][1])
     assert [name for name, _ in shop.calls] == ["fulfil", "lookup"]
     assert await counter.states(pairs) == [("captured", "done")]
     assert await counter.verified()
@@ -126,7 +126,8 @@ async def test_an_open_breaker_holds_orders_back_until_a_probe_succeeds(
     await make_due(owner)
     await relay.round()
     assert len(mailbox.burns()) == breaker.PROBE_ORDERS  # one probe, not two
-    await worker.fulfil(mailbox.messages[0][1])
+    assert await worker.fulfil(mailbox.messages[0][1]) == 0  # what came before it is left alone
+    await worker.fulfil(mailbox.messages[0][1], probe=mailbox.probes[0])
     await make_due(owner)
     await relay.round()
     assert len(mailbox.burns()) == 12
