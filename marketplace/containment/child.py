@@ -117,8 +117,8 @@ def main() -> None:
         limits.limit_this_process(terms)
         limits.limit_cpu_of_call(terms.cpu_s)
         logging.basicConfig(level=terms.log_level, format="%(levelname)s %(name)s %(message)s")
+        messages.send(channel, Reply())
         if not terms.slug:
-            messages.send(channel, Reply())
             _serve(channel, partial(_probe, terms), terms.cpu_s)
         try:
             plugin = Plugin(terms)

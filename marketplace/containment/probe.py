@@ -24,8 +24,6 @@ log = logging.getLogger(__name__)
 
 FOUND = "MARKETPLACE_PLUGINS_FOUND"
 """Variable that carries findings from a process to those it starts; no setting."""
-START_S = 30.0
-"""Longest until the probing process itself runs: nothing of a plugin is loaded by then."""
 
 Findings = dict[str, Finding]
 
@@ -88,7 +86,7 @@ def probe(settings: Settings, slugs: Sequence[str]) -> Findings:
     try:
         for slug in slugs:
             if process is None or not process.is_alive:
-                process = PluginProcess(terms, listener, START_S, slugs)
+                process = PluginProcess(terms, listener, settings.plugin_start_s, slugs)
             found[slug] = _probe_one(process, slug, settings.plugin_start_s)
     except NotStarted as error:
         log.error("plugins could not be probed: %s", error)

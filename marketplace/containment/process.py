@@ -31,6 +31,8 @@ STOP_GRACE_S = 2.0
 """How long a call may go on once the worker was told to stop."""
 REAP_S = 5.0
 SEND_S = 5.0
+BOOT_S = 60.0
+"""Longest until the process itself runs: nothing of a plugin is loaded by then."""
 
 
 class Why(StrEnum):
@@ -68,7 +70,10 @@ class PluginProcess:
     def __init__(
         self, terms: Terms, listener: Listener, start_s: float, slugs: Sequence[str] = ()
     ) -> None:
-        """Start it within `start_s`; NotStarted where that fails. `slugs` are those it may load."""
+        """Start it; NotStarted where that fails, or the plugin takes `start_s` to load.
+
+        `slugs` are those it may load, where its terms name none.
+        """
         self._terms = terms
         self._channel, theirs = socket.socketpair()
         self._tie, tied = socket.socketpair()
@@ -108,7 +113,9 @@ class PluginProcess:
         self._channel.settimeout(SEND_S)
         try:
             messages.send(self._channel, self._terms)
-            reply = self._reply(time.monotonic() + start_s, None)
+            reply = self._reply(time.monotonic() + BOOT_S, None)
+            if self._terms.slug:
+                reply = self._reply(time.monotonic() + start_s, None)
         except (ProcessEnded, Closed, OSError) as error:
             ended = error if isinstance(error, ProcessEnded) else self._ended()
             raise NotStarted(f"it does not start: {ended}") from None
