@@ -32,9 +32,7 @@ def _raise(_: int, __: FrameType | None) -> None:
 
 def can_interrupt() -> bool:
     """Whether code of this thread can be interrupted."""
-    return hasattr(signal, "setitimer") and (
-        threading.current_thread() is threading.main_thread()
-    )
+    return hasattr(signal, "setitimer") and (threading.current_thread() is threading.main_thread())
 
 
 def start_timer(limit_s: float) -> None:

@@ -18,6 +18,7 @@ from marketplace.containment.proxies import (
     tasks_of,
     told,
 )
+from marketplace.containment.routes import PluginRoutes
 from marketplace.containment.rules import WatchedRule
 from marketplace.db import Database, open_database
 from marketplace.faces import Faces
@@ -43,6 +44,8 @@ class Runtime:
         self.vault = vault
         self.contained = contained and sys.platform != "win32"
         self.tally = Tally()
+        self.plugin_routes: dict[str, PluginRoutes] = {}
+        """By slug: the limits of plugins whose routes and pages this process serves."""
 
     @cached_property
     def keeper(self) -> Keeper:

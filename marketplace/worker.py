@@ -12,8 +12,8 @@ get to stays with the broker for other workers.
 from __future__ import annotations
 
 import logging
-import warnings
 import threading
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -180,9 +180,7 @@ class Lane(msgspec.Struct, frozen=True):
     threads: int
 
 
-def lanes(
-    home: Home, queues: Sequence[str] = (), concurrency: int | None = None
-) -> list[Lane]:
+def lanes(home: Home, queues: Sequence[str] = (), concurrency: int | None = None) -> list[Lane]:
     """A lane for our own queues and one for each plugin that has a process of its own.
 
     `queues` narrows them, UsageError where there is no such queue; `concurrency` is then the
@@ -190,7 +188,10 @@ def lanes(
     """
     plugins, settings = home.runtime.plugins, home.settings
     contained = [queue_of(slug) for slug in plugins.slugs if slug in plugins.contained]
-    ours = [CORE_QUEUE, *(queue_of(slug) for slug in plugins.slugs if slug not in plugins.contained)]
+    ours = [
+        CORE_QUEUE,
+        *(queue_of(slug) for slug in plugins.slugs if slug not in plugins.contained),
+    ]
     unknown = sorted(set(queues) - {*ours, *contained})
     if unknown:
         raise UsageError(

@@ -153,9 +153,7 @@ class Teller:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._facts: queue.Queue[list[Told]] = queue.Queue(FACTS_WAITING)
-        self._thread = threading.Thread(
-            target=self._run, name=f"tell-{pool.slug}", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, name=f"tell-{pool.slug}", daemon=True)
         self._thread.start()
 
     def tell(self, facts: Sequence[Told]) -> None:
@@ -171,7 +169,9 @@ class Teller:
             try:
                 self._pool.call(Tell(facts), OBSERVERS_S)
             except (NotStarted, PluginRaised, ProcessEnded) as error:
-                log.error("plugin %s: observers of %d facts: %s", self._pool.slug, len(facts), error)
+                log.error(
+                    "plugin %s: observers of %d facts: %s", self._pool.slug, len(facts), error
+                )
 
 
 class Keeper:

@@ -165,7 +165,7 @@ def encode_answers(answers: Sequence[Any]) -> list[Answer]:
 
 def _encode_answer(answer: Any) -> Answer:
     kind = type(answer)
-    if kind not in api.Outcome.__args__:  # type: ignore[attr-defined]
+    if kind not in api.Outcome.__args__:
         return Answer(fault=f"{kind.__name__[:100]} is no outcome")
     try:
         encoded = msgspec.msgpack.encode(answer)

@@ -28,9 +28,7 @@ FOUND = "MARKETPLACE_PLUGINS_FOUND"
 Findings = dict[str, Finding]
 
 
-def terms_of(
-    settings: Settings, slug: str, *, database_url: str | None, secret_keys: str
-) -> Terms:
+def terms_of(settings: Settings, slug: str, *, database_url: str | None, secret_keys: str) -> Terms:
     """What a plugin's process is given and may use."""
     return Terms(
         slug=slug,

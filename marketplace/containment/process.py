@@ -196,7 +196,8 @@ class PluginProcess:
         started = self._usage.started()
         if len(started) > self._terms.processes:
             raise self._killed(
-                Why.PROCESSES, f"it started {len(started)} processes; {self._terms.processes} may be"
+                Why.PROCESSES,
+                f"it started {len(started)} processes; {self._terms.processes} may be",
             )
         used_mb = self._usage.memory_mb(started)
         if used_mb > self._terms.memory_mb:

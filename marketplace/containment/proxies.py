@@ -85,7 +85,7 @@ class ProcessRule:
     def refusal(self, who: api.Who, offer_reference: str) -> str | None:
         """See `api.EligibilityRule`; a raise refuses."""
         raw = self._pool.call(AskRule(self.name, who, offer_reference), RULE_S)
-        return msgspec.msgpack.decode(raw, type=str | None)  # type: ignore[arg-type, return-value]
+        return msgspec.msgpack.decode(raw, type=str | None)
 
 
 def tasks_of(slug: str, finding: Finding, keeper: Keeper) -> dict[str, api.PeriodicTask]:

@@ -58,9 +58,7 @@ async def record(session: AsyncSession, plugin: str, faults: list[str]) -> None:
         if await repository.record_success(connection, plugin):
             await closures.reopen(session, plugin, Cause.BREAKER, actor=ACTOR)
         return
-    failures = await repository.record_failure(
-        connection, plugin, shown(faults[0], LONGEST_ERROR)
-    )
+    failures = await repository.record_failure(connection, plugin, shown(faults[0], LONGEST_ERROR))
     length = open_for(failures)
     if length is not None:
         await repository.open_breaker(connection, plugin, length)

@@ -21,9 +21,7 @@ MOST_LISTED = 1_000
 
 @click.command("worker")
 @click.option("--queues", default="", help="Queues to work on, comma separated; all by default.")
-@click.option(
-    "--concurrency", type=click.IntRange(1, 256), help="Messages of one queue at once."
-)
+@click.option("--concurrency", type=click.IntRange(1, 256), help="Messages of one queue at once.")
 def worker_command(queues: str, concurrency: int | None) -> None:
     """Deliver rewards: work on the orders and tasks that beat and relay send."""
     from marketplace.worker import run_worker

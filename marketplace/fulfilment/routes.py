@@ -27,9 +27,7 @@ from marketplace.runtime import Runtime
 from marketplace.web.access import access
 from marketplace.web.paging import DEFAULT_LIMIT, Cursor, Limit, cut_page, decode_cursor
 
-Plugin = Annotated[
-    str | None, QueryParameter(max_length=40, description="Only this plugin's.")
-]
+Plugin = Annotated[str | None, QueryParameter(max_length=40, description="Only this plugin's.")]
 UNCACHED = CacheControlHeader(no_store=True)
 
 

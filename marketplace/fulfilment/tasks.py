@@ -36,9 +36,7 @@ class Work:
     def __init__(self, home: Home) -> None:
         self.home = home
 
-    def fulfil(
-        self, plugin: str, pairs: Sequence[tuple[str, str]], probe: bool = False
-    ) -> int:
+    def fulfil(self, plugin: str, pairs: Sequence[tuple[str, str]], probe: bool = False) -> int:
         """Claim the burns (id, wallet id), ask their supplier, resolve; returns how many.
 
         `probe`: these few try out a supplier whose breaker is open.

@@ -20,7 +20,11 @@ from marketplace.runtime import Runtime
 COUNTERS = {
     "burns": ("Burns answered, by outcome.", "outcome", False),
     "plugin_starts": ("Processes of the plugin started.", None, True),
-    "plugin_ends": ("Processes of the plugin that ended or were killed, by reason.", "reason", True),
+    "plugin_ends": (
+        "Processes of the plugin that ended or were killed, by reason.",
+        "reason",
+        True,
+    ),
     "plugin_orders": ("Orders asked, by what the supplier's answer came to.", "outcome", True),
     "plugin_failed_chunks": ("Chunks of orders with a fault.", None, True),
 }
@@ -47,8 +51,12 @@ class _Figures(Collector):
             for each in self._states:
                 family.add_metric([each.plugin], float(getattr(each, field)))
             yield family
-        yield self._one_hot("breaker", "The plugin's circuit breaker.", ("closed", "half_open", "open"))
-        yield self._one_hot("state", "Whether the plugin is in force.", ("ready", "disabled", "missing"))
+        yield self._one_hot(
+            "breaker", "The plugin's circuit breaker.", ("closed", "half_open", "open")
+        )
+        yield self._one_hot(
+            "state", "Whether the plugin is in force.", ("ready", "disabled", "missing")
+        )
         for name, (words, label, of_plugin) in COUNTERS.items():
             yield self._counter(name, words, label, of_plugin)
         yield self._chunk_seconds()

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import litestar
 from litestar import Response, get
 from litestar.di import NamedDependency
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -10,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from marketplace.errors import NotAllowed
 from marketplace.identity.domain import Principal, Role, Scope
 from marketplace.metrics.exposition import exposition
+from marketplace.metrics.tally import keep_flushing
 from marketplace.runtime import Runtime
 from marketplace.web.access import access
 
@@ -34,6 +40,21 @@ async def metrics(
     if not principal.is_operator:
         raise NotAllowed("These are figures of every member; the key must be the operator's.")
     return Response(await exposition(session, runtime), media_type=CONTENT_TYPE_LATEST)
+
+
+@asynccontextmanager
+async def lifespan(app: litestar.Litestar) -> AsyncIterator[None]:
+    """Write down now and then what this API process counted."""
+    runtime: Runtime = app.state.runtime
+    ended = False
+    keeping = asyncio.create_task(
+        keep_flushing(runtime.tally, runtime.database, lambda: ended), name="tally"
+    )
+    try:
+        yield
+    finally:
+        ended = True
+        await keeping
 
 
 routes = [metrics]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from textwrap import indent
 
-HEAD = '''
+HEAD = """
 import ctypes
 import itertools
 import os
@@ -45,7 +45,7 @@ class Supplier:
 @api.hookimpl
 def marketplace_register_suppliers(host):
     return [Supplier()]
-'''
+"""
 
 GOOD = "return [done(each) for each in orders]"
 
@@ -62,7 +62,7 @@ FULFIL = {
     "forks": "while True: os.fork()",
     "shouts": "while True: print('x' * 10_000)",
     "closes": "os.closerange(0, 200)",
-    "giant": "return [done(orders[0], supplier_reference='x' * 100_000_000)]",
+    "giant": "return [done(orders[0], supplier_reference='x' * 20_000_000)]",
     "floods": "return (done(orders[0]) for _ in itertools.count())",
     "foreign": "return [api.Rejected(reference='nobody', reason='no')] * len(orders)",
     "unwell": "return [done(each, artefacts=(api.Artefact(kind='code', label='a\\x1b[2Jb', "
@@ -77,8 +77,8 @@ CULPRITS = {
     "spins": "SIGXCPU|in time",
     "sleeps": "did not answer in time",
     "locks": "did not answer in time",
-    "hoards": "MemoryError",
-    "forks": "processes",
+    "hoards": "MemoryError|of memory",
+    "forks": "processes|of memory",
     "shouts": "",
     "closes": "closed our connection",
     "giant": "bytes",
