@@ -16,17 +16,17 @@ from marketplace.runtime import Runtime
 
 
 async def suppliers(session: AsyncSession, runtime: Runtime) -> list[SupplierState]:
-    """Every plugin that is a supplier, is disabled, or has orders waiting for it, by slug."""
+    """Every plugin that is a supplier, is disabled, made trouble, or has orders waiting."""
     connection = await raw_connection(session)
     health = await repository.health(connection)
     orders = await repository.open_orders(connection)
     troubles = await metrics.troubles(connection)
     installed = runtime.suppliers
     disabled = runtime.plugins.disabled
+    in_force = {*installed, *runtime.plugins.slugs}
     found = [
-        _state(slug, slug in installed, disabled.get(slug), health.get(slug), orders.get(slug))
+        _state(slug, slug in in_force, disabled.get(slug), health.get(slug), orders.get(slug))
         for slug in sorted({*installed, *disabled, *orders, *troubles})
-        if slug in installed or slug not in runtime.plugins.slugs or slug in troubles
     ]
     return [replace(each, wrong=_wrong(each, troubles.get(each.plugin, ()))) for each in found]
 
@@ -34,7 +34,7 @@ async def suppliers(session: AsyncSession, runtime: Runtime) -> list[SupplierSta
 def _wrong(state: SupplierState, troubles: Iterable[Any]) -> list[str]:
     """What is wrong, the worst first, in words for an operator."""
     found = []
-    if state.state == "missing":
+    if state.state == "missing" and state.waiting:
         found.append(f"{state.waiting} orders wait for it, and it is not installed.")
     elif state.reason and state.state == "disabled":
         found.append(f"It is disabled: {state.reason}")
@@ -53,9 +53,9 @@ def _wrong(state: SupplierState, troubles: Iterable[Any]) -> list[str]:
 
 
 def _state(
-    slug: str, installed: bool, disabled: str | None, health: Any, orders: Any
+    slug: str, in_force: bool, disabled: str | None, health: Any, orders: Any
 ) -> SupplierState:
-    state = "ready" if installed else ("disabled" if disabled else "missing")
+    state = "ready" if in_force else ("disabled" if disabled else "missing")
     return SupplierState(
         plugin=slug,
         state=state,
