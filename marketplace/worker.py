@@ -12,6 +12,7 @@ get to stays with the broker for other workers.
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import warnings
 from collections.abc import Iterable, Sequence
@@ -33,8 +34,12 @@ from marketplace.fulfilment.tasks import Work, register
 from marketplace.notices import tasks as notices
 from marketplace.settings import Settings
 
+log = logging.getLogger(__name__)
+
 CORE_QUEUE = "core"
 IN_MEMORY = "memory://localhost/"
+LOOK_S = 1.0
+"""How often it is looked whether every thread of the worker lives."""
 POLL_S = 0.02
 """How often each of the workers looks into an empty queue in memory."""
 AMQP = ("amqp://", "amqps://", "pyamqp://")
@@ -218,10 +223,17 @@ def _work(broker_url: str, home: Home, found: Sequence[Lane]) -> None:
     ]
     for each in threads:
         each.start()
-    home.stopping.wait()
+    failed = False
+    while not home.stopping.wait(LOOK_S):
+        if not all(each.is_alive() for each in threads):
+            log.error("a thread of this worker ended; the process ends, to be started anew")
+            failed = True
+            home.stopping.set()
     state.should_stop = 0
     for each in threads:
         each.join()
+    if failed:
+        sys.exit(1)
 
 
 def _workers(broker_url: str, home: Home, lane: Lane) -> list[WorkController]:

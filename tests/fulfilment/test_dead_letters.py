@@ -115,6 +115,29 @@ async def test_an_open_breaker_closes_the_offers_and_a_success_opens_them(
     assert await causes() == []
 
 
+async def test_a_supplier_without_orders_is_tried_by_its_health(
+    worker: Worker, shop: FakeShop, runtime: Runtime, coalition: Coalition, owner: Database
+) -> None:
+    for _ in range(breaker.FAILURES_TO_OPEN):
+        async with runtime.database.begin() as session:
+            await service.record_chunk(session, "fake", ["away"])
+
+    async def tried() -> bool:
+        """Whether the breaker is closed once its time is over and idle suppliers are tried."""
+        connection = await owner.connect_raw()
+        await connection.execute("update supplier_health set open_until = clock_timestamp()")
+        await connection.close()
+        await worker.do(worker.work.try_idle)
+        async with runtime.database.begin() as session:
+            return await closures.closures_of(session, "fake") == []
+
+    await worker.do(worker.work.try_idle)  # not due yet
+    shop.ill = True
+    assert not await tried()
+    shop.ill = False
+    assert await tried()
+
+
 async def test_monitoring_reads_what_every_process_counted(
     counter: Counter,
     worker: Worker,
