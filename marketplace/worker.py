@@ -223,6 +223,7 @@ def _work(broker_url: str, home: Home, found: Sequence[Lane]) -> None:
     ]
     for each in threads:
         each.start()
+    threading.Thread(target=_warm, args=(home, found), name="warm", daemon=True).start()
     failed = False
     while not home.stopping.wait(LOOK_S):
         if not all(each.is_alive() for each in threads):
@@ -234,6 +235,14 @@ def _work(broker_url: str, home: Home, found: Sequence[Lane]) -> None:
         each.join()
     if failed:
         sys.exit(1)
+
+
+def _warm(home: Home, found: Sequence[Lane]) -> None:
+    """Start a process of each plugin that delivers here, one after the other."""
+    here = {name for lane in found for name in lane.queues}
+    for slug, finding in home.runtime.plugins.contained.items():
+        if finding.supplier and queue_of(slug) in here and not home.stopping.is_set():
+            home.runtime.keeper.pool(slug).warm()
 
 
 def _workers(broker_url: str, home: Home, lane: Lane) -> list[WorkController]:
