@@ -251,6 +251,7 @@ def _workers(broker_url: str, home: Home, lane: Lane) -> list[WorkController]:
     app = make_app(broker_url, home.runtime.plugins.slugs)
     register(app, Work(home))
     notices.register(app, notices.NoticeWork(home))
+    app.set_default()  # where Celery looks a task up by its name; each of our apps has them all
     return [
         WorkController(
             app=app,
