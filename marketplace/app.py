@@ -33,6 +33,7 @@ from marketplace.metrics import routes as metrics
 from marketplace.notices import pages as notice_pages
 from marketplace.notices import routes as notices
 from marketplace.plugins import BESIDE_THE_CORE
+from marketplace.registry import routes as registry
 from marketplace.runtime import Runtime
 from marketplace.secrets import open_vault
 from marketplace.settings import load
@@ -69,6 +70,7 @@ ROUTES: list[ControllerRouterHandler] = [
     *gift_pages.routes,
     *fulfilment.routes,
     *metrics.routes,
+    *registry.routes,
     *notices.routes,
     *notice_pages.routes,
 ]
@@ -219,6 +221,12 @@ def _site(runtime: Runtime, joined: Mapping[str, JoinedPages]) -> Site:
         vault=runtime.vault,
         secure_cookies=runtime.settings.secure_cookies,
     )
+
+
+def own_addresses() -> set[str]:
+    """First parts of the core's addresses, which no plugin may have for its slug."""
+    paths = [path.strip("/").split("/") for path in _core_paths()]
+    return {part for parts in paths for part in parts[: 2 if parts[0] == "v1" else 1]}
 
 
 def _core_paths() -> list[str]:

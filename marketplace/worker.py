@@ -32,6 +32,7 @@ from marketplace.fulfilment.relay import Publish, Relay, run_relay
 from marketplace.fulfilment.schedule import Entry, Send, entries, run_schedule
 from marketplace.fulfilment.tasks import Work, register
 from marketplace.notices import tasks as notices
+from marketplace.registry.activation import sync
 from marketplace.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -146,6 +147,7 @@ def run_worker(
     """Work on `queues` (all of them where empty) until SIGTERM."""
     broker_url = broker_of(settings)
     with open_home(settings) as home:
+        home.transact(lambda session: sync(session, home.runtime.plugins))
         _work(broker_url, home, lanes(home, queues, concurrency))
 
 
@@ -165,6 +167,7 @@ def run_background(settings: Settings) -> None:
         broker_url = settings.broker_url or IN_MEMORY
         app = make_app(broker_url, home.runtime.plugins.slugs)
         declare_queues(app)
+        home.transact(lambda session: sync(session, home.runtime.plugins))
         serve_beat(app, home)
         _work(broker_url, home, lanes(home))
 

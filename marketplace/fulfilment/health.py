@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.db import raw_connection
+from marketplace.exchange.domain import Cause
 from marketplace.fulfilment import breaker, repository
 from marketplace.fulfilment.schemas import SupplierState
 from marketplace.metrics import repository as metrics
@@ -21,12 +22,17 @@ async def suppliers(session: AsyncSession, runtime: Runtime) -> list[SupplierSta
     health = await repository.health(connection)
     orders = await repository.open_orders(connection)
     troubles = await metrics.troubles(connection)
-    installed = runtime.suppliers
+    resting = await repository.resting(connection)
     disabled = runtime.plugins.disabled
-    in_force = {*installed, *runtime.plugins.slugs}
+    in_force = {*runtime.suppliers, *runtime.plugins.slugs}
     found = [
-        _state(slug, slug in in_force, disabled.get(slug), health.get(slug), orders.get(slug))
-        for slug in sorted({*installed, *disabled, *orders, *troubles})
+        _state(
+            slug,
+            _standing(slug, slug in in_force, disabled.get(slug), resting.get(slug)),
+            health.get(slug),
+            orders.get(slug),
+        )
+        for slug in sorted({*runtime.suppliers, *disabled, *orders, *troubles})
     ]
     return [replace(each, wrong=_wrong(each, troubles.get(each.plugin, ()))) for each in found]
 
@@ -36,8 +42,8 @@ def _wrong(state: SupplierState, troubles: Iterable[Any]) -> list[str]:
     found = []
     if state.state == "missing" and state.waiting:
         found.append(f"{state.waiting} orders wait for it, and it is not installed.")
-    elif state.reason and state.state == "disabled":
-        found.append(f"It is disabled: {state.reason}")
+    elif state.reason and state.state in ("disabled", "stopped", "inactive"):
+        found.append(f"It is {state.state}: {state.reason}")
     if state.breaker != "closed":
         tried = "it is tried out now" if state.breaker == "half_open" else "nothing is sent to it"
         found.append(f"Its circuit breaker is {state.breaker.replace('_', '-')}: {tried}.")
@@ -52,10 +58,22 @@ def _wrong(state: SupplierState, troubles: Iterable[Any]) -> list[str]:
     return found
 
 
-def _state(
-    slug: str, in_force: bool, disabled: str | None, health: Any, orders: Any
-) -> SupplierState:
-    state = "ready" if in_force else ("disabled" if disabled else "missing")
+def _standing(
+    slug: str, installed: bool, disabled: str | None, resting: tuple[Cause, str] | None
+) -> tuple[str, str | None]:
+    """The state of a plugin, and why it is not ready."""
+    if not installed:
+        return ("disabled", disabled) if disabled else ("missing", None)
+    if resting is None:
+        return "ready", None
+    cause, words = resting
+    if cause is Cause.OPERATOR:
+        return "stopped", words or "The operator has stopped it."
+    return "inactive", f"{words} Activate it: marketplace plugins activate {slug}"
+
+
+def _state(slug: str, standing: tuple[str, str | None], health: Any, orders: Any) -> SupplierState:
+    state, reason = standing
     return SupplierState(
         plugin=slug,
         state=state,
@@ -65,7 +83,7 @@ def _state(
         unknown=orders["unknown"] if orders else 0,
         dead=orders["dead"] if orders else 0,
         oldest_at=orders["oldest_at"] if orders else None,
-        reason=disabled or (health["last_error"] if health and health["failures"] else None),
+        reason=reason or (health["last_error"] if health and health["failures"] else None),
         open_until=health["open_until"] if health else None,
         last_success_at=health["last_success_at"] if health else None,
     )
