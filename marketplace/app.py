@@ -18,6 +18,7 @@ from litestar.types import ControllerRouterHandler
 from marketplace import api
 from marketplace.coalition import pages as firm_pages
 from marketplace.console import pages as console_pages
+from marketplace.containment.routes import PluginRoutes, contain
 from marketplace.db import open_database
 from marketplace.exchange import (
     burn_endpoint,
@@ -38,9 +39,11 @@ from marketplace.issuing import pages as issue_pages
 from marketplace.ledger import pages as wallet_pages
 from marketplace.ledger import routes as ledger
 from marketplace.ledger import wallet_routes as wallets
+from marketplace.metrics import routes as metrics
 from marketplace.notices import channel_pages
 from marketplace.notices import pages as notice_pages
 from marketplace.notices import routes as notices
+from marketplace.plugins import BESIDE_THE_CORE
 from marketplace.registry import routes as registry
 from marketplace.runtime import Runtime
 from marketplace.secrets import open_vault
@@ -79,6 +82,7 @@ ROUTES: list[ControllerRouterHandler] = [
     *reward_pages.routes,
     *gift_pages.routes,
     *fulfilment.routes,
+    *metrics.routes,
     *registry.routes,
     *notices.routes,
     *notice_pages.routes,
@@ -90,7 +94,11 @@ ROUTES: list[ControllerRouterHandler] = [
     *issue_pages.routes,
     *issue_file_pages.routes,
 ]
-LIFESPANS: list[Lifespan] = [housekeeping.lifespan, exchange.burn_engine_lifespan]
+LIFESPANS: list[Lifespan] = [
+    housekeeping.lifespan,
+    metrics.lifespan,
+    exchange.burn_engine_lifespan,
+]
 OPENAPI_EXTRAS: list[Extra] = [burn_endpoint.openapi_paths]
 NAV: list[NavEntry] = [
     *firm_pages.nav,
@@ -123,6 +131,8 @@ def create_app(runtime: Runtime, *, around: Sequence[Lifespan] = ()) -> Litestar
     fitting = [each for each in routers if each.path.split("/")[-1] not in runtime.plugins.disabled]
     app = _build(runtime, [*ROUTES, *fitting], around, _site(runtime, joined))
     check_access(app)
+    for slug, own in runtime.plugin_routes.items():
+        contain(app, own, (f"/v1/{slug}/", f"/{slug}/"))
     return app
 
 
@@ -174,13 +184,23 @@ def plugin_routers(runtime: Runtime) -> list[Router]:
         try:
             if slug in taken:
                 raise ValueError(f"/v1/{slug} is the core's")
-            router = Router(f"/v1/{slug}", route_handlers=list(handlers))
+            router = Router(
+                f"/v1/{slug}", route_handlers=list(handlers), middleware=_limits(runtime, slug)
+            )
             check_access(_build(runtime, [router]))
         except Exception as error:
             runtime.plugins.disable(slug, f"its routes do not fit: {error}")
         else:
             routers.append(router)
     return routers
+
+
+def _limits(runtime: Runtime, slug: str) -> list[PluginRoutes]:
+    """What an installed plugin's handlers may take of this process; our own rooms are trusted."""
+    if slug in BESIDE_THE_CORE:
+        return []
+    own = runtime.plugin_routes
+    return [own.setdefault(slug, PluginRoutes(slug, runtime.tally.note_trouble))]
 
 
 class JoinedPages(msgspec.Struct, frozen=True):
@@ -199,7 +219,9 @@ def plugin_pages(runtime: Runtime) -> dict[str, JoinedPages]:
             if slug in taken:
                 raise ValueError(f"/{slug} is the core's")
             _check_pages(slug, found)
-            router = Router(f"/{slug}", route_handlers=list(found.routes))
+            router = Router(
+                f"/{slug}", route_handlers=list(found.routes), middleware=_limits(runtime, slug)
+            )
             check_access(_build(runtime, [router]))
         except Exception as error:
             runtime.plugins.disable(slug, f"its pages do not fit: {error}")

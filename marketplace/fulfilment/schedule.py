@@ -43,6 +43,7 @@ Send = Callable[[Entry], None]
 
 CORE = (
     Entry(task="marketplace.void_timed_out", queue="core", every_s=15),
+    Entry(task="marketplace.try_idle", queue="core", every_s=15),
     Entry(task="marketplace.expire_points", queue="core", every_s=300),
     Entry(task="marketplace.verify_ledger", queue="core", every_s=3600),
     Entry(task="marketplace.send_mails", queue="core", every_s=5),
@@ -74,7 +75,7 @@ def entries(runtime: Runtime, queue_of: Callable[[str], str]) -> list[Entry]:
                 every_s=CARRY_EVERY_S,
                 args=(channel,),
             )
-            for channel in runtime.notifiers
+            for channel in runtime.carriers
         ),
     ]
 

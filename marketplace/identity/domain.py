@@ -30,6 +30,7 @@ class Scope(StrEnum):
     OFFERS_READ = "offers:read"
     STOCK_WRITE = "stock:write"
     VOUCHERS_REDEEM = "vouchers:redeem"
+    METRICS_READ = "metrics:read"
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):

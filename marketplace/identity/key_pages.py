@@ -60,6 +60,10 @@ SCOPES: Final[dict[Scope, tuple[Lazy, Lazy]]] = {
         _l("Redeem vouchers"),
         _l("Checks and redeems vouchers; for a till or shop of yours."),
     ),
+    Scope.METRICS_READ: (
+        _l("Read figures for monitoring"),
+        _l("Sees how the whole house is doing; the operator's keys only."),
+    ),
 }
 """What each scope lets a program do, in words."""
 

@@ -11,11 +11,12 @@ import threading
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from marketplace import api
+from marketplace.containment.proxies import ProcessNotifier
 from marketplace.contract.judging import well_formed
 from marketplace.fulfilment.asking import within
 from marketplace.fulfilment.home import Home
@@ -41,6 +42,9 @@ LONGEST_ERROR: Final = 500
 ANSWERS: Final = (api.Sent, api.Rejected, api.Retry)
 MOST_WAIT_S: Final = 4 * 3600
 
+Sends: TypeAlias = api.Notifier | ProcessNotifier
+"""A notifier of this process, or of its plugin's own."""
+
 
 class Carrier:
     """Sends what is due. One at a time per channel in a process; any number of processes."""
@@ -48,11 +52,11 @@ class Carrier:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._origin = public_origin(home.settings)
-        self._busy = {channel: threading.Lock() for channel in home.runtime.notifiers}
+        self._busy = {channel: threading.Lock() for channel in home.runtime.carriers}
 
     def send_due(self, channel: str) -> int:
         """Send until nothing is due or the channel is in trouble; returns how many were sent."""
-        notifier = self._home.runtime.notifiers.get(channel)
+        notifier = self._home.runtime.carriers.get(channel)
         if notifier is None:
             log.warning("there is no channel %s in this worker", channel)
             return 0
@@ -63,7 +67,7 @@ class Carrier:
         finally:
             self._busy[channel].release()
 
-    def _send_all(self, notifier: api.Notifier) -> int:
+    def _send_all(self, notifier: Sends) -> int:
         channel, home = notifier.channel, self._home
         lease = timedelta(seconds=home.settings.supplier_timeout_s) + MARGIN
         home.transact(lambda s: deliveries.drop_useless(s, channel))
@@ -83,21 +87,15 @@ class Carrier:
         return total
 
     def _send(
-        self, notifier: api.Notifier, carried: Sequence[Carried]
+        self, notifier: Sends, carried: Sequence[Carried]
     ) -> tuple[list[tuple[Carried, Fate]], str]:
         """What became of each, and what the notifier did wrong (empty: nothing)."""
         notices, fates = self._notices(notifier.channel, carried)
         by_reference = {each.reference: each for each in carried}
         if not notices:
             return fates, ""
-        most = 2 * len(notices) + 1
-        home = self._home
         try:
-            answers = within(
-                lambda: list(islice(notifier.send(notices), most)),
-                home.settings.supplier_timeout_s,
-                home.stopping,
-            )
+            answers = self._answers(notifier, notices)
         except BaseException as error:  # a plugin may even raise SystemExit
             if isinstance(error, KeyboardInterrupt):
                 raise
@@ -110,6 +108,13 @@ class Carrier:
             each = by_reference[notice.reference]
             fates.append((each, _fate(found.get(notice.reference), each.mail.attempt, fault)))
         return fates, fault
+
+    def _answers(self, notifier: Sends, notices: Sequence[api.Notice]) -> list[Any]:
+        timeout_s, stopping = self._home.settings.supplier_timeout_s, self._home.stopping
+        if isinstance(notifier, ProcessNotifier):
+            return notifier.ask(notices, timeout_s, stopping)
+        send, most = notifier.send, 2 * len(notices) + 1
+        return within(lambda: list(islice(send(notices), most)), timeout_s, stopping)
 
     def _notices(
         self, channel: str, carried: Sequence[Carried]

@@ -83,4 +83,4 @@ def register(app: Celery, work: NoticeWork) -> None:
         work.warn_of_expiry,
         work.forget_notices,
     ):
-        app.task(body, name=f"marketplace.{body.__name__}")
+        app.task(body, name=f"marketplace.{body.__name__}", shared=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 
 import pytest
 from msgspec.structs import replace
@@ -194,8 +193,11 @@ async def test_a_stopping_worker_gives_its_orders_back_within_seconds(
     pairs = await counter.burn(1)
     worker.home.settings = replace(worker.home.settings, supplier_timeout_s=30.0)
     shop.slow_s = 6.0
-    threading.Timer(0.1, worker.home.stopping.set).start()
-    await asyncio.wait_for(worker.fulfil(pairs), 4)
+    fulfilling = asyncio.create_task(worker.fulfil(pairs))
+    while not shop.calls:  # noqa: ASYNC110 - the shop is called on a thread
+        await asyncio.sleep(0.01)
+    worker.home.stopping.set()
+    await asyncio.wait_for(fulfilling, 4)
     assert await counter.states(pairs) == [HELD_UNKNOWN]
 
 

@@ -69,7 +69,7 @@ async def web(coalition: Coalition, client: httpx.AsyncClient, sms: Sms) -> http
 @pytest_asyncio.fixture
 async def worker(post: Post, sms: Sms) -> AsyncIterator[Post]:
     """A worker that has the channel."""
-    post.home.runtime.notifiers[CHANNEL] = sms
+    post.home.runtime.carriers[CHANNEL] = sms
     post.work = type(post.work)(post.home)
     yield post
 

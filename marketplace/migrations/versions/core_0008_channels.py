@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import ENUM
 
 revision = "core_0008"
-down_revision = "core_0005"
+down_revision = "core_0007_trust"
 branch_labels = None
 depends_on = None
 
