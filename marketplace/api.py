@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 from marketplace.errors import Conflict, InvalidRequest, MarketplaceError, NotAllowed, NotFound
 from marketplace.exchange.domain import Eligibility
 from marketplace.identity.domain import Principal, Role, Scope
+from marketplace.outbound import AddressRefused, Answer, Outbound, Unanswered, Unreachable
 from marketplace.web.access import access
 from marketplace.web.i18n import lazy
 from marketplace.web.nav import NavEntry
@@ -36,6 +37,8 @@ hookimpl = pluggy.HookimplMarker("marketplace")
 
 __all__ = [
     "API_VERSION",
+    "AddressRefused",
+    "Answer",
     "Artefact",
     "BurnFact",
     "Command",
@@ -58,6 +61,7 @@ __all__ = [
     "OfferPicture",
     "OpenOrder",
     "Order",
+    "Outbound",
     "Outcome",
     "Page",
     "Pages",
@@ -73,7 +77,9 @@ __all__ = [
     "Routes",
     "Scope",
     "Supplier",
+    "Unanswered",
     "Unknown",
+    "Unreachable",
     "Who",
     "access",
     "hookimpl",
@@ -363,6 +369,16 @@ class Host(Protocol):
     """The core as one plugin sees it; given to the registering hooks."""
 
     slug: str
+
+    @property
+    def outbound(self) -> Outbound:
+        """Calls to addresses that a partner typed in; the only way a plugin may make them.
+
+        `call(method, url, body=b"", headers=None, timeout_s=10, limit_bytes=65536)` gives an
+        `Answer` (status, headers, body, truncated) and raises `AddressRefused` or `Unreachable`
+        while nothing was sent, `Unanswered` after that.
+        """
+        ...
 
     def transaction(self) -> AbstractContextManager[Session]:
         """A transaction on the plugin's own tables: commits at the end, rolls back on raise."""

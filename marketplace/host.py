@@ -23,6 +23,7 @@ from marketplace.exchange.domain import BurnStatus
 from marketplace.exchange.models import Burn, Offer, OfferStock
 from marketplace.identity.models import AuditEntry
 from marketplace.ids import next_key
+from marketplace.outbound import Outbound
 from marketplace.secrets import Vault
 
 T = TypeVar("T")
@@ -37,11 +38,19 @@ class PluginHost:
         database: Callable[[], Database],
         vault: Callable[[], Vault],
         rules: Callable[[], dict[str, EligibilityRule]] = dict,
+        *,
+        outbound: Callable[[], Outbound] = Outbound,
     ) -> None:
         self.slug = slug
         self._database = database
         self._vault = vault
         self._rules = rules
+        self._outbound = outbound
+
+    @property
+    def outbound(self) -> Outbound:
+        """See `marketplace.api.Host.outbound`."""
+        return self._outbound()
 
     def transact(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
         """Run `work` in an asynchronous transaction of its own, on a loop of its own.

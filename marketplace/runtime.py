@@ -10,6 +10,7 @@ from marketplace import api
 from marketplace.db import Database, open_database
 from marketplace.faces import Faces
 from marketplace.host import PluginHost
+from marketplace.outbound import Outbound, open_outbound
 from marketplace.plugins import Plugins, load
 from marketplace.secrets import Vault, open_vault
 from marketplace.settings import Settings
@@ -29,9 +30,18 @@ class Runtime:
         return load(
             self.settings,
             lambda slug: PluginHost(
-                slug, lambda: self.database, lambda: self.vault, lambda: self.eligibility_rules
+                slug,
+                lambda: self.database,
+                lambda: self.vault,
+                lambda: self.eligibility_rules,
+                outbound=lambda: self.outbound,
             ),
         )
+
+    @cached_property
+    def outbound(self) -> Outbound:
+        """Calls to addresses that partners typed in. UsageError where its setting is wrong."""
+        return open_outbound(self.settings)
 
     @cached_property
     def suppliers(self) -> dict[str, api.Supplier]:

@@ -30,7 +30,7 @@ from marketplace.plugins import Plugins, load, others_than
 from marketplace.schema import upgrade_all
 from marketplace.secrets import Vault
 from marketplace.settings import Settings
-from marketplace.testing.laboratory import SECRET_KEY, Lab
+from marketplace.testing.laboratory import SECRET_KEY, Lab, loopback_allowed
 from marketplace.testing.rehearsal import LATE_S, Goods, NotShown, Rehearsal, Trouble
 
 T = TypeVar("T")
@@ -85,7 +85,9 @@ class Stage:
     def host(self) -> TroubledHost:
         """What the core lends the plugin."""
         vault = Vault([SECRET_KEY])
-        return TroubledHost(self.slug, lambda: self.lab.database, lambda: vault)
+        return TroubledHost(
+            self.slug, lambda: self.lab.database, lambda: vault, outbound=loopback_allowed
+        )
 
     @cached_property
     def plugins(self) -> Plugins:

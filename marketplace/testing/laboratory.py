@@ -24,6 +24,7 @@ from marketplace.exchange.models import Burn, Offer, OfferStock
 from marketplace.host import PluginHost
 from marketplace.identity.models import AuditEntry
 from marketplace.ids import uuid7
+from marketplace.outbound import Outbound, parse_allowed
 from marketplace.schema import differences, upgrade_all
 from marketplace.secrets import Vault
 from marketplace.settings import Settings
@@ -44,7 +45,9 @@ class Lab:
 
     def host(self, slug: str) -> api.Host:
         """What the core lends the plugin `slug`."""
-        return PluginHost(slug, lambda: self.database, lambda: self._vault)
+        return PluginHost(
+            slug, lambda: self.database, lambda: self._vault, outbound=loopback_allowed
+        )
 
     def member(self, slug: str) -> UUID:
         """The id of a member, made where there is none."""
@@ -141,6 +144,11 @@ class Lab:
 
     def _session(self) -> AbstractContextManager[Session]:
         return sessionmaker(self._owner.sync_engine).begin()
+
+
+def loopback_allowed() -> Outbound:
+    """Calls to the public internet, and to servers that a test starts on this machine."""
+    return Outbound(parse_allowed("127.0.0.0/8,::1"))
 
 
 @contextmanager
