@@ -8,7 +8,8 @@ import marketplace.exchange.models
 import marketplace.fulfilment.models
 import marketplace.identity.models
 import marketplace.ledger.models
-import marketplace.notices.models  # noqa: F401
+import marketplace.notices.models
+import marketplace.webhooks.models  # noqa: F401
 from marketplace.models import Base
 
 METADATA = Base.metadata

@@ -29,6 +29,8 @@ class Scope(StrEnum):
     REFUNDS_WRITE = "refunds:write"
     OFFERS_READ = "offers:read"
     STOCK_WRITE = "stock:write"
+    WEBHOOKS_READ = "webhooks:read"
+    WEBHOOKS_WRITE = "webhooks:write"
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
