@@ -45,6 +45,8 @@ from marketplace.web.openapi import Extra, openapi_config
 from marketplace.web.page import Site
 from marketplace.web.problems import HANDLERS
 from marketplace.web.templates import make_environment
+from marketplace.webhooks import pages as webhook_pages
+from marketplace.webhooks import routes as webhooks
 
 MAX_BODY_BYTES = 1_048_576
 """Larger requests are refused with 413; a handler may raise it with `request_max_body_size`."""
@@ -68,6 +70,8 @@ ROUTES: list[ControllerRouterHandler] = [
     *fulfilment.routes,
     *notices.routes,
     *notice_pages.routes,
+    *webhooks.routes,
+    *webhook_pages.routes,
     *console_pages.routes,
 ]
 LIFESPANS: list[Lifespan] = [housekeeping.lifespan, exchange.burn_engine_lifespan]
@@ -78,6 +82,7 @@ NAV: list[NavEntry] = [
     *wallet_pages.nav,
     *reward_pages.nav,
     *console_pages.nav,
+    *webhook_pages.nav,
 ]
 """Links in the header that the core's rooms add."""
 

@@ -24,6 +24,7 @@ from marketplace.fulfilment.schedule import Entry, Send, entries, run_schedule
 from marketplace.fulfilment.tasks import Work, register
 from marketplace.notices import tasks as notices
 from marketplace.settings import Settings
+from marketplace.webhooks import tasks as webhooks
 
 CORE_QUEUE = "core"
 IN_MEMORY = "memory://localhost/"
@@ -167,6 +168,7 @@ def serve_beat(app: Celery, home: Home) -> None:
 def _work(app: Celery, home: Home, queues: Sequence[str], concurrency: int) -> None:
     register(app, Work(home))
     notices.register(app, notices.NoticeWork(home))
+    webhooks.register(app, webhooks.WebhookWork(home))
 
     def keep_our_logging(**_: Any) -> None:
         """Celery configures logging only where nobody listens to this signal."""

@@ -173,10 +173,10 @@ class Deliverer:
             error = failure.detail
         return Attempt(
             duration_ms=int((time.monotonic() - started) * 1000),
-            status=answer and answer.status,
+            status=None if answer is None else answer.status,
             error=error,
             answer="" if answer is None else _readable(answer.body),
-            retry_after_s=answer and _retry_after_s(answer),
+            retry_after_s=None if answer is None else _retry_after_s(answer),
         )
 
 

@@ -128,7 +128,7 @@ def _move(row: WebhookMessage, attempt: Attempt) -> None:
     if attempt.succeeded:
         row.status = MessageStatus.DELIVERED
         row.due_at = None
-        row.delivered_at = sa.func.statement_timestamp()  # type: ignore[assignment]
+        row.delivered_at = sa.func.statement_timestamp()
     else:
         row.due_at = sa.func.statement_timestamp() + retry_after(row.attempts)
 
@@ -144,7 +144,7 @@ def _judge(endpoint: WebhookEndpoint, claimed: Claimed, attempt: Attempt) -> boo
         return False
     endpoint.failures += 1
     if endpoint.failing_since is None:
-        endpoint.failing_since = sa.func.statement_timestamp()  # type: ignore[assignment]
+        endpoint.failing_since = sa.func.statement_timestamp()
     pause = pause_after(endpoint.failures, attempt)
     if pause is not None:
         endpoint.paused_until = sa.func.statement_timestamp() + pause
