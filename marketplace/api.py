@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 from uuid import UUID
 
 import click
@@ -20,7 +20,14 @@ import pluggy
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from marketplace.errors import Conflict, InvalidRequest, MarketplaceError, NotAllowed, NotFound
+from marketplace.errors import (
+    Conflict,
+    InvalidRequest,
+    MarketplaceError,
+    NotAllowed,
+    NotConfigured,
+    NotFound,
+)
 from marketplace.exchange.domain import Eligibility
 from marketplace.identity.domain import Principal, Role, Scope
 from marketplace.outbound import AddressRefused, Answer, Outbound, Unanswered, Unreachable
@@ -37,8 +44,12 @@ API_VERSION = "1.0"
 hookimpl = pluggy.HookimplMarker("marketplace")
 """Marks a plugin's hook implementations."""
 
+SECRET: Final = msgspec.Meta(extra={"secret": True})
+"""Marks a setting that is encrypted at rest and never shown again: `Annotated[str, SECRET]`."""
+
 __all__ = [
     "API_VERSION",
+    "SECRET",
     "AddressRefused",
     "Answer",
     "Artefact",
@@ -57,9 +68,11 @@ __all__ = [
     "InvalidRequest",
     "IssueFact",
     "MarketplaceError",
+    "MemberHealth",
     "NavEntry",
     "NeverOrdered",
     "NotAllowed",
+    "NotConfigured",
     "NotFound",
     "OfferDescriber",
     "OfferFace",
@@ -72,6 +85,7 @@ __all__ = [
     "Pages",
     "Pending",
     "PeriodicTask",
+    "PluginSettings",
     "PluginTables",
     "Principal",
     "RefundFact",
@@ -114,6 +128,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """ISO 4217."""
     attempt: int
     """1 for the first try."""
+    acceptor_id: UUID
+    """The member that is paid: its settings apply (`Host.member_settings`)."""
+    sandbox: bool = False
+    """A trial order: nobody pays for it, and it must deliver nothing of value. Use the member's
+    sandbox settings: `host.member_settings(order.acceptor_id, sandbox=order.sandbox)`."""
 
 
 class Artefact(msgspec.Struct, frozen=True, kw_only=True):
@@ -204,6 +223,19 @@ class Supplier(Protocol):
 
     def health(self) -> Health:
         """A quick check, a second at most."""
+        ...
+
+
+@runtime_checkable
+class MemberHealth(Protocol):
+    """A supplier that can also tell how it is doing for one member; write it beside `health`."""
+
+    def member_health(self, member_id: UUID, *, sandbox: bool) -> Health:
+        """Whether this member's settings work: asked before the plugin is enabled for it.
+
+        `Host.member_settings` answers what is being tried, in the thread of this call. A second at
+        most; nothing is ordered.
+        """
         ...
 
 
@@ -306,6 +338,20 @@ class PeriodicTask(msgspec.Struct, frozen=True, kw_only=True):
     """Must be safe to run twice at once."""
 
 
+class PluginSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a plugin is told by its users: Structs that the command line and the console ask for.
+
+    Fields may be `str`, `int`, `bool`, enums, `Literal` and each of these or None, constrained by
+    `msgspec.Meta`, whose `title`, `description` and `examples` are shown; a docstring below a field
+    is its description too. Give a default where there is one.
+    """
+
+    house: type[msgspec.Struct] | None = None
+    """Given once, by the operator; read by `Host.settings`."""
+    member: type[msgspec.Struct] | None = None
+    """Given by each member that enables the plugin; read by `Host.member_settings`."""
+
+
 class PluginTables(msgspec.Struct, frozen=True, kw_only=True):
     """Tables a plugin owns: their names begin with its slug and an underscore."""
 
@@ -383,6 +429,24 @@ class Host(Protocol):
         `call(method, url, body=b"", headers=None, timeout_s=10, limit_bytes=65536)` gives an
         `Answer` (status, headers, body, truncated) and raises `AddressRefused` or `Unreachable`
         while nothing was sent, `Unanswered` after that.
+        """
+        ...
+
+    def settings(self) -> Any:
+        """The plugin's house settings: a struct of `PluginSettings.house`, None where it has none.
+
+        Kept for a few seconds, so ask whenever you need them, also within a supplier's call. Never
+        ask while registering: settings change while the process runs. NotConfigured where the
+        operator has not given what is required.
+        """
+        ...
+
+    def member_settings(self, member_id: UUID, *, sandbox: bool = False) -> Any:
+        """A member's settings: a struct of `PluginSettings.member`; None where it has none, or
+        where the plugin is not enabled for this member.
+
+        With `sandbox` the second set, for trial orders (`Order.sandbox`), enabled or not; the two
+        sets share nothing. NotConfigured where something required was not given.
         """
         ...
 

@@ -71,7 +71,14 @@ def plugin_commands(settings: Settings) -> Iterator[tuple[str, api.Command]]:
     database, vault = cache(partial(open_database, settings)), cache(partial(open_vault, settings))
     outbound = partial(open_outbound, settings)
     plugins = load_plugins(
-        settings, lambda slug: PluginHost(slug, database, vault, outbound=outbound)
+        settings,
+        lambda slug: PluginHost(
+            slug,
+            database,
+            vault,
+            asked=lambda: plugins.settings_of(slug),
+            outbound=outbound,
+        ),
     )
     for slug, commands in plugins.call_each("marketplace_register_commands"):
         try:

@@ -34,6 +34,7 @@ class Runtime:
                 lambda: self.database,
                 lambda: self.vault,
                 lambda: self.eligibility_rules,
+                lambda: self.plugins.settings_of(slug),
                 outbound=lambda: self.outbound,
             ),
         )

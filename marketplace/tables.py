@@ -9,6 +9,7 @@ import marketplace.fulfilment.models
 import marketplace.identity.models
 import marketplace.ledger.models
 import marketplace.notices.models
+import marketplace.registry.models
 import marketplace.webhooks.models  # noqa: F401
 from marketplace.models import Base
 

@@ -59,7 +59,8 @@ set fulfilment = 'ordering', attempts = least(burn.attempts + 1, 32000),
 from locked join offer on true
 where burn.id = locked.id and burn.wallet_id = locked.wallet_id and offer.id = burn.offer_id
 returning burn.id, burn.wallet_id, locked.prior::text, burn.attempts, burn.posted_at,
-          offer.reference, offer.sku, burn.quantity, burn.points, burn.cost_micros, burn.currency
+          offer.reference, offer.sku, burn.quantity, burn.points, burn.cost_micros, burn.currency,
+          burn.acceptor_id
 """
 
 # Only what this claim still holds: another worker may have taken over after the lease.
@@ -162,6 +163,7 @@ async def claim(
                 cost_micros=cost_micros,
                 currency=currency,
                 attempt=attempts,
+                acceptor_id=acceptor_id,
             ),
         )
         for (
@@ -176,6 +178,7 @@ async def claim(
             points,
             cost_micros,
             currency,
+            acceptor_id,
         ) in rows
     ]
 

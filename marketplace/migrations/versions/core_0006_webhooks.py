@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import ARRAY, ENUM, JSONB
 
 revision = "core_0006"
-down_revision = "core_0003"
+down_revision = "core_0004_plugins"
 branch_labels = None
 depends_on = None
 
