@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.coalition.models import Member
@@ -90,7 +91,7 @@ async def last_attempts(
         sa.select(WebhookAttempt)
         .where(WebhookAttempt.endpoint_id == endpoint_id, WebhookAttempt.message_id.in_(ids))
         .order_by(WebhookAttempt.message_id, WebhookAttempt.id.desc())
-        .distinct(WebhookAttempt.message_id)
+        .ext(distinct_on(WebhookAttempt.message_id))
     )
     return {row.message_id: row for row in rows}
 

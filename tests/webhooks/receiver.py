@@ -37,6 +37,7 @@ class Receiver:
 
     def __init__(self) -> None:
         self.heard: list[Heard] = []
+        self._calls = threading.Semaphore(0)
         self.answer: Callable[[Heard], tuple[int, dict[str, str], bytes]] = ok
         receiver = self
 
@@ -45,6 +46,7 @@ class Receiver:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 heard = Heard(self.headers["webhook-id"], dict(self.headers.items()), body)
                 receiver.heard.append(heard)
+                receiver._calls.release()
                 status, headers, answer = receiver.answer(heard)
                 self.send_response(status)
                 for name, value in {"Content-Length": str(len(answer)), **headers}.items():
@@ -64,6 +66,10 @@ class Receiver:
     @property
     def types(self) -> list[str]:
         return [each.event["type"] for each in self.heard]
+
+    def wait_for_call(self) -> None:
+        """Return once there was one more call than was waited for before."""
+        assert self._calls.acquire(timeout=30)
 
     def close(self) -> None:
         self._server.shutdown()

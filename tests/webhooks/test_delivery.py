@@ -1,4 +1,4 @@
-"""Deliveries: signed, tried again, in the order of a burn, and none waits for another's endpoint."""
+"""Deliveries: signed, tried again, in the order of a burn; none waits for another's endpoint."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def test_both_secrets_sign_while_they_change(
     endpoint_id, old = await subscribe("shop")
     async with coalition.runtime.database.begin() as session:
         row = await session.get_one(WebhookEndpoint, endpoint_id)
-        new, until = await service.rotate(session, "test", row, coalition.runtime.vault)
+        new, _ = await service.rotate(session, "test", row, coalition.runtime.vault)
     assert new != old
     await send_test(coalition, endpoint_id)
     await worker.deliver()
@@ -164,11 +164,10 @@ async def test_an_endpoint_that_hangs_holds_up_nobody_else(
     for endpoint_id in (hanging, fine):
         await send_test(coalition, endpoint_id)
     running = asyncio.create_task(worker.deliver())
-    while not (receiver.heard and other_receiver.heard):
-        await asyncio.sleep(0.02)
+    for each in (receiver, other_receiver):
+        await asyncio.to_thread(each.wait_for_call)
     await send_test(coalition, fine)
-    while len(other_receiver.heard) < 2:
-        await asyncio.sleep(0.02)
+    await asyncio.to_thread(other_receiver.wait_for_call)
     assert not running.done()
     release.set()
     await running

@@ -92,11 +92,15 @@ async def test_what_is_undone_was_never_told(
     coalition: Coalition, burn: Burn, subscribe: Subscribe
 ) -> None:
     await subscribe("shop")
-    with pytest.raises(RuntimeError):
+
+    async def dies_before_the_commit() -> None:
         async with coalition.runtime.database.begin() as session:
             delivery = Delivery(burn.id, burn.wallet_id, "giftfund", "order-1")
             await capture(session, [delivery], vault=coalition.runtime.vault)
-            raise RuntimeError("the worker dies before the commit")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await dies_before_the_commit()
     assert await messages(coalition) == []
     await deliver(coalition.runtime, burn)
     await deliver(coalition.runtime, burn)
