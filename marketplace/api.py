@@ -31,6 +31,8 @@ from marketplace.errors import (
 from marketplace.exchange.domain import Eligibility
 from marketplace.identity.domain import Principal, Role, Scope
 from marketplace.outbound import AddressRefused, Answer, Outbound, Unanswered, Unreachable
+from marketplace.signing import BadSignature, sign, verify
+from marketplace.signing import new_key as new_signing_key
 from marketplace.web.access import access
 from marketplace.web.charts import Bars, Chart, Series
 from marketplace.web.console import Console
@@ -53,6 +55,7 @@ __all__ = [
     "AddressRefused",
     "Answer",
     "Artefact",
+    "BadSignature",
     "Bars",
     "BurnFact",
     "Chart",
@@ -104,7 +107,10 @@ __all__ = [
     "access",
     "hookimpl",
     "lazy",
+    "new_signing_key",
     "plugin_metadata",
+    "sign",
+    "verify",
 ]
 
 
@@ -463,6 +469,17 @@ class Host(Protocol):
         `free_units` for the units left, given the orders that are held and not resolved: units
         promised to them must be taken off, and units of orders you refused too, for the void gives
         them back. Below zero counts as zero. An offer without limited stock has it from then on.
+        """
+        ...
+
+    def wake(
+        self, session: Session, references: Sequence[str], *, acceptor_id: UUID | None = None
+    ) -> int:
+        """Have orders of this plugin looked up at once; returns how many are.
+
+        For news from outside that an order has an outcome (a callback): the outcome itself still
+        comes from `Supplier.lookup`. Only orders that wait for one are woken, given up ones too;
+        those of another acceptor than `acceptor_id`, where it is given, are left alone.
         """
         ...
 

@@ -22,7 +22,7 @@ from marketplace.clock import NOW
 from marketplace.coalition.models import Member
 from marketplace.db import Database
 from marketplace.errors import NotFound
-from marketplace.exchange.domain import BurnStatus
+from marketplace.exchange.domain import BurnStatus, FulfilmentState
 from marketplace.exchange.models import Burn, Offer, OfferStock
 from marketplace.identity.models import AuditEntry
 from marketplace.ids import next_key
@@ -32,6 +32,9 @@ from marketplace.registry.models import PluginMember, PluginSetting
 from marketplace.secrets import Vault
 
 T = TypeVar("T")
+
+AWAITED = (FulfilmentState.PENDING, FulfilmentState.UNKNOWN, FulfilmentState.DEAD)
+"""States of an order that its supplier may have, and that no worker asks about just now."""
 
 KEPT_S = 3.0
 """How long settings are kept before the database is asked again."""
@@ -184,6 +187,35 @@ class PluginHost:
         )
         return len(offers)
 
+    def wake(
+        self, session: Session, references: Sequence[str], *, acceptor_id: UUID | None = None
+    ) -> int:
+        """See `marketplace.api.Host.wake`."""
+        ids = [found for each in references if (found := _as_id(each)) is not None]
+        given_up = Burn.fulfilment == FulfilmentState.DEAD
+        query = (
+            sa.update(Burn)
+            .where(
+                Burn.id.in_(ids),
+                Burn.plugin == self.slug,
+                Burn.status == BurnStatus.HELD,
+                Burn.fulfilment.in_(AWAITED),
+            )
+            .values(
+                due_at=sa.func.clock_timestamp(),
+                fulfilment=sa.case(
+                    (given_up, sa.literal(FulfilmentState.UNKNOWN, Burn.fulfilment.type)),
+                    else_=Burn.fulfilment,
+                ),
+                # Given up after so many attempts: looking again starts the count afresh.
+                attempts=sa.case((given_up, 1), else_=Burn.attempts),
+            )
+            .execution_options(synchronize_session=False)
+        )
+        if acceptor_id is not None:
+            query = query.where(Burn.acceptor_id == acceptor_id)
+        return len(session.execute(query.returning(Burn.id)).all())
+
     def member_id(self, session: Session, slug: str) -> UUID:
         """See `marketplace.api.Host.member_id`."""
         found = session.scalar(sa.select(Member.id).where(Member.slug == slug))
@@ -227,6 +259,13 @@ class PluginHost:
     def now(self, session: Session) -> datetime:
         """See `marketplace.api.Host.now`."""
         return session.execute(sa.select(NOW)).scalar_one()
+
+
+def _as_id(reference: str) -> UUID | None:
+    try:
+        return UUID(reference)
+    except ValueError:
+        return None
 
 
 def _lock_stock(session: Session, offers: Sequence[UUID]) -> None:
