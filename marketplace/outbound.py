@@ -216,7 +216,7 @@ class Outbound:
         address = httpcore.URL(
             scheme=target.scheme, host=target.host, port=target.port, target=target.path
         )
-        tls = self._tls or _tls()
+        tls = (self._tls or _tls()) if target.scheme == "https" else None
         try:
             with (
                 httpcore.ConnectionPool(tls, network_backend=backend) as pool,

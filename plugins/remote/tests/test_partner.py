@@ -116,20 +116,15 @@ def test_trials_go_to_the_service_for_trials(
     trials.stop()
 
 
+@pytest.mark.usefixtures("supplier")
 def test_a_partner_that_does_not_answer_costs_the_others_no_time(
-    lab: Lab,
-    supplier: RemoteSupplier,
-    service: Service,
-    settings: RemoteSettings,
-    sku: str,
-    monkeypatch: pytest.MonkeyPatch,
+    lab: Lab, host: api.Host, service: Service, settings: RemoteSettings, sku: str
 ) -> None:
     """Both are asked at once; after a few failures the silent one is left alone for a while."""
     silent = Service(service.their_keys, service.our_keys, slow_s=30).start()
     silent.mischief = Mischief.SLOW
     lab.enable("remote", "silent", msgspec.structs.replace(settings, url=silent.url))
-    monkeypatch.setattr(client, "TIMEOUT_S", 0.2)
-    monkeypatch.setattr(client.call, "__kwdefaults__", {"timeout_s": 0.2})
+    supplier = RemoteSupplier(host, timeout_s=0.2)
 
     def ask() -> list[api.Outcome]:
         other = msgspec.structs.replace(order(sku), acceptor_id=lab.member("silent"))

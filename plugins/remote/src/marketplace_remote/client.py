@@ -30,7 +30,7 @@ def call(
     path: str,
     body: bytes,
     *,
-    timeout_s: float = TIMEOUT_S,
+    timeout_s: float,
 ) -> bytes:
     """The body of a signed answer with status 200.
 

@@ -12,7 +12,7 @@ import msgspec
 
 from marketplace import api
 from marketplace_remote import protocol
-from marketplace_remote.client import HEALTH_TIMEOUT_S, Patience, Unclear, call
+from marketplace_remote.client import HEALTH_TIMEOUT_S, TIMEOUT_S, Patience, Unclear, call
 from marketplace_remote.protocol import HEALTH_PATH, PATHS, Action
 from marketplace_remote.settings import RemoteSettings
 
@@ -33,8 +33,9 @@ class RemoteSupplier:
 
     slug = "remote"
 
-    def __init__(self, host: api.Host) -> None:
+    def __init__(self, host: api.Host, *, timeout_s: float = TIMEOUT_S) -> None:
         self._host = host
+        self._timeout_s = timeout_s
         self._patience = Patience()
 
     def fulfil(self, orders: Sequence[api.Order]) -> Sequence[api.Outcome]:
@@ -113,7 +114,14 @@ class RemoteSupplier:
     ) -> list[api.Outcome]:
         body = protocol.encode(action, orders)
         try:
-            answer = call(self._host.outbound, settings, "POST", PATHS[action], body)
+            answer = call(
+                self._host.outbound,
+                settings,
+                "POST",
+                PATHS[action],
+                body,
+                timeout_s=self._timeout_s,
+            )
         except (api.AddressRefused, api.Unreachable) as error:
             self._patience.failed(whose)
             return self._unasked(action, orders, error.detail)
