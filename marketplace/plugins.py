@@ -67,6 +67,10 @@ class Plugins:
         """The settings a plugin asks for."""
         return self.settings.get(slug, api.PluginSettings())
 
+    def host(self, slug: str) -> api.Host:
+        """What the core lends this plugin."""
+        return self._make_host(slug)
+
     def take_settings(self, slug: str) -> None:
         """Ask what a plugin wants to be told; disables it where no form can ask for that."""
         for _, asked in self.call_each("marketplace_register_settings", only=slug):

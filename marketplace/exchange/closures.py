@@ -129,15 +129,5 @@ async def closures_of(session: AsyncSession, plugin: str | None = None) -> list[
     return list(await session.scalars(statement))
 
 
-async def not_active(session: AsyncSession) -> dict[str, str]:
-    """Plugins to which nothing may be sent, with the words why: not active."""
-    rows = await session.execute(
-        sa.select(PluginClosure.plugin, PluginClosure.words).where(
-            PluginClosure.cause == Cause.NOT_ACTIVE, PluginClosure.member_id.is_(None)
-        )
-    )
-    return dict(rows.tuples().all())
-
-
 def _text(member_id: UUID | None) -> str | None:
     return None if member_id is None else str(member_id)

@@ -128,7 +128,7 @@ async def test_who_closed_and_reopened_is_in_the_audit_trail(
         entries = (
             await session.scalars(
                 sa.select(AuditEntry)
-                .where(AuditEntry.subject_kind == "plugin")
+                .where(AuditEntry.subject_kind == "plugin", AuditEntry.actor == "cli:test")
                 .order_by(AuditEntry.id)
             )
         ).all()

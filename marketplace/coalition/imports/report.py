@@ -50,6 +50,8 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     bad_lines: list[BadLine]
     """The first MOST_KEPT of them, by line."""
     dry_run: bool
+    warnings: list[str] = []
+    """What was imported all the same and should be known."""
 
     @property
     def ok(self) -> bool:
@@ -60,7 +62,8 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
         """The report in words."""
         if self.ok:
             note = " (dry run: nothing was written)" if self.dry_run else ""
-            return [f"{self.kind}: {self.new:,} new, {self.unchanged:,} unchanged{note}"]
+            told = [f"warning: {each}" for each in self.warnings]
+            return [*told, f"{self.kind}: {self.new:,} new, {self.unchanged:,} unchanged{note}"]
         shown = [f"line {bad.line}: {bad.reason}" for bad in self.bad_lines[:MOST_PRINTED]]
         if self.bad > len(shown):
             shown.append(f"and {self.bad - len(shown):,} more")

@@ -126,6 +126,7 @@ async def _import(
         bad=faults.total,
         bad_lines=sorted(faults.kept),
         dry_run=dry_run,
+        warnings=[] if faults.total else counts.warnings,
     )
     return report, counts
 
