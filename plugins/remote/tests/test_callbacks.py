@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import msgspec
 import pytest
 import sqlalchemy as sa
@@ -80,6 +83,10 @@ def test_models_and_migrations_agree(lab: Lab) -> None:
 def test_the_document_describes_what_is_sent_and_read(settings: RemoteSettings) -> None:
     """Every reference in it leads somewhere, and its words are those of the wire."""
     found = document()
+    written = Path(__file__).parents[3] / "docs" / "partners" / "remote.openapi.json"
+    assert json.loads(written.read_text()) == json.loads(json.dumps(found)), (
+        f"run `marketplace remote openapi > {written.name}` in {written.parent.name}"
+    )
     text = msgspec.json.encode(found).decode()
     schemas = found["components"]["schemas"]
     for name in set(text.split('"#/components/schemas/')[1:]):
