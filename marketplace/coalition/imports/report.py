@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 import msgspec
 
+from marketplace.coalition.domain import Funding
+
 MOST_KEPT = 1_000
 """Bad lines kept with their reason; all are counted."""
 MOST_PRINTED = 100
@@ -37,6 +39,14 @@ class Faults:
         self.kept = sorted([*self.kept, *lines])[:MOST_KEPT]
 
 
+class Worth(msgspec.Struct, frozen=True):
+    """What points cost their issuer, by its contract."""
+
+    currency: str
+    funding: Funding
+    micros: int
+
+
 class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of one file: all of it, or nothing."""
 
@@ -52,6 +62,10 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool
     warnings: list[str] = []
     """What was imported all the same and should be known."""
+    points: int = 0
+    """Of the new rows, for issuances."""
+    worth: list[Worth] = []
+    """Of the new rows, for issuances of one issuer."""
 
     @property
     def ok(self) -> bool:
