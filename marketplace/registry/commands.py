@@ -14,7 +14,7 @@ from marketplace.commands import actor, run
 from marketplace.errors import UsageError
 from marketplace.registry import activation, asking, installing, repository, service, telling
 from marketplace.registry.installer import install, uninstall
-from marketplace.registry.schemas import PluginDetails, PluginView, Tested, TryResult
+from marketplace.registry.schemas import Checkup, PluginDetails, PluginView, TryResult
 from marketplace.registry.trying import try_order, try_settings
 from marketplace.registry.views import list_plugins, show
 from marketplace.runtime import Runtime
@@ -42,6 +42,7 @@ def install_command(source: str, dry_run: bool) -> None:
         run(lambda runtime: install(runtime, candidate, source=source, actor=actor()))
     click.echo(f"Installed {named}. SHA-256 {candidate.sha256}")
     click.echo("Processes that run already do not know it: restart them. Next:\n")
+    click.echo("    marketplace db upgrade")
     click.echo(f"    marketplace plugins check {candidate.slug}")
     click.echo(f"    marketplace plugins activate {candidate.slug}")
     click.echo(f"    marketplace plugins enable {candidate.slug} --member MEMBER")
@@ -136,7 +137,7 @@ def configure_command(
 def test_command(slug: str, member: str | None, sandbox: bool) -> None:
     """Ask a plugin whether its settings work. Exit status 1 where they do not."""
 
-    async def work(runtime: Runtime) -> Tested:
+    async def work(runtime: Runtime) -> Checkup:
         async with runtime.database.begin() as session:
             whose = await repository.member_id(session, member) if member else None
         return await try_settings(runtime, slug, member_id=whose, sandbox=sandbox)
@@ -225,7 +226,7 @@ def activate_command(slug: str, report: Path | None, reason: str | None) -> None
         return done.version
 
     version = run(work)
-    how = f" without a report: {reason}" if reason else ""
+    how = ", without a report" if reason else ""
     click.echo(f"{slug} {version} is active{how}.")
     for line in _closures(slug):
         click.echo(line)

@@ -99,7 +99,9 @@ class ImportIssuances:
             sum(lots for lots, _ in totals.values()),
             already,
             totals,
-            [Worth(currency, Funding(funding), micros) for currency, funding, micros in worth],
+            worth=[
+                Worth(currency, Funding(funding), micros) for currency, funding, micros in worth
+            ],
         )
 
     async def _stage(self, stage: Stage, columns: Columns) -> set[UUID]:
