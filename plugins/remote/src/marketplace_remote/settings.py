@@ -11,7 +11,7 @@ from marketplace import api
 Key: TypeAlias = Annotated[
     str,
     api.SECRET,
-    msgspec.Meta(pattern=r"^$|^whsec_[A-Za-z0-9+/]{32,86}={0,2}$", max_length=100),
+    msgspec.Meta(pattern=r"^whsec_[A-Za-z0-9+/]{32,86}={0,2}$", max_length=100),
 ]
 
 
@@ -35,12 +35,13 @@ class RemoteSettings(msgspec.Struct, frozen=True, kw_only=True):
         Key, msgspec.Meta(title="Your key", description="Signs what you send: whsec_ and base64.")
     ]
     our_next_key: Annotated[
-        Key, msgspec.Meta(title="Our next key", description="Signs too, while keys are changed.")
-    ] = ""
+        Key | None,
+        msgspec.Meta(title="Our next key", description="Signs too, while keys are changed."),
+    ] = None
     your_next_key: Annotated[
-        Key,
+        Key | None,
         msgspec.Meta(title="Your next key", description="Is taken too, while keys are changed."),
-    ] = ""
+    ] = None
 
     @property
     def our_keys(self) -> list[str]:

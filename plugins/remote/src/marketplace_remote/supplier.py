@@ -32,6 +32,7 @@ class RemoteSupplier:
     """
 
     slug = "remote"
+    takes_trials = True
 
     def __init__(self, host: api.Host, *, timeout_s: float = TIMEOUT_S) -> None:
         self._host = host
@@ -55,9 +56,9 @@ class RemoteSupplier:
 
     def member_health(self, member_id: UUID, *, sandbox: bool) -> api.Health:
         """Whether a member's service answers `GET /health` as agreed."""
-        settings = self._host.member_settings(member_id, sandbox=sandbox)
+        settings = self._settings((member_id, sandbox))
         if settings is None:
-            return api.Health(ok=False, message="The plugin is not enabled for this member.")
+            return api.Health(ok=False, message="No address and keys are given for this.")
         try:
             body = call(
                 self._host.outbound, settings, "GET", HEALTH_PATH, b"", timeout_s=HEALTH_TIMEOUT_S
