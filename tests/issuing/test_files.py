@@ -167,6 +167,22 @@ async def test_a_file_that_is_not_wanted_is_withdrawn_and_cannot_be_issued(desk:
     assert await desk.parts() == 0
 
 
+async def test_a_file_that_is_withdrawn_while_it_is_checked_stays_withdrawn(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = await desk.send(GOOD)
+    whole = files.import_file
+
+    async def checked_slowly(*given: object, **more: object) -> object:
+        await desk.browser.open(address)
+        await desk.browser.post(f"{address}/withdraw")
+        return await whole(*given, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(files, "import_file", checked_slowly)
+    await desk.work()
+    assert "It was withdrawn" in await desk.browser.open(address)
+
+
 async def test_a_file_nobody_issues_is_forgotten_after_two_weeks(
     desk: Desk, owner: Database
 ) -> None:
