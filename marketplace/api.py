@@ -20,6 +20,7 @@ import pluggy
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from marketplace.addresses import AddressRefused
 from marketplace.errors import (
     Conflict,
     InvalidRequest,
@@ -30,7 +31,7 @@ from marketplace.errors import (
 )
 from marketplace.exchange.domain import Eligibility
 from marketplace.identity.domain import Principal, Role, Scope
-from marketplace.outbound import AddressRefused, Answer, Outbound, Unanswered, Unreachable
+from marketplace.outbound import Answer, Outbound, Unanswered, Unreachable
 from marketplace.signing import BadSignature, sign, verify
 from marketplace.signing import new_key as new_signing_key
 from marketplace.web.access import access

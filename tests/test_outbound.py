@@ -21,15 +21,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from marketplace.addresses import AddressRefused, parse_allowed, parse_url
 from marketplace.errors import UsageError
-from marketplace.outbound import (
-    AddressRefused,
-    Outbound,
-    Unanswered,
-    Unreachable,
-    parse_allowed,
-    parse_url,
-)
+from marketplace.outbound import Outbound, Unanswered, Unreachable
 
 Serve = Callable[..., int]
 HOME = parse_allowed("127.0.0.1")

@@ -18,6 +18,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session, sessionmaker
 
 from marketplace import api
+from marketplace.addresses import parse_allowed
 from marketplace.coalition.models import Member
 from marketplace.db import Database, open_database
 from marketplace.embedded import embedded_url
@@ -26,7 +27,7 @@ from marketplace.exchange.models import Burn, Offer, OfferStock
 from marketplace.host import PluginHost, forget_settings
 from marketplace.identity.models import AuditEntry
 from marketplace.ids import uuid7
-from marketplace.outbound import Outbound, parse_allowed
+from marketplace.outbound import Outbound
 from marketplace.plugins import Plugins, load, others_than
 from marketplace.registry import values
 from marketplace.registry.models import PluginMember, PluginSetting

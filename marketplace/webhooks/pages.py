@@ -14,9 +14,10 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from marketplace.addresses import LONGEST_URL, AddressRefused
 from marketplace.errors import MarketplaceError, NotFound
 from marketplace.identity.domain import Principal
-from marketplace.outbound import LONGEST_URL, AddressRefused, Unreachable
+from marketplace.outbound import Unreachable
 from marketplace.runtime import Runtime
 from marketplace.web.access import access
 from marketplace.web.console import CONSOLE_ROLES, Console

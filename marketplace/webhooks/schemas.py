@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace.outbound import LONGEST_URL
+from marketplace.addresses import LONGEST_URL
 from marketplace.webhooks.domain import EndpointStatus, MessageStatus
 
 MOST_NAMED = 500

@@ -11,9 +11,10 @@ import pytest_asyncio
 import sqlalchemy as sa
 from msgspec.structs import replace
 
+from marketplace.addresses import parse_allowed
 from marketplace.db import Database
 from marketplace.fulfilment.home import Home
-from marketplace.outbound import Outbound, parse_allowed
+from marketplace.outbound import Outbound
 from marketplace.settings import Settings
 from marketplace.webhooks import service
 from marketplace.webhooks.domain import SUBSCRIBABLE
