@@ -7,7 +7,6 @@ message is refused; a receiver takes it if one of the signatures fits one of its
 from __future__ import annotations
 
 import base64
-import binascii
 import secrets
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -19,8 +18,6 @@ from marketplace.errors import MarketplaceError
 
 PREFIX: Final = "whsec_"
 KEY_BYTES: Final = 32
-SHORTEST_KEY_BYTES: Final = 24
-LONGEST_KEY_BYTES: Final = 64
 TOLERANCE_S: Final = 300
 """How far the time of a message may be from ours: an older one may be a recorded one."""
 
@@ -38,15 +35,6 @@ class BadSignature(MarketplaceError):
 def new_key() -> str:
     """A new signing key, `whsec_...`."""
     return PREFIX + base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
-
-
-def is_key(text: str) -> bool:
-    """Whether this is a signing key: `whsec_` and base64 of 24 to 64 bytes."""
-    try:
-        raw = base64.b64decode(text.removeprefix(PREFIX), validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return text.startswith(PREFIX) and SHORTEST_KEY_BYTES <= len(raw) <= LONGEST_KEY_BYTES
 
 
 def sign(

@@ -34,8 +34,7 @@ def _literal(kind: EventType) -> str:
     return f"'{kind.value}'"
 
 
-def _give_up(moment: str = "statement_timestamp()") -> str:
-    return f"{moment} + interval '{int(GIVE_UP_AFTER.total_seconds())} seconds'"
+GIVE_UP: Final = f"statement_timestamp() + interval '{int(GIVE_UP_AFTER.total_seconds())} seconds'"
 
 
 BURN_DATA: Final = """
@@ -48,7 +47,7 @@ def _of_burns(kind: EventType, more: str) -> str:
     return f"""
 {INSERT}
 select e.id, {_literal(kind)}, b.id, jsonb_build_object({BURN_DATA}{more}), $4::timestamptz,
-       {_give_up()}, {STATE}
+       {GIVE_UP}, {STATE}
 from unnest($1::uuid[], $2::uuid[], $3::text[]) with ordinality
      as u(burn_id, wallet_id, reason, position)
 join burn b on b.id = u.burn_id and b.wallet_id = u.wallet_id
@@ -73,7 +72,7 @@ REFUNDED: Final = f"""
 select e.id, {_literal(EventType.BURN_REFUNDED)}, b.id,
        jsonb_build_object({BURN_DATA}, 'refund_id', r.id, 'refunded_points', r.points,
                           'reason', r.reason),
-       r.effective_at, {_give_up()}, {STATE}
+       r.effective_at, {GIVE_UP}, {STATE}
 from refund r
 join burn b on b.id = r.burn_id and b.wallet_id = r.wallet_id
 join offer o on o.id = b.offer_id
@@ -86,7 +85,7 @@ where r.id = $1 and r.wallet_id = $2
 # Endpoints first: where a member has none, its file is not read.
 ISSUED: Final = f"""
 {INSERT}
-select e.id, {_literal(EventType.POINTS_ISSUED)}, null, made.data, $1::timestamptz, {_give_up()},
+select e.id, {_literal(EventType.POINTS_ISSUED)}, null, made.data, $1::timestamptz, {GIVE_UP},
        {STATE}
 from webhook_endpoint e
 cross join lateral (

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from marketplace.identity.domain import Scope
-from marketplace.signing import BadSignature, is_key, new_key, sign, verify
+from marketplace.signing import BadSignature, new_key, sign, verify
 from marketplace.webhooks.domain import EventType
 from marketplace.webhooks.views import example_of
 
@@ -68,8 +68,6 @@ def test_what_is_signed_is_verified_and_nothing_else() -> None:
             verify([ours], headers, body)
     with pytest.raises(BadSignature):
         verify([], signed, BODY)
-    assert is_key(ours)
-    assert not any(is_key(text) for text in ("", "whsec_", "whsec_?", ours[6:], "whsec_" + "A" * 8))
 
 
 def test_scopes_are_documented() -> None:
