@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 import pluggy
 
+from marketplace.addresses import AddressRefused
 from marketplace.contract.facts import BurnFact, IssueFact, RefundFact
 from marketplace.contract.host import Host, MemberName, OpenOrder, PlacedOrder
 from marketplace.contract.notices import Notice, NoticeOutcome, Notifier, Sent
@@ -58,6 +59,9 @@ from marketplace.errors import (
 )
 from marketplace.exchange.domain import Eligibility
 from marketplace.identity.domain import Principal, Role, Scope
+from marketplace.outbound import Answer, Outbound, Unanswered, Unreachable
+from marketplace.signing import BadSignature, sign, verify
+from marketplace.signing import new_key as new_signing_key
 from marketplace.web.access import access
 from marketplace.web.charts import Bars, Chart, Series
 from marketplace.web.console import Console
@@ -77,7 +81,10 @@ SECRET: Final = msgspec.Meta(extra={"secret": True})
 __all__ = [
     "API_VERSION",
     "SECRET",
+    "AddressRefused",
+    "Answer",
     "Artefact",
+    "BadSignature",
     "Bars",
     "Booked",
     "BurnFact",
@@ -114,6 +121,7 @@ __all__ = [
     "OfferPicture",
     "OpenOrder",
     "Order",
+    "Outbound",
     "Outcome",
     "Page",
     "Pages",
@@ -137,11 +145,16 @@ __all__ = [
     "Submitted",
     "Supplier",
     "TooManyRequests",
+    "Unanswered",
     "Unknown",
+    "Unreachable",
     "Who",
     "Words",
     "access",
     "hookimpl",
     "lazy",
+    "new_signing_key",
     "plugin_metadata",
+    "sign",
+    "verify",
 ]

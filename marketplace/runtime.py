@@ -25,6 +25,7 @@ from marketplace.db import Database, open_database
 from marketplace.faces import Faces
 from marketplace.host import PluginHost
 from marketplace.metrics.tally import Tally
+from marketplace.outbound import Outbound, open_outbound
 from marketplace.plugins import Plugins, load
 from marketplace.secrets import Vault, open_vault, secret_keys
 from marketplace.settings import Settings
@@ -70,9 +71,15 @@ class Runtime:
                 lambda: self.vault,
                 lambda: self.eligibility_rules,
                 lambda: self.plugins.settings_of(slug),
+                outbound=lambda: self.outbound,
             ),
             contained=self.contained,
         )
+
+    @cached_property
+    def outbound(self) -> Outbound:
+        """Calls to addresses that partners typed in. UsageError where its setting is wrong."""
+        return open_outbound(self.settings)
 
     @cached_property
     def suppliers(self) -> dict[str, api.Supplier]:

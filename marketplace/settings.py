@@ -76,6 +76,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Who mails come from."""
     mail_dir: Path | None = None
     """Without a mail server: folder that mails are written to as .eml files (demonstrations)."""
+    outbound_allow: str = ""
+    """Networks and hosts besides the public internet that partners' addresses may lead to."""
     clock_travel: bool = False
     """Allow moving business time (tests and replays only)."""
     log_level: str = "INFO"

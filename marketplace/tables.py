@@ -11,7 +11,8 @@ import marketplace.issuing.models
 import marketplace.ledger.models
 import marketplace.metrics.models
 import marketplace.notices.models
-import marketplace.registry.models  # noqa: F401
+import marketplace.registry.models
+import marketplace.webhooks.models  # noqa: F401
 from marketplace.models import Base
 
 METADATA = Base.metadata

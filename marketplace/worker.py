@@ -35,6 +35,7 @@ from marketplace.issuing import tasks as issuing
 from marketplace.notices import tasks as notices
 from marketplace.registry.activation import sync
 from marketplace.settings import Settings
+from marketplace.webhooks import tasks as webhooks
 
 log = logging.getLogger(__name__)
 
@@ -255,6 +256,7 @@ def _workers(broker_url: str, home: Home, lane: Lane) -> list[WorkController]:
     app = make_app(broker_url, home.runtime.plugins.slugs)
     register(app, Work(home))
     notices.register(app, notices.NoticeWork(home))
+    webhooks.register(app, webhooks.WebhookWork(home))
     issuing.register(app, issuing.IssuingWork(home))
     app.set_default()  # where Celery looks a task up by its name; each of our apps has them all
     return [

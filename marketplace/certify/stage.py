@@ -30,7 +30,7 @@ from marketplace.plugins import Plugins, load, others_than
 from marketplace.schema import upgrade_all
 from marketplace.secrets import Vault
 from marketplace.settings import Settings
-from marketplace.testing.laboratory import SECRET_KEY, Lab
+from marketplace.testing.laboratory import SECRET_KEY, Lab, loopback_allowed, member_id
 from marketplace.testing.rehearsal import (
     LATE_S,
     Goods,
@@ -101,6 +101,7 @@ class Stage:
             lambda: self.lab.database,
             lambda: vault,
             asked=lambda: self.plugins.settings_of(self.slug),
+            outbound=loopback_allowed,
         )
 
     @cached_property
@@ -201,7 +202,7 @@ class Stage:
             cost_micros=7_000_000 * quantity if cost_micros is None else cost_micros,
             currency="EUR",
             attempt=1,
-            acceptor_id=self.lab.member(ACCEPTOR),
+            acceptor_id=member_id(ACCEPTOR),
         )
 
     def guarded(self, what: str, work: Callable[[], T], limit_s: float | None = None) -> T:

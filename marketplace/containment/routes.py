@@ -167,5 +167,16 @@ def contain(app: Litestar, routes: PluginRoutes, paths: tuple[str, ...]) -> None
                 work = work.func
             elif not handler.has_sync_callable:
                 continue
-            handler._fn = partial(routes.on_thread, work)
+            handler._fn = _on_thread(routes, work)
             handler.has_sync_callable = False
+
+
+def _on_thread(routes: PluginRoutes, work: Callable[..., Any]) -> Callable[..., Any]:
+    """The handler as it runs on a thread; by its own name, which descriptions of the API hold."""
+
+    async def run(**arguments: Any) -> Any:
+        return await routes.on_thread(work, **arguments)
+
+    run.__name__ = getattr(work, "__name__", run.__name__)
+    run.__qualname__ = getattr(work, "__qualname__", run.__qualname__)
+    return run

@@ -11,6 +11,8 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.orm import Session
 
+from marketplace.outbound import Outbound
+
 
 class OpenOrder(msgspec.Struct, frozen=True, kw_only=True):
     """A held burn of a plugin's offer: it may be ordered still, or be answered already."""
@@ -45,6 +47,16 @@ class Host(Protocol):
 
     slug: str
 
+    @property
+    def outbound(self) -> Outbound:
+        """Calls to addresses that a partner typed in; the only way a plugin may make them.
+
+        `call(method, url, body=b"", headers=None, timeout_s=10, limit_bytes=65536)` gives an
+        `Answer` (status, headers, body, truncated) and raises `AddressRefused` or `Unreachable`
+        while nothing was sent, `Unanswered` after that.
+        """
+        ...
+
     def settings(self) -> Any:
         """The plugin's house settings: a struct of `PluginSettings.house`, None where it has none.
 
@@ -76,6 +88,17 @@ class Host(Protocol):
         `free_units` for the units left, given the orders that are held and not resolved: units
         promised to them must be taken off, and units of orders you refused too, for the void gives
         them back. Below zero counts as zero. An offer without limited stock has it from then on.
+        """
+        ...
+
+    def wake(
+        self, session: Session, references: Sequence[str], *, acceptor_id: UUID | None = None
+    ) -> int:
+        """Have orders of this plugin looked up at once; returns how many are.
+
+        For news from outside that an order has an outcome (a callback): the outcome itself still
+        comes from `Supplier.lookup`. Only orders that wait for one are woken, given up ones too;
+        those of another acceptor than `acceptor_id`, where it is given, are left alone.
         """
         ...
 

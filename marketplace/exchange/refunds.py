@@ -28,6 +28,7 @@ from marketplace.ledger import postings
 from marketplace.ledger.domain import ObligationKind, TransferCode
 from marketplace.ledger.expiry import expire_wallets
 from marketplace.notices import feed
+from marketplace.webhooks import feed as webhooks
 
 
 class RefundRequest(msgspec.Struct, frozen=True):
@@ -87,6 +88,7 @@ async def refund(
         postings.obligations(burn.terms, restored, ObligationKind.REFUND),
     )
     await feed.tell_refunded(connection, row.id, row.wallet_id)
+    await webhooks.tell_refunded(connection, row.id, row.wallet_id)
     return _view(row), False
 
 

@@ -24,6 +24,7 @@ from marketplace.ledger.domain import ObligationKind, TransferCode
 from marketplace.ledger.expiry import expire_wallets
 from marketplace.notices import feed
 from marketplace.secrets import Vault
+from marketplace.webhooks import feed as webhooks
 
 
 class Delivery(msgspec.Struct, frozen=True):
@@ -75,7 +76,9 @@ async def capture(
         ],
     )
     await _store_deliveries(connection, [by_id[burn.id] for burn in terms], vault)
-    await feed.tell_fulfilled(connection, [(burn.id, burn.wallet_id) for burn in terms], books.now)
+    delivered = [(burn.id, burn.wallet_id) for burn in terms]
+    await feed.tell_fulfilled(connection, delivered, books.now)
+    await webhooks.tell_fulfilled(connection, delivered, books.now)
     return [_fact(burn, "", books.now) for burn in held]
 
 
@@ -113,6 +116,7 @@ async def void(
     await repository.post_voids(connection, terms, now)
     given = {(burn.id, burn.wallet_id): reasons[burn.id] for burn in terms}
     await feed.tell_voided(connection, given, now)
+    await webhooks.tell_voided(connection, given, now)
     return [_fact(burn, reasons[burn.terms.id], now) for burn in held]
 
 

@@ -47,6 +47,8 @@ CORE = (
     Entry(task="marketplace.expire_points", queue="core", every_s=300),
     Entry(task="marketplace.verify_ledger", queue="core", every_s=3600),
     Entry(task="marketplace.send_mails", queue="core", every_s=5),
+    Entry(task="marketplace.deliver_webhooks", queue="core", every_s=2),
+    Entry(task="marketplace.forget_webhooks", queue="core", every_s=24 * 3600),
     Entry(task="marketplace.make_digests", queue="core", every_s=600),
     Entry(task="marketplace.warn_of_expiry", queue="core", every_s=6 * 3600),
     Entry(task="marketplace.forget_notices", queue="core", every_s=24 * 3600),

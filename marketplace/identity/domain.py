@@ -31,6 +31,8 @@ class Scope(StrEnum):
     STOCK_WRITE = "stock:write"
     VOUCHERS_REDEEM = "vouchers:redeem"
     METRICS_READ = "metrics:read"
+    WEBHOOKS_READ = "webhooks:read"
+    WEBHOOKS_WRITE = "webhooks:write"
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):

@@ -60,6 +60,14 @@ SCOPES: Final[dict[Scope, tuple[Lazy, Lazy]]] = {
         _l("Redeem vouchers"),
         _l("Checks and redeems vouchers; for a till or shop of yours."),
     ),
+    Scope.WEBHOOKS_READ: (
+        _l("Read webhooks"),
+        _l("Sees your webhooks and what became of their messages."),
+    ),
+    Scope.WEBHOOKS_WRITE: (
+        _l("Change webhooks"),
+        _l("Makes, tests and removes webhooks, and has messages delivered again."),
+    ),
     Scope.METRICS_READ: (
         _l("Read figures for monitoring"),
         _l("Sees how the whole house is doing; the operator's keys only."),

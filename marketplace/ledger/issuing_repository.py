@@ -14,6 +14,7 @@ import msgspec
 
 from marketplace.ids import take_keys
 from marketplace.notices.feed import ISSUED
+from marketplace.webhooks.feed import ISSUED as ISSUED_WEBHOOKS
 
 SMALL = "issuance_input"
 """Kept by its connection and emptied at every commit: a request costs no new catalog rows."""
@@ -273,6 +274,7 @@ class Stage:
         if funded:
             await run(self._sql(INSERT_MONEY), now, window_id, take_keys(funded))
         await run(self._sql(ISSUED), now)
+        await run(self._sql(ISSUED_WEBHOOKS), now)
         # Last, so that burns of these wallets wait for nothing but the commit.
         await run(self._sql(LOCK_WALLETS))
         await run(self._sql(CREDIT_WALLETS))

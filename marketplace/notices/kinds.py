@@ -289,6 +289,38 @@ SIGN_IN_LINK: Final = Kind(
     life=timedelta(hours=1),
 )
 
+_ENDPOINT: Final = {"url": Field.TEXT, "endpoint": Field.ID}
+
+WEBHOOK_STOPPED: Final = Kind(
+    slug="webhook_stopped",
+    category=Category.ACCOUNT,
+    subject=Phrase(N_("Your webhook was stopped: %(url)s")),
+    text=Phrase(
+        N_(
+            "%(url)s has taken no message for three days, so we stopped calling it. "
+            "Activate it again when it works, and have what failed delivered again."
+        )
+    ),
+    fields=_ENDPOINT,
+    path="/partner/webhooks/%(endpoint)s",
+    action=N_("See what it answered"),
+)
+
+WEBHOOK_GONE: Final = Kind(
+    slug="webhook_gone",
+    category=Category.ACCOUNT,
+    subject=Phrase(N_("Your webhook has ended: %(url)s")),
+    text=Phrase(
+        N_(
+            "%(url)s answered that it is gone (410) and wants no more messages. "
+            "Nothing is kept for it unless you activate it again."
+        )
+    ),
+    fields=_ENDPOINT,
+    path="/partner/webhooks/%(endpoint)s",
+    action=N_("See what it answered"),
+)
+
 KINDS: Final[dict[str, Kind]] = {
     kind.slug: kind
     for kind in (
@@ -306,6 +338,8 @@ KINDS: Final[dict[str, Kind]] = {
         WISH_AFFORDABLE,
         WISH_NEARLY_GONE,
         SIGN_IN_LINK,
+        WEBHOOK_STOPPED,
+        WEBHOOK_GONE,
     )
 }
 

@@ -18,6 +18,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session, aliased, sessionmaker
 
 from marketplace import api
+from marketplace.addresses import parse_allowed
 from marketplace.coalition.models import Member
 from marketplace.db import Database, open_database
 from marketplace.embedded import embedded_url
@@ -29,6 +30,7 @@ from marketplace.ids import uuid7
 from marketplace.ledger.checks import ALL
 from marketplace.ledger.models import MemberDebt
 from marketplace.ledger.verify import verify
+from marketplace.outbound import Outbound
 from marketplace.plugins import Plugins, load, others_than
 from marketplace.registry import values
 from marketplace.registry.models import PluginMember, PluginSetting
@@ -63,6 +65,7 @@ class Lab:
             lambda: self.database,
             lambda: self._vault,
             asked=lambda: self._plugins(slug).settings_of(slug),
+            outbound=loopback_allowed,
         )
 
     def member(self, slug: str) -> UUID:
@@ -271,6 +274,11 @@ class Lab:
 
     def _session(self) -> AbstractContextManager[Session]:
         return sessionmaker(self._owner.sync_engine).begin()
+
+
+def loopback_allowed() -> Outbound:
+    """Calls to the public internet, and to servers that a test starts on this machine."""
+    return Outbound(parse_allowed("127.0.0.0/8,::1"))
 
 
 @contextmanager

@@ -98,6 +98,7 @@ def serving(settings: Settings) -> Iterator[str]:
         "MARKETPLACE_LOG_LEVEL": "ERROR",
         "MARKETPLACE_CLOCK_TRAVEL": "1",
         "MARKETPLACE_MAIL_DIR": str(settings.mail_dir or ""),
+        "MARKETPLACE_OUTBOUND_ALLOW": settings.outbound_allow,
     }
     command = [sys.executable, "-m", "marketplace", "serve", "--port", "0"]
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
@@ -118,7 +119,11 @@ def shop(fresh_database: FreshDatabase, tmp_path_factory: pytest.TempPathFactory
     """One shop for all browser tests; each signs in people of its own."""
     find_chromium()
     with fresh_database() as url:
-        settings = make_settings(url, mail_dir=tmp_path_factory.mktemp("mails"))
+        settings = make_settings(
+            url,
+            mail_dir=tmp_path_factory.mktemp("mails"),
+            outbound_allow="127.0.0.1",  # servers of members that tests start
+        )
         coalition = asyncio.run(furnish(settings))
         assert settings.mail_dir is not None
         with serving(settings) as address:

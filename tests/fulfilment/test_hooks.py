@@ -31,6 +31,9 @@ HOOKS = {
     if name.startswith("marketplace_")
 }
 
+from tests.partners.test_notifier_scenarios import Radio
+from tests.partners.test_rail_scenarios import Courier
+
 
 class House(msgspec.Struct):
     """Settings."""
@@ -80,6 +83,14 @@ class Acme:
     @api.hookimpl
     def marketplace_register_reward_kinds(self) -> list[api.RewardKind]:
         return [api.RewardKind(slug="tool", name="Tools", description="Loans of tools.")]
+
+    @api.hookimpl
+    def marketplace_register_notifiers(self, host: api.Host) -> list[api.Notifier]:
+        return [Radio()]
+
+    @api.hookimpl
+    def marketplace_register_rails(self, host: api.Host) -> list[api.Rail]:
+        return [Courier()]
 
     @api.hookimpl
     def marketplace_register_eligibility_rules(self) -> list[api.EligibilityRule]:

@@ -1,0 +1,317 @@
+"""Calls to addresses that somebody typed in: the only way the house or a plugin makes them.
+
+A partner chooses the address, so it may point at our own database, a cloud's metadata service or
+a host whose name resolves to another address the second time. Therefore: https only, no network
+but the public internet unless the operator allows it, a connection to exactly the address that was
+checked, no redirects, no proxies, and a limit on time and on size.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any, Final, TypeAlias
+
+import certifi
+import httpcore
+import msgspec
+
+from marketplace.addresses import (
+    AddressRefused,
+    Allowed,
+    Target,
+    is_public,
+    literal_of,
+    parse_allowed,
+    parse_url,
+)
+from marketplace.errors import MarketplaceError
+from marketplace.settings import Settings
+
+log = logging.getLogger(__name__)
+
+Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
+"""(host name, port) -> IP addresses; raises OSError where the name is not known."""
+
+TIMEOUT_S: Final = 10.0
+ANSWER_LIMIT_BYTES: Final = 65_536
+OVERHEAD_BYTES: Final = 65_536
+"""What status line, headers and chunk sizes may take besides the body."""
+WRITE_BYTES: Final = 65_536
+LOWEST_FREE_PORT: Final = 1024
+TRIED_ADDRESSES: Final = 4
+USER_AGENT: Final = "coalition-rewards-marketplace"
+
+
+class Unreachable(MarketplaceError):
+    """No connection: nothing of the request has left us."""
+
+    code = "partner_unreachable"
+    title = "The partner's address cannot be reached"
+    status = 502
+
+
+class Unanswered(MarketplaceError):
+    """The request may have been received, and no whole answer came."""
+
+    code = "partner_unanswered"
+    title = "The partner's address gave no answer that can be read"
+    status = 502
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What came back, whatever its status."""
+
+    status: int
+    headers: dict[str, str]
+    """By lower-case name; the last of several of one name."""
+    body: bytes
+    truncated: bool
+    """The body was longer than the limit, and the rest was not read."""
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """The addresses of a host name, by the system."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(each[4][0]) for each in found))
+
+
+class Outbound:
+    """Makes guarded calls. Holds no connection; may be used from any thread."""
+
+    def __init__(
+        self,
+        allowed: Allowed | None = None,
+        *,
+        resolve: Resolve = resolve,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._allowed = allowed or Allowed()
+        self._resolve = resolve
+        self._tls = tls
+
+    def check(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
+        """Raise AddressRefused where `url` could not be called now; Unreachable: no such host."""
+        target = parse_url(url)
+        self._addresses(target, time.monotonic() + timeout_s)
+
+    def call(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float = TIMEOUT_S,
+        limit_bytes: int = ANSWER_LIMIT_BYTES,
+    ) -> Answer:
+        """Call an address and return the answer, redirects and errors too.
+
+        `timeout_s` is for everything from the look-up of the name to the last byte; the body is cut
+        at `limit_bytes`. Raises AddressRefused or Unreachable while nothing was sent, Unanswered
+        after that.
+        """
+        target = parse_url(url)
+        deadline = time.monotonic() + timeout_s
+        backend = _Backend(self._addresses(target, deadline), deadline, limit_bytes)
+        sent = {
+            "Host": target.authority,
+            "User-Agent": USER_AGENT,
+            "Accept-Encoding": "identity",
+            "Connection": "close",
+            **({"Content-Length": str(len(body))} if body or method != "GET" else {}),
+            **(headers or {}),
+        }
+        address = httpcore.URL(
+            scheme=target.scheme, host=target.host, port=target.port, target=target.path
+        )
+        tls = (self._tls or _tls()) if target.scheme == "https" else None
+        try:
+            with (
+                httpcore.ConnectionPool(tls, network_backend=backend) as pool,
+                pool.stream(method, address, headers=list(sent.items()), content=body) as answer,
+            ):
+                return _read(answer, limit_bytes)
+        except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
+            raise _failure(error, is_open=backend.is_open) from error
+
+    def _addresses(self, target: Target, deadline: float) -> list[str]:
+        """The addresses of the target, all of which may be called."""
+        found = self._look_up(target, deadline)
+        for each in found:
+            address = ipaddress.ip_address(each)
+            if self._allowed.covers(target.host, address):
+                continue
+            if not is_public(address):
+                # Whoever typed the name must not learn what it means in our network.
+                log.warning("refused to call %s: it is %s", target.host, address)
+                raise AddressRefused(
+                    f"{target.host} leads into a network that this marketplace does not call."
+                )
+            if target.scheme != "https":
+                raise AddressRefused("The address must begin with https://.")
+            if target.port != 443 and target.port < LOWEST_FREE_PORT:
+                raise AddressRefused(f"Port {target.port} belongs to another service than HTTPS.")
+        return found
+
+    def _look_up(self, target: Target, deadline: float) -> list[str]:
+        literal = literal_of(target.host)
+        if literal is not None:
+            return [str(literal)]
+        try:
+            found = _within(lambda: self._resolve(target.host, target.port), deadline)
+            # A zone (`%eth0`) makes an address of this machine's own links.
+            return [str(ipaddress.ip_address(each)) for each in found][:TRIED_ADDRESSES]
+        except (OSError, ValueError) as error:
+            raise Unreachable(f"The host {target.host} is not known: {error}") from error
+
+
+def open_outbound(settings: Settings) -> Outbound:
+    """Guarded calls as these settings allow them. UsageError where the setting is wrong."""
+    return Outbound(parse_allowed(settings.outbound_allow))
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Certificates of the system (or SSL_CERT_FILE), and those that come with the program."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context
+
+
+def _read(answer: httpcore.Response, limit_bytes: int) -> Answer:
+    body = bytearray()
+    truncated = False
+    for chunk in answer.iter_stream():
+        body += chunk
+        if len(body) > limit_bytes:
+            truncated = True
+            break
+    return Answer(
+        status=answer.status,
+        headers={
+            name.decode("latin-1").lower(): value.decode("latin-1")
+            for name, value in answer.headers
+        },
+        body=bytes(body[:limit_bytes]),
+        truncated=truncated,
+    )
+
+
+def _failure(error: Exception, *, is_open: bool) -> MarketplaceError:
+    words = str(error) or type(error).__name__
+    if is_open:
+        return Unanswered(f"No whole answer came: {words}")
+    return Unreachable(f"No connection could be made: {words}")
+
+
+def _within(work: Callable[[], Sequence[str]], deadline: float) -> Sequence[str]:
+    """Run `work` until the deadline; a name server that hangs keeps a thread, not its caller."""
+    done: list[Sequence[str]] = []
+    failed: list[Exception] = []
+
+    def run() -> None:
+        try:
+            done.append(work())
+        except Exception as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=run, daemon=True, name="look-up")
+    thread.start()
+    thread.join(max(deadline - time.monotonic(), 0))
+    if failed:
+        raise failed[0]
+    if not done:
+        raise TimeoutError("the name server does not answer")
+    if not done[0]:
+        raise OSError("it has no address")
+    return done[0]
+
+
+class _Backend(httpcore.NetworkBackend):
+    """Connects to the checked addresses, whatever the host is called."""
+
+    def __init__(self, addresses: Sequence[str], deadline: float, limit_bytes: int) -> None:
+        self._addresses = addresses
+        self._deadline = deadline
+        self._limit_bytes = limit_bytes
+        self._inner = httpcore.SyncBackend()
+        self.is_open = False
+        """The request may have begun to leave us."""
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        failure: Exception = httpcore.ConnectError("no address")
+        for position, address in enumerate(self._addresses, start=1):
+            # One that swallows packets leaves time for the next.
+            share = _left(self._deadline) / (len(self._addresses) - position + 1)
+            try:
+                stream = self._inner.connect_tcp(
+                    address, port, share, local_address, socket_options
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+            else:
+                return _Stream(stream, self, self._deadline, self._limit_bytes)
+        raise failure
+
+
+class _Stream(httpcore.NetworkStream):
+    """A connection with an end in time, and in bytes."""
+
+    def __init__(
+        self,
+        inner: httpcore.NetworkStream,
+        backend: _Backend,
+        deadline: float,
+        limit_bytes: int,
+    ) -> None:
+        self._inner = inner
+        self._backend = backend
+        self._deadline = deadline
+        self._limit_bytes = limit_bytes
+        self._left_bytes = limit_bytes + OVERHEAD_BYTES
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if self._left_bytes <= 0:
+            raise httpcore.ReadError("it is longer than the limit")
+        got = self._inner.read(max_bytes, _left(self._deadline))
+        self._left_bytes -= len(got)
+        return got
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._backend.is_open = True
+        for start in range(0, len(buffer), WRITE_BYTES):
+            self._inner.write(buffer[start : start + WRITE_BYTES], _left(self._deadline))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        inner = self._inner.start_tls(ssl_context, server_hostname, _left(self._deadline))
+        return _Stream(inner, self._backend, self._deadline, self._limit_bytes)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
+def _left(deadline: float) -> float:
+    """Seconds until the deadline; past it, too little for anything but a clear time-out."""
+    return max(deadline - time.monotonic(), 0.001)

@@ -1,0 +1,1 @@
+"""Outgoing webhooks: members are told of facts at an address of theirs."""

@@ -1,0 +1,1 @@
+"""Remote partners: suppliers that run their own service, over signed HTTPS."""
