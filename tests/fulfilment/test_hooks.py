@@ -24,15 +24,14 @@ from marketplace.schema import plugin_tables
 from marketplace.worker import queue_of
 from tests.factories import LONG_AGO
 from tests.fulfilment.shop import FakeShop
+from tests.partners.test_notifier_scenarios import Radio
+from tests.partners.test_rail_scenarios import Courier
 
 HOOKS = {
     name: function
     for name, function in inspect.getmembers(hookspecs, inspect.isfunction)
     if name.startswith("marketplace_")
 }
-
-from tests.partners.test_notifier_scenarios import Radio
-from tests.partners.test_rail_scenarios import Courier
 
 
 class House(msgspec.Struct):
@@ -173,6 +172,8 @@ async def test_registering_hooks_are_asked_and_their_answers_used(
     assert runtime.suppliers["acme"].slug == "acme"
     assert acme.hosts == ["acme"]
     assert "tool" in plugins.reward_kinds()
+    assert isinstance(runtime.notifiers["acme.radio"], Radio)
+    assert isinstance(plugins.rails()["acme"], Courier)
     assert runtime.eligibility_rules["acme.trained"].name == "acme.trained"
     assert "/v1/acme" in [router.path for router in plugin_routers(runtime)]
     assert [entry.path for entry in plugin_pages(runtime)["acme"].pages.nav] == ["/acme/shelf"]
