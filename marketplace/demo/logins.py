@@ -92,7 +92,13 @@ KEYS: Final = (
         "supplier",
         "kartenkontor",
         "Demonstration supplier",
-        (Scope.STOCK_WRITE, Scope.REFUNDS_WRITE, Scope.BURNS_READ, Scope.OFFERS_READ),
+        (
+            Scope.STOCK_WRITE,
+            Scope.OFFERS_WRITE,
+            Scope.REFUNDS_WRITE,
+            Scope.BURNS_READ,
+            Scope.OFFERS_READ,
+        ),
     ),
 )
 

@@ -43,6 +43,7 @@ CORE = (
     Entry(task="marketplace.void_timed_out", queue="core", every_s=15),
     Entry(task="marketplace.expire_points", queue="core", every_s=300),
     Entry(task="marketplace.verify_ledger", queue="core", every_s=3600),
+    Entry(task="marketplace.count_burns", queue="core", every_s=60),
     Entry(task="marketplace.send_mails", queue="core", every_s=5),
     Entry(task="marketplace.make_digests", queue="core", every_s=600),
     Entry(task="marketplace.warn_of_expiry", queue="core", every_s=6 * 3600),

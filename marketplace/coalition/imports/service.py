@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO, Final
+from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ from marketplace import api
 from marketplace.coalition.imports.issuances import ImportIssuances
 from marketplace.coalition.imports.members import ImportContracts, ImportMembers
 from marketplace.coalition.imports.offers import ImportOffers
+from marketplace.coalition.imports.own_offers import OwnOffers
 from marketplace.coalition.imports.people import ImportFirms, ImportParticipants
 from marketplace.coalition.imports.reading import Reader
 from marketplace.coalition.imports.report import Faults, ImportReport
@@ -50,6 +52,7 @@ TABLES: Final[dict[str, type[TableImport[Any]]]] = {
 }
 
 Progress = Callable[[int], None]
+MakeImport = Callable[[AsyncSession, Faults], TableImport[Any]]
 
 
 async def import_file(
@@ -83,6 +86,26 @@ async def import_file(
     return report
 
 
+async def import_own_offers(
+    session: AsyncSession,
+    source: BinaryIO,
+    *,
+    owner_id: UUID | None,
+    dry_run: bool = False,
+    actor: str,
+) -> ImportReport:
+    """Make and amend offers of one member, or of any (None: the operator), from a CSV file.
+
+    In the caller's transaction, which a bad file leaves as it was.
+    """
+
+    def make(session: AsyncSession, faults: Faults) -> OwnOffers:
+        return OwnOffers(session, faults, owner_id=owner_id, actor=actor)
+
+    report, _ = await _import(session, "offers", source, dry_run, None, actor, make)
+    return report
+
+
 def _open(source: str | Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
     if not isinstance(source, str | Path):
         return nullcontext(source)
@@ -99,6 +122,7 @@ async def _import(
     dry_run: bool,
     progress: Progress | None,
     actor: str,
+    table: MakeImport | None = None,
 ) -> tuple[ImportReport, Counts]:
     faults = Faults()
     reader: Reader[Any] = Reader(file, ROWS[kind], faults, progress)
@@ -107,8 +131,8 @@ async def _import(
         if kind == "issuances":
             counts = await ImportIssuances(session, faults, dry_run=dry_run).run(reader)
         else:
-            counts = await TABLES[kind](session, faults).run(reader)
-        if counts.new and not faults.total and not dry_run:
+            counts = await (table or TABLES[kind])(session, faults).run(reader)
+        if (counts.new or counts.changed) and not faults.total and not dry_run:
             name = Path(str(getattr(file, "name", "-"))).name
             await audit(
                 session,
@@ -117,12 +141,14 @@ async def _import(
                 "import",
                 name,
                 new=counts.new,
+                changed=counts.changed,
                 unchanged=counts.unchanged,
             )
     report = ImportReport(
         kind=kind,
         new=0 if faults.total else counts.new,
         unchanged=0 if faults.total else counts.unchanged,
+        changed=0 if faults.total else counts.changed,
         bad=faults.total,
         bad_lines=sorted(faults.kept),
         dry_run=dry_run,

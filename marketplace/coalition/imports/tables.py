@@ -32,6 +32,7 @@ class Counts(msgspec.Struct):
     unchanged: int = 0
     points: dict[UUID, tuple[int, int]] = {}
     """Issuances and points per issuer, for observers."""
+    changed: int = 0
 
 
 class TableImport(ABC, Generic[Row]):
