@@ -24,6 +24,8 @@ from marketplace.errors import Conflict, InvalidRequest, MarketplaceError, NotAl
 from marketplace.exchange.domain import Eligibility
 from marketplace.identity.domain import Principal, Role, Scope
 from marketplace.web.access import access
+from marketplace.web.charts import Bars, Chart, Series
+from marketplace.web.console import Console
 from marketplace.web.i18n import lazy
 from marketplace.web.nav import NavEntry
 from marketplace.web.page import Html, Page
@@ -37,9 +39,12 @@ hookimpl = pluggy.HookimplMarker("marketplace")
 __all__ = [
     "API_VERSION",
     "Artefact",
+    "Bars",
     "BurnFact",
+    "Chart",
     "Command",
     "Conflict",
+    "Console",
     "Eligibility",
     "EligibilityRule",
     "Fulfilled",
@@ -72,6 +77,7 @@ __all__ = [
     "Role",
     "Routes",
     "Scope",
+    "Series",
     "Supplier",
     "Unknown",
     "Who",
@@ -421,7 +427,8 @@ class Pages(msgspec.Struct, frozen=True, kw_only=True):
     routes: Routes
     """Handlers that state `access(..., page=True)` and take `page: NamedDependency[Page]`."""
     nav: Sequence[NavEntry] = ()
-    """Links in the header; their paths are below `/<slug>`."""
+    """Links in the header, below `/<slug>`; with `console`, sections of the partner console, below
+    `/<slug>/partner`."""
     templates: Path | None = None
     """Folder that holds a folder named like the slug: `<slug>/x.html` extends `web/base.html`."""
     translations: Path | None = None

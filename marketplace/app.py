@@ -16,6 +16,7 @@ from litestar.datastructures import State
 from litestar.types import ControllerRouterHandler
 
 from marketplace import api
+from marketplace.console import pages as console_pages
 from marketplace.db import open_database
 from marketplace.exchange import burn_endpoint, gift_pages, reward_pages
 from marketplace.exchange import pages as burn_pages
@@ -67,10 +68,17 @@ ROUTES: list[ControllerRouterHandler] = [
     *fulfilment.routes,
     *notices.routes,
     *notice_pages.routes,
+    *console_pages.routes,
 ]
 LIFESPANS: list[Lifespan] = [housekeeping.lifespan, exchange.burn_engine_lifespan]
 OPENAPI_EXTRAS: list[Extra] = [burn_endpoint.openapi_paths]
-NAV: list[NavEntry] = [*notice_pages.nav, *me_pages.nav, *wallet_pages.nav, *reward_pages.nav]
+NAV: list[NavEntry] = [
+    *notice_pages.nav,
+    *me_pages.nav,
+    *wallet_pages.nav,
+    *reward_pages.nav,
+    *console_pages.nav,
+]
 """Links in the header that the core's rooms add."""
 
 
@@ -177,8 +185,9 @@ def plugin_pages(runtime: Runtime) -> dict[str, JoinedPages]:
 def _check_pages(slug: str, pages: api.Pages) -> None:
     """ValueError where something named is not there, or not below the plugin's own address."""
     for entry in pages.nav:
-        if not f"{entry.path}/".startswith(f"/{slug}/"):
-            raise ValueError(f"{entry.path} in its navigation is not below /{slug}")
+        below = f"/{slug}/partner" if entry.console else f"/{slug}"
+        if not f"{entry.path}/".startswith(f"{below}/"):
+            raise ValueError(f"{entry.path} in its navigation is not below {below}")
     folders = [pages.translations, pages.templates and pages.templates / slug]
     for folder in folders:
         if folder is not None and not folder.is_dir():

@@ -77,6 +77,15 @@ class Burn(Base):
         ),
         sa.Index("ix_burn_due", "due_at", postgresql_where="due_at is not null"),
         sa.Index("ix_burn_limit", "wallet_id", "offer_id", postgresql_where="limited"),
+        # For the member that is paid. A burn that is held is not in it, so that burning does not
+        # write it; those are found by `ix_burn_due`.
+        sa.Index(
+            "ix_burn_by_acceptor",
+            "acceptor_id",
+            "effective_at",
+            "id",
+            postgresql_where="status in ('captured', 'voided') or fulfilment = 'dead'",
+        ),
         {"postgresql_with": HOT},
     )
 

@@ -1,4 +1,4 @@
-"""What handlers may ask for by name: `runtime`, `session`, `principal`, `page`.
+"""What handlers may ask for by name: `runtime`, `session`, `principal`, `page`, `console`.
 
 @get("/v1/things", opt=access(roles=[Role.OPERATOR]))
 async def things(
@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from marketplace.errors import NotAuthenticated
 from marketplace.identity.domain import Principal
 from marketplace.runtime import Runtime
+from marketplace.web.console import provide_console
 from marketplace.web.middleware import PRINCIPAL
 from marketplace.web.page import provide_page
 
@@ -47,4 +48,5 @@ DEPENDENCIES = {
     "principal": Provide(provide_principal, sync_to_thread=False),
     "session": Provide(provide_session),
     "page": Provide(provide_page, sync_to_thread=False),
+    "console": Provide(provide_console),
 }

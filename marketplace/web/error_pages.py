@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from marketplace.errors import MarketplaceError, NotAuthenticated
 from marketplace.web.access import KEY, Access
+from marketplace.web.console import CHOOSE, MemberNotChosen
 from marketplace.web.i18n import Lazy
 from marketplace.web.i18n import lazy as _l
 from marketplace.web.page import AnyRequest, Html, Page, page_of
@@ -72,6 +73,8 @@ def error_page(request: AnyRequest, error: MarketplaceError) -> Html:
     page = page_of(request)
     if error.code == NotAuthenticated.code:
         return page.redirect(f"{SIGN_IN}?next={quote(_wanted(page, request), safe='/')}")
+    if error.code == MemberNotChosen.code and request.method == "GET" and not page.is_htmx:
+        return page.redirect(f"{CHOOSE}?next={quote(page.path, safe='/')}")
     known = error.status if error.status in WORDS else _nearest(error.status)
     heading, advice = WORDS[known]
     words = {

@@ -12,7 +12,7 @@ import gzip
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -26,9 +26,14 @@ from marketplace.web.i18n import Language, Languages, Lazy, choose_language, spe
 from marketplace.web.middleware import PRINCIPAL
 from marketplace.web.nav import NavEntry, visible
 
+if TYPE_CHECKING:
+    from marketplace.web.console import Console
+
 THEMES = ("auto", "light", "dark")
 LANGUAGE_COOKIE = "lang"
 THEME_COOKIE = "theme"
+MEMBER_COOKIE = "console_member"
+"""The member an operator last looked after in the partner console, by slug."""
 WORTH_COMPRESSING = 1_400
 """Bytes that fit one packet anyhow."""
 POLICY = "; ".join(
@@ -83,6 +88,8 @@ class Page:
         self._site = site
         self.active = ""
         """Key of the entry of the navigation that this page belongs to."""
+        self.console: Console | None = None
+        """The member in question, on pages of the partner console (`marketplace.web.console`)."""
         principal = request.scope.get(PRINCIPAL)
         self.principal: Principal | None = principal if isinstance(principal, Principal) else None
         self.knows_reader = PRINCIPAL in request.scope
@@ -132,18 +139,33 @@ class Page:
     @property
     def nav(self) -> Sequence[NavEntry]:
         """Entries of the main navigation for this reader."""
-        found = visible(self._site.nav, self.principal)
-        return [each for each in found if not (each.in_menu or each.symbol)]
+        return [each for each in self._entries() if not (each.in_menu or each.symbol)]
 
     @property
     def tools(self) -> Sequence[NavEntry]:
         """Entries shown as symbols beside the person's menu."""
-        return [each for each in visible(self._site.nav, self.principal) if each.symbol]
+        return [each for each in self._entries() if each.symbol]
 
     @property
     def menu(self) -> Sequence[NavEntry]:
         """Entries of the person's own menu."""
-        return [each for each in visible(self._site.nav, self.principal) if each.in_menu]
+        return [each for each in self._entries() if each.in_menu]
+
+    @property
+    def sections(self) -> Sequence[NavEntry]:
+        """Sections of the partner console for this reader."""
+        return self._entries(console=True)
+
+    @property
+    def section(self) -> NavEntry | None:
+        """The section this page belongs to: the one whose path it is below, the longest of them."""
+        here = f"{self._request.url.path}/"
+        found = [each for each in self.sections if here.startswith(f"{each.path}/")]
+        return max(found, key=lambda each: len(each.path), default=None)
+
+    def _entries(self, *, console: bool = False) -> Sequence[NavEntry]:
+        found = visible(self._site.nav, self.principal)
+        return [each for each in found if each.console is console]
 
     @property
     def languages(self) -> Languages:
@@ -175,6 +197,8 @@ class Page:
         answer = self._answer(template, status_code, headers, {"notice": notice, **context})
         if waiting is not None:
             answer.delete_cookie(flash.COOKIE)
+        if self.console is not None and self.console.is_chosen:
+            self._set_cookie(answer, MEMBER_COOKIE, self.console.slug)
         return answer
 
     def fragment(
@@ -202,15 +226,21 @@ class Page:
         target = {"HX-Redirect": path} if by_htmx else {"Location": path}
         answer = Response(b"", status_code=200 if by_htmx else 303, headers=target)
         if notice is not None:
-            answer.set_cookie(
-                key=flash.COOKIE,
-                value=flash.seal(self._site.vault, self._(notice), tone),
-                max_age=flash.LIFE_S,
-                httponly=True,
-                secure=self._site.secure_cookies,
-                samesite="lax",
-            )
+            sealed = flash.seal(self._site.vault, self._(notice), tone)
+            self._set_cookie(answer, flash.COOKIE, sealed, max_age=flash.LIFE_S)
         return answer
+
+    def _set_cookie(
+        self, answer: Html, name: str, value: str, *, max_age: int | None = None
+    ) -> None:
+        answer.set_cookie(
+            key=name,
+            value=value,
+            max_age=max_age,
+            httponly=True,
+            secure=self._site.secure_cookies,
+            samesite="lax",
+        )
 
     def _answer(
         self,

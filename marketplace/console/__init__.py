@@ -1,0 +1,1 @@
+"""The first page of the partner console: what is to be done, and how things go."""

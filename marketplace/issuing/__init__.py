@@ -1,0 +1,1 @@
+"""Issuing points by people: one by one, and files of many."""
