@@ -18,7 +18,7 @@ from litestar.types import ControllerRouterHandler
 from marketplace import api
 from marketplace.console import pages as console_pages
 from marketplace.db import open_database
-from marketplace.exchange import burn_endpoint, gift_pages, reward_pages
+from marketplace.exchange import burn_endpoint, gift_pages, offer_pages, reward_pages
 from marketplace.exchange import pages as burn_pages
 from marketplace.exchange import routes as exchange
 from marketplace.fulfilment import routes as fulfilment
@@ -69,6 +69,7 @@ ROUTES: list[ControllerRouterHandler] = [
     *notices.routes,
     *notice_pages.routes,
     *console_pages.routes,
+    *offer_pages.routes,
 ]
 LIFESPANS: list[Lifespan] = [housekeeping.lifespan, exchange.burn_engine_lifespan]
 OPENAPI_EXTRAS: list[Extra] = [burn_endpoint.openapi_paths]
@@ -78,6 +79,7 @@ NAV: list[NavEntry] = [
     *wallet_pages.nav,
     *reward_pages.nav,
     *console_pages.nav,
+    *offer_pages.nav,
 ]
 """Links in the header that the core's rooms add."""
 

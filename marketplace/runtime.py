@@ -44,6 +44,11 @@ class Runtime:
         return self.plugins.eligibility_rules()
 
     @cached_property
+    def reward_kinds(self) -> dict[str, api.RewardKind]:
+        """Kinds of reward by slug."""
+        return self.plugins.reward_kinds()
+
+    @cached_property
     def faces(self) -> Faces:
         """Offers as their describers know them."""
         return Faces(self.plugins.offer_describers())

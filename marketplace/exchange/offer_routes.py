@@ -254,6 +254,7 @@ async def post_file(
         session,
         io.BytesIO(body),
         owner_id=None if principal.is_operator else principal.member_id,
+        may_subsidise=principal.is_operator,
         dry_run=dry_run,
         actor=principal.actor,
     )

@@ -74,7 +74,7 @@ class Filled:
                 self.wrong(name, NEEDED)
             return default
         try:
-            return kind.parse(text)
+            return _bare(kind.parse(text))
         except fields.WrongCell:
             self.wrong(name, words or WORDS[kind])
             return default
@@ -82,6 +82,16 @@ class Filled:
     def has(self, name: str) -> bool:
         """Whether a box is ticked."""
         return bool(self[name])
+
+
+def _bare(value: Any) -> Any:
+    """A value without the kind of its cell, which drivers and codecs do not know."""
+    if isinstance(value, datetime):
+        return datetime.combine(value.date(), value.timetz())
+    for plain in (int, str, tuple):
+        if isinstance(value, plain):
+            return plain(value)  # type: ignore[arg-type, call-overload]
+    return value
 
 
 def _plain(value: Any) -> str:

@@ -111,7 +111,7 @@ async def test_an_offer_is_made_sold_amended_and_retired(
         ({"eligibility": {"firms": ["nobody"]}}, 400, "invalid_request"),
         ({"eligibility": {"countries": ["XX"]}}, 400, "invalid_request"),
         ({"eligibility": {"rules": ["acme.trained"]}}, 400, "invalid_request"),
-        ({"starts_at": "2030-01-02T00:00:00Z", "ends_at": "2030-01-01T00:00:00Z"}, 400, "invalid_request"),
+        ({"starts_at": "2030-01-02T00:00Z", "ends_at": "2030-01-01T00:00Z"}, 400, "invalid_request"),  # noqa: E501
         ({"starts_at": "2030-01-02T00:00:00"}, 400, "invalid_request"),
         ({"member": "tickets"}, 403, "not_allowed"),
         ({"colour": "green"}, 400, "invalid_request"),

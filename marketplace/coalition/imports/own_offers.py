@@ -39,10 +39,18 @@ class OwnOffers(ImportOffers):
     """
 
     def __init__(
-        self, session: AsyncSession, faults: Faults, *, owner_id: UUID | None, actor: str
+        self,
+        session: AsyncSession,
+        faults: Faults,
+        *,
+        owner_id: UUID | None,
+        may_subsidise: bool,
+        actor: str,
     ) -> None:
+        """`may_subsidise`: whether the operator may be left to pay a part of a reward."""
         super().__init__(session, faults)
         self._owner_id = owner_id
+        self._may_subsidise = may_subsidise
         self._actor = actor
         self._amended: dict[str, tuple[OfferChanges, OfferStatus]] = {}
         self._skus: dict[tuple[str, str], UUID] = {}
@@ -74,7 +82,7 @@ class OwnOffers(ImportOffers):
         holder = self._skus.setdefault((row.plugin, row.sku), values["acceptor_id"])
         if holder != values["acceptor_id"]:
             raise BadRow(f"sku {row.sku!r} is another member's")
-        if self._owner_id is None:
+        if self._may_subsidise:
             return
         cheapest = self._cheapest.get(row.currency)
         if cheapest is None:

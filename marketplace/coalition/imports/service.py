@@ -91,16 +91,20 @@ async def import_own_offers(
     source: BinaryIO,
     *,
     owner_id: UUID | None,
+    may_subsidise: bool = False,
     dry_run: bool = False,
     actor: str,
 ) -> ImportReport:
-    """Make and amend offers of one member, or of any (None: the operator), from a CSV file.
+    """Make and amend offers of one member, or of any (None), from a CSV file.
 
-    In the caller's transaction, which a bad file leaves as it was.
+    In the caller's transaction, which a bad file leaves as it was. `may_subsidise`: whether an
+    offer may cost more than its points bring, which the operator would pay.
     """
 
     def make(session: AsyncSession, faults: Faults) -> OwnOffers:
-        return OwnOffers(session, faults, owner_id=owner_id, actor=actor)
+        return OwnOffers(
+            session, faults, owner_id=owner_id, may_subsidise=may_subsidise, actor=actor
+        )
 
     report, _ = await _import(session, "offers", source, dry_run, None, actor, make)
     return report
