@@ -24,7 +24,7 @@ from marketplace.errors import Conflict, InvalidRequest, MarketplaceError, NotAl
 from marketplace.exchange.domain import Eligibility
 from marketplace.identity.domain import Principal, Role, Scope
 from marketplace.web.access import access
-from marketplace.web.charts import Bars, Chart, Series
+from marketplace.web.charts import Bars, Chart, Series, Shape
 from marketplace.web.console import Console
 from marketplace.web.i18n import lazy
 from marketplace.web.nav import NavEntry
@@ -68,6 +68,7 @@ __all__ = [
     "Pages",
     "Pending",
     "PeriodicTask",
+    "PluginOffer",
     "PluginTables",
     "Principal",
     "RefundFact",
@@ -78,6 +79,7 @@ __all__ = [
     "Routes",
     "Scope",
     "Series",
+    "Shape",
     "Supplier",
     "Unknown",
     "Who",
@@ -365,6 +367,16 @@ class OpenOrder(msgspec.Struct, frozen=True, kw_only=True):
     quantity: int
 
 
+class PluginOffer(msgspec.Struct, frozen=True, kw_only=True):
+    """An offer that a plugin delivers."""
+
+    reference: str
+    name: str
+    sku: str
+    member_id: UUID
+    """The member that is paid for it."""
+
+
 class Host(Protocol):
     """The core as one plugin sees it; given to the registering hooks."""
 
@@ -392,6 +404,12 @@ class Host(Protocol):
 
     def offer_owner(self, session: Session, sku: str) -> UUID | None:
         """The member paid for this plugin's offers of `sku`; None where no offer names it."""
+        ...
+
+    def offers(
+        self, session: Session, *, member_id: UUID | None = None, sku: str | None = None
+    ) -> Sequence[PluginOffer]:
+        """This plugin's offers by reference, retired ones left out: of a member, of a sku."""
         ...
 
     def encrypt(self, text: str) -> bytes:

@@ -14,12 +14,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
-from marketplace.api import EligibilityRule, OpenOrder
+from marketplace.api import EligibilityRule, OpenOrder, PluginOffer
 from marketplace.clock import NOW
 from marketplace.coalition.models import Member
 from marketplace.db import Database
 from marketplace.errors import NotFound
-from marketplace.exchange.domain import BurnStatus
+from marketplace.exchange.domain import BurnStatus, OfferStatus
 from marketplace.exchange.models import Burn, Offer, OfferStock
 from marketplace.identity.models import AuditEntry
 from marketplace.ids import next_key
@@ -113,6 +113,24 @@ class PluginHost:
         return session.scalar(
             sa.select(Offer.acceptor_id).where(Offer.plugin == self.slug, Offer.sku == sku).limit(1)
         )
+
+    def offers(
+        self, session: Session, *, member_id: UUID | None = None, sku: str | None = None
+    ) -> Sequence[PluginOffer]:
+        """See `marketplace.api.Host.offers`."""
+        query = sa.select(Offer.reference, Offer.name, Offer.sku, Offer.acceptor_id).where(
+            Offer.plugin == self.slug, Offer.status != OfferStatus.RETIRED
+        )
+        if member_id is not None:
+            query = query.where(Offer.acceptor_id == member_id)
+        if sku is not None:
+            query = query.where(Offer.sku == sku)
+        return [
+            PluginOffer(reference=reference, name=name, sku=each, member_id=acceptor_id)
+            for reference, name, each, acceptor_id in session.execute(
+                query.order_by(Offer.reference)
+            )
+        ]
 
     def encrypt(self, text: str) -> bytes:
         """See `marketplace.api.Host.encrypt`."""
