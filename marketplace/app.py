@@ -18,14 +18,23 @@ from litestar.types import ControllerRouterHandler
 from marketplace import api
 from marketplace.console import pages as console_pages
 from marketplace.db import open_database
-from marketplace.exchange import burn_endpoint, gift_pages, offer_pages, reward_pages
+from marketplace.exchange import (
+    burn_endpoint,
+    gift_pages,
+    offer_pages,
+    order_pages,
+    order_refund_pages,
+    reward_pages,
+)
 from marketplace.exchange import pages as burn_pages
 from marketplace.exchange import routes as exchange
 from marketplace.fulfilment import routes as fulfilment
-from marketplace.identity import housekeeping, me_pages
+from marketplace.identity import housekeeping, key_pages, me_pages
 from marketplace.identity import pages as sign_in_pages
 from marketplace.identity import routes as identity
 from marketplace.identity.authenticator import Authenticator
+from marketplace.issuing import file_pages as issue_file_pages
+from marketplace.issuing import pages as issue_pages
 from marketplace.ledger import pages as wallet_pages
 from marketplace.ledger import routes as ledger
 from marketplace.ledger import wallet_routes as wallets
@@ -70,6 +79,11 @@ ROUTES: list[ControllerRouterHandler] = [
     *notice_pages.routes,
     *console_pages.routes,
     *offer_pages.routes,
+    *order_pages.routes,
+    *order_refund_pages.routes,
+    *key_pages.routes,
+    *issue_pages.routes,
+    *issue_file_pages.routes,
 ]
 LIFESPANS: list[Lifespan] = [housekeeping.lifespan, exchange.burn_engine_lifespan]
 OPENAPI_EXTRAS: list[Extra] = [burn_endpoint.openapi_paths]
@@ -80,6 +94,9 @@ NAV: list[NavEntry] = [
     *reward_pages.nav,
     *console_pages.nav,
     *offer_pages.nav,
+    *order_pages.nav,
+    *issue_pages.nav,
+    *key_pages.nav,
 ]
 """Links in the header that the core's rooms add."""
 

@@ -7,6 +7,7 @@ import marketplace.coalition.models
 import marketplace.exchange.models
 import marketplace.fulfilment.models
 import marketplace.identity.models
+import marketplace.issuing.models
 import marketplace.ledger.models
 import marketplace.notices.models  # noqa: F401
 from marketplace.models import Base

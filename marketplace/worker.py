@@ -22,6 +22,7 @@ from marketplace.fulfilment.home import Home, open_home
 from marketplace.fulfilment.relay import Publish, Relay, run_relay
 from marketplace.fulfilment.schedule import Entry, Send, entries, run_schedule
 from marketplace.fulfilment.tasks import Work, register
+from marketplace.issuing import tasks as issuing
 from marketplace.notices import tasks as notices
 from marketplace.settings import Settings
 
@@ -167,6 +168,7 @@ def serve_beat(app: Celery, home: Home) -> None:
 def _work(app: Celery, home: Home, queues: Sequence[str], concurrency: int) -> None:
     register(app, Work(home))
     notices.register(app, notices.NoticeWork(home))
+    issuing.register(app, issuing.IssuingWork(home))
 
     def keep_our_logging(**_: Any) -> None:
         """Celery configures logging only where nobody listens to this signal."""

@@ -49,14 +49,11 @@ class Day(msgspec.Struct, frozen=True):
     second: int
 
 
-# A held burn has a due time until it is given up (dead); the indexes hold the two apart.
+# Every held burn has a due time, and the index of those is small.
 WAITING: Final = sa.text("""
 with held as (
     select fulfilment, effective_at from burn
     where due_at is not null and status = 'held' and acceptor_id = :member
-    union all
-    select fulfilment, effective_at from burn
-    where fulfilment = 'dead' and status = 'held' and due_at is null and acceptor_id = :member
 )
 select count(*) as held, count(*) filter (where fulfilment = 'unknown') as unknown,
        count(*) filter (where fulfilment = 'dead') as dead, min(effective_at) as oldest_at

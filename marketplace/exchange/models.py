@@ -84,7 +84,7 @@ class Burn(Base):
             "acceptor_id",
             "effective_at",
             "id",
-            postgresql_where="status in ('captured', 'voided') or fulfilment = 'dead'",
+            postgresql_where="status in ('captured', 'voided')",
         ),
         {"postgresql_with": HOT},
     )

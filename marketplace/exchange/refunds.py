@@ -13,6 +13,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from marketplace import api
 from marketplace.db import raw_connection
 from marketplace.errors import IdempotencyKeyReused, InvalidRequest, NotFound
 from marketplace.exchange import resolution_repository as repository
@@ -135,6 +136,18 @@ async def _remember(
         if "unique" in str(error.orig):
             raise IdempotencyKeyReused from None
         raise
+
+
+def refund_fact(view: RefundView) -> api.RefundFact:
+    """What observers are told of a refund."""
+    return api.RefundFact(
+        refund_id=view.id,
+        burn_id=view.burn_id,
+        wallet_id=view.wallet_id,
+        points=view.points,
+        reason=view.reason,
+        effective_at=view.effective_at,
+    )
 
 
 def _view(row: Refund) -> RefundView:

@@ -17,7 +17,6 @@ from litestar.di import NamedDependency
 from litestar.params import Body, FromPath, HeaderParameter, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marketplace import api
 from marketplace.exchange import gift_routes, offer_routes, queries
 from marketplace.exchange.burn_endpoint import LONGEST_KEY, PATH, make_direct_burn, post_burn
 from marketplace.exchange.cancelling import cancel
@@ -25,7 +24,7 @@ from marketplace.exchange.decide import MAX_QUANTITY
 from marketplace.exchange.domain import OfferStatus
 from marketplace.exchange.engine import BurnEngine
 from marketplace.exchange.previewing import preview
-from marketplace.exchange.refunds import RefundRequest, refund
+from marketplace.exchange.refunds import RefundRequest, refund, refund_fact
 from marketplace.exchange.schemas import (
     BurnPreview,
     BurnView,
@@ -153,15 +152,8 @@ async def post_refund(
     view, replayed = await refund(session, principal, asked, grace=grace)
     if replayed:
         return Response(view, headers={"Idempotent-Replayed": "true"})
-    fact = api.RefundFact(
-        refund_id=view.id,
-        burn_id=view.burn_id,
-        wallet_id=view.wallet_id,
-        points=view.points,
-        reason=view.reason,
-        effective_at=view.effective_at,
-    )
-    return Response(view, background=_tell(runtime, "marketplace_after_burn_refunded", fact))
+    told = _tell(runtime, "marketplace_after_burn_refunded", refund_fact(view))
+    return Response(view, background=told)
 
 
 def _tell(runtime: Runtime, hook: str, fact: object | None) -> BackgroundTask | None:

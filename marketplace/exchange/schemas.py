@@ -13,7 +13,8 @@ from marketplace.exchange.domain import BurnStatus, Eligibility, FulfilmentState
 from marketplace.fulfilment.promise import DeliveryPromise
 from marketplace.money import MAX_POINTS
 
-Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+LONGEST_REASON = 500
+Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_REASON)]
 
 
 class BurnBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -48,6 +48,8 @@ CORE = (
     Entry(task="marketplace.make_digests", queue="core", every_s=600),
     Entry(task="marketplace.warn_of_expiry", queue="core", every_s=6 * 3600),
     Entry(task="marketplace.forget_notices", queue="core", every_s=24 * 3600),
+    Entry(task="marketplace.work_on_uploads", queue="core", every_s=1),
+    Entry(task="marketplace.forget_uploads", queue="core", every_s=24 * 3600),
 )
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from marketplace.coalition.models import Member
 from marketplace.errors import InvalidRequest, NotAllowed, NotFound
 from marketplace.identity import repository
 from marketplace.identity.audit import audit
@@ -71,6 +72,15 @@ async def list_keys(
     """Keys, newest first; of one member, or of all with None."""
     rows = await repository.keys_page(session, member_id=member_id, before=before, limit=limit)
     return [key_out(row.ApiKey, row.slug) for row in rows]
+
+
+async def find_key(session: AsyncSession, key_id: UUID, *, member_id: UUID) -> KeyOut | None:
+    """A key of this member; None where it is another's or there is none."""
+    row = await repository.get_key(session, key_id)
+    if row is None or row.member_id != member_id:
+        return None
+    owner = await session.get_one(Member, member_id)
+    return key_out(row, owner.slug)
 
 
 async def revoke_key(

@@ -32,12 +32,18 @@ EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 
 
-async def issue(session: AsyncSession, issuer_id: UUID, issuances: Sequence[Issuance]) -> Issued:
+async def issue(
+    session: AsyncSession,
+    issuer_id: UUID,
+    issuances: Sequence[Issuance],
+    *,
+    dry_run: bool = False,
+) -> Issued:
     """Issue points of one member; a lot and a transfer each, and money where so funded.
 
     An issuance made before with the same content (wallet, points, and the times where given) is
     counted in `already`; so is one repeated within the call. Raises IssuancesRefused, before
-    anything is written, naming every item that is wrong.
+    anything is written, naming every item that is wrong. A dry run says what would be issued.
     """
     await session.flush()
     connection = await raw_connection(session)
@@ -50,7 +56,7 @@ async def issue(session: AsyncSession, issuer_id: UUID, issuances: Sequence[Issu
     await stage.open()
     await lock_issuers(connection, [issuer_id])
     await stage.add(_rows(issuer_id, issuances, sound))
-    made, already = await write_staged(stage, errors)
+    made, already = await write_staged(stage, errors, dry_run=dry_run)
     return Issued(
         issued=sum(lots for _, lots, _ in made),
         points=sum(points for _, _, points in made),

@@ -177,6 +177,13 @@ select issuer_id, count(*), sum(points)::bigint from {stage} group by issuer_id 
 """
 
 
+WORTH = f"""
+select c.currency::text, c.funding::text, sum(c.price_micros::numeric * s.points)
+from {{stage}} s join contract c on {IN_FORCE}
+group by 1, 2 order by 1, 2
+"""
+
+
 class Taken(msgspec.Struct, frozen=True):
     """Items taken out of a stage because their reference was met before."""
 
@@ -270,6 +277,11 @@ class Stage:
         await run(self._sql(LOCK_WALLETS))
         await run(self._sql(CREDIT_WALLETS))
         return await self.totals()
+
+    async def worth(self, now: datetime) -> list[tuple[str, str, int]]:
+        """(currency, funding, micros) of what the items cost their issuers."""
+        rows = await self.connection.fetch(self._sql(WORTH), now)
+        return [(row[0], row[1], int(row[2])) for row in rows]
 
     async def totals(self) -> list[tuple[UUID, int, int]]:
         """(issuer, items, points) of each issuer in the stage."""

@@ -56,6 +56,11 @@ def day(moment: datetime | date, style: str = "medium") -> str:
     return str(dates.format_date(moment, format=style, locale=spoken().locale))
 
 
+def month(moment: datetime | date) -> str:
+    """A month: "Mar 2026"."""
+    return str(dates.format_skeleton("yMMM", moment, locale=spoken().locale))
+
+
 def day_and_hour(moment: datetime) -> str:
     """A day with hours and minutes, UTC."""
     locale = spoken().locale
@@ -86,6 +91,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "money": money,
     "unit_price": unit_price,
     "date": day,
+    "month": month,
     "datetime": day_and_hour,
     "relative": relative,
     "initials": initials,

@@ -16,16 +16,17 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from marketplace.coalition.domain import Funding
 from marketplace.coalition.imports.fields import EARLIEST, LATEST, MOMENT
 from marketplace.coalition.imports.reading import Reader
-from marketplace.coalition.imports.report import BadLine, Faults
-from marketplace.coalition.imports.rows import IssuanceRow
+from marketplace.coalition.imports.report import BadLine, Faults, Worth
+from marketplace.coalition.imports.rows import IssuanceRow, OwnIssuanceRow
 from marketplace.coalition.imports.tables import Counts, member_ids
 from marketplace.db import raw_connection
 from marketplace.ids import take_keys
 from marketplace.ledger.errors import MAX_REFERENCE, IssuancesRefused
 from marketplace.ledger.issuing import write_staged
-from marketplace.ledger.issuing_repository import LARGE, Stage, lock_issuers
+from marketplace.ledger.issuing_repository import LARGE, Stage, business_time, lock_issuers
 from marketplace.money import MAX_POINTS
 
 WALLETS_KEPT = 500_000
@@ -54,25 +55,30 @@ class Columns(msgspec.Struct, frozen=True):
 
 
 class ImportIssuances:
-    """Points of any issuers, for participants."""
+    """Points for participants: of any issuers, or of `issuer` (a slug) alone."""
 
-    def __init__(self, session: AsyncSession, faults: Faults, *, dry_run: bool) -> None:
+    def __init__(
+        self, session: AsyncSession, faults: Faults, *, dry_run: bool, issuer: str | None = None
+    ) -> None:
         self.session = session
         self.faults = faults
         self.dry_run = dry_run
+        self.issuer = issuer
         self._wallets: dict[str, UUID] = {}
 
-    async def run(self, reader: Reader[IssuanceRow]) -> Counts:
+    async def run(self, reader: Reader[IssuanceRow] | Reader[OwnIssuanceRow]) -> Counts:
         """Import the whole file, within the caller's transaction."""
         self._members = await member_ids(self.session)
+        if self.issuer is not None:
+            self._members = {self.issuer: self._members[self.issuer]}
         self._connection = await raw_connection(self.session)
         stage = Stage(self._connection, LARGE)
         await stage.open()
         issuers: set[UUID] = set()
         for lines, records in reader.records():
-            columns = plain_columns(reader.header, lines, records)
+            columns = plain_columns(reader.header, lines, records, self.issuer)
             if columns is None:
-                columns = by_column(reader.decode(lines, records))
+                columns = by_column(reader.decode(lines, records), self.issuer)
             issuers.update(await self._stage(stage, columns))
         await lock_issuers(self._connection, issuers)
         await stage.analyze()
@@ -85,7 +91,16 @@ class ImportIssuances:
             self.faults.extend(bad, refusal.total)
             return Counts()
         totals = {issuer: (lots, points) for issuer, lots, points in made}
-        return Counts(sum(lots for lots, _ in totals.values()), already, totals)
+        # What was there already has left the stage: it holds what is new.
+        worth = (
+            [] if self.issuer is None else await stage.worth(await business_time(stage.connection))
+        )
+        return Counts(
+            sum(lots for lots, _ in totals.values()),
+            already,
+            totals,
+            [Worth(currency, Funding(funding), micros) for currency, funding, micros in worth],
+        )
 
     async def _stage(self, stage: Stage, columns: Columns) -> set[UUID]:
         """Stage the rows whose issuer and participant are known; returns the issuers."""
@@ -123,13 +138,21 @@ class ImportIssuances:
     def _name_unknown(self, columns: Columns, issuers: Column, wallets: Column) -> None:
         for at, line in enumerate(columns.lines):
             if issuers[at] is None:
-                self.faults.add(line, f"there is no member {columns.issuer[at]!r}")
+                self.faults.add(line, self._no_issuer(columns.issuer[at]))
             if wallets[at] is None:
                 self.faults.add(line, f"there is no participant {columns.participant[at]!r}")
 
+    def _no_issuer(self, slug: str) -> str:
+        if self.issuer is None:
+            return f"there is no member {slug!r}"
+        return f"issuer {slug!r} is not {self.issuer!r}, whose file this is"
+
 
 def plain_columns(
-    header: Sequence[str], lines: Sequence[int], records: Sequence[Sequence[str]]
+    header: Sequence[str],
+    lines: Sequence[int],
+    records: Sequence[Sequence[str]],
+    issuer: str | None = None,
 ) -> Columns | None:
     """A chunk by column, or None where a cell needs to be read (or refused) by itself.
 
@@ -138,6 +161,9 @@ def plain_columns(
     if not records:
         return None
     given: dict[str, Column] = dict(zip(header, zip(*records, strict=True), strict=True))
+    if issuer is not None:
+        named = given.get("issuer", repeat("", len(records)))
+        given["issuer"] = [cell or issuer for cell in named]
     for name in ("reference", "issuer", "participant", "points"):
         if not all(given[name]):
             return None
@@ -181,12 +207,14 @@ def _plain_moments(cells: Column | None, count: int) -> Column | None:
     return moments
 
 
-def by_column(rows: Sequence[tuple[int, IssuanceRow]]) -> Columns:
-    """Rows as columns."""
+def by_column(
+    rows: Sequence[tuple[int, IssuanceRow | OwnIssuanceRow]], issuer: str | None = None
+) -> Columns:
+    """Rows as columns; `issuer` where a row names none."""
     return Columns(
         [line for line, _ in rows],
         [row.reference for _, row in rows],
-        [row.issuer for _, row in rows],
+        [row.issuer or issuer for _, row in rows],
         [row.participant for _, row in rows],
         [row.points for _, row in rows],
         [row.effective_at for _, row in rows],

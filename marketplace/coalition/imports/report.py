@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from marketplace.coalition.domain import Funding
 from marketplace.errors import InvalidRequest
 
 MOST_KEPT = 1_000
@@ -55,6 +56,14 @@ class Faults:
         self.kept = sorted([*self.kept, *lines])[:MOST_KEPT]
 
 
+class Worth(msgspec.Struct, frozen=True):
+    """What points cost their issuer, by its contract."""
+
+    currency: str
+    funding: Funding
+    micros: int
+
+
 class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of one file: all of it, or nothing."""
 
@@ -70,6 +79,10 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     bad_lines: list[BadLine]
     """The first MOST_KEPT of them, by line."""
     dry_run: bool
+    points: int = 0
+    """Of the new rows, for issuances."""
+    worth: list[Worth] = []
+    """Of the new rows, for issuances of one issuer."""
 
     @property
     def ok(self) -> bool:

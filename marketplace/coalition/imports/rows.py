@@ -111,3 +111,14 @@ class IssuanceRow(msgspec.Struct, frozen=True, kw_only=True):
     points: Points
     effective_at: Moment | None = None
     expires_at: Moment | None = None
+
+
+class OwnIssuanceRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The same in the file of one issuer, who need not be named."""
+
+    reference: Reference
+    participant: Reference
+    points: Points
+    issuer: Slug | None = None
+    effective_at: Moment | None = None
+    expires_at: Moment | None = None

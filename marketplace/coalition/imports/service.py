@@ -26,6 +26,7 @@ from marketplace.coalition.imports.rows import (
     IssuanceRow,
     MemberRow,
     OfferRow,
+    OwnIssuanceRow,
     ParticipantRow,
 )
 from marketplace.coalition.imports.tables import Counts, TableImport
@@ -63,27 +64,48 @@ async def import_file(
     dry_run: bool = False,
     progress: Progress | None = None,
     actor: str = "system:import",
+    issuer: str | None = None,
+    name: str | None = None,
 ) -> ImportReport:
     """Import a CSV file of a kind in ROWS; docs/concepts/imports.md describes each.
 
     With a Runtime the file is a transaction of its own and observers are told what was issued;
     with a session it is part of the caller's transaction, which a bad file leaves as it was.
     `progress` is called with the bytes read since it was last called. Bad lines are in the report;
-    UsageError only for a kind or file there is not.
+    UsageError only for a kind or file there is not. `issuer` (a slug) makes it a file of that
+    member's issuances alone; `name` is what the audit trail calls the file.
     """
     if kind not in ROWS:
         raise UsageError(f"There is no import of {kind!r}; there is {', '.join(ROWS)}.")
+    asked = _Asked(kind, dry_run, progress, actor, issuer, name)
     with _open(source) as file:
         if isinstance(where, AsyncSession):
-            report, _ = await _import(where, kind, file, dry_run, progress, actor)
+            report, _ = await _import(where, file, asked)
             return report
         async with where.database.begin() as session:
-            report, counts = await _import(session, kind, file, dry_run, progress, actor)
+            report, counts = await _import(session, file, asked)
     if report.new and not dry_run:
         for issuer_id, (issuances, points) in counts.points.items():
             fact = api.IssueFact(issuer_id=issuer_id, issuances=issuances, points=points)
             where.plugins.tell("marketplace_after_points_issued", fact)
     return report
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """How a file is to be imported."""
+
+    kind: str
+    dry_run: bool
+    progress: Progress | None
+    actor: str
+    issuer: str | None
+    name: str | None
+
+    @property
+    def row(self) -> type[msgspec.Struct]:
+        """What a line of the file holds."""
+        own = self.kind == "issuances" and self.issuer is not None
+        return OwnIssuanceRow if own else ROWS[self.kind]
 
 
 async def import_own_offers(
@@ -106,7 +128,8 @@ async def import_own_offers(
             session, faults, owner_id=owner_id, may_subsidise=may_subsidise, actor=actor
         )
 
-    report, _ = await _import(session, "offers", source, dry_run, None, actor, make)
+    asked = _Asked("offers", dry_run, None, actor, None, None)
+    report, _ = await _import(session, source, asked, make)
     return report
 
 
@@ -120,27 +143,23 @@ def _open(source: str | Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
 
 
 async def _import(
-    session: AsyncSession,
-    kind: str,
-    file: BinaryIO,
-    dry_run: bool,
-    progress: Progress | None,
-    actor: str,
-    table: MakeImport | None = None,
+    session: AsyncSession, file: BinaryIO, asked: _Asked, table: MakeImport | None = None
 ) -> tuple[ImportReport, Counts]:
+    kind, dry_run = asked.kind, asked.dry_run
     faults = Faults()
-    reader: Reader[Any] = Reader(file, ROWS[kind], faults, progress)
+    reader: Reader[Any] = Reader(file, asked.row, faults, asked.progress)
     async with _undone_unless(session, lambda: not faults.total and not dry_run):
         await _one_at_a_time(session, kind)
         if kind == "issuances":
-            counts = await ImportIssuances(session, faults, dry_run=dry_run).run(reader)
+            work = ImportIssuances(session, faults, dry_run=dry_run, issuer=asked.issuer)
+            counts = await work.run(reader)
         else:
             counts = await (table or TABLES[kind])(session, faults).run(reader)
         if (counts.new or counts.changed) and not faults.total and not dry_run:
-            name = Path(str(getattr(file, "name", "-"))).name
+            name = asked.name or Path(str(getattr(file, "name", "-"))).name
             await audit(
                 session,
-                actor,
+                asked.actor,
                 f"import.{kind}",
                 "import",
                 name,
@@ -156,6 +175,8 @@ async def _import(
         bad=faults.total,
         bad_lines=sorted(faults.kept),
         dry_run=dry_run,
+        points=0 if faults.total else sum(points for _, points in counts.points.values()),
+        worth=[] if faults.total else counts.worth,
     )
     return report, counts
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.coalition.imports.reading import Line, Reader, Row
-from marketplace.coalition.imports.report import Faults
+from marketplace.coalition.imports.report import Faults, Worth
 from marketplace.coalition.models import Firm, Member
 from marketplace.ids import uuid7
 from marketplace.models import Base
@@ -33,6 +33,8 @@ class Counts(msgspec.Struct):
     points: dict[UUID, tuple[int, int]] = {}
     """Issuances and points per issuer, for observers."""
     changed: int = 0
+    worth: list[Worth] = []
+    """What they cost, where the file is one issuer's."""
 
 
 class TableImport(ABC, Generic[Row]):
