@@ -30,6 +30,7 @@ from marketplace.coalition.imports import import_file
 from marketplace.coalition.models import Participant
 from marketplace.exchange.models import Offer
 from marketplace.ledger.models import Wallet
+from marketplace.registry.repository import member_slugs, put_member
 from marketplace.runtime import Runtime
 
 OPERATOR = "operator"
@@ -87,6 +88,9 @@ class Replay:
                 ((_participant(number), "journey", f"Household {number}", "household")
                  for number in self._journey.households),
             )  # fmt: skip
+            async with self._runtime.database.begin() as session:
+                for member_id in await member_slugs(session):
+                    await put_member(session, "giftfund", member_id, enabled=True)
             await self._import(
                 "offers",
                 ("reference", "kind", "name", "acceptor", "plugin", "sku", "points", "cost",

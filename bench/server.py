@@ -21,6 +21,8 @@ from sqlalchemy.engine import make_url
 
 from marketplace.db import parse_url, raw_arguments
 from marketplace.embedded import embedded_url
+from marketplace.registry.activation import activate
+from marketplace.runtime import open_runtime
 from marketplace.schema import upgrade_all
 from marketplace.settings import Settings
 
@@ -81,11 +83,18 @@ def fresh_database(url: str, name: str, *, keep: bool = False) -> Iterator[Setti
         log_level="WARNING",
     )
     try:
-        asyncio.run(upgrade_all(settings))
+        asyncio.run(_prepare(settings))
         yield settings
     finally:
         if not keep:
             execute(url, f"drop database if exists {name} with (force)")
+
+
+async def _prepare(settings: Settings) -> None:
+    """The schema, and the gift fund active: what is measured is its offers."""
+    await upgrade_all(settings)
+    async with open_runtime(settings) as runtime, runtime.database.begin() as session:
+        await activate(session, settings, "giftfund", actor="bench", reason="A measurement.")
 
 
 def environment(settings: Settings, **more: str) -> dict[str, str]:

@@ -28,7 +28,7 @@ select w.participant_id, w.listing_id, l.slug, wallet.id as wallet_id, o.id as o
 from catalog_wish w
 join catalog_listing l on l.id = w.listing_id and l.status = 'published'
 join catalog_denomination d on d.listing_id = w.listing_id
-join offer o on o.reference = d.offer_reference and o.status = 'on_sale'
+join offer o on o.reference = d.offer_reference and o.status = 'on_sale' and o.closed is null
 join wallet on wallet.participant_id = w.participant_id and wallet.available >= o.points * d.least
 where w.told_affordable_at is null
   and (l.visible_from is null or l.visible_from <= marketplace_now())
@@ -47,7 +47,7 @@ select w.participant_id, w.listing_id, l.slug, min(o.points * d.least) as points
 from catalog_wish w
 join catalog_listing l on l.id = w.listing_id and l.status = 'published'
 join catalog_denomination d on d.listing_id = w.listing_id
-join offer o on o.reference = d.offer_reference and o.status = 'on_sale'
+join offer o on o.reference = d.offer_reference and o.status = 'on_sale' and o.closed is null
 join offer_stock s on s.offer_id = o.id and s.remaining between d.least and :units
 where w.told_nearly_gone_at is null
 group by w.participant_id, w.listing_id, l.slug

@@ -20,7 +20,7 @@ from catalog.domain import (
 )
 from catalog.loading import Pulse, Rows
 from catalog.schemas import Card, DenominationView, Obstacle, PictureView
-from marketplace.exchange.domain import Eligibility
+from marketplace.exchange.domain import Cause, Closed, Eligibility
 
 Row = Mapping[str, Any]
 
@@ -133,10 +133,25 @@ def _obstacles(
         yield Obstacle(why=Why.NOT_STARTED, at=row["starts_at"])
     elif row["ends_at"] is not None and now >= row["ends_at"]:
         yield Obstacle(why=Why.ENDED, at=row["ends_at"])
+    if row["closed"] is not None:
+        yield closed_in_words(msgspec.json.decode(row["closed"], type=Closed))
     if left is not None and left < row["least"]:
         yield Obstacle(why=Why.SOLD_OUT, units=left)
-    if status == "on_sale" and (row["plugin"] not in suppliers or row["plugin"] in away):
+    orders = status == "on_sale" and row["closed"] is None
+    if orders and (row["plugin"] not in suppliers or row["plugin"] in away):
         yield Obstacle(why=Why.PARTNER_AWAY, blocks=False, at=away.get(row["plugin"]))
+
+
+def closed_in_words(closed: Closed) -> Obstacle:
+    """What a reader is told of an offer that its plugin's closures keep shut."""
+    match closed.cause:
+        case Cause.OPERATOR if closed.words:
+            return Obstacle(why=Why.CLOSED_BECAUSE, detail=closed.words)
+        case Cause.OPERATOR:
+            return Obstacle(why=Why.CLOSED)
+        case Cause.BREAKER:
+            return Obstacle(why=Why.BREAKDOWN)
+    return Obstacle(why=Why.NOT_READY)
 
 
 def is_visible(row: Row, now: datetime) -> bool:

@@ -30,7 +30,8 @@ where {which}
 DENOMINATIONS = """
 select d.listing_id, d.least, d.most, d.step, d.face_micros, d.face_currency,
        o.id as offer_id, o.reference as offer, o.name, o.kind, o.points, o.cost_micros, o.currency,
-       o.status::text as status, o.starts_at, o.ends_at, o.plugin, o.limit_per_wallet,
+       o.status::text as status, o.starts_at, o.ends_at, o.closed::text as closed, o.plugin,
+       o.limit_per_wallet,
        o.eligibility::text as eligibility, m.slug as partner, m.name as partner_name
 from catalog_denomination d
 join catalog_listing l on l.id = d.listing_id

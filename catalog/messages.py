@@ -37,6 +37,21 @@ OBSTACLES: Final = {
     ),
     Why.NOT_STARTED: Words(N_("It opens on %(at)s."), N_("Put it on your wish list until then.")),
     Why.ENDED: Words(N_("It ended on %(at)s."), N_("See what is like it in the same category.")),
+    Why.CLOSED: Words(
+        N_("It is closed for the time being."), N_("See what is like it in the same category.")
+    ),
+    Why.CLOSED_BECAUSE: Words(
+        N_("It is closed for the time being: %(detail)s"),
+        N_("See what is like it in the same category."),
+    ),
+    Why.NOT_READY: Words(
+        N_("The partner is not ready to deliver it yet."),
+        N_("Put it on your wish list until then."),
+    ),
+    Why.BREAKDOWN: Words(
+        N_("The partner cannot deliver just now."),
+        N_("It opens again by itself; look again in a few minutes."),
+    ),
     Why.SIGN_IN: Words(N_("You are not signed in."), N_("Sign in to see what you can have.")),
     Why.NO_WALLET: Words(
         N_("You have no wallet."), N_("Points are burnt by participants of a firm.")

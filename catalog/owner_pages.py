@@ -19,9 +19,9 @@ from catalog.imports import import_catalog, reading
 from catalog.imports.service import FORMATS
 from catalog.listing_forms import choice_rows, fields_of, read_listing
 from catalog.messages import DELIVERIES
+from catalog.names import language_name
 from catalog.owner_routes import MOST_BYTES, download
 from catalog.owning import Owner, own_choices, own_listings, owned_listing
-from catalog.presenting import language_name
 from catalog.schemas import PictureView
 from catalog.specs import ListingSpec
 from marketplace import api

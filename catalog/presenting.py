@@ -21,9 +21,21 @@ from marketplace.web.formats import day, number
 from marketplace.web.page import Page
 
 PATH: Final = "/catalog"
-WISH_HELPS: Final = frozenset({Why.ANNOUNCED, Why.NOT_STARTED, Why.SOLD_OUT, Why.SHORT})
+WISH_HELPS: Final = frozenset(
+    {Why.ANNOUNCED, Why.NOT_STARTED, Why.NOT_READY, Why.SOLD_OUT, Why.SHORT}
+)
 """Where a wish is what helps: we tell people when it can be had."""
-LIKE_IT_HELPS: Final = frozenset({Why.PAUSED, Why.RETIRED, Why.ENDED, Why.LIMIT_REACHED})
+LIKE_IT_HELPS: Final = frozenset(
+    {
+        Why.PAUSED,
+        Why.RETIRED,
+        Why.ENDED,
+        Why.CLOSED,
+        Why.CLOSED_BECAUSE,
+        Why.BREAKDOWN,
+        Why.LIMIT_REACHED,
+    }
+)
 SWITCHES: Final = ("affordable", "available")
 FACET_ORDER: Final = (
     *SWITCHES,

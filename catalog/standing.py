@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from catalog.domain import Why
-from catalog.entries import Entry
+from catalog.entries import Entry, closed_in_words
 from catalog.schemas import ChoiceMine, DenominationView, Mine, Obstacle
 from catalog.viewer import Viewer
 from marketplace.api import EligibilityRule, Who
@@ -20,11 +20,16 @@ from marketplace.exchange.errors import (
     LimitReached,
     NotEligible,
     OfferNotOnSale,
+    PluginClosed,
     SoldOut,
     UnknownWallet,
 )
 from marketplace.exchange.foresight import Ask, Outlook, foresee
 
+OF_NO_STATUS: Final = frozenset(
+    {Why.SOLD_OUT, Why.CLOSED, Why.CLOSED_BECAUSE, Why.NOT_READY, Why.BREAKDOWN}
+)
+"""What may keep everybody from an offer besides its status and dates."""
 ORDER: Final = {why: place for place, why in enumerate(Why)}
 
 
@@ -116,9 +121,11 @@ def _told(
     match refusal:
         case OfferNotOnSale():
             for each in denomination.obstacles:
-                if each.blocks and each.why is not Why.SOLD_OUT:
+                if each.blocks and each.why not in OF_NO_STATUS:
                     return each
             return Obstacle(why=Why.PAUSED)
+        case PluginClosed() if offer.closed is not None:
+            return closed_in_words(offer.closed)
         case NotEligible():
             return _ineligible(outlook.who, outlook, refusal)
         case LimitReached():

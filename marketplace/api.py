@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 from uuid import UUID
 
 import click
@@ -20,7 +20,14 @@ import pluggy
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from marketplace.errors import Conflict, InvalidRequest, MarketplaceError, NotAllowed, NotFound
+from marketplace.errors import (
+    Conflict,
+    InvalidRequest,
+    MarketplaceError,
+    NotAllowed,
+    NotConfigured,
+    NotFound,
+)
 from marketplace.exchange.domain import Eligibility
 from marketplace.identity.domain import Principal, Role, Scope
 from marketplace.web.access import access
@@ -36,8 +43,12 @@ API_VERSION = "1.0"
 hookimpl = pluggy.HookimplMarker("marketplace")
 """Marks a plugin's hook implementations."""
 
+SECRET: Final = msgspec.Meta(extra={"secret": True})
+"""Marks a setting that is encrypted at rest and never shown again: `Annotated[str, SECRET]`."""
+
 __all__ = [
     "API_VERSION",
+    "SECRET",
     "Artefact",
     "Bars",
     "BurnFact",
@@ -54,9 +65,11 @@ __all__ = [
     "InvalidRequest",
     "IssueFact",
     "MarketplaceError",
+    "MemberHealth",
     "NavEntry",
     "NeverOrdered",
     "NotAllowed",
+    "NotConfigured",
     "NotFound",
     "OfferDescriber",
     "OfferFace",
@@ -69,6 +82,7 @@ __all__ = [
     "Pending",
     "PeriodicTask",
     "PluginOffer",
+    "PluginSettings",
     "PluginTables",
     "Principal",
     "RefundFact",
@@ -110,6 +124,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """ISO 4217."""
     attempt: int
     """1 for the first try."""
+    acceptor_id: UUID
+    """The member that is paid: its settings apply (`Host.member_settings`)."""
+    sandbox: bool = False
+    """A trial order: nobody pays for it, and it must deliver nothing of value. Use the member's
+    sandbox settings: `host.member_settings(order.acceptor_id, sandbox=order.sandbox)`."""
 
 
 class Artefact(msgspec.Struct, frozen=True, kw_only=True):
@@ -200,6 +219,19 @@ class Supplier(Protocol):
 
     def health(self) -> Health:
         """A quick check, a second at most."""
+        ...
+
+
+@runtime_checkable
+class MemberHealth(Protocol):
+    """A supplier that can also tell how it is doing for one member; write it beside `health`."""
+
+    def member_health(self, member_id: UUID, *, sandbox: bool) -> Health:
+        """Whether this member's settings work: asked before the plugin is enabled for it.
+
+        `Host.member_settings` answers what is being tried, in the thread of this call. A second at
+        most; nothing is ordered.
+        """
         ...
 
 
@@ -302,6 +334,20 @@ class PeriodicTask(msgspec.Struct, frozen=True, kw_only=True):
     """Must be safe to run twice at once."""
 
 
+class PluginSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a plugin is told by its users: Structs that the command line and the console ask for.
+
+    Fields may be `str`, `int`, `bool`, enums, `Literal` and each of these or None, constrained by
+    `msgspec.Meta`, whose `title`, `description` and `examples` are shown; a docstring below a field
+    is its description too. Give a default where there is one.
+    """
+
+    house: type[msgspec.Struct] | None = None
+    """Given once, by the operator; read by `Host.settings`."""
+    member: type[msgspec.Struct] | None = None
+    """Given by each member that enables the plugin; read by `Host.member_settings`."""
+
+
 class PluginTables(msgspec.Struct, frozen=True, kw_only=True):
     """Tables a plugin owns: their names begin with its slug and an underscore."""
 
@@ -381,6 +427,24 @@ class Host(Protocol):
     """The core as one plugin sees it; given to the registering hooks."""
 
     slug: str
+
+    def settings(self) -> Any:
+        """The plugin's house settings: a struct of `PluginSettings.house`, None where it has none.
+
+        Kept for a few seconds, so ask whenever you need them, also within a supplier's call. Never
+        ask while registering: settings change while the process runs. NotConfigured where the
+        operator has not given what is required.
+        """
+        ...
+
+    def member_settings(self, member_id: UUID, *, sandbox: bool = False) -> Any:
+        """A member's settings: a struct of `PluginSettings.member`; None where it has none, or
+        where the plugin is not enabled for this member.
+
+        With `sandbox` the second set, for trial orders (`Order.sandbox`), enabled or not; the two
+        sets share nothing. NotConfigured where something required was not given.
+        """
+        ...
 
     def transaction(self) -> AbstractContextManager[Session]:
         """A transaction on the plugin's own tables: commits at the end, rolls back on raise."""

@@ -40,6 +40,7 @@ from marketplace.ledger import routes as ledger
 from marketplace.ledger import wallet_routes as wallets
 from marketplace.notices import pages as notice_pages
 from marketplace.notices import routes as notices
+from marketplace.registry import routes as registry
 from marketplace.runtime import Runtime
 from marketplace.secrets import open_vault
 from marketplace.settings import load
@@ -75,6 +76,7 @@ ROUTES: list[ControllerRouterHandler] = [
     *reward_pages.routes,
     *gift_pages.routes,
     *fulfilment.routes,
+    *registry.routes,
     *notices.routes,
     *notice_pages.routes,
     *console_pages.routes,
@@ -225,6 +227,12 @@ def _site(runtime: Runtime, joined: Mapping[str, JoinedPages]) -> Site:
         vault=runtime.vault,
         secure_cookies=runtime.settings.secure_cookies,
     )
+
+
+def own_addresses() -> set[str]:
+    """First parts of the core's addresses, which no plugin may have for its slug."""
+    paths = [path.strip("/").split("/") for path in _core_paths()]
+    return {part for parts in paths for part in parts[: 2 if parts[0] == "v1" else 1]}
 
 
 def _core_paths() -> list[str]:

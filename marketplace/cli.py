@@ -8,7 +8,6 @@ import logging
 import click
 
 from marketplace import __version__
-from marketplace.certify.commands import plugins_group
 from marketplace.coalition.commands import import_group
 from marketplace.demo.commands import demo_command
 from marketplace.exchange.commands import offers_group
@@ -22,6 +21,7 @@ from marketplace.identity.commands import keys_group, people_group
 from marketplace.ledger.commands import ledger
 from marketplace.notices.commands import notices_group
 from marketplace.plugin_commands import PluginGroup
+from marketplace.registry.commands import plugins_group
 from marketplace.schema import upgrade_all
 from marketplace.serve import api_process_command, serve_command
 from marketplace.settings import load

@@ -87,6 +87,12 @@ class Conflict(MarketplaceError):
     status = 409
 
 
+class NotConfigured(MarketplaceError):
+    code = "not_configured"
+    title = "The plugin lacks settings that it needs"
+    status = 409
+
+
 class TooLarge(MarketplaceError):
     code = "too_large"
     title = "The request is larger than the limit"

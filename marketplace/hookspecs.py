@@ -30,6 +30,16 @@ def marketplace_register_suppliers(host: api.Host) -> Sequence[api.Supplier]:
 
 
 @hookspec
+def marketplace_register_settings() -> api.PluginSettings:
+    """Return the Structs of settings that the operator and members give this plugin.
+
+    Fires: when the plugin loads, and in the simulator. Transaction: none. Errors: any raise, or a
+    field that no form can ask for, disables the plugin. Idempotency: pure. Since 1.0.
+    """
+    raise NotImplementedError
+
+
+@hookspec
 def marketplace_register_reward_kinds() -> Sequence[api.RewardKind]:
     """Return kinds of reward that offers may have, besides those of other plugins.
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
-from marketplace.api import EligibilityRule, OpenOrder, PluginOffer
+from marketplace.api import EligibilityRule, OpenOrder, PluginOffer, PluginSettings
 from marketplace.clock import NOW
 from marketplace.coalition.models import Member
 from marketplace.db import Database
@@ -23,9 +26,33 @@ from marketplace.exchange.domain import BurnStatus, OfferStatus
 from marketplace.exchange.models import Burn, Offer, OfferStock
 from marketplace.identity.models import AuditEntry
 from marketplace.ids import next_key
+from marketplace.registry import values
+from marketplace.registry.models import PluginMember, PluginSetting
 from marketplace.secrets import Vault
 
 T = TypeVar("T")
+
+KEPT_S = 3.0
+"""How long settings are kept before the database is asked again."""
+TRIED: ContextVar[UUID | None] = ContextVar("TRIED", default=None)
+"""The member whose settings are tried in this call, though it may not have enabled the plugin."""
+
+
+_changes = 0
+
+
+def forget_settings() -> None:
+    """Let every host of this process ask the database again: settings were changed here."""
+    global _changes
+    _changes += 1
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    """Settings as they were loaded."""
+
+    settings: Any
+    until: float
+    changes: int
 
 
 class PluginHost:
@@ -37,11 +64,14 @@ class PluginHost:
         database: Callable[[], Database],
         vault: Callable[[], Vault],
         rules: Callable[[], dict[str, EligibilityRule]] = dict,
+        asked: Callable[[], PluginSettings] = PluginSettings,
     ) -> None:
         self.slug = slug
         self._database = database
         self._vault = vault
         self._rules = rules
+        self._asked = asked
+        self._kept: dict[tuple[UUID | None, bool], _Kept] = {}
 
     def transact(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
         """Run `work` in an asynchronous transaction of its own, on a loop of its own.
@@ -65,6 +95,50 @@ class PluginHost:
     def eligibility_rules(self) -> dict[str, EligibilityRule]:
         """The rules of every plugin, where the host's runtime knows them."""
         return self._rules()
+
+    def settings(self) -> Any:
+        """See `marketplace.api.Host.settings`."""
+        return self._fresh(None, False)
+
+    def member_settings(self, member_id: UUID, *, sandbox: bool = False) -> Any:
+        """See `marketplace.api.Host.member_settings`."""
+        if TRIED.get() == member_id:
+            return self._load(member_id, sandbox, enabled_or_not=True)
+        return self._fresh(member_id, sandbox)
+
+    def _fresh(self, member_id: UUID | None, sandbox: bool) -> Any:
+        """What was loaded in the last few seconds, or is loaded now."""
+        kept = self._kept.get((member_id, sandbox))
+        if kept is not None and kept.changes == _changes and time.monotonic() < kept.until:
+            return kept.settings
+        changes = _changes
+        found = self._load(member_id, sandbox)
+        self._kept[member_id, sandbox] = _Kept(found, time.monotonic() + KEPT_S, changes)
+        return found
+
+    def _load(self, member_id: UUID | None, sandbox: bool, *, enabled_or_not: bool = False) -> Any:
+        asked = self._asked()
+        struct = asked.house if member_id is None else asked.member
+        if struct is None:
+            return None
+        with Session(self._database().sync_engine) as session:
+            if not (member_id is None or sandbox or enabled_or_not) and not session.scalar(
+                sa.select(PluginMember.enabled).where(
+                    PluginMember.plugin == self.slug, PluginMember.member_id == member_id
+                )
+            ):
+                return None
+            row = session.execute(
+                sa.select(PluginSetting.plain, PluginSetting.secrets).where(
+                    PluginSetting.plugin == self.slug,
+                    PluginSetting.member_id.is_not_distinct_from(member_id),
+                    PluginSetting.sandbox == sandbox,
+                )
+            ).first()
+        given = values.unpack(row.plain, row.secrets, self._vault()) if row else {}
+        whose = "house" if member_id is None else f"member {member_id}"
+        kind = "Sandbox settings" if sandbox else "Settings"
+        return values.build(struct, given, f"{kind} of {self.slug} ({whose})")
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:

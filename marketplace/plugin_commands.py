@@ -68,7 +68,10 @@ class PluginGroup(Group):
 def plugin_commands(settings: Settings) -> Iterator[tuple[str, api.Command]]:
     """Every plugin's commands with its slug; a plugin that raises is left out with a warning."""
     database, vault = cache(partial(open_database, settings)), cache(partial(open_vault, settings))
-    plugins = load_plugins(settings, lambda slug: PluginHost(slug, database, vault))
+    plugins = load_plugins(
+        settings,
+        lambda slug: PluginHost(slug, database, vault, asked=lambda: plugins.settings_of(slug)),
+    )
     for slug, commands in plugins.call_each("marketplace_register_commands"):
         try:
             found = [(slug, _checked(command)) for command in commands]

@@ -21,6 +21,7 @@ from typing import Any
 import pluggy
 
 from marketplace import api, api_version, hookspecs
+from marketplace.registry import forms
 from marketplace.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,8 @@ class Plugins:
         """Slug -> why it is disabled."""
         self.warnings: dict[str, list[str]] = {}
         """Slug -> what will stop working in a later version."""
+        self.settings: dict[str, api.PluginSettings] = {}
+        """Slug -> the settings it asks for; plugins that ask for none are left out."""
 
     @property
     def slugs(self) -> list[str]:
@@ -60,9 +63,34 @@ class Plugins:
         if self.manager.has_plugin(slug):
             self.manager.unregister(name=slug)
 
-    def call_each(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
+    def settings_of(self, slug: str) -> api.PluginSettings:
+        """The settings a plugin asks for."""
+        return self.settings.get(slug, api.PluginSettings())
+
+    def host(self, slug: str) -> api.Host:
+        """What the core lends this plugin."""
+        return self._make_host(slug)
+
+    def take_settings(self, slug: str) -> None:
+        """Ask what a plugin wants to be told; disables it where no form can ask for that."""
+        for _, asked in self.call_each("marketplace_register_settings", only=slug):
+            if not isinstance(asked, api.PluginSettings):
+                self.disable(slug, f"{asked!r} is no PluginSettings")
+                return
+            try:
+                for struct in (asked.house, asked.member):
+                    if struct is not None:
+                        forms.fields(struct)
+            except forms.Unsupported as error:
+                self.disable(slug, f"its settings: {error}")
+                return
+            self.settings[slug] = asked
+
+    def call_each(
+        self, hook: str, *, only: str | None = None, **arguments: Any
+    ) -> Iterator[tuple[str, Any]]:
         """Call a registering hook of each plugin by itself; yields (slug, what it returned)."""
-        for slug in self.slugs:
+        for slug in self.slugs if only is None else [only]:
             plugin = self.manager.get_plugin(slug)
             others = [each for each in self.manager.get_plugins() if each is not plugin]
             caller = self.manager.subset_hook_caller(hook, remove_plugins=others)
@@ -186,6 +214,7 @@ def _register(plugins: Plugins, slug: str, load_module: Callable[[], Any]) -> No
             plugins.disable(slug, refusal)
             return
         _hook_in(plugins, slug, module)
+        plugins.take_settings(slug)
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise

@@ -29,7 +29,11 @@ class Runtime:
         return load(
             self.settings,
             lambda slug: PluginHost(
-                slug, lambda: self.database, lambda: self.vault, lambda: self.eligibility_rules
+                slug,
+                lambda: self.database,
+                lambda: self.vault,
+                lambda: self.eligibility_rules,
+                lambda: self.plugins.settings_of(slug),
             ),
         )
 

@@ -32,6 +32,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """API processes that `serve` starts."""
     plugins_off: str = ""
     """Slugs of plugins not to load, comma separated."""
+    plugin_index: str | None = None
+    """Package index that `plugins install NAME` may use; absent: folders and wheels only."""
     queue_limit: int = 4096
     """Burns that may wait in one API process before it answers 503."""
     batch_limit: int = 256

@@ -9,7 +9,8 @@ import marketplace.fulfilment.models
 import marketplace.identity.models
 import marketplace.issuing.models
 import marketplace.ledger.models
-import marketplace.notices.models  # noqa: F401
+import marketplace.notices.models
+import marketplace.registry.models  # noqa: F401
 from marketplace.models import Base
 
 METADATA = Base.metadata

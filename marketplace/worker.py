@@ -24,6 +24,7 @@ from marketplace.fulfilment.schedule import Entry, Send, entries, run_schedule
 from marketplace.fulfilment.tasks import Work, register
 from marketplace.issuing import tasks as issuing
 from marketplace.notices import tasks as notices
+from marketplace.registry.activation import sync
 from marketplace.settings import Settings
 
 CORE_QUEUE = "core"
@@ -134,6 +135,7 @@ def run_worker(
     broker_url = broker_of(settings)
     with open_home(settings) as home:
         app = make_app(broker_url, home.runtime.plugins.slugs)
+        home.transact(lambda session: sync(session, home.runtime.plugins))
         _work(app, home, queues, concurrency or settings.worker_threads)
 
 
@@ -152,6 +154,7 @@ def run_background(settings: Settings) -> None:
     with open_home(settings) as home:
         app = make_app(settings.broker_url or IN_MEMORY, home.runtime.plugins.slugs)
         declare_queues(app)
+        home.transact(lambda session: sync(session, home.runtime.plugins))
         serve_beat(app, home)
         _work(app, home, (), settings.worker_threads)
 

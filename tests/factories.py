@@ -20,6 +20,8 @@ from marketplace.identity.people import STAFF
 from marketplace.identity.sessions import open_session
 from marketplace.ids import uuid7
 from marketplace.ledger.models import Wallet
+from marketplace.registry.activation import activate
+from marketplace.registry.repository import put_member
 from marketplace.runtime import Runtime
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -51,6 +53,7 @@ class Coalition:
         await made.add_participant("ann", firm="acme")
         await made.add_participant("bob", firm="acme")
         await made.add_offer("card", acceptor="shop")
+        await made.activate("giftfund")
         return made
 
     async def _add(self, *rows: Any) -> None:
@@ -142,6 +145,16 @@ class Coalition:
         stock_rows = [] if stock is None else [OfferStock(offer_id=offer_id, remaining=stock)]
         await self._add(offer, *stock_rows)
         return offer_id
+
+    async def activate(self, plugin: str, *members: str) -> None:
+        """Let an installed plugin deliver, as the operator does, and enable it for members.
+
+        Offers of a plugin nobody knows are open: a closure is a row, and here none was written.
+        """
+        async with self.runtime.database.begin() as session:
+            await activate(session, self.runtime.settings, plugin, actor="test", reason="A test.")
+            for member in members:
+                await put_member(session, plugin, self.members[member], enabled=True)
 
     async def issue(
         self,

@@ -39,6 +39,8 @@ Outcomes = dict[str, api.Outcome]
 
 OF_THE_DATABASE = (Trouble.LOST_ANSWER, Trouble.SLOW, Trouble.DOWN)
 """Troubles that the plugin's own transactions can be given."""
+ACCEPTOR = "shop"
+"""The member that is paid for what the simulator orders."""
 NO_EXIT = "Raise an Exception, or answer Unknown; never SystemExit, KeyboardInterrupt or os._exit."
 
 
@@ -85,7 +87,12 @@ class Stage:
     def host(self) -> TroubledHost:
         """What the core lends the plugin."""
         vault = Vault([SECRET_KEY])
-        return TroubledHost(self.slug, lambda: self.lab.database, lambda: vault)
+        return TroubledHost(
+            self.slug,
+            lambda: self.lab.database,
+            lambda: vault,
+            asked=lambda: self.plugins.settings_of(self.slug),
+        )
 
     @cached_property
     def plugins(self) -> Plugins:
@@ -126,6 +133,7 @@ class Stage:
         """The plugin's rehearsal, or one that shows nothing but the skus of the terms."""
         assert self.supplier is not None  # noqa: S101 - scenarios about suppliers only
         host = self.lab.host(self.slug)
+        self.lab.enable(self.slug, ACCEPTOR)
         if self.target.rehearsal is None:
             return _Bare(self.terms, self.lab, host, self.supplier)
         module, _, name = self.target.rehearsal.partition(":")
@@ -135,6 +143,9 @@ class Stage:
                 f"The rehearsal {self.target.rehearsal} is no marketplace.testing.Rehearsal.",
                 advice="Subclass Rehearsal and name the class in the entry point.",
             )
+        if cls.settings is not None:
+            self.lab.configure(self.slug, cls.settings)
+        self.lab.enable(self.slug, ACCEPTOR, cls.member_settings, sandbox=cls.sandbox_settings)
         return cls(self.lab, host, self.supplier)
 
     def goods(self, units: int) -> Goods:
@@ -152,6 +163,7 @@ class Stage:
             cost_micros=7_000_000 * quantity if cost_micros is None else cost_micros,
             currency="EUR",
             attempt=1,
+            acceptor_id=self.lab.member(ACCEPTOR),
         )
 
     def guarded(self, what: str, work: Callable[[], T], limit_s: float | None = None) -> T:

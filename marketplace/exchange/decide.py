@@ -22,6 +22,7 @@ from marketplace.exchange.errors import (
     LimitReached,
     NotEligible,
     OfferNotOnSale,
+    PluginClosed,
     PriceChanged,
     SoldOut,
     UnknownOffer,
@@ -197,10 +198,12 @@ def may_burn_from(
 
 
 def _check_offer(request: BurnRequest, offer: OfferTerms, state: State) -> BurnRejected | None:
-    """What the offer itself says, in order: on sale, eligible, limit, stock."""
+    """What the offer itself says, in order: on sale, closed, eligible, limit, stock."""
     not_on_sale = _not_on_sale(offer, state.now)
     if not_on_sale is not None:
         return OfferNotOnSale(not_on_sale)
+    if offer.closed is not None:
+        return PluginClosed(offer.closed.detail)
     if not offer.eligibility.open_to_all:
         reason = _ineligible(offer, state.who.get(request.wallet_id), state.rules)
         if reason is not None:

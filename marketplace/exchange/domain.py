@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -64,6 +65,43 @@ class Eligibility(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknow
         return not (self.roles or self.countries or self.firms or self.rules)
 
 
+class Cause(StrEnum):
+    """Why a plugin's offers are closed. Where there are several, the first here is told."""
+
+    OPERATOR = "operator"
+    """The operator closed them; the words are the operator's."""
+    NOT_ACTIVE = "not_active"
+    """The plugin, or this version of it, has not been activated."""
+    NOT_ENABLED = "not_enabled"
+    """The plugin is not enabled for the member that is paid."""
+    SANDBOX = "sandbox"
+    """The member is trying the plugin out."""
+    BREAKER = "breaker"
+    """The supplier is in trouble and left alone for a while."""
+
+
+REASONS: Final = {
+    Cause.OPERATOR: "The operator has closed the offers of this plugin.",
+    Cause.NOT_ACTIVE: "The plugin that delivers it is not active.",
+    Cause.NOT_ENABLED: "The plugin that delivers it is not enabled for its partner.",
+    Cause.SANDBOX: "Its partner is trying out the plugin that delivers it.",
+    Cause.BREAKER: "Its supplier is in trouble and is left alone for a while.",
+}
+
+
+class Closed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What keeps an offer from being burnt on, whatever the offer itself says."""
+
+    cause: Cause
+    words: str = ""
+    """More about it, in the words of who closed it; may be empty."""
+
+    @property
+    def detail(self) -> str:
+        """The reason in English, for programs."""
+        return f"{REASONS[self.cause]} {self.words}".strip()
+
+
 class OfferTerms(msgspec.Struct, frozen=True):
     """An offer as the decision sees it (all but its stock)."""
 
@@ -81,3 +119,5 @@ class OfferTerms(msgspec.Struct, frozen=True):
     starts_at: datetime | None
     ends_at: datetime | None
     eligibility: Eligibility
+    closed: Closed | None = None
+    """Kept with the offer, so that a burn asks nothing more (`exchange.closures`)."""

@@ -27,6 +27,12 @@ class OfferNotOnSale(BurnRejected):
     status = 409
 
 
+class PluginClosed(BurnRejected):
+    code = "plugin_closed"
+    title = "Whoever delivers this reward cannot take orders at present"
+    status = 409
+
+
 class NotEligible(BurnRejected):
     code = "not_eligible"
     title = "This offer is not open to this participant"
@@ -69,6 +75,7 @@ REJECTIONS: dict[str, type[BurnRejected]] = {
         UnknownWallet,
         UnknownOffer,
         OfferNotOnSale,
+        PluginClosed,
         NotEligible,
         LimitReached,
         SoldOut,

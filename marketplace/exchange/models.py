@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from marketplace.exchange.domain import BurnStatus, FulfilmentState, OfferStatus
+from marketplace.exchange.domain import BurnStatus, Cause, FulfilmentState, OfferStatus
 from marketplace.ledger.models import HOT
 from marketplace.models import INSERT_ONLY, Base, text_enum, utc_timestamp
 
@@ -49,7 +49,29 @@ class Offer(Base):
     ends_at: Mapped[datetime | None] = mapped_column(utc_timestamp())
     eligibility: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     """`marketplace.exchange.domain.Eligibility` as JSON."""
+    closed: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """`marketplace.exchange.domain.Closed` as JSON: what its plugin's closures come to."""
     version: Mapped[int] = mapped_column(sa.BigInteger, server_default="1")
+
+
+class PluginClosure(Base):
+    """Why the offers of a plugin cannot be burnt on, for one acceptor or for all."""
+
+    __tablename__ = "plugin_closure"
+    __table_args__ = (
+        sa.UniqueConstraint("plugin", "member_id", "cause", postgresql_nulls_not_distinct=True),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    plugin: Mapped[str]
+    member_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("member.id"))
+    """The acceptor whose offers it closes; null: everybody's."""
+    cause: Mapped[Cause] = mapped_column(text_enum(Cause, "closure_cause"))
+    words: Mapped[str]
+    actor: Mapped[str]
+    closed_at: Mapped[datetime] = mapped_column(
+        utc_timestamp(), server_default=sa.func.statement_timestamp()
+    )
 
 
 class OfferStock(Base):

@@ -26,7 +26,7 @@ from marketplace.exchange.decide import (
     State,
     WalletState,
 )
-from marketplace.exchange.domain import Eligibility, OfferStatus, OfferTerms
+from marketplace.exchange.domain import Closed, Eligibility, OfferStatus, OfferTerms
 from marketplace.ids import take_keys
 from marketplace.ledger.domain import DRAW_ORDER
 
@@ -100,7 +100,8 @@ LOCK_WALLETS = "select 1 from wallet where id = any($1::uuid[]) order by id for 
 
 OFFERS = """
 select id, version, reference, kind, acceptor_id, plugin, points, cost_micros, currency,
-       limit_per_wallet, status::text as status, starts_at, ends_at, eligibility::text
+       limit_per_wallet, status::text as status, starts_at, ends_at, eligibility::text,
+       closed::text
 from offer where id = any($1::uuid[])
 """
 
@@ -295,6 +296,7 @@ async def load_offers(connection: Any, offer_ids: Iterable[UUID]) -> list[OfferT
                 **row,
                 "status": OfferStatus(row["status"]),
                 "eligibility": msgspec.json.decode(row["eligibility"], type=Eligibility),
+                "closed": msgspec.json.decode(row["closed"] or "null", type=Closed | None),
             }
         )
         for row in rows

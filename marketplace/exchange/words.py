@@ -13,7 +13,13 @@ from typing import Final
 
 import msgspec
 
-from marketplace.exchange.domain import BurnStatus, FulfilmentState, OfferStatus
+from marketplace.exchange.domain import (
+    BurnStatus,
+    Cause,
+    Closed,
+    FulfilmentState,
+    OfferStatus,
+)
 from marketplace.exchange.models import Refund
 from marketplace.exchange.previewing import Foreseen
 from marketplace.exchange.rewards import Reward
@@ -59,6 +65,8 @@ def obstacle(preview: BurnPreview, foreseen: Foreseen) -> Obstacle | None:
     match preview.refusal.code:
         case "offer_not_on_sale":
             return _not_on_sale(foreseen)
+        case "plugin_closed" if foreseen.offer.closed is not None:
+            return _closed(foreseen.offer.closed)
         case "not_eligible":
             return _not_eligible(foreseen, preview.refusal.detail)
         case "limit_reached":
@@ -96,6 +104,30 @@ def _not_on_sale(foreseen: Foreseen) -> Obstacle:
         )
     return Obstacle(
         why=_l("It is announced, and cannot be had yet."),
+        help=_l("Put it on your wish list, and come back later."),
+        is_wish=True,
+    )
+
+
+def _closed(closed: Closed) -> Obstacle:
+    match closed.cause:
+        case Cause.OPERATOR if closed.words:
+            return Obstacle(
+                why=_l("It is closed for the time being: %(words)s", words=closed.words),
+                help=_l("Something like it may suit you."),
+            )
+        case Cause.OPERATOR:
+            return Obstacle(
+                why=_l("It is closed for the time being."),
+                help=_l("Something like it may suit you."),
+            )
+        case Cause.BREAKER:
+            return Obstacle(
+                why=_l("The partner cannot deliver just now."),
+                help=_l("It opens again by itself; come back in a few minutes."),
+            )
+    return Obstacle(
+        why=_l("The partner is not ready to deliver it yet."),
         help=_l("Put it on your wish list, and come back later."),
         is_wish=True,
     )

@@ -32,6 +32,8 @@ Publish = Callable[[str, Sequence[tuple[str, str]]], None]
 CHUNKS_A_ROUND = 10
 MISSING_S = 60.0
 """Orders of a plugin that is not installed are looked at again after this."""
+RESTING_S = 15.0
+"""Orders of a plugin that is not active are looked at again after this."""
 LONGEST_BACKOFF_S = 10.0
 
 
@@ -53,11 +55,15 @@ class Relay:
             if not due:
                 return 0
             health = await repository.health(connection)
+            resting = await repository.resting(connection)
             by_plugin: dict[str, list[Due]] = defaultdict(list)
             for burn in due:
                 by_plugin[burn.plugin].append(burn)
             delays: list[tuple[Due, float]] = []
             for plugin, burns in by_plugin.items():
+                if plugin in resting:
+                    delays += [(burn, RESTING_S) for burn in burns]
+                    continue
                 delays += await self._see_to(connection, plugin, burns, health)
             await repository.mark(connection, delays)
         return len(due)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from marketplace import api
-from marketplace.exchange.domain import FulfilmentState
+from marketplace.exchange.domain import Cause, FulfilmentState
 from marketplace.fulfilment.domain import Claimed, Waiting
 
 Pair = tuple[UUID, UUID]
@@ -49,6 +49,8 @@ with locked as (
     select burn.id, burn.wallet_id, burn.fulfilment as prior
     from burn join unnest($1::uuid[], $2::uuid[]) as a(id, wallet_id) using (id, wallet_id)
     where status = 'held' and plugin = $3
+      and not exists (select 1 from plugin_closure c where c.plugin = $3 and c.member_id is null
+                      and c.cause in ('not_active', 'operator'))
       and fulfilment in ('queued', 'retry', 'pending', 'unknown')
     order by burn.id
     for update of burn
@@ -59,7 +61,8 @@ set fulfilment = 'ordering', attempts = least(burn.attempts + 1, 32000),
 from locked join offer on true
 where burn.id = locked.id and burn.wallet_id = locked.wallet_id and offer.id = burn.offer_id
 returning burn.id, burn.wallet_id, locked.prior::text, burn.attempts, burn.posted_at,
-          offer.reference, offer.sku, burn.quantity, burn.points, burn.cost_micros, burn.currency
+          offer.reference, offer.sku, burn.quantity, burn.points, burn.cost_micros, burn.currency,
+          burn.acceptor_id
 """
 
 # Only what this claim still holds: another worker may have taken over after the lease.
@@ -144,7 +147,10 @@ async def mark(connection: Any, delays: Sequence[tuple[Due, float]]) -> None:
 async def claim(
     connection: Any, plugin: str, pairs: Sequence[Pair], lease_s: float
 ) -> list[Claimed]:
-    """Take the burns of `pairs` that are held and nobody's, for `lease_s` seconds."""
+    """Take the burns of `pairs` that are held and nobody's, for `lease_s` seconds.
+
+    None where nothing may be sent to the plugin by now (`RESTING`).
+    """
     rows = await connection.fetch(CLAIM, *_columns(pairs), plugin, lease_s)
     return [
         Claimed(
@@ -162,6 +168,7 @@ async def claim(
                 cost_micros=cost_micros,
                 currency=currency,
                 attempt=attempts,
+                acceptor_id=acceptor_id,
             ),
         )
         for (
@@ -176,6 +183,7 @@ async def claim(
             points,
             cost_micros,
             currency,
+            acceptor_id,
         ) in rows
     ]
 
@@ -283,6 +291,19 @@ async def open_breaker(connection: Any, plugin: str, length: timedelta) -> None:
 async def record_success(connection: Any, plugin: str) -> None:
     """Close the breaker."""
     await connection.execute(SUCCEEDED, plugin)
+
+
+# To these nothing is sent: their orders wait.
+RESTING = """
+select distinct on (plugin) plugin, cause::text, words from plugin_closure
+where member_id is null and cause in ('not_active', 'operator')
+order by plugin, cause
+"""
+
+
+async def resting(connection: Any) -> dict[str, tuple[Cause, str]]:
+    """Plugins that are not active or were stopped by the operator: cause and words."""
+    return {row[0]: (Cause(row[1]), row[2]) for row in await connection.fetch(RESTING)}
 
 
 async def take_probe(connection: Any, plugin: str, length: timedelta) -> bool:

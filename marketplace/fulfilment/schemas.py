@@ -31,7 +31,8 @@ class SupplierState(msgspec.Struct, frozen=True, kw_only=True):
 
     plugin: str
     state: str
-    """`ready`, `disabled` (see `reason`), or `missing`: orders wait for a plugin not installed."""
+    """`ready`; or its orders wait, see `reason`: `inactive` (not activated), `stopped` (by the
+    operator), `disabled` (it does not start), `missing` (not installed)."""
     breaker: str
     """`closed`, `open` or `half_open`."""
     failures: int
@@ -45,6 +46,6 @@ class SupplierState(msgspec.Struct, frozen=True, kw_only=True):
     oldest_at: datetime | None
     """When the oldest waiting burn was held."""
     reason: str | None
-    """Why it is disabled, or its last error."""
+    """Why it is not ready, or its last error."""
     open_until: datetime | None
     last_success_at: datetime | None

@@ -13,7 +13,7 @@ import pytest
 from marketplace import api
 from marketplace.certify.target import seen
 from marketplace.ids import uuid7
-from marketplace.testing.laboratory import Lab, open_lab
+from marketplace.testing.laboratory import Lab, member_id, open_lab
 
 FULL_CHUNK = 200
 IN_TIME_S = 30.0
@@ -41,7 +41,7 @@ class SupplierConformance:
 
     @staticmethod
     def order(sku: str, *, quantity: int = 1, attempt: int = 1) -> api.Order:
-        """A new order, as a worker hands it over."""
+        """A new order, as a worker hands it over; the member `shop` is paid for it."""
         return api.Order(
             reference=str(uuid7()),
             offer_reference=f"offer-{sku}",
@@ -51,6 +51,7 @@ class SupplierConformance:
             cost_micros=7_000_000 * quantity,
             currency="EUR",
             attempt=attempt,
+            acceptor_id=member_id("shop"),
         )
 
     @staticmethod

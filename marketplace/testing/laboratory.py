@@ -9,9 +9,11 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
+import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -21,15 +23,23 @@ from marketplace.db import Database, open_database
 from marketplace.embedded import embedded_url
 from marketplace.exchange.domain import BurnStatus, FulfilmentState, OfferStatus
 from marketplace.exchange.models import Burn, Offer, OfferStock
-from marketplace.host import PluginHost
+from marketplace.host import PluginHost, forget_settings
 from marketplace.identity.models import AuditEntry
 from marketplace.ids import uuid7
+from marketplace.plugins import Plugins, load, others_than
+from marketplace.registry import values
+from marketplace.registry.models import PluginMember, PluginSetting
 from marketplace.schema import differences, upgrade_all
 from marketplace.secrets import Vault
 from marketplace.settings import Settings
 
 DATABASE_URL = "MARKETPLACE_TEST_DATABASE_URL"
 SECRET_KEY = "0Yd1t2rJx0r3g0GmVQk8q8bT3Vw5iN0m4k1lZk2c9eE="  # noqa: S105 - tests only
+
+
+def member_id(slug: str) -> UUID:
+    """The id that a laboratory gives the member of this slug."""
+    return uuid5(NAMESPACE_URL, f"marketplace-lab:{slug}")
 
 
 class Lab:
@@ -40,21 +50,96 @@ class Lab:
         self.database: Database = open_database(settings)
         self._owner = open_database(settings, as_owner=True)
         self._vault = Vault([SECRET_KEY])
-        self._members: dict[str, UUID] = {}
+        self._loaded: dict[str, Plugins] = {}
 
     def host(self, slug: str) -> api.Host:
         """What the core lends the plugin `slug`."""
-        return PluginHost(slug, lambda: self.database, lambda: self._vault)
+        return PluginHost(
+            slug,
+            lambda: self.database,
+            lambda: self._vault,
+            asked=lambda: self._plugins(slug).settings_of(slug),
+        )
 
     def member(self, slug: str) -> UUID:
-        """The id of a member, made where there is none."""
-        if slug not in self._members:
-            self._members[slug] = uuid7()
-            with self._session() as session:
-                session.add(
-                    Member(id=self._members[slug], slug=slug, name=slug.title(), country="DE")
+        """The id of a member, made where there is none; the same slug has the same id everywhere.
+
+        `SupplierConformance` and the simulator order for the member `shop`.
+        """
+        made_id = member_id(slug)
+        with self._session() as session:
+            row = {"id": made_id, "slug": slug, "name": slug.title(), "country": "DE"}
+            session.execute(insert(Member).values(row).on_conflict_do_nothing())
+        return made_id
+
+    def configure(self, plugin: str, settings: msgspec.Struct) -> None:
+        """Give a plugin its house settings, as the operator does."""
+        self._store(plugin, None, False, settings)
+
+    def enable(
+        self,
+        plugin: str,
+        member: str = "shop",
+        settings: msgspec.Struct | None = None,
+        *,
+        sandbox: msgspec.Struct | None = None,
+    ) -> UUID:
+        """Enable a plugin for a member, with its settings and its sandbox settings; returns its id.
+
+        Without it `Host.member_settings` answers None.
+        """
+        made_id = self.member(member)
+        enabled = insert(PluginMember).values(plugin=plugin, member_id=made_id, enabled=True)
+        with self._session() as session:
+            session.execute(
+                enabled.on_conflict_do_update(
+                    index_elements=["plugin", "member_id"], set_={"enabled": True}
                 )
-        return self._members[slug]
+            )
+        for given, for_trials in ((settings, False), (sandbox, True)):
+            if given is not None:
+                self._store(plugin, made_id, for_trials, given)
+        forget_settings()
+        return made_id
+
+    def disable(self, plugin: str, member: str = "shop") -> None:
+        """Disable a plugin for a member; its settings are kept."""
+        with self._session() as session:
+            session.execute(
+                sa.update(PluginMember)
+                .where(PluginMember.plugin == plugin, PluginMember.member_id == member_id(member))
+                .values(enabled=False)
+            )
+        forget_settings()
+
+    def _store(
+        self, plugin: str, member_id: UUID | None, sandbox: bool, settings: msgspec.Struct
+    ) -> None:
+        plain, secrets = values.pack(settings, self._vault)
+        row = insert(PluginSetting).values(
+            id=uuid7(),
+            plugin=plugin,
+            member_id=member_id,
+            sandbox=sandbox,
+            plain=plain,
+            secrets=secrets,
+            actor="lab",
+        )
+        with self._session() as session:
+            session.execute(
+                row.on_conflict_do_update(
+                    index_elements=["plugin", "member_id", "sandbox"],
+                    set_={"plain": plain, "secrets": secrets},
+                )
+            )
+        forget_settings()
+
+    def _plugins(self, slug: str) -> Plugins:
+        """This one plugin, loaded to learn what settings it asks for."""
+        if slug not in self._loaded:
+            alone = msgspec.structs.replace(self.settings, plugins_off=",".join(others_than(slug)))
+            self._loaded[slug] = load(alone, self.host)
+        return self._loaded[slug]
 
     def offer(
         self, plugin: str, sku: str, *, acceptor: str = "shop", stock: int | None = None

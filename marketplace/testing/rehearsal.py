@@ -67,6 +67,13 @@ class Rehearsal:
     without: ClassVar[Mapping[Trouble, str]] = {}
     """Troubles that your world cannot have, each with the reason; the report quotes it."""
 
+    settings: ClassVar[msgspec.Struct | None] = None
+    """House settings to play with, where your plugin needs some."""
+    member_settings: ClassVar[msgspec.Struct | None] = None
+    """Settings of the member that is paid for what the simulator orders, likewise."""
+    sandbox_settings: ClassVar[msgspec.Struct | None] = None
+    """That member's settings for trial orders, likewise."""
+
     def __init__(self, lab: Lab, host: api.Host, supplier: api.Supplier) -> None:
         self.lab = lab
         self.host = host

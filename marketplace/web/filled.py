@@ -90,7 +90,7 @@ def _bare(value: Any) -> Any:
         return datetime.combine(value.date(), value.timetz())
     for plain in (int, str, tuple):
         if isinstance(value, plain):
-            return plain(value)  # type: ignore[arg-type, call-overload]
+            return plain(value)  # type: ignore[arg-type]
     return value
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import click
+import msgspec
 import pytest
 from litestar import get
 from litestar.di import NamedDependency
@@ -29,6 +30,12 @@ HOOKS = {
     for name, function in inspect.getmembers(hookspecs, inspect.isfunction)
     if name.startswith("marketplace_")
 }
+
+
+class House(msgspec.Struct):
+    """Settings."""
+
+    tools: int = 3
 
 
 class OnlyTrained:
@@ -65,6 +72,10 @@ class Acme:
     def marketplace_register_suppliers(self, host: api.Host) -> list[api.Supplier]:
         self.hosts.append(host.slug)
         return [FakeShop("acme")]
+
+    @api.hookimpl
+    def marketplace_register_settings(self) -> api.PluginSettings:
+        return api.PluginSettings(house=House)
 
     @api.hookimpl
     def marketplace_register_reward_kinds(self) -> list[api.RewardKind]:
@@ -145,6 +156,8 @@ async def test_registering_hooks_are_asked_and_their_answers_used(
     runtime: Runtime, acme: Acme
 ) -> None:
     plugins: Plugins = runtime.plugins
+    plugins.take_settings("acme")
+    assert plugins.settings_of("acme").house is House
     assert runtime.suppliers["acme"].slug == "acme"
     assert acme.hosts == ["acme"]
     assert "tool" in plugins.reward_kinds()

@@ -64,6 +64,10 @@ TAMPERINGS = {
         also="obligation_transfers",
     ),
     "stock": Tampering("update offer_stock set remaining = -1 returning 'lamp'"),
+    "offer_closures": Tampering(
+        """update offer set closed = '{{"cause": "breaker"}}' where reference = 'lamp' """
+        "returning reference"
+    ),
     "lot_issue": Tampering(
         "delete from transfer where code = 'issue' and lot_id = {A2} returning lot_id",
         also="issuer_points wallet_transfers",

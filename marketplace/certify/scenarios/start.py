@@ -11,6 +11,7 @@ from marketplace.certify.stage import Stage
 from marketplace.schema import plugin_tables
 
 ASKED_ELSEWHERE = {
+    "marketplace_register_settings",
     "marketplace_register_suppliers",
     "marketplace_register_eligibility_rules",
     "marketplace_register_tables",

@@ -234,6 +234,7 @@ def health(stage: Stage) -> None:
         if took_s > HEALTH_S:
             raise Failed(f"health took {took_s:.1f} s{when}.", advice=advice)
 
+    _ = stage.rehearsal  # which gives it the settings it needs
     check("")
     try:
         slow = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
+from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
@@ -22,6 +23,7 @@ from marketplace.coalition.imports.tables import (
 from marketplace.coalition.models import Contract
 from marketplace.exchange.domain import Eligibility
 from marketplace.exchange.models import Offer, OfferStock
+from marketplace.registry.activation import admit, warnings_of
 
 
 class ImportOffers(TableImport[OfferRow]):
@@ -35,6 +37,7 @@ class ImportOffers(TableImport[OfferRow]):
     }
 
     async def prepare(self) -> None:
+        self._pairs: set[tuple[str, UUID]] = set()
         self._members = await member_ids(self.session)
         accepting = await self.session.scalars(
             sa.select(Contract.member_id).where(
@@ -96,3 +99,8 @@ class ImportOffers(TableImport[OfferRow]):
         ]
         if stocks:
             await self.session.execute(sa.insert(OfferStock), stocks)
+        self._pairs |= {(offer["plugin"], offer["acceptor_id"]) for offer in new}
+
+    async def finish(self) -> None:
+        closed = await admit(self.session, self._pairs)
+        self.counts.warnings = warnings_of(closed, self._members)

@@ -83,6 +83,8 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     """Of the new rows, for issuances."""
     worth: list[Worth] = []
     """Of the new rows, for issuances of one issuer."""
+    warnings: list[str] = []
+    """What was imported all the same and should be known."""
 
     @property
     def ok(self) -> bool:
@@ -93,8 +95,10 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
         """The report in words."""
         if self.ok:
             note = " (dry run: nothing was written)" if self.dry_run else ""
+            told = [f"warning: {each}" for each in self.warnings]
             changed = f", {self.changed:,} changed" if self.changed else ""
-            return [f"{self.kind}: {self.new:,} new{changed}, {self.unchanged:,} unchanged{note}"]
+            counted = f"{self.new:,} new{changed}, {self.unchanged:,} unchanged"
+            return [*told, f"{self.kind}: {counted}{note}"]
         shown = [f"line {bad.line}: {bad.reason}" for bad in self.bad_lines[:MOST_PRINTED]]
         if self.bad > len(shown):
             shown.append(f"and {self.bad - len(shown):,} more")

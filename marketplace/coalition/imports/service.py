@@ -177,6 +177,7 @@ async def _import(
         dry_run=dry_run,
         points=0 if faults.total else sum(points for _, points in counts.points.values()),
         worth=[] if faults.total else counts.worth,
+        warnings=[] if faults.total else counts.warnings,
     )
     return report, counts
 

@@ -144,6 +144,23 @@ left join offer o on o.id = s.offer_id
 where o.id is null or s.remaining < 0
 """
 
+# What each offer's closures come to, as exchange.closures makes it.
+CLOSURES: Final = """
+select format('offer %s', o.reference) as subject,
+       coalesce(wanted.closed::text, 'open') as expected,
+       coalesce(o.closed::text, 'open') as found
+from offer o
+left join lateral (
+    select jsonb_strip_nulls(
+        jsonb_build_object('cause', c.cause, 'words', nullif(c.words, ''))) as closed
+    from plugin_closure c
+    where c.plugin = o.plugin and (c.member_id is null or c.member_id = o.acceptor_id)
+    order by c.cause, c.member_id nulls first
+    limit 1
+) wanted on true
+where o.closed is distinct from wanted.closed
+"""
+
 CHECKS: Final = (
     Check("wallet_owners", "Each wallet belongs to a participant or a firm.", WALLET_OWNERS),
     Check("lot_references", "Each lot knows its wallet, issuer and contract.", LOT_REFERENCES),
@@ -154,4 +171,5 @@ CHECKS: Final = (
     Check("transfer_shape", "Each transfer has the shape of its code.", TRANSFER_SHAPE),
     Check("transfer_owners", "Accounts of members belong to members.", TRANSFER_OWNERS),
     Check("stock", "Stock belongs to an offer and is never negative.", STOCK),
+    Check("offer_closures", "Each offer is closed as its plugin's closures say.", CLOSURES),
 )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -64,6 +65,7 @@ def held_order(reference: str, sku: str, quantity: int) -> Order:
         cost_micros=7_000_000 * quantity,
         currency="EUR",
         attempt=1,
+        acceptor_id=uuid4(),
     )
 
 

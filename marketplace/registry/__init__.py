@@ -1,0 +1,1 @@
+"""Plugins: installing, settings, activation, enabling per member, trying out."""
