@@ -11,7 +11,7 @@ import msgspec
 from litestar import get, post
 from litestar.background_tasks import BackgroundTask
 from litestar.di import NamedDependency
-from litestar.params import QueryParameter, URLEncodedBody
+from litestar.params import FromQuery, QueryParameter, URLEncodedBody
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace import api
@@ -81,7 +81,7 @@ async def show_issue(
     console: NamedDependency[Console],
     session: NamedDependency[AsyncSession],
     who: Words = "",
-    wallet: UUID | None = None,
+    wallet: FromQuery[UUID | None] = None,
 ) -> Html:
     """Find a person; with `wallet`, the form for this one."""
     if not console.issues:

@@ -47,7 +47,7 @@ def stock_chart(page: Page, days: Sequence[StockDay]) -> Chart:
     return Chart(
         title=page._("Codes left"),
         label=page._("Day"),
-        labels=[f"{each.day:%Y-%m-%d}" for each in days],
+        labels=[page.day(each.day) for each in days],
         series=[Series(page._("Left"), [each.free for each in days])],
         shape=Shape.LINE,
     )
@@ -58,7 +58,7 @@ def change_chart(page: Page, days: Sequence[StockDay]) -> Chart:
     return Chart(
         title=page._("Uploaded, given and run out"),
         label=page._("Day"),
-        labels=[f"{each.day:%Y-%m-%d}" for each in days],
+        labels=[page.day(each.day) for each in days],
         series=[
             Series(page._("Given"), [each.given for each in days]),
             Series(page._("Uploaded"), [each.uploaded for each in days], "warm"),
