@@ -127,8 +127,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     acceptor_id: UUID
     """The member that is paid: its settings apply (`Host.member_settings`)."""
     sandbox: bool = False
-    """A trial order: nobody pays for it, and it must deliver nothing of value. Use the member's
-    sandbox settings: `host.member_settings(order.acceptor_id, sandbox=order.sandbox)`."""
+    """A trial order: nobody pays for it, and it must deliver nothing of value. Sent only to a
+    supplier with an attribute `takes_trials = True`; use the member's sandbox settings:
+    `host.member_settings(order.acceptor_id, sandbox=order.sandbox)`."""
 
 
 class Artefact(msgspec.Struct, frozen=True, kw_only=True):

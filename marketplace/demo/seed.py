@@ -48,7 +48,7 @@ from marketplace.ledger.models import Wallet
 from marketplace.registry import service
 from marketplace.registry.activation import activate
 from marketplace.registry.repository import member_id
-from marketplace.registry.schemas import Tested
+from marketplace.registry.schemas import Checkup
 from marketplace.runtime import Runtime, open_runtime
 from marketplace.schema import upgrade_all
 from marketplace.settings import Settings
@@ -178,7 +178,7 @@ async def _let_deliver(runtime: Runtime, acceptors: Iterable[str]) -> None:
                 GIFT_PLUGIN,
                 await member_id(session, slug),
                 actor=ACTOR,
-                tested=Tested(ok=True, message="not tested: it has no settings"),
+                tested=Checkup(ok=True, message="not tested: it has no settings"),
             )
 
 

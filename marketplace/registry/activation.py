@@ -219,7 +219,7 @@ async def _closed(
             sa.tuple_(Offer.plugin, Offer.acceptor_id).in_(list(pairs)), Offer.closed.is_not(None)
         )
     )
-    return {(row[0], row[1]): msgspec.convert(row[2], Closed) for row in rows.tuples()}
+    return {(row[0], row[1]): msgspec.convert(row[2], Closed) for row in rows}
 
 
 def warnings_of(closed: Mapping[tuple[str, UUID], Closed], slugs: Mapping[str, UUID]) -> list[str]:

@@ -14,7 +14,7 @@ from marketplace.commands import actor, run
 from marketplace.errors import UsageError
 from marketplace.registry import activation, asking, installing, repository, service, telling
 from marketplace.registry.installer import install, uninstall
-from marketplace.registry.schemas import PluginDetails, PluginView, Tested, TryResult
+from marketplace.registry.schemas import Checkup, PluginDetails, PluginView, TryResult
 from marketplace.registry.trying import try_order, try_settings
 from marketplace.registry.views import list_plugins, show
 from marketplace.runtime import Runtime
@@ -136,7 +136,7 @@ def configure_command(
 def test_command(slug: str, member: str | None, sandbox: bool) -> None:
     """Ask a plugin whether its settings work. Exit status 1 where they do not."""
 
-    async def work(runtime: Runtime) -> Tested:
+    async def work(runtime: Runtime) -> Checkup:
         async with runtime.database.begin() as session:
             whose = await repository.member_id(session, member) if member else None
         return await try_settings(runtime, slug, member_id=whose, sandbox=sandbox)

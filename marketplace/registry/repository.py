@@ -34,7 +34,7 @@ async def member_id(session: AsyncSession, slug: str) -> UUID:
 async def member_slugs(session: AsyncSession) -> dict[UUID, str]:
     """Slugs of all members by id."""
     rows = await session.execute(sa.select(Member.id, Member.slug))
-    return dict(rows.tuples().all())
+    return {row[0]: row[1] for row in rows}
 
 
 async def activations(session: AsyncSession) -> dict[str, Activation]:
@@ -91,7 +91,7 @@ async def members(session: AsyncSession, plugin: str | None = None) -> list[Memb
     ).order_by(PluginMember.plugin, PluginMember.member_id)
     if plugin is not None:
         statement = statement.where(PluginMember.plugin == plugin)
-    return [MemberRow(*row) for row in (await session.execute(statement)).tuples()]
+    return [MemberRow(*row) for row in await session.execute(statement)]
 
 
 async def put_member(session: AsyncSession, plugin: str, member_id: UUID, **changed: bool) -> None:
@@ -171,4 +171,4 @@ async def offer_counts(session: AsyncSession) -> dict[tuple[str, UUID], OfferCou
         .where(Offer.status == "on_sale", sa.or_(Offer.ends_at.is_(None), Offer.ends_at > NOW))
         .group_by(Offer.plugin, Offer.acceptor_id)
     )
-    return {(row[0], row[1]): OfferCounts(row[2], row[3]) for row in rows.tuples()}
+    return {(row[0], row[1]): OfferCounts(row[2], row[3]) for row in rows}

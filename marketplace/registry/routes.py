@@ -14,13 +14,13 @@ from marketplace.registry import activation, service
 from marketplace.registry.members import member_of, own_member
 from marketplace.registry.schemas import (
     ActivateBody,
+    Checkup,
     DisableBody,
     EnableBody,
     PluginDetails,
     PluginList,
     SandboxBody,
     SettingsBody,
-    Tested,
     TryBody,
     TryOutBody,
     TryResult,
@@ -266,7 +266,7 @@ async def test_member(
     data: JSONBody[TryOutBody],
     principal: NamedDependency[Principal],
     runtime: NamedDependency[Runtime],
-) -> Tested:
+) -> Checkup:
     """What the plugin itself says of its settings. A partner tests its own member's."""
     async with runtime.database.begin() as session:
         whose = await member_of(session, principal, member)

@@ -139,7 +139,7 @@ class TryOutBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Try the settings for trial orders."""
 
 
-class Tested(msgspec.Struct, frozen=True, kw_only=True):
+class Checkup(msgspec.Struct, frozen=True, kw_only=True):
     """What the plugin said of its settings."""
 
     ok: bool

@@ -22,7 +22,7 @@ from marketplace.identity.audit import audit
 from marketplace.plugins import BESIDE_THE_CORE
 from marketplace.registry import forms, repository, values
 from marketplace.registry.errors import ConnectionFailed, UnknownPlugin
-from marketplace.registry.schemas import Tested
+from marketplace.registry.schemas import Checkup
 from marketplace.runtime import Runtime
 
 
@@ -90,7 +90,7 @@ async def enable(
     member_id: UUID,
     *,
     actor: str,
-    tested: Tested,
+    tested: Checkup,
     force: bool = False,
     reason: str = "",
 ) -> None:

@@ -26,7 +26,7 @@ from marketplace.identity.audit import audit
 from marketplace.ids import uuid7
 from marketplace.registry import forms
 from marketplace.registry.errors import UnknownPlugin
-from marketplace.registry.schemas import Tested, TriedArtefact, TryResult
+from marketplace.registry.schemas import Checkup, TriedArtefact, TryResult
 from marketplace.runtime import Runtime
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ FINE = "The supplier answers."
 
 async def try_settings(
     runtime: Runtime, slug: str, *, member_id: UUID | None = None, sandbox: bool = False
-) -> Tested:
+) -> Checkup:
     """Ask a plugin whether its settings work: the house's and, where named, a member's.
 
     The settings must be complete; then the supplier's `health` is asked, and its `member_health`
@@ -50,7 +50,7 @@ async def try_settings(
         why = runtime.plugins.disabled.get(slug)
         if why is None:
             raise UnknownPlugin(f"No plugin {slug!r} is installed.")
-        return Tested(ok=False, message=f"It does not start: {why}")
+        return Checkup(ok=False, message=f"It does not start: {why}")
     host = runtime.plugins.host(slug)
     secrets: set[str] = set()
 
@@ -69,7 +69,7 @@ async def try_settings(
         if isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
             raise
         found = api.Health(ok=False, message=f"{type(error).__name__}: {error}")
-    return Tested(ok=found.ok, message=_without(found.message, secrets) or FINE)
+    return Checkup(ok=found.ok, message=_without(found.message, secrets) or FINE)
 
 
 def _ask_health(supplier: api.Supplier | None, member_id: UUID | None, sandbox: bool) -> api.Health:

@@ -78,7 +78,7 @@ def test_one_that_remembers_too_much_is_found(acme: Path) -> None:
 
 
 def test_one_that_does_not_start_is_told_why_and_nothing_else_is_claimed(acme: Path) -> None:
-    spoil(acme, "plugin.py", "[Acme(SandboxShop(host, load()))]", "[object()]")
+    spoil(acme, "plugin.py", "[Acme(SandboxShop(host))]", "[object()]")
     results = played(acme)
     assert set(results) == {"imports", "import-effects", "starts", "tables"}
     assert "is no Supplier" in results["starts"].found

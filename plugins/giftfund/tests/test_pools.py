@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
@@ -296,3 +297,13 @@ def test_the_command_line_uploads_checks_and_lists(
     assert run(commands["low-at"], [sku, "1"]).output == f"{sku}: low at 1 codes\n"
     (line,) = [line for line in run(commands["pools"]).output.splitlines() if sku in line]
     assert line.split() == [sku, "2", "0", "0", "-"]
+
+
+def test_a_trial_order_takes_no_code(lab: Lab, host: Host, fill: Fill, sku: str) -> None:
+    lab.offer("giftfund", sku)
+    fill(sku, 2)
+    trial = msgspec.structs.replace(order(sku, quantity=2), sandbox=True)
+    real, shown = give(host, order(sku), trial)
+    assert secrets_of(shown) == ["TRIAL-1", "TRIAL-2"]
+    assert len(secrets_of(real)) == 1
+    assert pool(host, sku)[:2] == (1, 1)
