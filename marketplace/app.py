@@ -17,6 +17,7 @@ from litestar.types import ControllerRouterHandler
 
 from marketplace import api
 from marketplace.console import pages as console_pages
+from marketplace.containment.routes import PluginRoutes, contain
 from marketplace.db import open_database
 from marketplace.exchange import (
     burn_endpoint,
@@ -38,8 +39,10 @@ from marketplace.issuing import pages as issue_pages
 from marketplace.ledger import pages as wallet_pages
 from marketplace.ledger import routes as ledger
 from marketplace.ledger import wallet_routes as wallets
+from marketplace.metrics import routes as metrics
 from marketplace.notices import pages as notice_pages
 from marketplace.notices import routes as notices
+from marketplace.plugins import BESIDE_THE_CORE
 from marketplace.registry import routes as registry
 from marketplace.runtime import Runtime
 from marketplace.secrets import open_vault
@@ -77,6 +80,7 @@ ROUTES: list[ControllerRouterHandler] = [
     *gift_pages.routes,
     *fulfilment.routes,
     *registry.routes,
+    *metrics.routes,
     *notices.routes,
     *notice_pages.routes,
     *console_pages.routes,
@@ -87,7 +91,11 @@ ROUTES: list[ControllerRouterHandler] = [
     *issue_pages.routes,
     *issue_file_pages.routes,
 ]
-LIFESPANS: list[Lifespan] = [housekeeping.lifespan, exchange.burn_engine_lifespan]
+LIFESPANS: list[Lifespan] = [
+    housekeeping.lifespan,
+    metrics.lifespan,
+    exchange.burn_engine_lifespan,
+]
 OPENAPI_EXTRAS: list[Extra] = [burn_endpoint.openapi_paths]
 NAV: list[NavEntry] = [
     *notice_pages.nav,
@@ -119,6 +127,8 @@ def create_app(runtime: Runtime, *, around: Sequence[Lifespan] = ()) -> Litestar
     fitting = [each for each in routers if each.path.split("/")[-1] not in runtime.plugins.disabled]
     app = _build(runtime, [*ROUTES, *fitting], around, _site(runtime, joined))
     check_access(app)
+    for slug, own in runtime.plugin_routes.items():
+        contain(app, own, (f"/v1/{slug}/", f"/{slug}/"))
     return app
 
 
@@ -169,13 +179,23 @@ def plugin_routers(runtime: Runtime) -> list[Router]:
         try:
             if slug in taken:
                 raise ValueError(f"/v1/{slug} is the core's")
-            router = Router(f"/v1/{slug}", route_handlers=list(handlers))
+            router = Router(
+                f"/v1/{slug}", route_handlers=list(handlers), middleware=_limits(runtime, slug)
+            )
             check_access(_build(runtime, [router]))
         except Exception as error:
             runtime.plugins.disable(slug, f"its routes do not fit: {error}")
         else:
             routers.append(router)
     return routers
+
+
+def _limits(runtime: Runtime, slug: str) -> list[PluginRoutes]:
+    """What an installed plugin's handlers may take of this process; our own rooms are trusted."""
+    if slug in BESIDE_THE_CORE:
+        return []
+    own = runtime.plugin_routes
+    return [own.setdefault(slug, PluginRoutes(slug, runtime.tally.note_trouble))]
 
 
 class JoinedPages(msgspec.Struct, frozen=True):
@@ -194,7 +214,9 @@ def plugin_pages(runtime: Runtime) -> dict[str, JoinedPages]:
             if slug in taken:
                 raise ValueError(f"/{slug} is the core's")
             _check_pages(slug, found)
-            router = Router(f"/{slug}", route_handlers=list(found.routes))
+            router = Router(
+                f"/{slug}", route_handlers=list(found.routes), middleware=_limits(runtime, slug)
+            )
             check_access(_build(runtime, [router]))
         except Exception as error:
             runtime.plugins.disable(slug, f"its pages do not fit: {error}")

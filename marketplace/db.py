@@ -6,7 +6,7 @@ uses raw asyncpg (`connect_raw`); plugins, which are synchronous, get `sync_engi
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -63,9 +63,22 @@ def raw_arguments(url: URL, role: str | None) -> dict[str, Any]:
 class Database:
     """Connections of one process. `role` None connects as the URL's own user (migrations)."""
 
-    def __init__(self, url: str, *, role: str | None, pool_size: int = 10) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        role: str | None,
+        pool_size: int = 10,
+        name: str = "marketplace",
+        statement_s: float | None = None,
+    ) -> None:
+        """`name` and `statement_s` are for the connections of `sync_engine`: what the server calls
+        them, and the longest that a statement, or a transaction that does nothing, may take.
+        """
         self.url = parse_url(url)
         self.role = role
+        self._name = name
+        self._statement_s = statement_s
         self._pool_size = pool_size
         self.engine = self._async_engine(pool_size)
         self._sync: sa.Engine | None = None
@@ -93,8 +106,19 @@ class Database:
     def sync_engine(self) -> sa.Engine:
         """The synchronous engine lent to plugins."""
         if self._sync is None:
-            self._sync = _sync_engine(self.url, self.role, self._pool_size)
+            self._sync = _sync_engine(self.url, self._session_statements(), self._pool_size)
         return self._sync
+
+    def _session_statements(self) -> list[str]:
+        name = self._name.replace("'", "")
+        statements = ["SET TIME ZONE 'UTC'", f"SET application_name = '{name}'"]
+        if self._statement_s is not None:
+            most_ms = int(self._statement_s * 1000)
+            statements += [
+                f"SET statement_timeout = {most_ms}",
+                f"SET idle_in_transaction_session_timeout = {most_ms}",
+            ]
+        return [*statements, f'SET ROLE "{self.role}"'] if self.role else statements
 
     async def close(self) -> None:
         """Close every connection of this process."""
@@ -103,7 +127,7 @@ class Database:
             self._sync.dispose()
 
 
-def _sync_engine(url: URL, role: str | None, pool_size: int) -> sa.Engine:
+def _sync_engine(url: URL, statements: Sequence[str], pool_size: int) -> sa.Engine:
     socket = _socket_dir(url)
     port = url.port or int(str(url.query.get("port", 5432)))
     arguments = {"unix_sock": f"{socket}/.s.PGSQL.{port}"} if socket else {}
@@ -116,11 +140,10 @@ def _sync_engine(url: URL, role: str | None, pool_size: int) -> sa.Engine:
     )
 
     @sa.event.listens_for(engine, "connect")
-    def _act_as_role(connection: Any, _: Any) -> None:
+    def _prepare(connection: Any, _: Any) -> None:
         cursor = connection.cursor()
-        cursor.execute("SET TIME ZONE 'UTC'")
-        if role:
-            cursor.execute(f'SET ROLE "{role}"')
+        for statement in statements:
+            cursor.execute(statement)
         cursor.close()
         connection.commit()
 

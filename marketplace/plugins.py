@@ -14,6 +14,7 @@ import logging
 import re
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import partial
 from importlib.metadata import entry_points
 from typing import Any
@@ -21,6 +22,10 @@ from typing import Any
 import pluggy
 
 from marketplace import api, api_version, hookspecs
+from marketplace.containment.messages import FACTS, Finding
+from marketplace.containment.probe import findings
+from marketplace.interrupt import interrupting
+from marketplace.observers import Observer
 from marketplace.registry import forms
 from marketplace.settings import Settings
 
@@ -36,6 +41,8 @@ BESIDE_THE_CORE = {
 SLUG = re.compile(r"[a-z][a-z0-9]{1,30}")
 
 HostMaker = Callable[[str], api.Host]
+Lender = Callable[[str, Callable[[], api.PluginSettings]], api.Host]
+"""Makes the Host of a plugin that asks for these settings."""
 
 
 class Plugins:
@@ -48,18 +55,28 @@ class Plugins:
         """Slug -> why it is disabled."""
         self.warnings: dict[str, list[str]] = {}
         """Slug -> what will stop working in a later version."""
+        self.contained: dict[str, Finding] = {}
+        """Slug -> what a plugin registers that this process leaves to the plugin's own."""
+        self.start_s = 0.0
+        """Longest that one hook may take while this process starts; 0: no limit."""
+        self._observers: dict[str, Observer] = {}
         self.settings: dict[str, api.PluginSettings] = {}
         """Slug -> the settings it asks for; plugins that ask for none are left out."""
 
     @property
     def slugs(self) -> list[str]:
         """Slugs of the plugins in force, in order of their names."""
+        return sorted({*self._loaded, *self.contained})
+
+    @property
+    def _loaded(self) -> list[str]:
         return sorted(name for name, _ in self.manager.list_name_plugin() if name)
 
     def disable(self, slug: str, reason: str) -> None:
         """Take a plugin out of this process."""
         log.error("plugin %s is disabled: %s", slug, reason)
         self.disabled[slug] = reason
+        self.contained.pop(slug, None)
         if self.manager.has_plugin(slug):
             self.manager.unregister(name=slug)
 
@@ -90,7 +107,7 @@ class Plugins:
         self, hook: str, *, only: str | None = None, **arguments: Any
     ) -> Iterator[tuple[str, Any]]:
         """Call a registering hook of each plugin by itself; yields (slug, what it returned)."""
-        for slug in self.slugs if only is None else [only]:
+        for slug in self._loaded if only is None else [only]:
             plugin = self.manager.get_plugin(slug)
             others = [each for each in self.manager.get_plugins() if each is not plugin]
             caller = self.manager.subset_hook_caller(hook, remove_plugins=others)
@@ -100,7 +117,8 @@ class Plugins:
             if "host" in (caller.spec.argnames if caller.spec else ()):
                 given["host"] = self._make_host(slug)
             try:
-                answers = caller(**given)
+                with interrupting(self.start_s) if self.start_s else nullcontext():
+                    answers = caller(**given)
             except BaseException as error:  # a plugin may even raise SystemExit
                 if isinstance(error, KeyboardInterrupt):
                     raise
@@ -110,14 +128,23 @@ class Plugins:
                 yield slug, answer
 
     def tell(self, hook: str, fact: Any) -> None:
-        """Tell observers a fact, after commit; what they raise is logged and changes nothing."""
+        """Tell the observers of this process a fact, after commit.
+
+        What they raise is logged and changes nothing, and none can hold up whoever tells.
+        """
         for impl in getattr(self.manager.hook, hook).get_hookimpls():
-            try:
-                impl.function(fact)
-            except BaseException as error:
-                if isinstance(error, KeyboardInterrupt):
-                    raise
-                log.exception("plugin %s: %s raised", impl.plugin_name, hook)
+            slug = impl.plugin_name
+            observer = self._observers.get(slug) or self._observers.setdefault(slug, Observer(slug))
+            observer.tell(hook, partial(impl.function, fact))
+
+    def tell_now(self, hook: str, fact: Any) -> None:
+        """Tell them on this thread; for a process that is a plugin's own."""
+        for impl in getattr(self.manager.hook, hook).get_hookimpls():
+            impl.function(fact)
+
+    def observes(self, hook: str) -> bool:
+        """Whether anything in this process observes `hook`."""
+        return bool(getattr(self.manager.hook, hook).get_hookimpls())
 
     def suppliers(self) -> dict[str, api.Supplier]:
         """Suppliers by slug; one that is no Supplier, or not the plugin's, disables the plugin."""
@@ -179,19 +206,63 @@ class Plugins:
         return {key: task for key, task in found.items() if key[0] not in self.disabled}
 
 
-def load(settings: Settings, make_host: HostMaker) -> Plugins:
-    """Build the manager, register our own rooms and every installed plugin."""
-    manager = pluggy.PluginManager("marketplace")
-    manager.add_hookspecs(hookspecs)
-    plugins = Plugins(manager, make_host)
+def load(settings: Settings, make_host: HostMaker, *, contained: bool = False) -> Plugins:
+    """Build the manager, register our own rooms and every installed plugin that bears it.
+
+    Plugins are probed first, in a process of their own. With `contained` none of them is loaded:
+    `Plugins.contained` says what each registers.
+    """
+    plugins = _manager(make_host)
     off = {slug.strip() for slug in settings.plugins_off.split(",")}
     for slug, module in BESIDE_THE_CORE.items():
         if slug not in off and importlib.util.find_spec(module) is not None:
             _register(plugins, slug, partial(importlib.import_module, module))
+    found = findings(settings, ENTRY_POINT_GROUP, off)
+    plugins.start_s = settings.plugin_start_s
     for point in entry_points(group=ENTRY_POINT_GROUP):
-        if point.name not in off:
+        if point.name in off:
+            continue
+        finding = found.get(point.name, Finding())
+        if finding.refusal:
+            plugins.disable(point.name, finding.refusal)
+        elif contained:
+            plugins.contained[point.name] = finding
+            plugins.warnings |= {point.name: finding.warnings} if finding.warnings else {}
+        else:
             _register(plugins, point.name, point.load)
     return plugins
+
+
+def _manager(make_host: HostMaker) -> Plugins:
+    manager = pluggy.PluginManager("marketplace")
+    manager.add_hookspecs(hookspecs)
+    return Plugins(manager, make_host)
+
+
+def load_one(slug: str, lend: Lender) -> Plugins:
+    """One installed plugin alone, in a process of its own."""
+    plugins = _manager(lambda slug: lend(slug, lambda: plugins.settings_of(slug)))
+    for point in entry_points(group=ENTRY_POINT_GROUP, name=slug):
+        _register(plugins, slug, point.load)
+    return plugins
+
+
+def probe_one(slug: str, lend: Lender) -> Finding:
+    """Load one plugin and call its registering hooks, to see what comes of it."""
+    plugins = load_one(slug, lend)
+    registered = Finding(
+        supplier=slug in plugins.suppliers(),
+        tasks=[(name, int(task.every_s)) for (_, name), task in plugins.periodic_tasks().items()],
+        observes=[hook for hook in FACTS if plugins.observes(hook)],
+        describers=len(plugins.offer_describers().get(slug, [])),
+        rules=sorted(plugins.eligibility_rules()),
+        warnings=plugins.warnings.get(slug, []),
+    )
+    plugins.reward_kinds()
+    for hook in ("routes", "pages", "commands", "tables"):
+        list(plugins.call_each(f"marketplace_register_{hook}"))
+    refusal = plugins.disabled.get(slug)
+    return registered if refusal is None else Finding(refusal=refusal)
 
 
 def others_than(slug: str) -> list[str]:
@@ -208,7 +279,8 @@ def _register(plugins: Plugins, slug: str, load_module: Callable[[], Any]) -> No
         plugins.disable(slug, "a slug is 2 to 31 lower case letters and digits")
         return
     try:
-        module = load_module()
+        with interrupting(plugins.start_s) if plugins.start_s else nullcontext():
+            module = load_module()
         refusal = api_version.refusal(module)
         if refusal:
             plugins.disable(slug, refusal)

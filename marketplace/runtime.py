@@ -2,26 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
+from typing import Any
 
 from marketplace import api
+from marketplace.containment.keeper import Keeper
+from marketplace.containment.probe import terms_of
+from marketplace.containment.proxies import (
+    ProcessDescriber,
+    ProcessRule,
+    ProcessSupplier,
+    tasks_of,
+    told,
+)
+from marketplace.containment.routes import PluginRoutes
+from marketplace.containment.rules import WatchedRule
 from marketplace.db import Database, open_database
 from marketplace.faces import Faces
 from marketplace.host import PluginHost
+from marketplace.metrics.tally import Tally
 from marketplace.plugins import Plugins, load
-from marketplace.secrets import Vault, open_vault
+from marketplace.secrets import Vault, open_vault, secret_keys
 from marketplace.settings import Settings
 
 
 class Runtime:
-    """One per process. Plugins load when first asked for."""
+    """One per process. Plugins load when first asked for.
 
-    def __init__(self, settings: Settings, database: Database, vault: Vault) -> None:
+    With `contained` installed plugins are not loaded here: each works in a process of its own, and
+    what it registers is stood in for (`marketplace.containment.proxies`).
+    """
+
+    def __init__(
+        self, settings: Settings, database: Database, vault: Vault, *, contained: bool = False
+    ) -> None:
         self.settings = settings
         self.database = database
         self.vault = vault
+        self.contained = contained and sys.platform != "win32"
+        self.tally = Tally()
+        self.plugin_routes: dict[str, PluginRoutes] = {}
+        """By slug: the limits of plugins whose routes and pages this process serves."""
+
+    @cached_property
+    def keeper(self) -> Keeper:
+        """The processes of plugins; none runs before it is called."""
+        url = self.database.url.render_as_string(hide_password=False)
+        keys = ",".join(secret_keys(self.settings))
+        return Keeper(
+            self.settings,
+            lambda slug: terms_of(self.settings, slug, database_url=url, secret_keys=keys),
+            self.tally.note_process,
+        )
 
     @cached_property
     def plugins(self) -> Plugins:
@@ -35,17 +70,29 @@ class Runtime:
                 lambda: self.eligibility_rules,
                 lambda: self.plugins.settings_of(slug),
             ),
+            contained=self.contained,
         )
 
     @cached_property
     def suppliers(self) -> dict[str, api.Supplier]:
         """Suppliers by slug."""
-        return self.plugins.suppliers()
+        timeout_s = self.settings.supplier_timeout_s
+        return self.plugins.suppliers() | {
+            slug: ProcessSupplier(slug, self.keeper, timeout_s)
+            for slug, finding in self.plugins.contained.items()
+            if finding.supplier
+        }
 
     @cached_property
     def eligibility_rules(self) -> dict[str, api.EligibilityRule]:
-        """Eligibility rules by name."""
-        return self.plugins.eligibility_rules()
+        """Eligibility rules by name, watched where they run in this process."""
+        found: dict[str, api.EligibilityRule] = {
+            name: WatchedRule(rule, self.tally.note_trouble)
+            for name, rule in self.plugins.eligibility_rules().items()
+        }
+        for slug, finding in self.plugins.contained.items():
+            found |= {name: ProcessRule(slug, name, self.keeper) for name in finding.rules}
+        return found
 
     @cached_property
     def reward_kinds(self) -> dict[str, api.RewardKind]:
@@ -55,19 +102,43 @@ class Runtime:
     @cached_property
     def faces(self) -> Faces:
         """Offers as their describers know them."""
-        return Faces(self.plugins.offer_describers())
+        found: dict[str, list[api.OfferDescriber]] = dict(self.plugins.offer_describers())
+        for slug, finding in self.plugins.contained.items():
+            own = [ProcessDescriber(slug, self.keeper, n) for n in range(finding.describers)]
+            found |= {slug: [*own]} if own else {}
+        return Faces(found)
 
     @cached_property
     def periodic_tasks(self) -> dict[tuple[str, str], api.PeriodicTask]:
         """Periodic tasks of plugins by (slug, name)."""
-        return self.plugins.periodic_tasks()
+        found = dict(self.plugins.periodic_tasks())
+        for slug, finding in self.plugins.contained.items():
+            tasks = tasks_of(slug, finding, self.keeper)
+            found |= {(slug, name): task for name, task in tasks.items()}
+        return found
+
+    def tell(self, facts: Sequence[tuple[str, Any]]) -> None:
+        """Tell observers (hook, fact), after commit; none of them can hold the caller up."""
+        for hook, fact in facts:
+            self.plugins.tell(hook, fact)
+        for slug, finding in self.plugins.contained.items():
+            own = [told(hook, fact) for hook, fact in facts if hook in finding.observes]
+            if own:
+                self.keeper.tell(slug, own)
+
+    def close_plugins(self) -> None:
+        """End the processes of plugins."""
+        if "keeper" in self.__dict__:
+            self.keeper.close()
 
 
 @asynccontextmanager
-async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
+async def open_runtime(settings: Settings, *, contained: bool = False) -> AsyncIterator[Runtime]:
     """Open a runtime for the length of the block."""
-    runtime = Runtime(settings, open_database(settings), open_vault(settings))
+    database, vault = open_database(settings), open_vault(settings)
+    runtime = Runtime(settings, database, vault, contained=contained)
     try:
         yield runtime
     finally:
+        runtime.close_plugins()
         await runtime.database.close()

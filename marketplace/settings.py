@@ -47,7 +47,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     relay_idle_s: float = 0.1
     """How long the relay sleeps when nothing is due."""
     worker_threads: int = 4
-    """Threads of one worker process."""
+    """Threads of one worker process for the exchange's own periodic work."""
+    plugin_calls: int = 2
+    """Processes of one plugin in one worker, so calls of it at once."""
+    plugin_start_s: float = 15.0
+    """Longest a plugin may take to load and register."""
+    plugin_memory_mb: int = 512
+    """Memory of one plugin process."""
+    plugin_cpu_s: int = 20
+    """Seconds of processor that one call of a plugin may use."""
+    plugin_open_files: int = 256
+    """Files and connections that one plugin process may have open."""
+    plugin_processes: int = 32
+    """Processes that one plugin process may have started."""
     hold_minutes: int = 30
     """How long an order that no supplier has seen may stay held before it is voided."""
     refund_grace_days: int = 30

@@ -9,6 +9,7 @@ import marketplace.fulfilment.models
 import marketplace.identity.models
 import marketplace.issuing.models
 import marketplace.ledger.models
+import marketplace.metrics.models
 import marketplace.notices.models
 import marketplace.registry.models  # noqa: F401
 from marketplace.models import Base

@@ -2,18 +2,26 @@
 
 Queues: `core` for the exchange's own periodic work, `fulfil.<plugin>` for each supplier's orders
 and tasks. Results are ignored, messages carry ids, and a lost message is sent again by the relay.
+
+A worker process holds several Celery workers, each with a connection and a thread of its own that
+works on one message at a time: `worker_threads` for our own queues, `plugin_calls` for the queue of
+each plugin. So a plugin that hangs keeps its own threads and nobody else's, and what it does not
+get to stays with the broker for other workers.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 import warnings
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from typing import Any
 
+import msgspec
 from celery import Celery, signals
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
+from celery.worker import state
+from celery.worker.worker import WorkController
 from kombu.entity import Exchange, Queue
 
 from marketplace.errors import UsageError
@@ -29,6 +37,8 @@ from marketplace.settings import Settings
 
 CORE_QUEUE = "core"
 IN_MEMORY = "memory://localhost/"
+POLL_S = 0.02
+"""How often each of the workers looks into an empty queue in memory."""
 AMQP = ("amqp://", "amqps://", "pyamqp://")
 CHATTY = ("celery.app.trace", "celery.worker.strategy", "celery.worker.consumer", "kombu")
 IRRELEVANT = (
@@ -64,9 +74,8 @@ def make_app(broker_url: str, plugins: Iterable[str]) -> Celery:
         task_ignore_result=True,
         task_acks_late=True,
         task_reject_on_worker_lost=True,
-        # In memory, acknowledgements wait for the worker's next look at the queue, up to two
-        # seconds: a limit on what is unacknowledged would be a limit on messages per second.
-        worker_prefetch_multiplier=0 if broker_url == IN_MEMORY else 1,
+        # One message in work, none in waiting: another worker may be free.
+        worker_prefetch_multiplier=1,
         worker_enable_remote_control=False,
         worker_send_task_events=False,
         worker_hijack_root_logger=False,
@@ -82,7 +91,7 @@ def make_app(broker_url: str, plugins: Iterable[str]) -> Celery:
 def _transport_options(broker_url: str, amqp: bool) -> dict[str, Any]:
     if amqp:
         return {"confirm_publish": True}
-    return {"polling_interval": 0.01} if broker_url == IN_MEMORY else {}
+    return {"polling_interval": POLL_S} if broker_url == IN_MEMORY else {}
 
 
 def declare_queues(app: Celery) -> None:
@@ -98,10 +107,10 @@ def declare_queues(app: Celery) -> None:
 def publisher(app: Celery, expiration_s: float) -> Publish:
     """Sends a plugin's burns to its queue; after `expiration_s` the relay sends them again."""
 
-    def publish(plugin: str, pairs: Sequence[tuple[str, str]]) -> None:
+    def publish(plugin: str, pairs: Sequence[tuple[str, str]], probe: bool) -> None:
         app.send_task(
             "marketplace.fulfil",
-            args=(plugin, list(pairs)),
+            args=(plugin, list(pairs), probe),
             queue=queue_of(plugin),
             expiration=expiration_s,
         )
@@ -134,9 +143,8 @@ def run_worker(
     """Work on `queues` (all of them where empty) until SIGTERM."""
     broker_url = broker_of(settings)
     with open_home(settings) as home:
-        app = make_app(broker_url, home.runtime.plugins.slugs)
         home.transact(lambda session: sync(session, home.runtime.plugins))
-        _work(app, home, queues, concurrency or settings.worker_threads)
+        _work(broker_url, home, lanes(home, queues, concurrency))
 
 
 def run_beat(settings: Settings) -> None:
@@ -152,11 +160,12 @@ def run_beat(settings: Settings) -> None:
 def run_background(settings: Settings) -> None:
     """Relay, schedule and worker in this one process; the broker is its memory."""
     with open_home(settings) as home:
-        app = make_app(settings.broker_url or IN_MEMORY, home.runtime.plugins.slugs)
+        broker_url = settings.broker_url or IN_MEMORY
+        app = make_app(broker_url, home.runtime.plugins.slugs)
         declare_queues(app)
         home.transact(lambda session: sync(session, home.runtime.plugins))
         serve_beat(app, home)
-        _work(app, home, (), settings.worker_threads)
+        _work(broker_url, home, lanes(home))
 
 
 def serve_beat(app: Celery, home: Home) -> None:
@@ -168,33 +177,88 @@ def serve_beat(app: Celery, home: Home) -> None:
     home.serve(run_schedule(runtime.database, work, sender(app), home.stopping), "schedule")
 
 
-def _work(app: Celery, home: Home, queues: Sequence[str], concurrency: int) -> None:
+class Lane(msgspec.Struct, frozen=True):
+    """Queues that share threads, and how many."""
+
+    queues: list[str]
+    threads: int
+
+
+def lanes(home: Home, queues: Sequence[str] = (), concurrency: int | None = None) -> list[Lane]:
+    """A lane for our own queues and one for each plugin that has a process of its own.
+
+    `queues` narrows them, UsageError where there is no such queue; `concurrency` is then the
+    threads of each.
+    """
+    plugins, settings = home.runtime.plugins, home.settings
+    contained = [queue_of(slug) for slug in plugins.slugs if slug in plugins.contained]
+    ours = [
+        CORE_QUEUE,
+        *(queue_of(slug) for slug in plugins.slugs if slug not in plugins.contained),
+    ]
+    unknown = sorted(set(queues) - {*ours, *contained})
+    if unknown:
+        raise UsageError(
+            f"There is no queue {', '.join(unknown)}; there are {', '.join([*ours, *contained])}."
+        )
+    wanted = [name for name in ours if not queues or name in queues]
+    found = [Lane(wanted, concurrency or settings.worker_threads)] if wanted else []
+    return found + [
+        Lane([name], concurrency or settings.plugin_calls)
+        for name in contained
+        if not queues or name in queues
+    ]
+
+
+def _work(broker_url: str, home: Home, found: Sequence[Lane]) -> None:
+    """Work on these lanes until the process is told to stop."""
+    _quieten_celery()
+    home.serve_tally()
+    home.stop_on_signal()
+    state.should_stop = state.should_terminate = None
+    workers = [worker for lane in found for worker in _workers(broker_url, home, lane)]
+    threads = [
+        threading.Thread(target=worker.start, name="worker", daemon=True) for worker in workers
+    ]
+    for each in threads:
+        each.start()
+    home.stopping.wait()
+    state.should_stop = 0
+    for each in threads:
+        each.join()
+
+
+def _workers(broker_url: str, home: Home, lane: Lane) -> list[WorkController]:
+    """A Celery worker for each thread of a lane; it runs tasks in the thread it is started in."""
+    # Which queues are consumed from is said once per app.
+    app = make_app(broker_url, home.runtime.plugins.slugs)
     register(app, Work(home))
     notices.register(app, notices.NoticeWork(home))
     issuing.register(app, issuing.IssuingWork(home))
+    return [
+        WorkController(
+            app=app,
+            pool="solo",
+            concurrency=1,
+            queues=lane.queues,
+            use_eventloop=False,
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
+            quiet=True,
+        )
+        for _ in range(lane.threads)
+    ]
 
+
+def _quieten_celery() -> None:
     def keep_our_logging(**_: Any) -> None:
         """Celery configures logging only where nobody listens to this signal."""
 
-    def stop(**_: Any) -> None:
-        home.stopping.set()
-
     signals.setup_logging.connect(keep_our_logging, weak=False)
-    signals.worker_shutting_down.connect(stop, weak=False)
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
     # We send nothing with an ETA, so that our exchange cannot delay it does not matter.
     logging.getLogger("kombu.transport.native_delayed_delivery").setLevel(logging.ERROR)
     for category in IRRELEVANT:
         warnings.simplefilter("ignore", category)
-    worker = app.Worker(
-        pool="threads",
-        concurrency=concurrency,
-        queues=list(queues) or None,
-        without_gossip=True,
-        without_mingle=True,
-        without_heartbeat=True,
-        quiet=True,
-    )
-    with suppress(SystemExit):
-        worker.start()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -39,7 +39,8 @@ from marketplace.exchange.decide import (
     decide,
 )
 from marketplace.exchange.domain import OfferTerms
-from marketplace.exchange.errors import REJECTIONS
+from marketplace.exchange.errors import REJECTIONS, BurnRejected
+from marketplace.metrics.tally import Tally
 
 log = logging.getLogger(__name__)
 
@@ -97,12 +98,14 @@ class BurnEngine:
         batch_limit: int,
         hold_for: timedelta,
         rules: dict[str, EligibilityRule],
+        tally: Tally | None = None,
     ) -> None:
         self._connect = connect
         self._queue_limit = queue_limit
         self._batch_limit = batch_limit
         self._hold_for = hold_for
         self._rules = rules
+        self._tally = tally
         self._offers: dict[UUID, OfferTerms] = {}
         self._queue: deque[Waiting] = deque()
         self._arrived = asyncio.Event()
@@ -168,6 +171,14 @@ class BurnEngine:
                 return
             answers = [Answer(None, _as_business_error(error))]
         _tell_all(batch, answers)
+        if self._tally is not None:
+            for outcome, count in Counter(map(_outcome, answers)).items():
+                self._tally.add("burns", count, label=outcome)
+
+    @property
+    def waiting(self) -> int:
+        """Burns in the queue."""
+        return len(self._queue)
 
     async def _outcomes(self, requests: list[BurnRequest]) -> list[Answer]:
         """Try until the batch is durable; raises what cannot be mended by trying again."""
@@ -340,6 +351,14 @@ def _tell_all(waiting: Iterable[Waiting], answers: Sequence[Answer]) -> None:
             tell(answer)
         except Exception:
             log.exception("an outcome could not be told; its key will find it")
+
+
+def _outcome(answer: Answer) -> str:
+    if answer.replayed:
+        return "replayed"
+    if answer.held is not None:
+        return "held"
+    return "rejected" if isinstance(answer.error, BurnRejected) else "failed"
 
 
 def _as_business_error(error: Exception) -> MarketplaceError:

@@ -33,6 +33,7 @@ from marketplace.identity.audit import audit
 from marketplace.identity.domain import Principal, Role
 from marketplace.ids import uuid7
 from marketplace.money import MAX_MICROS, MAX_POINTS, decimal_from_micros
+from marketplace.registry.activation import admit
 
 IMPORT_LOCK: Final = "import offers"
 """Offers are made one at a time, files included: no two of one reference, no sku of two members."""
@@ -131,6 +132,8 @@ async def make_offer(
         session.add(OfferStock(offer_id=offer.id, remaining=stock))
     details = msgspec.to_builtins(draft)
     await audit(session, principal.actor, "offer.made", "offer", offer.id, **details)
+    # Closed from the start where its plugin delivers nothing, or nothing for this member, yet.
+    await admit(session, [(offer.plugin, member_id)])
     return offer
 
 

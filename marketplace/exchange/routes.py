@@ -210,8 +210,10 @@ async def burn_engine_lifespan(app: litestar.Litestar) -> AsyncIterator[None]:
         batch_limit=settings.batch_limit,
         hold_for=timedelta(minutes=settings.hold_minutes),
         rules=runtime.eligibility_rules,
+        tally=runtime.tally,
     )
     await engine.start()
+    runtime.tally.gauge("engine_queue", lambda: engine.waiting)
     app.state.burn_engine = engine
     app.state.burn_watch = BurnWatch(runtime.database)
     direct: DirectRoutes = app.state.direct

@@ -1,7 +1,9 @@
 """Asks a supplier, under a deadline and outside any transaction.
 
-The call runs in a daemon thread: a supplier that hangs, exits or raises leaves its orders unknown
-and the worker free. What it still does after the deadline is found out by look-up.
+A plugin's supplier works in a process of its own, which is killed when it is over its limits; one
+that lives in this process (the certificate's stage, tests) is called in a daemon thread. Either
+way one that hangs, exits or raises leaves its orders unknown and the worker free. What became of
+them is found out by look-up.
 """
 
 from __future__ import annotations
@@ -10,17 +12,22 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
 from marketplace import api
-from marketplace.fulfilment.domain import Claimed, judge
+from marketplace.containment.process import (
+    STOP_GRACE_S,
+    NotStarted,
+    PluginRaised,
+    ProcessEnded,
+)
+from marketplace.containment.proxies import ProcessSupplier
+from marketplace.fulfilment.domain import LONGEST_REASON, Claimed, judge
 
 T = TypeVar("T")
 
-STOP_GRACE_S = 2.0
-"""How long a call may go on once the process was told to stop."""
 TICK_S = 0.2
 
 
@@ -120,17 +127,50 @@ def _call(
     *,
     lookup: bool,
 ) -> tuple[dict[str, api.Outcome], list[str]]:
-    method = supplier.lookup if lookup else supplier.fulfil
-    most = 2 * len(orders) + 1
+    method: Literal["fulfil", "lookup"] = "lookup" if lookup else "fulfil"
     try:
-        answers = within(lambda: list(islice(method(list(orders)), most)), timeout_s, stopping)
+        answers = _answers(supplier, method, orders, timeout_s, stopping)
+    except NotStarted as error:
+        return _not_asked(orders, f"{method}: {error}", lookup=lookup)
+    except (ProcessEnded, PluginRaised) as error:
+        return _all_unknown(orders, f"{method}: {error}")
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
-        fault = f"{'lookup' if lookup else 'fulfil'}: {type(error).__name__}: {error}"
-        unknown: dict[str, api.Outcome] = {
-            order.reference: api.Unknown(reference=order.reference, reason=fault)
-            for order in orders
-        }
-        return unknown, [fault]
+        return _all_unknown(orders, f"{method}: {type(error).__name__}: {error}")
     return judge(orders, answers, lookup=lookup)
+
+
+def _answers(
+    supplier: api.Supplier,
+    method: Literal["fulfil", "lookup"],
+    orders: Sequence[api.Order],
+    timeout_s: float,
+    stopping: threading.Event,
+) -> list[Any]:
+    if isinstance(supplier, ProcessSupplier):
+        return supplier.ask(method, orders, timeout_s, stopping)
+    call, most = getattr(supplier, method), 2 * len(orders) + 1
+    return within(lambda: list(islice(call(list(orders)), most)), timeout_s, stopping)
+
+
+def _all_unknown(
+    orders: Sequence[api.Order], fault: str
+) -> tuple[dict[str, api.Outcome], list[str]]:
+    """It may have taken any of them."""
+    fault = fault[:LONGEST_REASON]
+    return {
+        order.reference: api.Unknown(reference=order.reference, reason=fault) for order in orders
+    }, [fault]
+
+
+def _not_asked(
+    orders: Sequence[api.Order], fault: str, *, lookup: bool
+) -> tuple[dict[str, api.Outcome], list[str]]:
+    """Its process never ran, so new orders are certainly not taken; others stay unknown."""
+    if lookup:
+        return _all_unknown(orders, fault)
+    fault = fault[:LONGEST_REASON]
+    return {
+        order.reference: api.Retry(reference=order.reference, reason=fault) for order in orders
+    }, [fault]

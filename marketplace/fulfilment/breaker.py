@@ -11,7 +11,13 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from marketplace.db import raw_connection
+from marketplace.exchange import closures
+from marketplace.exchange.domain import Cause
 from marketplace.fulfilment import repository
+from marketplace.fulfilment.domain import shown
 
 FAILURES_TO_OPEN = 3
 FIRST_OPEN = timedelta(seconds=15)
@@ -19,6 +25,7 @@ LONGEST_OPEN = timedelta(minutes=10)
 PROBE_ORDERS = 5
 """Orders in the one chunk that tries a supplier out."""
 LONGEST_ERROR = 500
+ACTOR = "system:breaker"
 
 
 class Breaker(StrEnum):
@@ -44,12 +51,15 @@ def open_for(failures: int) -> timedelta | None:
     return min(FIRST_OPEN * doublings, LONGEST_OPEN)
 
 
-async def record(connection: Any, plugin: str, faults: list[str]) -> None:
+async def record(session: AsyncSession, plugin: str, faults: list[str]) -> None:
     """Count one chunk: a success where `faults` is empty."""
+    connection = await raw_connection(session)
     if not faults:
-        await repository.record_success(connection, plugin)
+        if await repository.record_success(connection, plugin):
+            await closures.reopen(session, plugin, Cause.BREAKER, actor=ACTOR)
         return
-    failures = await repository.record_failure(connection, plugin, faults[0][:LONGEST_ERROR])
+    failures = await repository.record_failure(connection, plugin, shown(faults[0], LONGEST_ERROR))
     length = open_for(failures)
     if length is not None:
         await repository.open_breaker(connection, plugin, length)
+        await closures.close(session, plugin, Cause.BREAKER, actor=ACTOR)

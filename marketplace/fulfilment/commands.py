@@ -8,19 +8,20 @@ from uuid import UUID
 import click
 
 from marketplace.commands import Group, actor, run
-from marketplace.db import raw_connection
-from marketplace.errors import NotFound
-from marketplace.fulfilment import health, repository, service
-from marketplace.fulfilment.schemas import SupplierState
-from marketplace.identity.models import AuditEntry
-from marketplace.ids import next_key
+from marketplace.errors import UsageError
+from marketplace.fulfilment import health
+from marketplace.fulfilment.dead_letters import dead_letters, replay
+from marketplace.fulfilment.schemas import DeadLetter, SupplierState
 from marketplace.runtime import Runtime
 from marketplace.settings import load
+
+MOST_LISTED = 1_000
+"""Dead orders that one call lists."""
 
 
 @click.command("worker")
 @click.option("--queues", default="", help="Queues to work on, comma separated; all by default.")
-@click.option("--concurrency", type=click.IntRange(1, 256), help="Threads of this process.")
+@click.option("--concurrency", type=click.IntRange(1, 256), help="Messages of one queue at once.")
 def worker_command(queues: str, concurrency: int | None) -> None:
     """Deliver rewards: work on the orders and tasks that beat and relay send."""
     from marketplace.worker import run_worker
@@ -68,8 +69,8 @@ def status() -> None:
             f"{each.plugin:<16}{each.state:<10}{each.breaker:<11}"
             f"{each.waiting:>8}{each.unknown:>8}{each.dead:>6}"
         )
-        if each.reason:
-            click.echo(f"    {each.reason}")
+        for words in each.wrong:
+            click.echo(f"    {words}")
 
 
 @fulfilment_group.command("dead")
@@ -77,40 +78,39 @@ def status() -> None:
 def dead(plugin: str | None) -> None:
     """List orders that were given up; their points stay held until somebody decides."""
 
-    async def work(runtime: Runtime) -> list[str]:
+    async def work(runtime: Runtime) -> list[DeadLetter]:
         async with runtime.database.begin() as session:
-            rows = await repository.dead(await raw_connection(session), plugin)
-        return [
-            f"{row['id']}  {row['plugin']:<14}{row['offer']:<24}{row['points']:>10} points  "
-            f"{row['attempts']} attempts since {row['posted_at']:%Y-%m-%d %H:%M}"
-            for row in rows
-        ]
+            return await dead_letters(session, plugin=plugin, limit=MOST_LISTED)
 
-    for line in run(work) or ["No order is dead."]:
-        click.echo(line)
+    found = run(work)
+    for each in found:
+        click.echo(
+            f"{each.burn_id}  {each.plugin:<14}{each.offer:<24}{each.points:>10} points  "
+            f"{each.attempts} attempts since {each.held_at:%Y-%m-%d %H:%M}"
+        )
+        for answer in each.answers:
+            click.echo(
+                f"    {answer.at:%Y-%m-%d %H:%M} attempt {answer.attempt}: {answer.outcome} "
+                f"{answer.words}".rstrip()
+            )
+    if not found:
+        click.echo("No order is dead.")
+    elif len(found) == MOST_LISTED:
+        click.echo(f"These are the {MOST_LISTED} oldest; there may be more.")
 
 
 @fulfilment_group.command("replay")
-@click.argument("burns", nargs=-1, required=True, type=click.UUID)
-def replay(burns: Sequence[UUID]) -> None:
+@click.argument("burns", nargs=-1, type=click.UUID)
+@click.option("--plugin", help="All dead orders of this plugin.")
+@click.option("--all", "everything", is_flag=True, help="All dead orders.")
+def replay_command(burns: Sequence[UUID], plugin: str | None, everything: bool) -> None:
     """Ask the supplier again what became of dead orders BURNS. Never orders twice."""
+    if [bool(burns), plugin is not None, everything].count(True) != 1:
+        raise UsageError("Name burns, or --plugin, or --all.")
 
-    async def work(runtime: Runtime) -> None:
+    async def work(runtime: Runtime) -> int:
         async with runtime.database.begin() as session:
-            done = await service.replay(session, burns)
-            missing = [str(burn) for burn in burns if burn not in done]
-            if missing:
-                raise NotFound(f"Not dead, so nothing was replayed: {', '.join(missing)}")
-            for burn in done:
-                session.add(
-                    AuditEntry(
-                        id=next_key(),
-                        actor=actor(),
-                        action="fulfilment.replayed",
-                        subject_kind="burn",
-                        subject_id=str(burn),
-                    )
-                )
+            named = burns or None
+            return len(await replay(session, actor(), burn_ids=named, plugin=plugin))
 
-    run(work)
-    click.echo(f"{len(burns)} orders are due again.")
+    click.echo(f"{run(work)} orders are due again.")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from marketplace import api
+from marketplace.containment.messages import Malformed
 from marketplace.exchange.domain import FulfilmentState
 
 REVEALED = "fulfilment.revealed"
@@ -24,6 +27,20 @@ GIVE_UP_AFTER = timedelta(days=3)
 """An order is dead after so many attempts and this long: a person looks at it then."""
 MARGIN_S = 15.0
 """What claiming and resolving may take besides the supplier's own time."""
+
+LONGEST_REFERENCE = 200
+"""Characters of a supplier's own reference."""
+LONGEST_LABEL = 200
+LONGEST_SECRET = 20_000
+"""Characters of a code, link or ticket."""
+LONGEST_REASON = 2_000
+KINDS = ("code", "ticket", "link", "receipt")
+UNSHOWN = ("Cc", "Cs", "Co", "Zl", "Zp")
+"""Categories of Unicode that no line of text may hold: control characters and the like."""
+FIRST_YEAR, LAST_YEAR = 2000, 9000
+"""Of an artefact's expiry; what lies outside is nonsense, and more than a database bears."""
+MOST_FAULTS = 20
+"""Faults of one chunk that are kept: a supplier may make millions."""
 
 ANSWERS = (
     api.Fulfilled,
@@ -98,11 +115,12 @@ def judge(
     found: dict[str, api.Outcome] = {}
     faults: list[str] = []
     twice: set[str] = set()
-    for answer in answers:
+    for answer in islice(answers, 2 * len(orders) + 1):
         try:
             outcome = _well_formed(answer, asked, lookup=lookup)
         except (ValueError, TypeError) as error:
-            faults.append(str(error))
+            if len(faults) < MOST_FAULTS:
+                faults.append(str(error)[:LONGEST_REASON])
             continue
         if outcome.reference in found:
             twice.add(outcome.reference)
@@ -114,12 +132,15 @@ def judge(
     if missing and not faults:
         faults.append(f"{len(missing)} of {len(asked)} orders have no answer")
     for reference in missing:
-        found[reference] = api.Unknown(reference=reference, reason="no well-formed answer")
+        why = faults[0][:LONGEST_REASON] if faults else "no well-formed answer"
+        found[reference] = api.Unknown(reference=reference, reason=why)
     return found, faults
 
 
 def _well_formed(answer: Any, asked: dict[str, api.Order], *, lookup: bool) -> api.Outcome:
     """The answer with every field checked; ValueError or TypeError says what is wrong."""
+    if isinstance(answer, Malformed):
+        raise ValueError(answer.words)
     kind = type(answer)
     if kind not in ANSWERS:
         raise TypeError(f"{kind.__name__} is no outcome")
@@ -132,14 +153,50 @@ def _well_formed(answer: Any, asked: dict[str, api.Order], *, lookup: bool) -> a
         raise ValueError("NeverOrdered is an answer of lookup only")
     if isinstance(outcome, api.Fulfilled):
         _check_delivery(outcome, order)
+    elif len(getattr(outcome, "reason", "")) > LONGEST_REASON:
+        raise ValueError(f"a reason of more than {LONGEST_REASON} characters")
     return outcome
 
 
 def _check_delivery(outcome: api.Fulfilled, order: api.Order) -> None:
-    if not outcome.supplier_reference:
+    if not outcome.supplier_reference.strip():
         raise ValueError("Fulfilled without a supplier reference")
+    _check_text("a supplier reference", outcome.supplier_reference, LONGEST_REFERENCE)
     if len(outcome.artefacts) not in (0, order.quantity):
         raise ValueError(f"{len(outcome.artefacts)} artefacts for {order.quantity} units")
     for artefact in outcome.artefacts:
-        if artefact.expires_at is not None and artefact.expires_at.tzinfo is None:
-            raise ValueError("an artefact's expires_at has no time zone")
+        if artefact.kind not in KINDS:
+            raise ValueError(f"an artefact of kind {artefact.kind[:40]!r}; it may be {KINDS}")
+        if not artefact.secret:
+            raise ValueError("an artefact that is empty")
+        if len(artefact.secret) > LONGEST_SECRET:
+            raise ValueError(f"a secret of more than {LONGEST_SECRET} characters")
+        if "\0" in artefact.secret:
+            raise ValueError("a secret with a zero byte")
+        _check_text("an artefact's label", artefact.label, LONGEST_LABEL)
+        _check_expiry(artefact.expires_at)
+
+
+def _check_expiry(expires_at: datetime | None) -> None:
+    if expires_at is None:
+        return
+    if expires_at.tzinfo is None:
+        raise ValueError("an artefact's expires_at has no time zone")
+    if not FIRST_YEAR <= expires_at.year <= LAST_YEAR:
+        raise ValueError(f"an artefact's expires_at is in the year {expires_at.year}")
+
+
+def shown(text: str, longest: int) -> str:
+    """A plugin's words as they may be stored and shown: of one line, without control characters."""
+    clean = "".join(
+        " " if unicodedata.category(each) in UNSHOWN else each for each in text[:longest]
+    )
+    return " ".join(clean.split())
+
+
+def _check_text(what: str, text: str, longest: int) -> None:
+    """What is shown to people and written to logs is short and of one line."""
+    if len(text) > longest:
+        raise ValueError(f"{what} of {len(text)} characters; {longest} is the most")
+    if any(unicodedata.category(each) in UNSHOWN for each in text):
+        raise ValueError(f"{what} with control characters")

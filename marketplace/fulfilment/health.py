@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.db import raw_connection
 from marketplace.exchange.domain import Cause
 from marketplace.fulfilment import breaker, repository
 from marketplace.fulfilment.schemas import SupplierState
+from marketplace.metrics import repository as metrics
 from marketplace.runtime import Runtime
 
 
@@ -19,17 +22,41 @@ async def suppliers(session: AsyncSession, runtime: Runtime) -> list[SupplierSta
     health = await repository.health(connection)
     orders = await repository.open_orders(connection)
     resting = await repository.resting(connection)
+    troubles = await metrics.troubles(connection)
     installed = runtime.suppliers
     disabled = runtime.plugins.disabled
-    return [
+    found = [
         _state(
             slug,
             _standing(slug, slug in installed, disabled.get(slug), resting.get(slug)),
             health.get(slug),
             orders.get(slug),
         )
-        for slug in sorted({*installed, *disabled, *orders})
+        for slug in sorted({*installed, *disabled, *orders, *troubles})
+        if slug in installed or slug not in runtime.plugins.slugs or slug in troubles
     ]
+    return [replace(each, wrong=_wrong(each, troubles.get(each.plugin, ()))) for each in found]
+
+
+def _wrong(state: SupplierState, troubles: Iterable[Any]) -> list[str]:
+    """What is wrong, the worst first, in words for an operator."""
+    found = []
+    if state.state == "missing":
+        found.append(f"{state.waiting} orders wait for it, and it is not installed.")
+    elif state.reason and state.state == "disabled":
+        found.append(f"It is disabled: {state.reason}")
+    if state.breaker != "closed":
+        tried = "it is tried out now" if state.breaker == "half_open" else "nothing is sent to it"
+        found.append(f"Its circuit breaker is {state.breaker.replace('_', '-')}: {tried}.")
+    if state.failures:
+        found.append(f"{state.failures} failed chunks in a row, last: {state.reason}")
+    if state.dead:
+        found.append(f"{state.dead} orders were given up; see `marketplace fulfilment dead`.")
+    found += [
+        f"{each['times']} times, last {each['last_at']:%Y-%m-%d %H:%M} UTC: {each['words']}"
+        for each in troubles
+    ]
+    return found
 
 
 def _standing(

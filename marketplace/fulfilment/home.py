@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from marketplace.metrics.tally import keep_flushing
 from marketplace.runtime import Runtime, open_runtime
 from marketplace.settings import Settings
 
@@ -38,10 +39,15 @@ class Home:
         self._services: list[asyncio.Task[None]] = []
 
     def open(self) -> None:
-        """Start the loop and open the runtime in it."""
+        """Start the loop and open the runtime in it.
+
+        No plugin is loaded into this process: each gets its own when it is first called.
+        """
         self._thread.start()
-        self.runtime = self.run(self._stack.enter_async_context(open_runtime(self.settings)))
-        # Plugins load here, once, before several threads ask for them.
+        opening = open_runtime(self.settings, contained=True)
+        self.runtime = self.run(self._stack.enter_async_context(opening))
+        # Plugins are found here, once, before several threads ask for them.
+        _ = self.runtime.keeper, self.runtime.eligibility_rules
         _ = self.runtime.suppliers, self.runtime.periodic_tasks, self.runtime.faces
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -64,6 +70,11 @@ class Home:
             self._services.append(asyncio.create_task(work, name=name))
 
         self.run(start())
+
+    def serve_tally(self) -> None:
+        """Write down now and then what this process counted."""
+        work = keep_flushing(self.runtime.tally, self.runtime.database, self.stopping.is_set)
+        self.serve(work, "tally")
 
     def stop_on_signal(self) -> None:
         """Let SIGTERM and SIGINT end the process (from its main thread)."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.models import INSERT_ONLY, Base, utc_timestamp
@@ -43,6 +45,17 @@ class Artefact(Base):
     posted_at: Mapped[datetime] = mapped_column(
         utc_timestamp(), server_default=sa.func.statement_timestamp()
     )
+
+
+class OrderTrouble(Base):
+    """What suppliers last said about a held burn that did not go well; gone once it is resolved."""
+
+    __tablename__ = "order_trouble"
+
+    burn_id: Mapped[UUID] = mapped_column(primary_key=True)
+    wallet_id: Mapped[UUID] = mapped_column(primary_key=True)
+    answers: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    """The last few, latest first: attempt, outcome, words, at."""
 
 
 class SupplierHealth(Base):

@@ -26,8 +26,9 @@ from marketplace.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
-Publish = Callable[[str, Sequence[tuple[str, str]]], None]
-"""Send the burns (id, wallet id) of one plugin to its queue; returns once the broker has them."""
+Publish = Callable[[str, Sequence[tuple[str, str]], bool], None]
+"""Send the burns (id, wallet id) of one plugin to its queue, as a probe or not; returns once the
+broker has them."""
 
 CHUNKS_A_ROUND = 10
 MISSING_S = 60.0
@@ -83,7 +84,7 @@ class Relay:
         now, later = burns[:allowed], burns[allowed:]
         chunk = self._runtime.settings.relay_chunk
         for start in range(0, len(now), chunk):
-            await self._send(plugin, now[start : start + chunk])
+            await self._send(plugin, now[start : start + chunk], probe=probe)
         away_s = self._stale_s if probe else _away_s(health.get(plugin))
         return [(burn, self._stale_s) for burn in now] + [
             # Spread out, so that a supplier that is back is not met by everything at once.
@@ -91,9 +92,9 @@ class Relay:
             for burn in later
         ]
 
-    async def _send(self, plugin: str, burns: Sequence[Due]) -> None:
+    async def _send(self, plugin: str, burns: Sequence[Due], *, probe: bool) -> None:
         pairs = [(str(burn.id), str(burn.wallet_id)) for burn in burns]
-        await asyncio.to_thread(self._publish, plugin, pairs)
+        await asyncio.to_thread(self._publish, plugin, pairs, probe)
 
     def _log_missing(self, plugin: str, count: int) -> None:
         if plugin not in self._missing_logged:

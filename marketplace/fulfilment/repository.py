@@ -16,6 +16,9 @@ from marketplace import api
 from marketplace.exchange.domain import Cause, FulfilmentState
 from marketplace.fulfilment.domain import Claimed, Waiting
 
+ANSWERS_KEPT = 5
+"""Answers of suppliers that are remembered for one order."""
+
 Pair = tuple[UUID, UUID]
 """A burn's id and its wallet's."""
 
@@ -100,17 +103,50 @@ select plugin,
 from burn where due_at is not null group by plugin
 """
 
+# Dead orders are the rows of ix_burn_due at infinity.
 DEAD = """
-select burn.id, burn.plugin, burn.attempts, burn.points, burn.posted_at, offer.reference as offer
-from burn join offer on offer.id = burn.offer_id
+select burn.id, burn.wallet_id, burn.plugin, burn.attempts, burn.quantity, burn.points,
+       burn.cost_micros, burn.currency, burn.posted_at, burn.acceptor_id,
+       offer.id as offer_id, offer.reference as offer, offer.name as offer_name, offer.sku,
+       member.slug as acceptor, order_trouble.answers,
+       extract(epoch from clock_timestamp() - burn.posted_at)::float8 as waiting_s
+from burn
+join offer on offer.id = burn.offer_id
+left join member on member.id = burn.acceptor_id
+left join order_trouble on order_trouble.burn_id = burn.id
+     and order_trouble.wallet_id = burn.wallet_id
 where due_at = 'infinity' and fulfilment = 'dead' and ($1::text is null or burn.plugin = $1)
-order by burn.posted_at, burn.id
+  and ($2::uuid is null or burn.acceptor_id = $2) and ($3::uuid is null or burn.id > $3)
+order by burn.id limit $4
 """
 
 REPLAY = """
 update burn set fulfilment = 'unknown', attempts = 1, due_at = clock_timestamp()
-where id = any($1::uuid[]) and status = 'held' and fulfilment = 'dead'
-returning id
+where due_at = 'infinity' and status = 'held' and fulfilment = 'dead'
+  and ($1::uuid[] is null or id = any($1)) and ($2::text is null or plugin = $2)
+  and ($3::uuid is null or acceptor_id = $3)
+returning id, plugin
+"""
+
+# Newest first, so many are kept; a claim that lapsed says nothing.
+REMEMBER = f"""
+insert into order_trouble (burn_id, wallet_id, answers)
+select a.burn_id, a.wallet_id, jsonb_build_array(a.answer::jsonb)
+from unnest($1::uuid[], $2::uuid[], $3::text[]) as a(burn_id, wallet_id, answer)
+order by 1
+on conflict (burn_id, wallet_id) do update
+set answers = jsonb_path_query_array(
+    excluded.answers || order_trouble.answers, '$[0 to {ANSWERS_KEPT - 1}]')
+"""
+
+FORGET = """
+delete from order_trouble using unnest($1::uuid[], $2::uuid[]) as a(burn_id, wallet_id)
+where order_trouble.burn_id = a.burn_id and order_trouble.wallet_id = a.wallet_id
+"""
+
+OPEN_NOW = """
+select exists(
+    select from supplier_health where plugin = $1 and open_until > clock_timestamp())
 """
 
 # Locked, so that a reward is not given away while it is being looked at.
@@ -215,15 +251,47 @@ async def open_orders(connection: Any) -> dict[str, Any]:
     return {row["plugin"]: row for row in await connection.fetch(OPEN_ORDERS)}
 
 
-async def dead(connection: Any, plugin: str | None) -> list[Any]:
-    """Orders given up: id, plugin, attempts, points, posted_at, offer."""
-    rows: list[Any] = await connection.fetch(DEAD, plugin)
+async def dead(
+    connection: Any,
+    plugin: str | None = None,
+    *,
+    acceptor_id: UUID | None = None,
+    after: UUID | None = None,
+    limit: int | None = None,
+) -> list[Any]:
+    """Orders given up, oldest first; None does not narrow. Columns as in DEAD."""
+    rows: list[Any] = await connection.fetch(DEAD, plugin, acceptor_id, after, limit)
     return rows
 
 
-async def replay(connection: Any, burn_ids: Sequence[UUID]) -> set[UUID]:
-    """Make dead orders due again, as unknown; returns those that were dead."""
-    return {row[0] for row in await connection.fetch(REPLAY, list(burn_ids))}
+async def replay(
+    connection: Any,
+    burn_ids: Sequence[UUID] | None,
+    *,
+    plugin: str | None = None,
+    acceptor_id: UUID | None = None,
+) -> dict[UUID, str]:
+    """Make dead orders due again, as unknown; None does not narrow. Plugin by burn replayed."""
+    ids = None if burn_ids is None else list(burn_ids)
+    rows = await connection.fetch(REPLAY, ids, plugin, acceptor_id)
+    return {row["id"]: row["plugin"] for row in rows}
+
+
+async def remember(connection: Any, troubles: Sequence[tuple[Pair, str]]) -> None:
+    """Put an answer (JSON text) in front of the history of each of these burns."""
+    ids, wallets = _columns(pair for pair, _ in troubles)
+    await connection.execute(REMEMBER, ids, wallets, [text for _, text in troubles])
+
+
+async def forget(connection: Any, pairs: Sequence[Pair]) -> None:
+    """Drop the histories of burns that are resolved."""
+    await connection.execute(FORGET, *_columns(pairs))
+
+
+async def is_open(connection: Any, plugin: str) -> bool:
+    """Whether the plugin's breaker is open at this moment."""
+    found: bool = await connection.fetchval(OPEN_NOW, plugin)
+    return found
 
 
 async def burn_to_reveal(connection: Any, burn_id: UUID) -> Any | None:
@@ -257,12 +325,14 @@ OPEN = "update supplier_health set open_until = clock_timestamp() + $2 where plu
 
 # Written at most once in ten seconds while all is well: the row must not become a bottleneck.
 SUCCEEDED = """
+with before as (select open_until from supplier_health where plugin = $1)
 insert into supplier_health (plugin, failures, last_success_at) values ($1, 0, clock_timestamp())
 on conflict (plugin) do update
 set failures = 0, open_until = null, last_success_at = excluded.last_success_at
 where supplier_health.failures > 0 or supplier_health.open_until is not null
    or supplier_health.last_success_at is null
    or supplier_health.last_success_at < clock_timestamp() - interval '10 seconds'
+returning coalesce((select open_until is not null from before), false) as was_open
 """
 
 PROBE = """
@@ -288,9 +358,10 @@ async def open_breaker(connection: Any, plugin: str, length: timedelta) -> None:
     await connection.execute(OPEN, plugin, length)
 
 
-async def record_success(connection: Any, plugin: str) -> None:
-    """Close the breaker."""
-    await connection.execute(SUCCEEDED, plugin)
+async def record_success(connection: Any, plugin: str) -> bool:
+    """Close the breaker; whether it was not closed before."""
+    row = await connection.fetchrow(SUCCEEDED, plugin)
+    return bool(row and row["was_open"])
 
 
 # To these nothing is sent: their orders wait.

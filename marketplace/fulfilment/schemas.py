@@ -49,3 +49,61 @@ class SupplierState(msgspec.Struct, frozen=True, kw_only=True):
     """Why it is not ready, or its last error."""
     open_until: datetime | None
     last_success_at: datetime | None
+    wrong: list[str] = []
+    """What is wrong with it, in words; empty where all is well."""
+
+
+class SupplierAnswer(msgspec.Struct, frozen=True):
+    """One answer, or failure to answer, about an order."""
+
+    at: datetime
+    attempt: int
+    outcome: str
+    """`unknown`, `pending`, `retry` or `neverordered`."""
+    words: str
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """An order given up; its points stay held until somebody decides."""
+
+    burn_id: UUID
+    plugin: str
+    offer: str
+    """The offer's reference."""
+    offer_id: UUID
+    offer_name: str
+    sku: str
+    member: str | None
+    """Slug of the member that would be paid."""
+    wallet_id: UUID
+    """Who waits."""
+    quantity: int
+    points: int
+    cost_micros: int
+    currency: str
+    attempts: int
+    held_at: datetime
+    waiting_s: int
+    answers: list[SupplierAnswer]
+    """What the supplier last said, latest first."""
+
+
+class DeadLetterPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of orders given up, oldest first."""
+
+    items: list[DeadLetter]
+    next: str | None
+
+
+class ReplayBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which dead orders to try again: exactly one of the three."""
+
+    burn_ids: list[UUID] | None = None
+    plugin: str | None = None
+    all: bool = False
+
+
+class Replayed(msgspec.Struct, frozen=True):
+    """The burns that are due again."""
+
+    burn_ids: list[UUID]

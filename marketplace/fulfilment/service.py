@@ -11,7 +11,7 @@ import logging
 import random
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from typing import Any
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,7 +22,7 @@ from marketplace.exchange.domain import FulfilmentState
 from marketplace.exchange.resolution import Delivery, VoidRequest, capture, void
 from marketplace.exchange.resolution_repository import LockedBurn
 from marketplace.fulfilment import breaker, repository
-from marketplace.fulfilment.domain import Claimed, Waiting, lease_s, waiting
+from marketplace.fulfilment.domain import Claimed, Waiting, lease_s, shown, waiting
 from marketplace.fulfilment.repository import Pair
 from marketplace.runtime import Runtime
 from marketplace.settings import Settings
@@ -44,10 +44,21 @@ class Resolved(msgspec.Struct, frozen=True):
 
 
 async def claim(
-    session: AsyncSession, plugin: str, pairs: Sequence[Pair], settings: Settings
+    session: AsyncSession,
+    plugin: str,
+    pairs: Sequence[Pair],
+    settings: Settings,
+    *,
+    probe: bool = False,
 ) -> list[Claimed]:
-    """Take those of the burns (id, wallet) that are held and that no other worker has taken."""
+    """Take those of the burns (id, wallet) that are held and that no other worker has taken.
+
+    None while the plugin's breaker is open, unless this is the probe that may close it: what was
+    published before it opened is published again when it is due.
+    """
     connection = await raw_connection(session)
+    if not probe and await repository.is_open(connection, plugin):
+        return []
     return await repository.claim(connection, plugin, pairs, lease_s(settings.supplier_timeout_s))
 
 
@@ -65,10 +76,48 @@ async def resolve(
     deliveries, voids, waits = _sort(claims, outcomes)
     captured = await _capture(session, deliveries, runtime) if deliveries else []
     voided = await _void(session, claims, voids, runtime.settings) if voids else []
+    connection = await raw_connection(session)
     if waits:
-        await repository.wait(await raw_connection(session), waits)
+        await repository.wait(connection, waits)
         _log_dead(waits)
+    await _keep_history(connection, claims, waits, outcomes)
     return Resolved(captured, voided)
+
+
+async def _keep_history(
+    connection: Any,
+    claims: Sequence[Claimed],
+    waits: Sequence[Waiting],
+    outcomes: Mapping[str, api.Outcome],
+) -> None:
+    """Remember what was said of orders that wait; forget it of those that are over."""
+    waiting_ids = {each.claimed.burn_id for each in waits}
+    # At the first attempt there is nothing to forget, which is the rule.
+    over = [
+        (each.burn_id, each.wallet_id)
+        for each in claims
+        if each.order.attempt > 1 and each.burn_id not in waiting_ids
+    ]
+    if over:
+        await repository.forget(connection, over)
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    said = [
+        ((each.claimed.burn_id, each.claimed.wallet_id), _said(each.claimed, outcomes, at))
+        for each in waits
+    ]
+    if said:
+        await repository.remember(connection, said)
+
+
+def _said(claimed: Claimed, outcomes: Mapping[str, api.Outcome], at: str) -> str:
+    outcome = outcomes[claimed.order.reference]
+    entry = {
+        "at": at,
+        "attempt": claimed.order.attempt,
+        "outcome": type(outcome).__name__.lower(),
+        "words": shown(getattr(outcome, "reason", ""), LONGEST_REASON),
+    }
+    return msgspec.json.encode(entry).decode()
 
 
 def _sort(
@@ -86,7 +135,7 @@ def _sort(
                 Delivery(each.burn_id, each.wallet_id, each.plugin, plugin_reference, artefacts)
             )
         elif isinstance(outcome, api.Rejected):
-            reason = outcome.reason[:LONGEST_REASON]
+            reason = shown(outcome.reason, LONGEST_REASON)
             voids.append(VoidRequest(each.burn_id, each.wallet_id, reason))
         else:
             chance = random.random()  # noqa: S311 - spreads retries, keeps no secret
@@ -155,15 +204,10 @@ async def void_timed_out(session: AsyncSession, settings: Settings) -> list[api.
 
 async def record_chunk(session: AsyncSession, plugin: str, faults: list[str]) -> None:
     """Tell the plugin's breaker how a chunk of orders went."""
-    await breaker.record(await raw_connection(session), plugin, faults)
+    await breaker.record(session, plugin, faults)
 
 
 async def open_breakers(session: AsyncSession) -> set[str]:
     """Plugins whose supplier is left alone just now: their offers are greyed out."""
     rows = await repository.health(await raw_connection(session))
     return {plugin for plugin, row in rows.items() if breaker.state_of(row) is breaker.Breaker.OPEN}
-
-
-async def replay(session: AsyncSession, burn_ids: Sequence[UUID]) -> set[UUID]:
-    """Make dead orders due again: the supplier is asked what became of them."""
-    return await repository.replay(await raw_connection(session), burn_ids)

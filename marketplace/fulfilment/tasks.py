@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
@@ -13,10 +15,11 @@ from celery import Celery
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace import api
+from marketplace.containment.proxies import TASK_S
 from marketplace.exchange import tally
 from marketplace.fulfilment import service
-from marketplace.fulfilment.asking import TookTooLong, ask, within
-from marketplace.fulfilment.domain import Claimed
+from marketplace.fulfilment.asking import Asked, ask, within
+from marketplace.fulfilment.domain import MARGIN_S, Claimed
 from marketplace.fulfilment.home import Home
 from marketplace.fulfilment.service import Resolved
 from marketplace.ledger import expiry, verify
@@ -24,10 +27,6 @@ from marketplace.ledger import expiry, verify
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-OBSERVERS_S = 10.0
-"""Longest that observers may take for the facts of one chunk."""
-PLUGIN_TASK_S = 600.0
-"""Longest that a plugin's periodic task may take."""
 TRIES = 4
 COLLISIONS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
@@ -38,20 +37,25 @@ class Work:
     def __init__(self, home: Home) -> None:
         self.home = home
 
-    def fulfil(self, plugin: str, pairs: Sequence[tuple[str, str]]) -> int:
-        """Claim the burns (id, wallet id), ask their supplier, resolve; returns how many."""
+    def fulfil(self, plugin: str, pairs: Sequence[tuple[str, str]], probe: bool = False) -> int:
+        """Claim the burns (id, wallet id), ask their supplier, resolve; returns how many.
+
+        `probe`: these few try out a supplier whose breaker is open.
+        """
         supplier = self.home.runtime.suppliers.get(plugin)
         if supplier is None:
             log.error("no supplier for plugin %s in this worker; its orders wait", plugin)
             return 0
         settings = self.home.settings
         ids = [(UUID(burn_id), UUID(wallet_id)) for burn_id, wallet_id in pairs]
-        claims = self.home.transact(lambda s: service.claim(s, plugin, ids, settings))
+        claims = self.home.transact(lambda s: service.claim(s, plugin, ids, settings, probe=probe))
         if not claims:
             return 0
+        began = time.monotonic()
         asked = ask(
             supplier, claims, timeout_s=settings.supplier_timeout_s, stopping=self.home.stopping
         )
+        self._count(plugin, asked, time.monotonic() - began)
         resolved = self._resolve(claims, asked.outcomes)
         for fault in asked.faults[:3]:
             log.warning("supplier %s: %s", plugin, fault)
@@ -60,6 +64,15 @@ class Work:
             self.home.transact(lambda s: service.record_chunk(s, plugin, asked.faults))
         self.tell(resolved)
         return len(claims)
+
+    def _count(self, plugin: str, asked: Asked, took_s: float) -> None:
+        tally = self.home.runtime.tally
+        tally.add("plugin_chunks", plugin=plugin)
+        tally.add("plugin_chunk_seconds", took_s, plugin=plugin)
+        if asked.faults:
+            tally.add("plugin_failed_chunks", plugin=plugin)
+        for kind, count in Counter(type(each) for each in asked.outcomes.values()).items():
+            tally.add("plugin_orders", count, plugin=plugin, label=kind.__name__.lower())
 
     def _resolve(self, claims: list[Claimed], outcomes: dict[str, api.Outcome]) -> Resolved:
         """Resolve all in one transaction; where that fails, one by one, so one harms nobody."""
@@ -100,21 +113,13 @@ class Work:
         return self.home.transact(work)
 
     def tell(self, resolved: Resolved) -> None:
-        """Tell observers what is committed; none of them can hold a worker up for long."""
-        facts = [("marketplace_after_burn_fulfilled", fact) for fact in resolved.captured]
-        facts += [("marketplace_after_burn_voided", fact) for fact in resolved.voided]
-        plugins = self.home.runtime.plugins
-        if not any(getattr(plugins.manager.hook, hook).get_hookimpls() for hook, _ in facts):
-            return
-
-        def tell_all() -> None:
-            for hook, fact in facts:
-                plugins.tell(hook, fact)
-
-        try:
-            within(tell_all, OBSERVERS_S, self.home.stopping)
-        except TookTooLong:
-            log.error("observers of %d facts took too long; some were not told", len(facts))
+        """Tell observers what is committed; none of them can hold a worker up."""
+        facts: list[tuple[str, Any]] = [
+            *(("marketplace_after_burn_fulfilled", fact) for fact in resolved.captured),
+            *(("marketplace_after_burn_voided", fact) for fact in resolved.voided),
+        ]
+        if facts:
+            self.home.runtime.tell(facts)
 
     def void_timed_out(self) -> int:
         """Void every burn whose hold ran out unseen; returns how many."""
@@ -149,7 +154,8 @@ class Work:
             log.warning("plugin %s has no task %s in this worker", plugin, name)
             return
         try:
-            within(task.run, PLUGIN_TASK_S, self.home.stopping)
+            # One that has a process of its own is ended there; ours are given the same time.
+            within(task.run, TASK_S + MARGIN_S, self.home.stopping)
         except BaseException as error:  # a plugin may even raise SystemExit
             if isinstance(error, KeyboardInterrupt):
                 raise

@@ -30,6 +30,7 @@ class Scope(StrEnum):
     OFFERS_READ = "offers:read"
     OFFERS_WRITE = "offers:write"
     STOCK_WRITE = "stock:write"
+    METRICS_READ = "metrics:read"
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):

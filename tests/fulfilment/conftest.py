@@ -140,9 +140,9 @@ class Worker:
         self.home = home
         self.work = Work(home)
 
-    async def fulfil(self, pairs: Pairs, plugin: str = "fake") -> int:
+    async def fulfil(self, pairs: Pairs, plugin: str = "fake", *, probe: bool = False) -> int:
         """Deliver a message."""
-        return await asyncio.to_thread(self.work.fulfil, plugin, pairs)
+        return await asyncio.to_thread(self.work.fulfil, plugin, pairs, probe)
 
     async def do(self, body: Callable[[], Any]) -> Any:
         """Run another body of `work`, off this loop."""
@@ -172,12 +172,14 @@ class Mailbox:
 
     def __init__(self) -> None:
         self.messages: list[tuple[str, Pairs]] = []
+        self.probes: list[bool] = []
         self.down = False
 
-    def publish(self, plugin: str, pairs: Any) -> None:
+    def publish(self, plugin: str, pairs: Any, probe: bool) -> None:
         if self.down:
             raise ConnectionError("the broker is away")
         self.messages.append((plugin, list(pairs)))
+        self.probes.append(probe)
 
     def burns(self) -> list[str]:
         """Ids of all burns published."""

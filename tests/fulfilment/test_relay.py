@@ -126,7 +126,8 @@ async def test_an_open_breaker_holds_orders_back_until_a_probe_succeeds(
     await make_due(owner)
     await relay.round()
     assert len(mailbox.burns()) == breaker.PROBE_ORDERS  # one probe, not two
-    await worker.fulfil(mailbox.messages[0][1])
+    assert await worker.fulfil(mailbox.messages[0][1]) == 0  # what came before it is left alone
+    await worker.fulfil(mailbox.messages[0][1], probe=mailbox.probes[0])
     await make_due(owner)
     await relay.round()
     assert len(mailbox.burns()) == 12

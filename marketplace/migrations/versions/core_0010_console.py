@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "core_0010"
-down_revision = "core_0004_plugins"
+down_revision = "core_0007_trust"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,1 @@
+"""Plugins kept from harming the house: a process for each, a probe at start, limits everywhere."""

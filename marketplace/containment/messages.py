@@ -1,0 +1,225 @@
+"""What worker and plugin process say to each other: msgpack with a length in front, never pickled.
+
+The worker trusts nothing that comes back: lengths are bounded before they are read, and every
+answer is decoded to the type it must have.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from marketplace import api
+
+MOST_REPLY_BYTES = 64 * 1_048_576
+"""Longest reply of a process; a longer one ends the process."""
+MOST_ANSWER_BYTES = 2_000_000
+"""Longest answer to one order; a longer one is a fault of that order alone."""
+LONGEST_WORDS = 2_000
+LENGTH = struct.Struct("!Q")
+PIECE = 1_048_576
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What a process is started with."""
+
+    slug: str
+    """Empty: a process that looks at one plugin after another (`Probe`)."""
+    database_url: str | None
+    """None: the embedded server of `var_dir`."""
+    var_dir: str
+    database_role: str | None
+    secret_keys: str
+    log_level: str
+    memory_mb: int
+    cpu_s: int
+    open_files: int
+    processes: int
+    statement_s: float
+
+
+class Ask(msgspec.Struct, frozen=True, tag="ask"):
+    """Call `fulfil` or `lookup`."""
+
+    method: Literal["fulfil", "lookup"]
+    orders: list[api.Order]
+
+
+class RunTask(msgspec.Struct, frozen=True, tag="task"):
+    """Run a periodic task."""
+
+    name: str
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A fact for the observers of one hook."""
+
+    hook: str
+    fact: bytes
+    """msgpack of the hook's Struct."""
+
+
+class Tell(msgspec.Struct, frozen=True, tag="tell"):
+    """Tell observers."""
+
+    facts: list[Told]
+
+
+class Describe(msgspec.Struct, frozen=True, tag="describe"):
+    """Ask the describer of this number about offers."""
+
+    number: int
+    offer_ids: list[UUID]
+    language: str
+
+
+class AskRule(msgspec.Struct, frozen=True, tag="rule"):
+    """Ask an eligibility rule."""
+
+    name: str
+    who: api.Who
+    offer_reference: str
+
+
+class AskHealth(msgspec.Struct, frozen=True, tag="health"):
+    """Call `health`."""
+
+
+class Probe(msgspec.Struct, frozen=True, tag="probe"):
+    """Load a plugin and call its registering hooks, to see whether it survives that."""
+
+    slug: str
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What a probe found: why a plugin cannot be used, or what it registers."""
+
+    refusal: str = ""
+    supplier: bool = False
+    tasks: list[tuple[str, int]] = []
+    """Name and seconds between two runs."""
+    observes: list[str] = []
+    """Observing hooks it implements."""
+    describers: int = 0
+    rules: list[str] = []
+    warnings: list[str] = []
+
+
+Request: TypeAlias = Ask | RunTask | Tell | Describe | AskRule | AskHealth | Probe
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a supplier answered to one order: an encoded outcome, or why it is none."""
+
+    outcome: bytes = b""
+    fault: str = ""
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """What came of a request: `value` by the request's kind, or the words of what it raised."""
+
+    value: msgspec.Raw = msgspec.Raw(b"\xc0")
+    raised: str = ""
+    leave: bool = False
+    """The process is of no more use and ends."""
+
+
+class Malformed(msgspec.Struct, frozen=True):
+    """Stands for an answer that is no outcome."""
+
+    words: str
+
+
+FACTS: dict[str, type[msgspec.Struct]] = {
+    "marketplace_after_burn_fulfilled": api.BurnFact,
+    "marketplace_after_burn_voided": api.BurnFact,
+    "marketplace_after_burn_refunded": api.RefundFact,
+    "marketplace_after_points_issued": api.IssueFact,
+}
+"""The Struct that each observing hook is told."""
+
+_outcomes = msgspec.msgpack.Decoder(api.Outcome)
+
+
+def outcomes_of(raw: msgspec.Raw) -> list[Any]:
+    """A supplier's answers; what is no well-typed outcome is Malformed."""
+    found: list[Any] = []
+    for each in msgspec.msgpack.decode(raw, type=list[Answer]):
+        try:
+            found.append(Malformed(each.fault) if each.fault else _outcomes.decode(each.outcome))
+        except msgspec.MsgspecError as error:
+            found.append(Malformed(str(error)))
+    return found
+
+
+def encode_answers(answers: Sequence[Any]) -> list[Answer]:
+    """A supplier's answers, each by itself, so that a bad one harms its own order only."""
+    return [_encode_answer(each) for each in answers]
+
+
+def _encode_answer(answer: Any) -> Answer:
+    kind = type(answer)
+    if kind not in api.Outcome.__args__:
+        return Answer(fault=f"{kind.__name__[:100]} is no outcome")
+    try:
+        encoded = msgspec.msgpack.encode(answer)
+    except Exception as error:
+        return Answer(fault=f"{kind.__name__} cannot be sent: {error}"[:LONGEST_WORDS])
+    if len(encoded) > MOST_ANSWER_BYTES:
+        return Answer(fault=f"an answer of {len(encoded)} bytes; {MOST_ANSWER_BYTES} is the most")
+    return Answer(outcome=encoded)
+
+
+class TooLong(Exception):
+    """A message is longer than it may be."""
+
+
+class Closed(Exception):
+    """The other side is gone."""
+
+
+def send(channel: socket.socket, message: Any) -> None:
+    """Send one message; the socket's timeout holds for each piece."""
+    body = msgspec.msgpack.encode(message)
+    try:
+        channel.sendall(LENGTH.pack(len(body)) + body)
+    except (BrokenPipeError, ConnectionError) as error:
+        raise Closed(str(error)) from None
+
+
+def receive(channel: socket.socket, most_bytes: int, wait: Callable[[], None] | None) -> bytes:
+    """The next message's body. `wait` is called whenever the socket's timeout passes; it may raise.
+
+    Raises Closed at the end, TooLong where the other side announces more than `most_bytes`.
+    """
+    (length,) = LENGTH.unpack(_read(channel, LENGTH.size, wait))
+    if length > most_bytes:
+        raise TooLong(f"an answer of {length} bytes; {most_bytes} is the most")
+    return _read(channel, length, wait)
+
+
+def _read(channel: socket.socket, length: int, wait: Callable[[], None] | None) -> bytes:
+    found = bytearray()
+    looked_at = time.monotonic()
+    while len(found) < length:
+        timeout_s = channel.gettimeout()
+        try:
+            piece = channel.recv(min(length - len(found), PIECE))
+        except TimeoutError:
+            piece = None
+        except ConnectionError as error:
+            raise Closed(str(error)) from None
+        if piece == b"":
+            raise Closed("the connection was closed")
+        found += piece or b""
+        # One that sends byte by byte must not keep us from looking at the clock.
+        if wait and (piece is None or time.monotonic() - looked_at > (timeout_s or 0)):
+            wait()
+            looked_at = time.monotonic()
+    return bytes(found)
