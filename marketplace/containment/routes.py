@@ -49,6 +49,10 @@ class PluginRoutes(ASGIMiddleware):
         self._threads = threading.Semaphore(THREADS)
         self._rests_until = 0.0
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> PluginRoutes:
+        """Itself: litestar copies the routers it registers, and the limits are of all together."""
+        return self
+
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Pass the request on, within the plugin's limits."""
         if time.monotonic() < self._rests_until:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.coalition.models import Member
-from marketplace.exchange.domain import Eligibility, OfferStatus
+from marketplace.exchange.domain import Closed, Eligibility, OfferStatus
 from marketplace.exchange.models import Offer, OfferStock
 from marketplace.exchange.offering import managed_by, managed_offer
 from marketplace.exchange.tally import Taken, taken_lately
@@ -55,6 +55,8 @@ class OwnOfferView(msgspec.Struct, frozen=True, kw_only=True):
     eligibility: Eligibility
     version: int
     """Counts its changes: name it when you amend, so that nobody's change is lost."""
+    closed: Closed | None
+    """What keeps everybody from burning on it, whatever its status: its plugin, or the operator."""
     lately: Taken
     """What was burnt on it in the last 30 days, up to a minute or two ago."""
 
@@ -130,6 +132,7 @@ async def _views(session: AsyncSession, rows: Sequence[Any]) -> list[OwnOfferVie
             limit_per_wallet=offer.limit_per_wallet,
             eligibility=msgspec.convert(offer.eligibility, Eligibility),
             version=offer.version,
+            closed=None if offer.closed is None else msgspec.convert(offer.closed, Closed),
             lately=lately.get(offer.id, Taken()),
         )
         for offer, acceptor, remaining in rows

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from marketplace.errors import MarketplaceError
-from marketplace.exchange.domain import OfferStatus
+from marketplace.exchange.domain import Cause, OfferStatus
 from marketplace.exchange.offer_queries import OwnOfferView, Step
 from marketplace.money import decimal_from_micros
 from marketplace.web.formats import day_and_hour, money, number
@@ -25,6 +25,13 @@ TONES: Final = {
     OfferStatus.ON_SALE: "good",
     OfferStatus.PAUSED: "care",
     OfferStatus.RETIRED: "bad",
+}
+CLOSED: Final[dict[Cause, Lazy]] = {
+    Cause.OPERATOR: _l("closed by the operator"),
+    Cause.NOT_ACTIVE: _l("closed: its plugin is not active"),
+    Cause.NOT_ENABLED: _l("closed: its plugin is not enabled for you"),
+    Cause.SANDBOX: _l("closed while the sandbox is on"),
+    Cause.BREAKER: _l("closed for a while: its plugin is in trouble"),
 }
 FIELDS: Final[dict[str, Lazy]] = {
     "name": _l("Name"),
@@ -58,6 +65,9 @@ class Stand(msgspec.Struct, frozen=True):
 def stand_of(offer: OwnOfferView, now: Any) -> Stand:
     """Whether people can have it now; by the same rules as a burn."""
     text, tone = STATUS[offer.status], TONES[offer.status]
+    if offer.closed is not None:
+        why = CLOSED[offer.closed.cause]
+        return Stand(text, "care" if offer.status is OfferStatus.ON_SALE else tone, why)
     if offer.status is not OfferStatus.ON_SALE:
         return Stand(text, tone)
     if offer.starts_at is not None and now < offer.starts_at:

@@ -41,6 +41,7 @@ async def test_a_partner_makes_an_offer_and_changes_it(
     coalition: Coalition, client: httpx.AsyncClient, sign_in: Make
 ) -> None:
     partner = await sign_in(Role.PARTNER)
+    await coalition.activate("giftfund", "shop")
     wrong = {**TYPED, "cost": "4.5", "sku": "", "eligible_countries": "Germany"}
     answer = await client.post(f"{PATH}/new", data=wrong, headers=partner)
     assert answer.status_code == 422

@@ -63,6 +63,7 @@ async def test_an_offer_is_made_sold_amended_and_retired(
 ) -> None:
     partner, ann = await sign_in(Role.PARTNER), await sign_in(Role.PARTICIPANT)
     await coalition.issue("ann", 5_000)
+    await coalition.activate("giftfund", "shop")
     made = await make(client, partner, stock=10)
     assert (made["acceptor"], made["status"], made["version"]) == ("shop", "announced", 1)
     path = f"/v1/offers/{made['id']}"
@@ -95,6 +96,18 @@ async def test_an_offer_is_made_sold_amended_and_retired(
     problem(
         await client.patch(path, json={"name": "Old tea"}, headers=partner), 409, "offer_retired"
     )
+
+
+async def test_an_offer_of_a_plugin_that_is_not_enabled_is_closed_and_says_so(
+    coalition: Coalition, client: httpx.AsyncClient, sign_in: Make
+) -> None:
+    partner, ann = await sign_in(Role.PARTNER), await sign_in(Role.PARTICIPANT)
+    await coalition.issue("ann", 5_000)
+    made = await make(client, partner, status="on_sale")
+    assert made["closed"]["cause"] == "not_enabled"
+    assert (await burn(client, coalition, ann, made["id"]))["code"] == "plugin_closed"
+    page = await client.get("/partner/offers", headers=partner)
+    assert "closed: its plugin is not enabled for you" in page.text
 
 
 @pytest.mark.parametrize(
