@@ -29,6 +29,7 @@ from marketplace.exchange import (
 )
 from marketplace.exchange import pages as burn_pages
 from marketplace.exchange import routes as exchange
+from marketplace.fulfilment import dead_pages
 from marketplace.fulfilment import routes as fulfilment
 from marketplace.identity import housekeeping, key_pages, me_pages
 from marketplace.identity import pages as sign_in_pages
@@ -43,6 +44,8 @@ from marketplace.metrics import routes as metrics
 from marketplace.notices import pages as notice_pages
 from marketplace.notices import routes as notices
 from marketplace.plugins import BESIDE_THE_CORE
+from marketplace.registry import change_pages as plugin_change_pages
+from marketplace.registry import pages as registry_pages
 from marketplace.registry import routes as registry
 from marketplace.runtime import Runtime
 from marketplace.secrets import open_vault
@@ -85,6 +88,9 @@ ROUTES: list[ControllerRouterHandler] = [
     *notice_pages.routes,
     *console_pages.routes,
     *offer_pages.routes,
+    *registry_pages.routes,
+    *plugin_change_pages.routes,
+    *dead_pages.routes,
     *order_pages.routes,
     *order_refund_pages.routes,
     *key_pages.routes,
@@ -107,6 +113,7 @@ NAV: list[NavEntry] = [
     *order_pages.nav,
     *issue_pages.nav,
     *key_pages.nav,
+    *registry_pages.nav,
 ]
 """Links in the header that the core's rooms add."""
 

@@ -28,6 +28,10 @@ PAGES = {
     "prices": "/catalog/partner/prices",
     "pools": "/giftfund/partner",
     "pool": "/giftfund/partner/pool?sku=buch-10",
+    "plugins": "/partner/plugins",
+    "plugin": "/partner/plugins/giftfund",
+    "plugin-certificate": "/partner/plugins/giftfund/certificate",
+    "dead-letters": "/partner/plugins/dead-letters",
 }
 
 
@@ -45,6 +49,19 @@ async def test_pages_of_a_seller(open_tab: OpenTab, shop: Shop) -> None:
     offer = await open_offer(tab)
     wrong += await sights(tab, {"offer": offer, "offer-retire": f"{offer}/retire"})
     none(wrong)
+
+
+async def test_pages_of_the_operator(open_tab: OpenTab, shop: Shop) -> None:
+    tab = await open_tab(role=Role.OPERATOR)
+    member = f"?member={HOUSE}"
+    places = {
+        "plugins-operator": f"/partner/plugins{member}",
+        "plugin-operator": f"/partner/plugins/giftfund{member}",
+        "plugin-stop": f"/partner/plugins/giftfund/stop{member}",
+        "plugin-install": f"/partner/plugins/add-plugin{member}",
+        "offers-operator": f"/partner/offers{member}",
+    }
+    none(await sights(tab, places))
 
 
 async def test_forms_that_do_not_fit_say_so(open_tab: OpenTab, tmp_path: Path) -> None:
