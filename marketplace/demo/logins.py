@@ -70,7 +70,14 @@ LOGINS: Final = (
         "Hilde Brandt",
         firm=FIRST.firm.reference,
     ),
+    # One is paid for rewards, the other issues points.
     Login(Role.PARTNER, "partner@kartenkontor.example", "Jonas Wiegand", member="kartenkontor"),
+    Login(
+        Role.PARTNER,
+        f"partner@{FIRST.firm.sponsor}.example",
+        "Svenja Holm",
+        member=FIRST.firm.sponsor,
+    ),
     Login(Role.FINANCE, f"finance@{OPERATOR}.example", "Marijke van Loon", member=OPERATOR),
     Login(Role.OPERATOR, f"operator@{OPERATOR}.example", "Piet Verschuren", member=OPERATOR),
 )

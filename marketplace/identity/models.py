@@ -112,7 +112,7 @@ class AuditEntry(Base):
 
     __tablename__ = "audit_entry"
     __table_args__ = (
-        sa.Index("ix_audit_entry_subject", "subject_kind", "subject_id"),
+        sa.Index("ix_audit_entry_subject", "subject_kind", "subject_id", "id"),
         {"info": INSERT_ONLY},
     )
 

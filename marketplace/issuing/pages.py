@@ -88,7 +88,7 @@ async def show_issue(
         return page.render("issuing/not_yours.html")
     if wallet is not None:
         return await _form(page, console, session, IssueForm(wallet=str(wallet)))
-    words = who.strip()
+    words = "".join(char for char in who if char.isprintable()).strip()
     found = (
         await repository.recipients(session, console.member_id, words, MOST_FOUND + 1)
         if words

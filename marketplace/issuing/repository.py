@@ -233,6 +233,13 @@ class Happened(msgspec.Struct, frozen=True, kw_only=True):
     details: dict[str, Any]
 
 
+def _id_in_actor(prefix: str) -> sa.ColumnElement[UUID | None]:
+    """The id of an actor of this kind; null for others. Indexes are used, as ids are compared."""
+    is_one = AuditEntry.actor.startswith(prefix)
+    rest = sa.func.substr(AuditEntry.actor, len(prefix) + 1)
+    return sa.case((is_one, sa.cast(rest, sa.Uuid)), else_=None)
+
+
 async def history(
     session: AsyncSession, member_id: UUID, *, before: int | None, limit: int
 ) -> Sequence[Happened]:
@@ -240,8 +247,8 @@ async def history(
     who = sa.func.coalesce(Person.name, ApiKey.label, AuditEntry.actor)
     query = (
         sa.select(AuditEntry, who.label("who"), ApiKey.id.label("key_id"))
-        .outerjoin(Person, AuditEntry.actor == sa.literal("person:") + sa.cast(Person.id, sa.Text))
-        .outerjoin(ApiKey, AuditEntry.actor == sa.literal("key:") + sa.cast(ApiKey.id, sa.Text))
+        .outerjoin(Person, Person.id == _id_in_actor("person:"))
+        .outerjoin(ApiKey, ApiKey.id == _id_in_actor("key:"))
         .where(
             AuditEntry.subject_kind == "member",
             AuditEntry.subject_id == str(member_id),

@@ -47,6 +47,11 @@ PATTERNS: Final[tuple[tuple[str, Lazy, Lazy], ...]] = (
     (r"column '(?P<name>.*)' is missing", _l("Column “%(name)s” is missing."), HEADINGS),
     (r"(?P<name>\w+) is empty", _l("“%(name)s” is empty."), _l("Fill it in.")),
     (
+        r"issuer '(?P<slug>.*)' is not '.*', whose file this is",
+        _l("These would be points of “%(slug)s”, not yours."),
+        _l("Leave column “issuer” out, or take the line out."),
+    ),
+    (
         r"points '(?P<text>.*)' is not .*",
         _l("“%(text)s” is no number of points."),
         _l("Write a whole number without separators, 1 or more."),
@@ -60,11 +65,6 @@ PATTERNS: Final[tuple[tuple[str, Lazy, Lazy], ...]] = (
         r"(?P<name>\w+) ['\"](?P<text>.*)['\"] is not .*",
         _l("“%(text)s” does not fit column “%(name)s”."),
         _l("At most 200 characters, in one line, without blanks around them."),
-    ),
-    (
-        r"issuer '(?P<slug>.*)' is not '.*', whose file this is",
-        _l("These would be points of “%(slug)s”, not yours."),
-        _l("Leave column “issuer” out, or take the line out."),
     ),
     (
         r"there is no participant ['\"](?P<name>.*)['\"]",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from marketplace.web.charts import Bars, Chart, Series, Shape
+
 OFFERS: list[dict[str, Any]] = [
     {
         "href": "#content",
@@ -80,6 +82,44 @@ CHIPS = [
     {"label": "I can afford it", "href": "#content", "on": False, "count": None},
 ]
 
+WEEK = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+CHARTS = [
+    Chart(
+        title="Orders a day",
+        label="Day",
+        labels=WEEK,
+        series=[
+            Series("Delivered", [12, 18, 9, 22, 30, 4, 2]),
+            Series("Waiting", [0, 0, 1, 0, 2, 3, 5], "warm"),
+            Series("Not delivered", [0, 2, 0, 0, 1, 0, 0], "bad"),
+        ],
+    ),
+    Chart(
+        title="Points, day by day",
+        label="Day",
+        labels=WEEK,
+        series=[
+            Series("Issued", [3_100, 4_000, 2_200, 800, 5_200, 0, 100]),
+            Series("Burnt", [1_000, 1_800, 4_200, 2_600, 900, 3_000, 2_400], "warm"),
+        ],
+        shape=Shape.BESIDE,
+    ),
+    Chart(
+        title="Codes left",
+        label="Day",
+        labels=WEEK,
+        series=[Series("Codes", [90, 84, 71, 300, 288, 262, 240], "told")],
+        shape=Shape.LINE,
+    ),
+    Chart(title="Nothing", label="Day", labels=WEEK, series=[Series("Orders", [0] * 7)]),
+]
+RANKING = Bars(
+    title="By offer",
+    label="Offer",
+    value="Orders",
+    rows=[("Two cinema seats, any film", 41), ("Workshop voucher", 17), ("A tree", 2)],
+)
+
 SAMPLES: dict[str, Any] = {
     "offers": OFFERS,
     "steps_open": STEPS_OPEN,
@@ -88,6 +128,8 @@ SAMPLES: dict[str, Any] = {
     "columns": COLUMNS,
     "rows": ROWS,
     "chip_items": CHIPS,
+    "charts": CHARTS,
+    "ranking": RANKING,
     "colours": [
         "paper", "surface", "sunken", "ink", "ink-soft", "line", "line-strong",
         "deep", "deep-soft", "warm", "warm-soft", "good", "told", "care", "bad",

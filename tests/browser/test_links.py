@@ -13,6 +13,7 @@ import pytest
 
 from marketplace.identity.credentials import COOKIE
 from marketplace.identity.domain import Role
+from marketplace.web.console import CONSOLE_ROLES
 from tests.browser.conftest import OpenTab, Shop
 from tests.browser.life import Life
 
@@ -163,6 +164,9 @@ async def test_every_link_of_others_leads_somewhere(
     done = await crawl(shop, await life.staff(role) if role else None)
     assert not done.wrong, "\n".join(done.wrong)
     assert "/catalog" in done.seen
+    sections = {urlsplit(path).path for path in done.seen}
+    expected = {"/partner", "/partner/orders", "/partner/issue/files", "/partner/keys"}
+    assert (expected <= sections) == (role in CONSOLE_ROLES)
 
 
 async def test_the_first_page_is_light(open_tab: OpenTab, life: Life) -> None:

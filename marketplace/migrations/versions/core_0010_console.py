@@ -13,7 +13,11 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Index of burn that no held burn is in; tables issue_upload and issue_upload_part."""
+    """Index of burn that no held burn is in; of audit_entry in order of time; tables issue_upload
+    and issue_upload_part.
+    """
+    op.drop_index("ix_audit_entry_subject", "audit_entry")
+    op.create_index("ix_audit_entry_subject", "audit_entry", ["subject_kind", "subject_id", "id"])
     op.create_index(
         "ix_burn_by_acceptor",
         "burn",

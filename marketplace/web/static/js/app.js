@@ -76,7 +76,9 @@ new MutationObserver((changes) => {
 document.addEventListener("htmx:load", (event) => prepare(event.target));
 prepare(document);
 // On a phone the navigation may be wider than the window: what is open is in view.
-document.querySelector(".nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+for (const here of document.querySelectorAll(".nav [aria-current], .console__list [aria-current]")) {
+  here.scrollIntoView({ block: "nearest", inline: "center" });
+}
 showNetwork();
 
 if ("serviceWorker" in navigator && window.isSecureContext) {
