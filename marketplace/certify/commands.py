@@ -57,6 +57,7 @@ def new(slug: str, kind: str, into: Path) -> None:
     click.echo("    python -m pip install -e .")
     click.echo("    python -m pytest")
     click.echo(f"    marketplace plugins check {slug}")
+    click.echo(f"    marketplace plugins activate {slug}")
 
 
 @plugins_group.command("check")

@@ -42,6 +42,7 @@ def install_command(source: str, dry_run: bool) -> None:
         run(lambda runtime: install(runtime, candidate, source=source, actor=actor()))
     click.echo(f"Installed {named}. SHA-256 {candidate.sha256}")
     click.echo("Processes that run already do not know it: restart them. Next:\n")
+    click.echo("    marketplace db upgrade")
     click.echo(f"    marketplace plugins check {candidate.slug}")
     click.echo(f"    marketplace plugins activate {candidate.slug}")
     click.echo(f"    marketplace plugins enable {candidate.slug} --member MEMBER")
@@ -225,7 +226,7 @@ def activate_command(slug: str, report: Path | None, reason: str | None) -> None
         return done.version
 
     version = run(work)
-    how = f" without a report: {reason}" if reason else ""
+    how = ", without a report" if reason else ""
     click.echo(f"{slug} {version} is active{how}.")
     for line in _closures(slug):
         click.echo(line)

@@ -52,7 +52,7 @@ def _wheel_of(source: str, settings: Settings, folder: Path) -> Path:
     path = Path(source)
     if path.is_dir():
         return _built(path, settings, folder)
-    if path.suffix == ".whl" or path.is_file():
+    if path.is_file() or (path.suffix == ".whl" and ":/" not in source):
         if path.suffix != ".whl":
             raise UsageError(f"{source} is no wheel (.whl).")
         return path

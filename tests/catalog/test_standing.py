@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from catalog import counting
 from marketplace.clock import now, travel_to
 from marketplace.coalition.domain import ContractRole
-from marketplace.exchange.domain import OfferStatus
+from marketplace.exchange import closures
+from marketplace.exchange.domain import Cause, OfferStatus
 from marketplace.exchange.models import Offer
 from marketplace.fulfilment.models import SupplierHealth
 from marketplace.identity.domain import Role
@@ -60,9 +61,25 @@ async def everything(catalog: Coalition, add_listing: AddListing) -> dict[str, l
         "both": ({"points": 9_000, "eligibility": {"roles": ["manager"]}}, ["role", "short"]),
         "dollars": ({"currency": "USD"}, ["short"]),
         "strange": ({"plugin": "acme"}, ["partner_away"]),
+        "broken": ({"plugin": "broken"}, ["breakdown"]),
+        "unready": ({"plugin": "unready", "points": 9_000}, ["not_ready", "short"]),
+        "stopped": ({"plugin": "stopped"}, ["closed"]),
+        "counted": ({"plugin": "counted"}, ["closed_because"]),
+        "off": (
+            {"plugin": "broken", "offer_status": OfferStatus.RETIRED},
+            ["retired", "breakdown"],
+        ),
     }
     for slug, (terms, _) in offers.items():
         await add_listing(slug, {"en": slug.title()}, **terms)
+    async with catalog.runtime.database.begin() as session:
+        for plugin, cause, words in (
+            ("broken", Cause.BREAKER, ""),
+            ("unready", Cause.NOT_ACTIVE, "Version 1 has not been activated."),
+            ("stopped", Cause.OPERATOR, ""),
+            ("counted", Cause.OPERATOR, "Stocktaking."),
+        ):
+            await closures.close(session, plugin, cause, actor="test", words=words)
     return {slug: expected for slug, (_, expected) in offers.items()}
 
 

@@ -11,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from marketplace.clock import now
-from marketplace.exchange.domain import OfferStatus
+from marketplace.exchange import closures
+from marketplace.exchange.domain import Cause, OfferStatus
 from marketplace.exchange.models import Burn, BurnGift, Offer
 from marketplace.identity.domain import Role
 from marketplace.ledger.models import Wallet
@@ -125,6 +126,29 @@ async def test_what_cannot_be_had_says_why_and_what_helps(
         assert f'href="/burn/thing{address}"' in ann.html
         await ann.open(f"/burn/thing{address}")
         assert ann.has("/burn/thing")
+
+
+@pytest.mark.parametrize(
+    ("cause", "said_by_operator", "words"),
+    [
+        (Cause.OPERATOR, "Stocktaking until noon.", "closed for the time being: Stocktaking until"),
+        (Cause.OPERATOR, "", "closed for the time being."),
+        (Cause.BREAKER, "", "The partner cannot deliver just now."),
+        (Cause.NOT_ENABLED, "internal", "The partner is not ready to deliver it yet."),
+    ],
+)
+async def test_what_is_closed_says_why_in_words_and_shows_no_button(
+    cause: Cause, said_by_operator: str, words: str, ann: Browser, coalition: Coalition
+) -> None:
+    await ann.open("/burn/card")
+    assert ann.has("/burn/card")
+    async with coalition.runtime.database.begin() as session:
+        await closures.close(session, "giftfund", cause, actor="test", words=said_by_operator)
+    said = await ann.send("/burn/card", status=409)
+    assert words in said
+    assert "internal" not in said
+    assert not ann.has("/burn/card")
+    assert await available(coalition) == 5_500
 
 
 async def test_a_refusal_after_the_page_was_opened_is_explained(

@@ -8,6 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from marketplace.db import Database, raw_connection
+from marketplace.exchange import closures
+from marketplace.exchange.domain import Cause
 from marketplace.fulfilment import breaker, health, repository, service
 from marketplace.fulfilment.relay import Relay
 from marketplace.runtime import Runtime
@@ -55,6 +57,41 @@ async def test_a_wiped_broker_loses_nothing(
     for plugin, chunk in mailbox.messages:
         await worker.fulfil(chunk, plugin)
     assert await counter.states(pairs) == [("captured", "done")] * 5
+    assert await counter.verified()
+
+
+@pytest.mark.parametrize("cause", [Cause.NOT_ACTIVE, Cause.OPERATOR])
+async def test_orders_of_a_plugin_that_is_not_active_wait_and_go_on_when_it_is(
+    cause: Cause,
+    counter: Counter,
+    relay: Relay,
+    mailbox: Mailbox,
+    worker: Worker,
+    runtime: Runtime,
+    owner: Database,
+) -> None:
+    pairs = await counter.burn(3)
+    await relay.round()
+    ((plugin, sent),) = mailbox.messages
+    async with runtime.database.begin() as session:
+        await closures.close(session, "fake", cause, actor="test", words="An upgrade.")
+    # The message is in the queue already: no worker takes it up.
+    assert await worker.fulfil(sent, plugin) == 0
+    await make_due(owner)
+    assert await relay.round() == 3
+    assert len(mailbox.messages) == 1
+    assert all(10 < seconds <= 15 for seconds in await counter.seconds_to_due(pairs))
+    async with runtime.database.begin() as session:
+        (fake,) = [e for e in await health.suppliers(session, runtime) if e.plugin == "fake"]
+    assert fake.state == ("inactive" if cause is Cause.NOT_ACTIVE else "stopped")
+    assert (fake.reason or "").startswith("An upgrade.")
+
+    async with runtime.database.begin() as session:
+        await closures.reopen(session, "fake", cause, actor="test")
+    await make_due(owner)
+    await relay.round()
+    assert await worker.fulfil(mailbox.messages[-1][1], plugin) == 3
+    assert await counter.states(pairs) == [("captured", "done")] * 3
     assert await counter.verified()
 
 

@@ -88,6 +88,10 @@ def test_every_command_of_the_tutorial_works(
     assert re.search(r"\d+ passed", said), said
     assert "marketplace-acme 0.1.0: PASSED" in said
     assert "Genuine: marketplace-acme 0.1.0" in said
+    assert "warning: offers of plugin acme for acmetools are closed" in said
+    assert "acme 0.1.0 is active." in said
+    assert "acme is enabled for acmetools." in said
+    assert "code: HELLO: TRIAL-1" in said
     assert re.search(r"^acme +ready ", said, re.MULTILINE), said
     assert "The burn is captured" in said
     assert re.search(r'"secret":"[0-9A-F]{16}"', said), said

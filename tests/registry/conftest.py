@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Annotated
 from uuid import UUID
@@ -11,7 +14,9 @@ import msgspec
 import pytest
 
 from marketplace import api
+from marketplace.certify.target import find, write_shim
 from marketplace.runtime import Runtime
+from marketplace.scaffold.write import scaffold
 from tests.factories import Coalition
 
 
@@ -81,3 +86,20 @@ def acme(runtime: Runtime, coalition: Coalition) -> AcmeShop:
     shop = AcmeShop(runtime.plugins.host("acme"))
     runtime.suppliers["acme"] = shop
     return shop
+
+
+@pytest.fixture
+def acme_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A plugin `acme` that is installed, editable; the folder of its files."""
+    folder = scaffold("acme", "supplier", tmp_path)
+    site = tmp_path / "site-packages"
+    site.mkdir()
+    write_shim(find(str(folder)), site)
+    (info,) = site.iterdir()
+    origin = {"url": folder.as_uri(), "dir_info": {"editable": True}}
+    (info / "direct_url.json").write_text(json.dumps(origin))
+    monkeypatch.syspath_prepend(folder / "src")
+    monkeypatch.syspath_prepend(site)
+    yield folder
+    for name in [each for each in sys.modules if each.startswith("marketplace_acme")]:
+        del sys.modules[name]

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from marketplace.certify.domain import Result, Status
 from marketplace.certify.report import make_report, sign
-from marketplace.certify.target import digest, find, write_shim
+from marketplace.certify.target import digest, find
 from marketplace.coalition.imports import import_file
 from marketplace.exchange.models import Offer, PluginClosure
 from marketplace.identity.models import AuditEntry
@@ -22,23 +22,7 @@ from marketplace.registry.errors import NotCertified, UnknownPlugin
 from marketplace.registry.schemas import Checkup
 from marketplace.registry.views import list_plugins, show
 from marketplace.runtime import Runtime
-from marketplace.scaffold.write import scaffold
 from tests.factories import Coalition
-
-
-@pytest.fixture
-def acme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A plugin `acme` that is installed, editable; the folder of its files."""
-    folder = scaffold("acme", "supplier", tmp_path)
-    site = tmp_path / "site-packages"
-    site.mkdir()
-    write_shim(find(str(folder)), site)
-    (info,) = site.iterdir()
-    origin = {"url": folder.as_uri(), "dir_info": {"editable": True}}
-    (info / "direct_url.json").write_text(json.dumps(origin))
-    monkeypatch.syspath_prepend(folder / "src")
-    monkeypatch.syspath_prepend(site)
-    return folder
 
 
 def report(folder: Path, runtime: Runtime, status: Status = Status.PASSED, **other: Any) -> bytes:
@@ -67,7 +51,7 @@ lamp-1,gift,Lamp,shop,acme,LAMP,100,1.00,EUR,on_sale
 
 
 async def test_offers_come_before_the_plugin_and_open_when_all_is_in_order(
-    runtime: Runtime, coalition: Coalition, acme: Path
+    runtime: Runtime, coalition: Coalition, acme_folder: Path
 ) -> None:
     found = await import_file(runtime, "offers", io.BytesIO(OFFERS))
     assert found.ok
@@ -78,7 +62,7 @@ async def test_offers_come_before_the_plugin_and_open_when_all_is_in_order(
     assert await cause(runtime, "lamp-1") == "not_active"
     assert (await import_file(runtime, "offers", io.BytesIO(OFFERS))).warnings == []
 
-    await activate(runtime, report=report(acme, runtime))
+    await activate(runtime, report=report(acme_folder, runtime))
     assert await cause(runtime, "lamp-1") == "not_enabled"
     more = OFFERS.replace(b"lamp-1", b"lamp-2")
     found = await import_file(runtime, "offers", io.BytesIO(more))
@@ -120,7 +104,7 @@ async def test_a_dry_run_warns_and_leaves_no_closure(
     ],
 )
 async def test_a_report_of_something_else_or_not_passed_activates_nothing(
-    changes: dict[str, Any], words: str, runtime: Runtime, coalition: Coalition, acme: Path
+    changes: dict[str, Any], words: str, runtime: Runtime, coalition: Coalition, acme_folder: Path
 ) -> None:
     if "status" in changes:
         from marketplace.certify.domain import verdict
@@ -128,13 +112,13 @@ async def test_a_report_of_something_else_or_not_passed_activates_nothing(
         result = Result(scenario="starts", title="", status=changes.pop("status"))
         changes = {"verdict": verdict([result]), "results": (result,)}
     with pytest.raises(NotCertified, match=words):
-        await activate(runtime, report=report(acme, runtime, **changes))
+        await activate(runtime, report=report(acme_folder, runtime, **changes))
 
 
 async def test_a_forged_report_or_none_activates_nothing(
-    runtime: Runtime, coalition: Coalition, acme: Path
+    runtime: Runtime, coalition: Coalition, acme_folder: Path
 ) -> None:
-    forged = json.loads(report(acme, runtime, Status.FAILED))
+    forged = json.loads(report(acme_folder, runtime, Status.FAILED))
     forged["report"]["verdict"] = "passed"
     with pytest.raises(NotCertified, match="was changed"):
         await activate(runtime, report=json.dumps(forged).encode())
@@ -148,7 +132,7 @@ async def test_a_forged_report_or_none_activates_nothing(
 
 
 async def test_the_operator_may_do_without_a_report_and_the_trail_says_why(
-    runtime: Runtime, coalition: Coalition, acme: Path
+    runtime: Runtime, coalition: Coalition, acme_folder: Path
 ) -> None:
     await activate(runtime, reason="It only says hello.")
     async with runtime.database.begin() as session:
@@ -167,17 +151,17 @@ async def test_the_operator_may_do_without_a_report_and_the_trail_says_why(
 
 
 async def test_an_edited_plugin_is_closed_when_a_worker_starts_until_it_is_as_it_was(
-    runtime: Runtime, coalition: Coalition, acme: Path
+    runtime: Runtime, coalition: Coalition, acme_folder: Path
 ) -> None:
     await coalition.add_offer("lamp", acceptor="shop", plugin="acme")
-    await activate(runtime, report=report(acme, runtime))
+    await activate(runtime, report=report(acme_folder, runtime))
 
     async def worker_starts() -> dict[str, str]:
         async with runtime.database.begin() as session:
             return await activation.sync(session, runtime.plugins)
 
     assert await worker_starts() == {}
-    shop = acme / "src" / "marketplace_acme" / "shop.py"
+    shop = acme_folder / "src" / "marketplace_acme" / "shop.py"
     before = shop.read_text()
     shop.write_text(before + "\n# one line\n")
     assert "are not those that were activated" in (await worker_starts())["acme"]
@@ -190,13 +174,13 @@ async def test_an_edited_plugin_is_closed_when_a_worker_starts_until_it_is_as_it
     assert await worker_starts() == {}
     assert await cause(runtime, "lamp") is None
 
-    project = acme / "pyproject.toml"
+    project = acme_folder / "pyproject.toml"
     project.write_text(project.read_text().replace("0.1.0", "0.2.0"))
     await activate(runtime, reason="The digest is the same: the version is not in it.")
 
 
 async def test_one_that_vanished_or_does_not_start_is_closed_too(
-    runtime: Runtime, coalition: Coalition, acme: Path, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, coalition: Coalition, acme_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await coalition.add_offer("lamp", acceptor="shop", plugin="acme")
     await activate(runtime, reason="A test.")
