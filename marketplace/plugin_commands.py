@@ -36,7 +36,10 @@ class PluginGroup(Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name; its group holds what plugins added."""
-        if cmd_name != "plugins":  # it looks at plugins that may not even bear being loaded
+        # Processes load plugins in their own way, and `plugins` looks at ones that may not even
+        # bear being loaded; other single commands are whole already.
+        known = self.commands.get(cmd_name)
+        if cmd_name != "plugins" and (known is None or isinstance(known, click.Group)):
             self._add_plugin_commands()
         return super().get_command(ctx, cmd_name)
 

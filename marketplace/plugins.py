@@ -206,18 +206,21 @@ class Plugins:
         return {key: task for key, task in found.items() if key[0] not in self.disabled}
 
 
-def load(settings: Settings, make_host: HostMaker, *, contained: bool = False) -> Plugins:
+def load(
+    settings: Settings, make_host: HostMaker, *, contained: bool = False, probed: bool = True
+) -> Plugins:
     """Build the manager, register our own rooms and every installed plugin that bears it.
 
     Plugins are probed first, in a process of their own. With `contained` none of them is loaded:
-    `Plugins.contained` says what each registers.
+    `Plugins.contained` says what each registers. `probed` False is for a process that may die of
+    them itself.
     """
     plugins = _manager(make_host)
     off = {slug.strip() for slug in settings.plugins_off.split(",")}
     for slug, module in BESIDE_THE_CORE.items():
         if slug not in off and importlib.util.find_spec(module) is not None:
             _register(plugins, slug, partial(importlib.import_module, module))
-    found = findings(settings, ENTRY_POINT_GROUP, off)
+    found = findings(settings, ENTRY_POINT_GROUP, off) if probed else {}
     plugins.start_s = settings.plugin_start_s
     for point in entry_points(group=ENTRY_POINT_GROUP):
         if point.name in off:

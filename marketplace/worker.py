@@ -12,6 +12,7 @@ get to stays with the broker for other workers.
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import warnings
 from collections.abc import Iterable, Sequence
@@ -35,8 +36,12 @@ from marketplace.notices import tasks as notices
 from marketplace.registry.activation import sync
 from marketplace.settings import Settings
 
+log = logging.getLogger(__name__)
+
 CORE_QUEUE = "core"
 IN_MEMORY = "memory://localhost/"
+LOOK_S = 1.0
+"""How often it is looked whether every thread of the worker lives."""
 POLL_S = 0.02
 """How often each of the workers looks into an empty queue in memory."""
 AMQP = ("amqp://", "amqps://", "pyamqp://")
@@ -222,10 +227,26 @@ def _work(broker_url: str, home: Home, found: Sequence[Lane]) -> None:
     ]
     for each in threads:
         each.start()
-    home.stopping.wait()
+    threading.Thread(target=_warm, args=(home, found), name="warm", daemon=True).start()
+    failed = False
+    while not home.stopping.wait(LOOK_S):
+        if not all(each.is_alive() for each in threads):
+            log.error("a thread of this worker ended; the process ends, to be started anew")
+            failed = True
+            home.stopping.set()
     state.should_stop = 0
     for each in threads:
         each.join()
+    if failed:
+        sys.exit(1)
+
+
+def _warm(home: Home, found: Sequence[Lane]) -> None:
+    """Start a process of each plugin that delivers here, one after the other."""
+    here = {name for lane in found for name in lane.queues}
+    for slug, finding in home.runtime.plugins.contained.items():
+        if finding.supplier and queue_of(slug) in here and not home.stopping.is_set():
+            home.runtime.keeper.pool(slug).warm()
 
 
 def _workers(broker_url: str, home: Home, lane: Lane) -> list[WorkController]:

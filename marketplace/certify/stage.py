@@ -97,7 +97,7 @@ class Stage:
     @cached_property
     def plugins(self) -> Plugins:
         """The plugin, and no other; Failed where it does not load."""
-        found = load(self.settings, lambda _: self.host)
+        found = load(self.settings, lambda _: self.host, probed=False)
         self.refuse_disabled(found)
         return found
 

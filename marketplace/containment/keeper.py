@@ -76,6 +76,11 @@ class Pool:
         finally:
             self._give_back(process)
 
+    def warm(self) -> None:
+        """Start one process, so that the first call finds it; what goes wrong shows at that call."""
+        with suppress(NotStarted):
+            self._give_back(self._take(self._settings.plugin_start_s))
+
     def close(self) -> None:
         """End every process; nothing is started any more."""
         with self._changed:

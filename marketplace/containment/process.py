@@ -79,7 +79,7 @@ class PluginProcess:
         self._tie, tied = socket.socketpair()
         reading, writing = os.pipe()
         try:
-            self._popen = subprocess.Popen(
+            self._popen = subprocess.Popen(  # noqa: S603 - our own module, in this interpreter
                 [
                     sys.executable,
                     *("-m", "marketplace.containment.child"),

@@ -1,4 +1,4 @@
-"""What a plugin registers, in a process that never loads the plugin: calls go to its own process."""
+"""What a plugin registers, where the plugin is not loaded: calls go to its own process."""
 
 from __future__ import annotations
 

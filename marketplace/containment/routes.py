@@ -49,8 +49,8 @@ class PluginRoutes(ASGIMiddleware):
         self._threads = threading.Semaphore(THREADS)
         self._rests_until = 0.0
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> PluginRoutes:
-        """Itself: litestar copies the routers it registers, and the limits are of all together."""
+    def __deepcopy__(self, _: dict[int, Any]) -> PluginRoutes:
+        """Itself: routers copy their handlers, and the limits are those of all of them."""
         return self
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:

@@ -98,6 +98,6 @@ def _letter(row: Any) -> DeadLetter:
     )
 
 
-def answers_of(stored: str | None) -> list[SupplierAnswer]:
+def answers_of(stored: object) -> list[SupplierAnswer]:
     """What a supplier last said of an order, latest first, from `order_trouble.answers`."""
-    return msgspec.json.decode(stored, type=list[SupplierAnswer]) if stored else []
+    return msgspec.convert(stored or [], list[SupplierAnswer])

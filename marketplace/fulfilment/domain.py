@@ -187,7 +187,7 @@ def _check_expiry(expires_at: datetime | None) -> None:
 
 
 def shown(text: str, longest: int) -> str:
-    """A plugin's words as they may be stored and shown: of one line, without control characters."""
+    """A plugin's words as they may be stored and shown: one line without control characters."""
     clean = "".join(
         " " if unicodedata.category(each) in UNSHOWN else each for each in text[:longest]
     )

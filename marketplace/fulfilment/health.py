@@ -17,7 +17,7 @@ from marketplace.runtime import Runtime
 
 
 async def suppliers(session: AsyncSession, runtime: Runtime) -> list[SupplierState]:
-    """Every plugin that is a supplier, is disabled, or has orders waiting for it, by slug."""
+    """Every plugin that is a supplier, is disabled, made trouble, or has orders waiting."""
     connection = await raw_connection(session)
     health = await repository.health(connection)
     orders = await repository.open_orders(connection)
@@ -25,15 +25,15 @@ async def suppliers(session: AsyncSession, runtime: Runtime) -> list[SupplierSta
     troubles = await metrics.troubles(connection)
     installed = runtime.suppliers
     disabled = runtime.plugins.disabled
+    in_force = {*installed, *runtime.plugins.slugs}
     found = [
         _state(
             slug,
-            _standing(slug, slug in installed, disabled.get(slug), resting.get(slug)),
+            _standing(slug, slug in in_force, disabled.get(slug), resting.get(slug)),
             health.get(slug),
             orders.get(slug),
         )
         for slug in sorted({*installed, *disabled, *orders, *troubles})
-        if slug in installed or slug not in runtime.plugins.slugs or slug in troubles
     ]
     return [replace(each, wrong=_wrong(each, troubles.get(each.plugin, ()))) for each in found]
 
@@ -41,7 +41,7 @@ async def suppliers(session: AsyncSession, runtime: Runtime) -> list[SupplierSta
 def _wrong(state: SupplierState, troubles: Iterable[Any]) -> list[str]:
     """What is wrong, the worst first, in words for an operator."""
     found = []
-    if state.state == "missing":
+    if state.state == "missing" and state.waiting:
         found.append(f"{state.waiting} orders wait for it, and it is not installed.")
     elif state.reason and state.state == "disabled":
         found.append(f"It is disabled: {state.reason}")

@@ -41,6 +41,7 @@ Send = Callable[[Entry], None]
 
 CORE = (
     Entry(task="marketplace.void_timed_out", queue="core", every_s=15),
+    Entry(task="marketplace.try_idle", queue="core", every_s=15),
     Entry(task="marketplace.expire_points", queue="core", every_s=300),
     Entry(task="marketplace.verify_ledger", queue="core", every_s=3600),
     Entry(task="marketplace.count_burns", queue="core", every_s=60),

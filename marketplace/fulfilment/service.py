@@ -207,6 +207,19 @@ async def record_chunk(session: AsyncSession, plugin: str, faults: list[str]) ->
     await breaker.record(session, plugin, faults)
 
 
+async def take_idle_probes(session: AsyncSession) -> list[str]:
+    """Plugins due for a probe that no order waits for; nobody else gets them for a while."""
+    connection = await raw_connection(session)
+    waiting = await repository.open_orders(connection)
+    return [
+        plugin
+        for plugin, row in (await repository.health(connection)).items()
+        if breaker.state_of(row) is breaker.Breaker.HALF_OPEN
+        and not (plugin in waiting and waiting[plugin]["waiting"])
+        and await repository.take_probe(connection, plugin, breaker.FIRST_OPEN)
+    ]
+
+
 async def open_breakers(session: AsyncSession) -> set[str]:
     """Plugins whose supplier is left alone just now: their offers are greyed out."""
     rows = await repository.health(await raw_connection(session))

@@ -6,6 +6,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from celery import Celery
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace import api
-from marketplace.containment.proxies import TASK_S
+from marketplace.containment.proxies import HEALTH_S, TASK_S
 from marketplace.exchange import tally
 from marketplace.fulfilment import service
 from marketplace.fulfilment.asking import Asked, ask, within
@@ -132,6 +133,24 @@ class Work:
                 break
         return total
 
+    def try_idle(self) -> None:
+        """Ask suppliers how they are whose breaker is due for a probe and that no order waits for.
+
+        Their offers are closed, so no order would ever come to try them out.
+        """
+        for plugin in self.home.transact(service.take_idle_probes):
+            supplier = self.home.runtime.suppliers.get(plugin)
+            if supplier is None:
+                continue
+            try:
+                health = within(supplier.health, HEALTH_S + MARGIN_S, self.home.stopping)
+                faults = [] if health.ok else [f"health: {health.message or 'not well'}"]
+            except BaseException as error:  # a plugin may even raise SystemExit
+                if isinstance(error, KeyboardInterrupt):
+                    raise
+                faults = [f"health: {error}"]
+            self.home.transact(partial(_record, plugin, faults))
+
     def expire_points(self) -> None:
         """Take points whose date has passed out of their wallets."""
         self.home.run(expiry.expire_all(self.home.runtime.database, lambda _: None))
@@ -162,11 +181,16 @@ class Work:
             log.exception("task %s of plugin %s failed", task.name, plugin)
 
 
+async def _record(plugin: str, faults: list[str], session: AsyncSession) -> None:
+    await service.record_chunk(session, plugin, faults)
+
+
 def register(app: Celery, work: Work) -> None:
     """Make the bodies of `work` the tasks of this app."""
     for body in (
         work.fulfil,
         work.void_timed_out,
+        work.try_idle,
         work.expire_points,
         work.count_burns,
         work.verify_ledger,

@@ -21,7 +21,7 @@ COUNTERS = {
     "burns": ("Burns answered, by outcome.", "outcome", False),
     "plugin_starts": ("Processes of the plugin started.", None, True),
     "plugin_ends": (
-        "Processes of the plugin that ended or were killed, by reason.",
+        "Processes of the plugin that ended or were killed.",
         "reason",
         True,
     ),

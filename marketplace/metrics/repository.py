@@ -35,7 +35,8 @@ set words = excluded.words, times = plugin_trouble.times + excluded.times,
 """
 
 SUMS = """
-select name, plugin, label, value, counted_at > statement_timestamp() - interval '15 seconds' as fresh
+select name, plugin, label, value,
+       counted_at > statement_timestamp() - interval '15 seconds' as fresh
 from tally order by name, plugin, label
 """
 

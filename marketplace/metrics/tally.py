@@ -20,6 +20,8 @@ from marketplace.metrics import repository
 log = logging.getLogger(__name__)
 
 FLUSH_S = 5.0
+LOOK_S = 0.2
+"""How soon it is seen that the process is to end."""
 LONGEST_WORDS = 500
 LOG_AGAIN_S = 10.0
 """The same trouble of the same plugin is logged once in so long."""
@@ -101,9 +103,10 @@ class Tally:
 async def keep_flushing(tally: Tally, database: Database, stopping: Callable[[], bool]) -> None:
     """Flush every FLUSH_S seconds, and once more at the end."""
     while True:
-        end = time.monotonic() + FLUSH_S
-        while not stopping() and time.monotonic() < end:
-            await asyncio.sleep(0.2)
+        for _ in range(int(FLUSH_S / LOOK_S)):
+            if stopping():
+                break
+            await asyncio.sleep(LOOK_S)
         try:
             await tally.flush(database)
         except (OSError, sa.exc.SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError):

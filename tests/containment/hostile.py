@@ -1,4 +1,4 @@
-"""Plugins that harm whoever lets them, as distributions in a folder: each a module and its metadata.
+"""Plugins that harm whoever lets them, as distributions in a folder: modules and metadata.
 
 They are installed by naming the folder in PYTHONPATH, as `pip install --target` would.
 """

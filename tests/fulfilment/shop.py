@@ -21,6 +21,7 @@ class FakeShop:
         self.lookup_moods: list[str] = []
         self.artefacts = artefacts
         self.slow_s = 0.0
+        self.ill = False
         self._lock = threading.Lock()
 
     def fulfil(self, orders: Sequence[api.Order]) -> Sequence[api.Outcome]:
@@ -41,6 +42,8 @@ class FakeShop:
         ]
 
     def health(self) -> api.Health:
+        if self.ill:
+            raise ConnectionError("the shop is closed")
         return api.Health(ok=True)
 
     def count(self, kind: str) -> int:
