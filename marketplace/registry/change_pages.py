@@ -24,7 +24,7 @@ from marketplace.registry.trying import try_order, try_settings
 from marketplace.registry.views import show
 from marketplace.runtime import Runtime
 from marketplace.web.access import access
-from marketplace.web.console import Console
+from marketplace.web.console import Console, provide_console
 from marketplace.web.filled import Filled
 from marketplace.web.i18n import Lazy
 from marketplace.web.i18n import lazy as _l
@@ -87,16 +87,24 @@ async def test_connection(
     request: AnyRequest,
     slug: FromPath[str],
     page: NamedDependency[Page],
-    console: NamedDependency[Console],
     principal: NamedDependency[Principal],
     runtime: NamedDependency[Runtime],
-    session: NamedDependency[AsyncSession],
 ) -> Html:
     """Ask the plugin whether the member's settings work."""
     trial = Filled(await request.form())["which"] == "trial"
+    console = await _console(request, page, principal, runtime)
     tested = await try_settings(runtime, slug, member_id=console.member_id, sandbox=trial)
     happened = Happened(form="trial" if trial else "member", tested=tested)
-    return await plugin_page(page, console, principal, runtime, session, slug, happened)
+    async with runtime.database.begin() as session:
+        return await plugin_page(page, console, principal, runtime, session, slug, happened)
+
+
+async def _console(
+    request: AnyRequest, page: Page, principal: Principal, runtime: Runtime
+) -> Console:
+    """The member in question, without a transaction left open while a plugin is asked."""
+    async with runtime.database.begin() as session:
+        return await provide_console(request, page, principal, session)
 
 
 @post(f"{HERE}/{{slug:str}}/sandbox", opt=IN_CONSOLE, include_in_schema=False, status_code=303)
@@ -128,13 +136,12 @@ async def try_out(
     request: AnyRequest,
     slug: FromPath[str],
     page: NamedDependency[Page],
-    console: NamedDependency[Console],
     principal: NamedDependency[Principal],
     runtime: NamedDependency[Runtime],
-    session: NamedDependency[AsyncSession],
 ) -> Html:
     """Send a trial order, and show once what it delivers."""
     form = Filled(await request.form())
+    console = await _console(request, page, principal, runtime)
     sku, quantity = form["sku"].strip(), form["quantity"].strip() or "1"
     problems: dict[str, Lazy | str] = {}
     if not sku or len(sku) > 200:
@@ -152,7 +159,8 @@ async def try_out(
             actor=principal.actor,
         )
     happened = Happened(form="try", typed=form.typed, problems=problems, tried=tried)
-    return await plugin_page(page, console, principal, runtime, session, slug, happened)
+    async with runtime.database.begin() as session:
+        return await plugin_page(page, console, principal, runtime, session, slug, happened)
 
 
 # -- what only the operator does -------------------------------------------------------------------
@@ -164,16 +172,15 @@ async def enable(
     request: AnyRequest,
     slug: FromPath[str],
     page: NamedDependency[Page],
-    console: NamedDependency[Console],
     principal: NamedDependency[Principal],
     runtime: NamedDependency[Runtime],
-    session: NamedDependency[AsyncSession],
 ) -> Html:
     """Enable it for the member, after its test; although that failed, for a reason."""
     form = Filled(await request.form())
+    console = await _console(request, page, principal, runtime)
     tested = await try_settings(runtime, slug, member_id=console.member_id)
     try:
-        async with session.begin_nested():
+        async with runtime.database.begin() as session:
             await service.enable(
                 session,
                 runtime,
@@ -189,7 +196,8 @@ async def enable(
         happened = Happened(
             form="enable", typed=form.typed, problems={"reason": words}, tested=tested
         )
-        return await plugin_page(page, console, principal, runtime, session, slug, happened)
+        async with runtime.database.begin() as session:
+            return await plugin_page(page, console, principal, runtime, session, slug, happened)
     return page.redirect(console.path(f"{HERE}/{slug}"), notice=_l("Enabled."))
 
 
