@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from marketplace.clock import NOW
 from marketplace.coalition.domain import ContractRole
 from marketplace.coalition.imports.offers import ImportOffers
-from marketplace.coalition.imports.reading import Line
+from marketplace.coalition.imports.reading import CHUNK, Line
 from marketplace.coalition.imports.report import Faults
 from marketplace.coalition.imports.rows import OfferRow
 from marketplace.coalition.imports.tables import BadRow, Values
@@ -146,20 +146,29 @@ class OwnOffers(ImportOffers):
             await audit(self.session, self._actor, "offer.made", "offer", each["id"], **details)
 
     async def _take(self, rows: Sequence[Line[OfferRow]]) -> None:
+        before = len(self._amended)
         await super()._take(rows)
-        amended, self._amended = self._amended, {}
-        self.counts.unchanged -= len(amended)
-        self.counts.changed += len(amended)
-        if not amended or self.faults.total:
-            return
+        amended = len(self._amended) - before
+        self.counts.unchanged -= amended
+        self.counts.changed += amended
+
+    async def finish(self) -> None:
+        # Admitting takes locks of plugins: whoever closes one locks it first, then its offers.
+        await super().finish()
+        references = sorted(self._amended)
+        for start in range(0, len(references), CHUNK):
+            await self._amend(references[start : start + CHUNK])
+
+    async def _amend(self, references: Sequence[str]) -> None:
         offers = await self.session.scalars(
             sa.select(Offer)
-            .where(Offer.reference.in_(amended))
+            .where(Offer.reference.in_(references))
             .order_by(Offer.id)
             .with_for_update()
+            .execution_options(populate_existing=True)
         )
         for offer in offers.all():
-            changes, status = amended[offer.reference]
+            changes, status = self._amended[offer.reference]
             if changed := apply_changes(offer, changes):
                 await note_changes(self.session, offer, changed, self._actor)
             await set_status(self.session, offer, status, self._actor)
