@@ -253,7 +253,7 @@ async def test_pages_allow_nothing_inline_and_nothing_from_elsewhere(
 
 # -- the living style page -------------------------------------------------------------------------
 
-HELPERS = {"described", "notes", "label_of"}
+HELPERS = {"described", "notes", "label_of", "figure_of"}
 
 
 def test_every_component_is_shown_on_the_style_page() -> None:
