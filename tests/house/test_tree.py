@@ -9,6 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LONGEST_FILE = 450
+LONGEST = {"marketplace/api.py": 700}
+"""All that a plugin may import is one page, to be read from top to bottom."""
 ROOMS = ("marketplace", "catalog", "charity", "settlement", "plugins", "tests", "bench")
 ADDRESS = re.compile(r"https?://|index-url|find-links", re.IGNORECASE)
 
@@ -19,7 +21,8 @@ def test_no_module_has_outgrown_its_subject() -> None:
         str(path.relative_to(ROOT)): lines
         for path in code
         if "versions" not in path.parts  # migrations
-        and (lines := len(path.read_text().splitlines())) > LONGEST_FILE
+        and (lines := len(path.read_text().splitlines()))
+        > LONGEST.get(path.relative_to(ROOT).as_posix(), LONGEST_FILE)
     }
     assert long == {}
 
