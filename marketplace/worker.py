@@ -256,6 +256,7 @@ def _workers(broker_url: str, home: Home, lane: Lane) -> list[WorkController]:
     register(app, Work(home))
     notices.register(app, notices.NoticeWork(home))
     issuing.register(app, issuing.IssuingWork(home))
+    app.set_default()  # where Celery looks a task up by its name; each of our apps has them all
     return [
         WorkController(
             app=app,

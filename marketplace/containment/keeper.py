@@ -27,6 +27,9 @@ from marketplace.settings import Settings
 
 log = logging.getLogger(__name__)
 
+FREE_S = 15.0
+"""Longest that a call waits for a free process, besides the time that one takes to start."""
+LOOK_S = 0.2
 IDLE_S = 300.0
 """A second process that was not needed for so long is ended."""
 START_AGAIN_S = 5.0
@@ -64,9 +67,10 @@ class Pool:
     ) -> msgspec.Raw:
         """What the plugin says; raises NotStarted, PluginRaised or ProcessEnded.
 
-        Waits for a free process `timeout_s` at most, and then as long for the answer.
+        Waits `timeout_s` at most for the answer; before that for a free process, for observers and
+        describers may have it for some seconds.
         """
-        process = self._take(timeout_s)
+        process = self._take(max(timeout_s, FREE_S))
         try:
             return process.call(request, timeout_s, stopping)
         except ProcessEnded as error:
@@ -77,7 +81,10 @@ class Pool:
             self._give_back(process)
 
     def warm(self) -> None:
-        """Start one process, so that the first call finds it; what goes wrong shows at that call."""
+        """Start one process, so that the first call finds it; its failure shows at that call."""
+        with self._changed:
+            if self._idle or self._busy or self._starting:
+                return
         with suppress(NotStarted):
             self._give_back(self._take(self._settings.plugin_start_s))
 
@@ -103,7 +110,9 @@ class Pool:
                     return found
                 if len(self._busy) + self._starting < self._settings.plugin_calls:
                     break
-                if not self._changed.wait(deadline - time.monotonic()):
+                # One that is starting is waited for: that is the machine's time.
+                self._changed.wait(LOOK_S)
+                if time.monotonic() > deadline and not self._starting:
                     raise NotStarted("all its processes are busy")
             if time.monotonic() < self._rests_until:
                 raise NotStarted(self._refusal)
@@ -143,7 +152,9 @@ class Pool:
         old: list[PluginProcess] = []
         with self._changed:
             self._busy.discard(process)
-            if process.is_alive and not self._closed:
+            if self._closed:
+                old.append(process)
+            elif process.is_alive:
                 self._idle.append((process, now))
             while len(self._idle) > 1 and now - self._idle[0][1] > IDLE_S:
                 old.append(self._idle.pop(0)[0])

@@ -29,6 +29,8 @@ from marketplace.fulfilment.domain import LONGEST_REASON, Claimed, judge
 T = TypeVar("T")
 
 TICK_S = 0.2
+AGAIN_S = 5
+"""How soon orders are tried again that a plugin whose process did not start was not asked for."""
 
 
 class TookTooLong(Exception):
@@ -172,5 +174,6 @@ def _not_asked(
         return _all_unknown(orders, fault)
     fault = fault[:LONGEST_REASON]
     return {
-        order.reference: api.Retry(reference=order.reference, reason=fault) for order in orders
+        order.reference: api.Retry(reference=order.reference, reason=fault, after_s=AGAIN_S)
+        for order in orders
     }, [fault]

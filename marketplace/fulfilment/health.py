@@ -21,11 +21,10 @@ async def suppliers(session: AsyncSession, runtime: Runtime) -> list[SupplierSta
     connection = await raw_connection(session)
     health = await repository.health(connection)
     orders = await repository.open_orders(connection)
-    resting = await repository.resting(connection)
     troubles = await metrics.troubles(connection)
-    installed = runtime.suppliers
+    resting = await repository.resting(connection)
     disabled = runtime.plugins.disabled
-    in_force = {*installed, *runtime.plugins.slugs}
+    in_force = {*runtime.suppliers, *runtime.plugins.slugs}
     found = [
         _state(
             slug,
@@ -33,7 +32,7 @@ async def suppliers(session: AsyncSession, runtime: Runtime) -> list[SupplierSta
             health.get(slug),
             orders.get(slug),
         )
-        for slug in sorted({*installed, *disabled, *orders, *troubles})
+        for slug in sorted({*runtime.suppliers, *disabled, *orders, *troubles})
     ]
     return [replace(each, wrong=_wrong(each, troubles.get(each.plugin, ()))) for each in found]
 
@@ -43,8 +42,8 @@ def _wrong(state: SupplierState, troubles: Iterable[Any]) -> list[str]:
     found = []
     if state.state == "missing" and state.waiting:
         found.append(f"{state.waiting} orders wait for it, and it is not installed.")
-    elif state.reason and state.state == "disabled":
-        found.append(f"It is disabled: {state.reason}")
+    elif state.reason and state.state in ("disabled", "stopped", "inactive"):
+        found.append(f"It is {state.state}: {state.reason}")
     if state.breaker != "closed":
         tried = "it is tried out now" if state.breaker == "half_open" else "nothing is sent to it"
         found.append(f"Its circuit breaker is {state.breaker.replace('_', '-')}: {tried}.")

@@ -196,4 +196,4 @@ def register(app: Celery, work: Work) -> None:
         work.verify_ledger,
         work.plugin_task,
     ):
-        app.task(body, name=f"marketplace.{body.__name__}")
+        app.task(body, name=f"marketplace.{body.__name__}", shared=False)

@@ -68,4 +68,4 @@ class NoticeWork:
 def register(app: Celery, work: NoticeWork) -> None:
     """Make the bodies of `work` tasks of this app."""
     for body in (work.send_mails, work.make_digests, work.warn_of_expiry, work.forget_notices):
-        app.task(body, name=f"marketplace.{body.__name__}")
+        app.task(body, name=f"marketplace.{body.__name__}", shared=False)

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from marketplace.containment.probe import FOUND
 from marketplace.db import Database
 from marketplace.fulfilment import health
+from marketplace.registry.activation import activate
 from marketplace.runtime import open_runtime
 from marketplace.settings import Settings
 from tests.containment.conftest import Start, stop
@@ -37,6 +38,7 @@ async def test_hostile_plugins_harm_only_their_own_burns(
     for slug, body in FULFIL.items():
         install(site, slug, fulfil=body)
         await counter.coalition.add_offer(slug, acceptor="shop", plugin=slug)
+    await activate_all(counter, site)
     process = start("background")
     theirs = {slug: await counter.burn(2, offer=slug) for slug in CULPRITS}
     first = await counter.burn(5, offer="good")
@@ -56,6 +58,17 @@ async def test_hostile_plugins_harm_only_their_own_burns(
     _, alive = psutil.wait_procs(children, 5)
     assert alive == []
     assert await counter.verified()
+
+
+async def activate_all(counter: Counter, site: Path) -> None:
+    """Let every plugin of the site deliver, on the operator's word."""
+    runtime = counter.coalition.runtime
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(site))
+        async with runtime.database.begin() as session:
+            for file in site.glob("hostile_*.py"):  # noqa: ASYNC240 - a handful of files
+                slug = file.stem.removeprefix("hostile_")
+                await activate(session, runtime.settings, slug, actor="test", reason="a test")
 
 
 async def until_blamed(owner: Database, slugs: set[str]) -> None:
@@ -84,6 +97,7 @@ async def test_plugins_that_do_not_bear_being_loaded_keep_nothing_from_starting(
     install(site, "hung", more="time.sleep(600)")
     install(site, "clings", more=REGISTERS_FOR_EVER)
     await counter.coalition.add_offer("good", acceptor="shop", plugin="good")
+    await activate_all(counter, site)
     process = start("background", plugin_start_s="2")
     await until_done(counter, await counter.burn(2, offer="good"))
     stop(process)
@@ -130,6 +144,7 @@ async def test_observers_that_hang_or_exit_delay_nobody(
     install(site, "leaver", more=OBSERVES.format(body="os._exit(1)"))
     await counter.coalition.add_offer("good", acceptor="shop", plugin="good")
     await counter.coalition.add_offer("deaf", acceptor="shop", plugin="deaf")
+    await activate_all(counter, site)
     process = start("background")
     for _ in range(3):
         await until_done(counter, await counter.burn(2, offer="good"))

@@ -19,6 +19,7 @@ DISTRIBUTED_BY = {
     "refund": "wallet_id",
     "supplier_confirmation": "wallet_id",
     "artefact": "wallet_id",
+    "order_trouble": "wallet_id",
     "idempotency_key": "caller_id",
 }
 
