@@ -38,3 +38,18 @@ class BadPriceChange(InvalidRequest):
 class TooManyWishes(Conflict):
     code = "too_many_wishes"
     title = "The wish list is full"
+
+
+class ListingTaken(Conflict):
+    code = "listing_taken"
+    title = "There is a listing with this address already"
+
+
+class ListingChanged(Conflict):
+    code = "listing_changed"
+    title = "Somebody else has changed the listing meanwhile"
+
+
+class BadListing(InvalidRequest):
+    code = "bad_listing"
+    title = "The listing cannot be like this"

@@ -11,7 +11,14 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from catalog import listing_pages, repository, service, wish_pages
+from catalog import (
+    listing_pages,
+    owner_pages,
+    price_pages,
+    repository,
+    service,
+    wish_pages,
+)
 from catalog.answers import CACHE_CONTROL
 from catalog.errors import BadSearch
 from catalog.presenting import PATH, Shown
@@ -190,8 +197,14 @@ NAV = (
 )
 FOLDER = Path(__file__).parent
 PAGES = api.Pages(
-    routes=[show_catalog, *wish_pages.ROUTES, *listing_pages.ROUTES],
-    nav=NAV,
+    routes=[
+        show_catalog,
+        *wish_pages.ROUTES,
+        *owner_pages.ROUTES,
+        *price_pages.ROUTES,
+        *listing_pages.ROUTES,
+    ],
+    nav=(*NAV, *owner_pages.NAV, *price_pages.NAV),
     templates=FOLDER / "templates",
     translations=FOLDER / "locale",
 )

@@ -14,7 +14,7 @@ from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import FromPath, JSONBody, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from catalog import previewing, repository, service
+from catalog import owner_routes, previewing, repository, service
 from catalog.answers import (
     CACHE_CONTROL,
     PATH,
@@ -281,5 +281,6 @@ ROUTES: api.Routes = [
     picture,
     preview,
     preview_own,
+    *owner_routes.ROUTES,
     listing,
 ]

@@ -14,7 +14,7 @@ import pluggy
 
 from marketplace.addresses import AddressRefused
 from marketplace.contract.facts import BurnFact, IssueFact, RefundFact
-from marketplace.contract.host import Host, MemberName, OpenOrder, PlacedOrder
+from marketplace.contract.host import Host, MemberName, OpenOrder, PlacedOrder, PluginOffer
 from marketplace.contract.notices import Notice, NoticeOutcome, Notifier, Sent
 from marketplace.contract.orders import (
     Artefact,
@@ -63,7 +63,7 @@ from marketplace.outbound import Answer, Outbound, Unanswered, Unreachable
 from marketplace.signing import BadSignature, sign, verify
 from marketplace.signing import new_key as new_signing_key
 from marketplace.web.access import access
-from marketplace.web.charts import Bars, Chart, Series
+from marketplace.web.charts import Bars, Chart, Series, Shape
 from marketplace.web.console import Console
 from marketplace.web.i18n import Lazy, lazy
 from marketplace.web.nav import NavEntry
@@ -128,6 +128,7 @@ __all__ = [
     "Pending",
     "PeriodicTask",
     "PlacedOrder",
+    "PluginOffer",
     "PluginSettings",
     "PluginTables",
     "Principal",
@@ -142,6 +143,7 @@ __all__ = [
     "Scope",
     "Sent",
     "Series",
+    "Shape",
     "Submitted",
     "Supplier",
     "TooManyRequests",

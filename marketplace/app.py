@@ -23,12 +23,14 @@ from marketplace.db import open_database
 from marketplace.exchange import (
     burn_endpoint,
     gift_pages,
+    offer_pages,
     order_pages,
     order_refund_pages,
     reward_pages,
 )
 from marketplace.exchange import pages as burn_pages
 from marketplace.exchange import routes as exchange
+from marketplace.fulfilment import dead_pages
 from marketplace.fulfilment import routes as fulfilment
 from marketplace.identity import housekeeping, key_pages, me_pages
 from marketplace.identity import pages as sign_in_pages
@@ -44,6 +46,8 @@ from marketplace.notices import channel_pages
 from marketplace.notices import pages as notice_pages
 from marketplace.notices import routes as notices
 from marketplace.plugins import BESIDE_THE_CORE
+from marketplace.registry import change_pages as plugin_change_pages
+from marketplace.registry import pages as registry_pages
 from marketplace.registry import routes as registry
 from marketplace.runtime import Runtime
 from marketplace.secrets import open_vault
@@ -92,6 +96,10 @@ ROUTES: list[ControllerRouterHandler] = [
     *webhooks.routes,
     *webhook_pages.routes,
     *console_pages.routes,
+    *offer_pages.routes,
+    *registry_pages.routes,
+    *plugin_change_pages.routes,
+    *dead_pages.routes,
     *order_pages.routes,
     *order_refund_pages.routes,
     *key_pages.routes,
@@ -112,9 +120,11 @@ NAV: list[NavEntry] = [
     *reward_pages.nav,
     *console_pages.nav,
     *webhook_pages.nav,
+    *offer_pages.nav,
     *order_pages.nav,
     *issue_pages.nav,
     *key_pages.nav,
+    *registry_pages.nav,
 ]
 """Links in the header that the core's rooms add."""
 

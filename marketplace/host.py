@@ -22,13 +22,14 @@ from marketplace.api import (
     MemberName,
     OpenOrder,
     PlacedOrder,
+    PluginOffer,
     PluginSettings,
 )
 from marketplace.clock import NOW
 from marketplace.coalition.models import Member
 from marketplace.db import Database
 from marketplace.errors import NotFound
-from marketplace.exchange.domain import BurnStatus, FulfilmentState
+from marketplace.exchange.domain import BurnStatus, FulfilmentState, OfferStatus
 from marketplace.exchange.models import Burn, Offer, OfferStock
 from marketplace.identity.models import AuditEntry
 from marketplace.ids import next_key
@@ -288,6 +289,24 @@ class PluginHost:
                 undoes=undoes,
             ),
         )
+
+    def offers(
+        self, session: Session, *, member_id: UUID | None = None, sku: str | None = None
+    ) -> Sequence[PluginOffer]:
+        """See `marketplace.api.Host.offers`."""
+        query = sa.select(Offer.reference, Offer.name, Offer.sku, Offer.acceptor_id).where(
+            Offer.plugin == self.slug, Offer.status != OfferStatus.RETIRED
+        )
+        if member_id is not None:
+            query = query.where(Offer.acceptor_id == member_id)
+        if sku is not None:
+            query = query.where(Offer.sku == sku)
+        return [
+            PluginOffer(reference=reference, name=name, sku=each, member_id=acceptor_id)
+            for reference, name, each, acceptor_id in session.execute(
+                query.order_by(Offer.reference)
+            )
+        ]
 
     def encrypt(self, text: str) -> bytes:
         """See `marketplace.api.Host.encrypt`."""

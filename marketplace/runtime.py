@@ -103,6 +103,11 @@ class Runtime:
         return found
 
     @cached_property
+    def reward_kinds(self) -> dict[str, api.RewardKind]:
+        """Kinds of reward by slug."""
+        return self.plugins.reward_kinds()
+
+    @cached_property
     def faces(self) -> Faces:
         """Offers as their describers know them."""
         found: dict[str, list[api.OfferDescriber]] = dict(self.plugins.offer_describers())

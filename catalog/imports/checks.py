@@ -12,7 +12,19 @@ from marketplace.exchange.decide import MAX_QUANTITY
 MOST_TAGS = 20
 MOST_DENOMINATIONS = 30
 RESERVED = frozenset(
-    {"categories", "for-you", "pictures", "preview", "previews", "wish-alerts", "wishes"}
+    {
+        "categories",
+        "file",
+        "for-you",
+        "own",
+        "partner",
+        "pictures",
+        "preview",
+        "previews",
+        "prices",
+        "wish-alerts",
+        "wishes",
+    }
 )
 """Addresses below `/catalog` and `/v1/catalog` that are not listings."""
 LOCALE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")

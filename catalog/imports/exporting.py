@@ -6,30 +6,33 @@ import csv
 from typing import TextIO
 
 import msgspec
-import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog.imports import reading
 from catalog.imports.documents import document_of
-from catalog.imports.rows import cells_of_category, cells_of_listing
-from catalog.models import Listing
+from catalog.imports.rows import ListingRow, cells_of_category, cells_of_listing
+from catalog.owning import Owner, owned_slugs
 from catalog.specs import CategorySpec, ListingSpec
 from marketplace.errors import UsageError
 
 CHUNK = 500
 
 
-async def export_listings(session: AsyncSession, file: TextIO, format_: str) -> int:
-    """Write every listing by slug, some hundred at a time; returns how many.
+async def export_listings(
+    session: AsyncSession, file: TextIO, format_: str, owner: Owner | None = None
+) -> int:
+    """Write every listing (of an owner) by slug, some hundred at a time; returns how many.
 
-    JSON begins with the categories, so that one file holds everything. UsageError where a listing
-    does not fit CSV.
+    JSON of all begins with the categories, so that one file holds everything. UsageError where a
+    listing does not fit CSV.
     """
-    if format_ == "json":
+    if format_ == "json" and owner is None:
         for category in (await reading.category_specs(session)).values():
             _write_object(file, category)
-    slugs = (await session.scalars(sa.select(Listing.slug).order_by(Listing.slug))).all()
+    slugs = await owned_slugs(session, owner or Owner(None, runs_all=True))
     writer: csv.DictWriter[str] | None = None
+    if format_ == "csv" and not slugs:
+        csv.writer(file, lineterminator="\n").writerow(ListingRow.__struct_fields__)
     for start in range(0, len(slugs), CHUNK):
         _, specs = await reading.listing_specs(session, slugs[start : start + CHUNK])
         for spec in specs.values():

@@ -105,7 +105,7 @@ class PlainListing(msgspec.Struct, frozen=True, kw_only=True):
     face_currency: Currency | None = None
 
 
-CELLS = {"title": Title, "summary": Summary, "body": Prose, "terms": Prose}
+CELLS: dict[str, type[Cell]] = {"title": Title, "summary": Summary, "body": Prose, "terms": Prose}
 ListingRow = msgspec.defstruct(
     "ListingRow",
     [(f"{text}_{locale}", CELLS[text] | None, None) for locale in LOCALES for text in TEXTS],

@@ -17,6 +17,7 @@ from catalog.imports.checks import category_faults, listing_faults
 from catalog.imports.documents import Spec, read_documents
 from catalog.imports.report import CatalogReport, Counted
 from catalog.imports.rows import CategoryRow, ListingRow, category_of, listing_of
+from catalog.owning import Owner, not_own, not_own_listings
 from catalog.specs import CategorySpec, ListingSpec
 from marketplace.coalition.imports.reading import Reader
 from marketplace.coalition.imports.report import Faults
@@ -25,6 +26,7 @@ from marketplace.identity.audit import audit
 
 CHUNK: Final = 500
 FORMATS: Final = ("csv", "json")
+EVERYTHING: Final = Owner(None, runs_all=True)
 
 
 async def import_catalog(
@@ -35,17 +37,19 @@ async def import_catalog(
     dry_run: bool = False,
     actor: str = "system:import",
     name: str = "-",
+    owner: Owner = EVERYTHING,
 ) -> CatalogReport:
     """Import listings and categories in the caller's transaction; a bad file leaves it as it was.
 
     `format_` is `csv` or `json`. What is there already with the same content is left alone, with
-    another it is changed; pictures and counts stay. Bad lines are in the report.
+    another it is changed; pictures and counts stay. Bad lines are in the report, and so is what is
+    not the `owner`'s to write.
     """
     if format_ not in FORMATS:
         raise UsageError(f"The catalog is imported from {' or '.join(FORMATS)}, not {format_!r}.")
     faults = Faults()
     lines = read_documents(file, faults) if format_ == "json" else _read_csv(file, faults)
-    work = _Import(session, faults)
+    work = _Import(session, faults, owner)
     savepoint = await session.begin_nested()
     await writing.one_at_a_time(session)
     for chunk in _chunks(lines):
@@ -110,8 +114,9 @@ def _chunks(lines: Iterable[tuple[int, Spec]]) -> Iterator[list[tuple[int, Spec]
 class _Import:
     """One file on its way in."""
 
-    def __init__(self, session: AsyncSession, faults: Faults) -> None:
+    def __init__(self, session: AsyncSession, faults: Faults, owner: Owner) -> None:
         self._session = session
+        self._owner = owner
         self._faults = faults
         self._seen: dict[tuple[str, str], int] = {}
         """Line by kind (`listing`, `category`, `offer`) and name."""
@@ -143,6 +148,8 @@ class _Import:
             known = set(present) | {each.slug for each in good}
             reasons = list(category_faults(spec))
             reasons += self._twice("category", spec.slug, line)
+            if not self._owner.runs_all:
+                reasons.append("categories are the operator's")
             if spec.parent is not None and spec.parent not in known:
                 reasons.append(f"there is no category {spec.parent!r}; parents come first")
             elif _is_below(spec, {**present, **{each.slug: each for each in good}}):
@@ -164,13 +171,23 @@ class _Import:
         # Categories of this file count even where a fault keeps them from being written.
         categories = {name for kind, name in self._seen if kind == "category"}
         categories.update(await reading.category_specs(self._session))
+        foreign = await not_own_listings(self._session, self._owner, slugs)
+        strange = await not_own(self._session, self._owner, offers)
         good = []
         for line, spec in lines:
             reasons = list(listing_faults(spec))
             reasons += self._twice("listing", spec.slug, line)
             if spec.category is not None and spec.category not in categories:
                 reasons.append(f"there is no category {spec.category!r}; import categories first")
+            if spec.slug in foreign:
+                reasons.append(f"there is a listing {spec.slug!r} of somebody else already")
+            before = present.get(spec.slug)
+            if not self._owner.runs_all and spec.featured != (before.featured if before else 0):
+                reasons.append("featured is the operator's to say")
             for each in spec.denominations:
+                if each.offer in strange:
+                    reasons.append(f"there is no offer {each.offer!r}; import offers first")
+                    continue
                 reasons += self._offer_faults(each.offer, spec.slug, line, owners, set(slugs))
             self._note(line, reasons)
             if not reasons:
@@ -183,8 +200,6 @@ class _Import:
     def _offer_faults(
         self, offer: str, slug: str, line: int, owners: dict[str, str | None], chunk: set[str]
     ) -> list[str]:
-        if offer not in owners:
-            return [f"there is no offer {offer!r}; import offers first"]
         first = self._seen.setdefault(("offer", offer), line)
         if first != line:
             return [f"offer {offer!r} is in the listing on line {first} already"]

@@ -42,6 +42,16 @@ class MemberName(msgspec.Struct, frozen=True, kw_only=True):
     name: str
 
 
+class PluginOffer(msgspec.Struct, frozen=True, kw_only=True):
+    """An offer that a plugin delivers."""
+
+    reference: str
+    name: str
+    sku: str
+    member_id: UUID
+    """The member that is paid for it."""
+
+
 class Host(Protocol):
     """The core as one plugin sees it; given to the registering hooks."""
 
@@ -144,6 +154,12 @@ class Host(Protocol):
         one member on both sides, no currency code), NotFound (no such member, or nothing to undo),
         Conflict (the reference was booked with other terms, or the debt was undone before).
         """
+        ...
+
+    def offers(
+        self, session: Session, *, member_id: UUID | None = None, sku: str | None = None
+    ) -> Sequence[PluginOffer]:
+        """This plugin's offers by reference, retired ones left out: of a member, of a sku."""
         ...
 
     def encrypt(self, text: str) -> bytes:

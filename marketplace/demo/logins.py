@@ -101,6 +101,7 @@ KEYS: Final = (
         "Demonstration supplier",
         (
             Scope.STOCK_WRITE,
+            Scope.OFFERS_WRITE,
             Scope.REFUNDS_WRITE,
             Scope.BURNS_READ,
             Scope.OFFERS_READ,

@@ -9,7 +9,7 @@ from marketplace import commands
 from marketplace.errors import NotFound
 from marketplace.exchange.domain import OfferStatus
 from marketplace.exchange.models import Offer, OfferStock
-from marketplace.identity.audit import audit
+from marketplace.exchange.offering import set_status
 from marketplace.runtime import Runtime
 
 
@@ -47,17 +47,12 @@ def offers_status(reference: str, status: str) -> None:
 
     async def work(runtime: Runtime) -> None:
         async with runtime.database.begin() as session:
-            offer_id = await session.scalar(
-                sa.update(Offer)
-                .where(Offer.reference == reference)
-                .values(status=OfferStatus(status), version=Offer.version + 1)
-                .returning(Offer.id)
+            offer = await session.scalar(
+                sa.select(Offer).where(Offer.reference == reference).with_for_update()
             )
-            if offer_id is None:
+            if offer is None:
                 raise NotFound(f"There is no offer {reference!r}.")
-            await audit(
-                session, commands.actor(), "offer.status", "offer", str(offer_id), status=status
-            )
+            await set_status(session, offer, OfferStatus(status), commands.actor())
         click.echo(f"{reference} is now {status}.")
 
     commands.run(work)

@@ -135,3 +135,27 @@ class GiftAccepted(MarketplaceError):
     code = "gift_accepted"
     title = "Your colleague has accepted the gift"
     status = 409
+
+
+class OfferChanged(MarketplaceError):
+    code = "offer_changed"
+    title = "Somebody else has changed the offer meanwhile"
+    status = 409
+
+
+class OfferRetired(MarketplaceError):
+    code = "offer_retired"
+    title = "A retired offer stays retired"
+    status = 409
+
+
+class OfferTaken(MarketplaceError):
+    code = "offer_taken"
+    title = "The reference or sku belongs to another offer"
+    status = 409
+
+
+class PriceNotCovered(MarketplaceError):
+    code = "price_not_covered"
+    title = "The points bring less than the reward costs"
+    status = 422

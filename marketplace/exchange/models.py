@@ -230,3 +230,25 @@ class BurnGift(Base):
     """When the colleague accepted or first revealed it; it cannot be undone any more."""
     undone_at: Mapped[datetime | None] = mapped_column(utc_timestamp())
     """When the giver took it back, or the colleague declined."""
+
+
+class OfferTally(Base):
+    """Burns of an offer made in one hour, refused ones left out; counted behind a watermark."""
+
+    __tablename__ = "offer_tally"
+
+    offer_id: Mapped[UUID] = mapped_column(primary_key=True)
+    hour: Mapped[datetime] = mapped_column(utc_timestamp(), primary_key=True)
+    burns: Mapped[int] = mapped_column(sa.BigInteger)
+    units: Mapped[int] = mapped_column(sa.BigInteger)
+    points: Mapped[int] = mapped_column(sa.BigInteger)
+
+
+class OfferTallyMark(Base):
+    """One row: burns with ids below `counted_to` are in the tally."""
+
+    __tablename__ = "offer_tally_mark"
+    __table_args__ = (sa.CheckConstraint("id = 1", name="mark_is_one_row"),)
+
+    id: Mapped[int] = mapped_column(sa.SmallInteger, primary_key=True, autoincrement=False)
+    counted_to: Mapped[UUID]

@@ -17,7 +17,7 @@ from litestar.di import NamedDependency
 from litestar.params import Body, FromPath, HeaderParameter, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marketplace.exchange import gift_routes, queries
+from marketplace.exchange import gift_routes, offer_routes, queries
 from marketplace.exchange.burn_endpoint import LONGEST_KEY, PATH, make_direct_burn, post_burn
 from marketplace.exchange.cancelling import cancel
 from marketplace.exchange.decide import MAX_QUANTITY
@@ -258,4 +258,5 @@ routes = [
     get_offers,
     get_offer,
     *gift_routes.routes,
+    *offer_routes.routes,
 ]

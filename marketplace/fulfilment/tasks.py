@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace import api
 from marketplace.containment.proxies import HEALTH_S, TASK_S
+from marketplace.exchange import tally
 from marketplace.fulfilment import service
 from marketplace.fulfilment.asking import Asked, ask, within
 from marketplace.fulfilment.domain import MARGIN_S, Claimed
@@ -154,6 +155,10 @@ class Work:
         """Take points whose date has passed out of their wallets."""
         self.home.run(expiry.expire_all(self.home.runtime.database, lambda _: None))
 
+    def count_burns(self) -> int:
+        """Count burns of offers by the hour; returns how many were new."""
+        return self.home.transact(tally.count_burns)
+
     def verify_ledger(self) -> int:
         """Prove the ledger's invariants; logs an error for each finding, returns how many."""
         findings = self.home.transact(verify.verify)
@@ -187,6 +192,7 @@ def register(app: Celery, work: Work) -> None:
         work.void_timed_out,
         work.try_idle,
         work.expire_points,
+        work.count_burns,
         work.verify_ledger,
         work.plugin_task,
     ):

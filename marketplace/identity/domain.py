@@ -28,6 +28,7 @@ class Scope(StrEnum):
     ISSUANCES_WRITE = "issuances:write"
     REFUNDS_WRITE = "refunds:write"
     OFFERS_READ = "offers:read"
+    OFFERS_WRITE = "offers:write"
     STOCK_WRITE = "stock:write"
     VOUCHERS_REDEEM = "vouchers:redeem"
     METRICS_READ = "metrics:read"

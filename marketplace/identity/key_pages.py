@@ -52,6 +52,10 @@ SCOPES: Final[dict[Scope, tuple[Lazy, Lazy]]] = {
         _l("Gives points of delivered orders back, and takes back what you were paid."),
     ),
     Scope.OFFERS_READ: (_l("Read offers"), _l("Sees offers, prices and what is left of them.")),
+    Scope.OFFERS_WRITE: (
+        _l("Change offers"),
+        _l("Makes, amends and stops your offers, listings and prices."),
+    ),
     Scope.STOCK_WRITE: (
         _l("Fill up stock"),
         _l("Adds what plugins give out for you, e.g. codes."),

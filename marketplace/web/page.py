@@ -11,7 +11,7 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from urllib.parse import urlsplit
 
@@ -21,7 +21,7 @@ from litestar import Request, Response
 
 from marketplace.identity.domain import Principal
 from marketplace.secrets import Vault
-from marketplace.web import flash
+from marketplace.web import flash, formats
 from marketplace.web.i18n import Language, Languages, Lazy, choose_language, speak
 from marketplace.web.middleware import PRINCIPAL
 from marketplace.web.nav import NavEntry, visible
@@ -180,6 +180,11 @@ class Page:
     def ngettext(self, singular: str, plural: str, count: int, **values: object) -> str:
         """The form for `count`, its `%(count)s` and other placeholders filled."""
         return self.language.ngettext(singular, plural, count) % {"count": count, **values}
+
+    def day(self, moment: datetime | date) -> str:
+        """A day as the reader writes it: "3 Mar 2026"."""
+        with speak(self.language, self.now):
+            return formats.day(moment)
 
     # -- what handlers answer ------------------------------------------------------------------
 

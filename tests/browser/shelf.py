@@ -41,6 +41,8 @@ async def stock_shelf(coalition: Coalition) -> None:
         await coalition.add_member(acceptor, role=ContractRole.ACCEPTOR)
     for each in goods:
         await _add_offer(coalition, each)
+    gives = {each.acceptor for each in goods if each.plugin == "giftfund"}
+    await coalition.activate("giftfund", *sorted(gives))
     shown = listings()
     lines = [*categories(), *(each.document for each in shown)]
     file = io.BytesIO(b"\n".join(map(msgspec.json.encode, lines)))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from marketplace.coalition.domain import Funding
+from marketplace.errors import InvalidRequest
 
 MOST_KEPT = 1_000
 """Bad lines kept with their reason; all are counted."""
@@ -18,6 +19,22 @@ class BadLine(msgspec.Struct, frozen=True, order=True):
 
     line: int
     reason: str
+
+
+class BadLines(InvalidRequest):
+    """Nothing of a file was taken; `errors` names its bad lines, `error_count` all of them."""
+
+    code = "bad_lines"
+    title = "The file has lines that cannot be taken"
+
+    def __init__(self, bad: int, lines: Sequence[BadLine]) -> None:
+        told = "; ".join(f"line {each.line}: {each.reason}" for each in lines[:5])
+        more = f"; and {bad - 5:,} more" if bad > 5 else ""
+        super().__init__(
+            f"Nothing was taken. {told}{more}.",
+            errors=[{"line": each.line, "reason": each.reason} for each in lines[:MOST_PRINTED]],
+            error_count=bad,
+        )
 
 
 class Faults:
@@ -55,6 +72,8 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     """Rows written (that would be written, in a dry run); 0 where a line is bad."""
     unchanged: int
     """Rows that were there already, with the same content."""
+    changed: int = 0
+    """Rows that were there and are amended; only imports that may do so have any."""
     bad: int
     """Faults found; a line may have several."""
     bad_lines: list[BadLine]
@@ -77,7 +96,9 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
         if self.ok:
             note = " (dry run: nothing was written)" if self.dry_run else ""
             told = [f"warning: {each}" for each in self.warnings]
-            return [*told, f"{self.kind}: {self.new:,} new, {self.unchanged:,} unchanged{note}"]
+            changed = f", {self.changed:,} changed" if self.changed else ""
+            counted = f"{self.new:,} new{changed}, {self.unchanged:,} unchanged"
+            return [*told, f"{self.kind}: {counted}{note}"]
         shown = [f"line {bad.line}: {bad.reason}" for bad in self.bad_lines[:MOST_PRINTED]]
         if self.bad > len(shown):
             shown.append(f"and {self.bad - len(shown):,} more")

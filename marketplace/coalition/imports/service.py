@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO, Final
+from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ from marketplace.coalition.imports.issuances import ImportIssuances
 from marketplace.coalition.imports.members import ImportContracts, ImportMembers
 from marketplace.coalition.imports.names import ImportNames
 from marketplace.coalition.imports.offers import ImportOffers
+from marketplace.coalition.imports.own_offers import OwnOffers
 from marketplace.coalition.imports.people import ImportFirms, ImportParticipants
 from marketplace.coalition.imports.reading import Reader
 from marketplace.coalition.imports.report import Faults, ImportReport
@@ -55,6 +57,7 @@ TABLES: Final[dict[str, type[TableImport[Any]]]] = {
 }
 
 Progress = Callable[[int], None]
+MakeImport = Callable[[AsyncSession, Faults], TableImport[Any]]
 
 
 async def import_file(
@@ -109,6 +112,31 @@ class _Asked(msgspec.Struct, frozen=True):
         return OwnIssuanceRow if own else ROWS[self.kind]
 
 
+async def import_own_offers(
+    session: AsyncSession,
+    source: BinaryIO,
+    *,
+    owner_id: UUID | None,
+    may_subsidise: bool = False,
+    dry_run: bool = False,
+    actor: str,
+) -> ImportReport:
+    """Make and amend offers of one member, or of any (None), from a CSV file.
+
+    In the caller's transaction, which a bad file leaves as it was. `may_subsidise`: whether an
+    offer may cost more than its points bring, which the operator would pay.
+    """
+
+    def make(session: AsyncSession, faults: Faults) -> OwnOffers:
+        return OwnOffers(
+            session, faults, owner_id=owner_id, may_subsidise=may_subsidise, actor=actor
+        )
+
+    asked = _Asked("offers", dry_run, None, actor, None, None)
+    report, _ = await _import(session, source, asked, make)
+    return report
+
+
 def _open(source: str | Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
     if not isinstance(source, str | Path):
         return nullcontext(source)
@@ -119,7 +147,7 @@ def _open(source: str | Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
 
 
 async def _import(
-    session: AsyncSession, file: BinaryIO, asked: _Asked
+    session: AsyncSession, file: BinaryIO, asked: _Asked, table: MakeImport | None = None
 ) -> tuple[ImportReport, Counts]:
     kind, dry_run = asked.kind, asked.dry_run
     faults = Faults()
@@ -130,8 +158,8 @@ async def _import(
             work = ImportIssuances(session, faults, dry_run=dry_run, issuer=asked.issuer)
             counts = await work.run(reader)
         else:
-            counts = await TABLES[kind](session, faults).run(reader)
-        if counts.new and not faults.total and not dry_run:
+            counts = await (table or TABLES[kind])(session, faults).run(reader)
+        if (counts.new or counts.changed) and not faults.total and not dry_run:
             name = asked.name or Path(str(getattr(file, "name", "-"))).name
             await audit(
                 session,
@@ -140,12 +168,14 @@ async def _import(
                 "import",
                 name,
                 new=counts.new,
+                changed=counts.changed,
                 unchanged=counts.unchanged,
             )
     report = ImportReport(
         kind=kind,
         new=0 if faults.total else counts.new,
         unchanged=0 if faults.total else counts.unchanged,
+        changed=0 if faults.total else counts.changed,
         bad=faults.total,
         bad_lines=sorted(faults.kept),
         dry_run=dry_run,

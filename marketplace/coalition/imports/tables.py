@@ -32,9 +32,10 @@ class Counts(msgspec.Struct):
     unchanged: int = 0
     points: dict[UUID, tuple[int, int]] = {}
     """Issuances and points per issuer, for observers."""
-    warnings: list[str] = []
     worth: list[Worth] = []
     """What they cost, where the file is one issuer's."""
+    changed: int = 0
+    warnings: list[str] = []
 
 
 class TableImport(ABC, Generic[Row]):

@@ -9,6 +9,7 @@ from pathlib import Path
 from marketplace.api import (
     Command,
     Host,
+    Pages,
     PeriodicTask,
     PluginTables,
     RewardKind,
@@ -19,6 +20,7 @@ from marketplace.api import (
 from marketplace_giftfund import service
 from marketplace_giftfund.commands import make_commands
 from marketplace_giftfund.models import metadata
+from marketplace_giftfund.pages import make_pages
 from marketplace_giftfund.routes import make_routes
 from marketplace_giftfund.supplier import GiftFund
 
@@ -50,6 +52,12 @@ def marketplace_register_reward_kinds() -> Sequence[RewardKind]:
 def marketplace_register_routes(host: Host) -> Routes:
     """Pools and uploads."""
     return make_routes(host)
+
+
+@hookimpl
+def marketplace_register_pages(host: Host) -> Pages:
+    """Pools in the partner console."""
+    return make_pages(host)
 
 
 @hookimpl

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -14,6 +14,8 @@ from marketplace.api import OpenOrder, Order
 from marketplace_giftfund.models import pool
 
 ROWS_A_STATEMENT = 5_000
+EXPIRING = timedelta(days=30)
+"""Codes that run out within this time are told apart."""
 
 
 class CodeRow(NamedTuple):
@@ -125,12 +127,30 @@ POOLS = sa.text("""
 select p.sku, p.low_at, p.low_since,
        count(*) filter (where c.order_reference is null
                         and (c.expires_on is null or c.expires_on >= :today)) as free,
+       count(*) filter (where c.order_reference is null
+                        and c.expires_on between :today and :soon) as expiring,
        count(c.order_reference) as given,
        count(*) filter (where c.order_reference is null and c.expires_on < :today) as expired,
        min(c.expires_on) filter (where c.order_reference is null and c.expires_on >= :today)
          as next_expiry
 from giftfund_pool p left join giftfund_code c on c.sku = p.sku
 group by p.sku order by p.sku
+""")
+
+# A code leaves the stock the day after its last one, unless it was given before.
+CHANGES = sa.text("""
+select change.day, sum(change.uploaded) as uploaded, sum(change.given) as given,
+       sum(change.expired) as expired
+from giftfund_code c
+left join giftfund_order o on o.reference = c.order_reference
+cross join lateral (
+    values ((c.uploaded_at at time zone 'utc')::date, 1, 0, 0),
+           ((o.answered_at at time zone 'utc')::date, 0, 1, 0),
+           (case when c.order_reference is null and c.expires_on < :today
+                 then c.expires_on + 1 end, 0, 0, 1)
+) as change(day, uploaded, given, expired)
+where c.sku = :sku and change.day is not null
+group by change.day order by change.day
 """)
 
 
@@ -272,4 +292,9 @@ def set_low_at(session: Session, sku: str, low_at: int) -> bool:
 
 def pools(session: Session, today: date) -> Sequence[Any]:
     """All pools with their counts."""
-    return session.execute(POOLS, {"today": today}).all()
+    return session.execute(POOLS, {"today": today, "soon": today + EXPIRING}).all()
+
+
+def changes_by_day(session: Session, sku: str, today: date) -> Sequence[Any]:
+    """Days on which codes of a pool came or went, in order: uploaded, given, expired."""
+    return session.execute(CHANGES, {"sku": sku, "today": today}).all()

@@ -31,7 +31,9 @@ def make_routes(host: Host) -> Routes:
             return found
         with host.transaction() as session:
             return [
-                each for each in found if host.offer_owner(session, each.sku) == principal.member_id
+                each
+                for each in found
+                if service.stocks(host, session, each.sku, principal.member_id)
             ]
 
     @post(
@@ -67,6 +69,7 @@ def make_routes(host: Host) -> Routes:
 def _check_owner(host: Host, principal: Principal, sku: str) -> None:
     """Raise NotFound unless the caller may stock this sku."""
     with host.transaction() as session:
-        owner = host.offer_owner(session, sku)
-    if owner is None or not (principal.is_operator or owner == principal.member_id):
+        whose = None if principal.is_operator else principal.member_id
+        may = service.stocks(host, session, sku, whose)
+    if not may:
         raise NotFound(f"There is no offer of yours with the sku {sku!r}.")

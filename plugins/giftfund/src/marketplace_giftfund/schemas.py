@@ -27,6 +27,8 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True):
     free: int
     """Codes that can be given."""
     given: int
+    expiring: int
+    """Free codes that run out within 30 days."""
     expired: int
     """Codes that ran out before anybody got them."""
     low_at: int
@@ -35,3 +37,21 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True):
     low_since: datetime | None
     next_expiry: date | None
     """Day the next free code runs out."""
+
+
+class OwnPool(msgspec.Struct, frozen=True, kw_only=True):
+    """A pool, and the offers that its codes are given for."""
+
+    pool: Pool
+    offers: tuple[str, ...]
+    """Their names."""
+
+
+class StockDay(msgspec.Struct, frozen=True):
+    """A pool at the end of a day (UTC)."""
+
+    day: date
+    free: int
+    uploaded: int
+    given: int
+    expired: int

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, timedelta
+from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from marketplace.api import Host, NotFound, OpenOrder
 from marketplace_giftfund import repository
 from marketplace_giftfund.errors import BadUpload
+from marketplace_giftfund.models import LOW_AT
 from marketplace_giftfund.parsing import NewCode, parse
-from marketplace_giftfund.schemas import Pool, Uploaded
+from marketplace_giftfund.schemas import OwnPool, Pool, StockDay, Uploaded
 
 log = logging.getLogger(__name__)
+
+DAYS: Final = 60
+"""Days that a pool's history shows."""
 
 
 def upload(host: Host, sku: str, text: str, *, actor: str, dry_run: bool = False) -> Uploaded:
@@ -108,6 +114,8 @@ def warn_low(host: Host, session: Session, skus: Iterable[str], today: date) -> 
 def set_low_at(host: Host, sku: str, low_at: int, *, actor: str) -> None:
     """Change the number of codes at which a pool counts as low."""
     with host.transaction() as session:
+        if host.offers(session, sku=sku):
+            repository.lock_pool(session, sku)  # one that has never held a code has a row from now
         if not repository.set_low_at(session, sku, low_at):
             raise NotFound(f"There is no pool {sku!r}.")
         host.audit(session, actor=actor, action="low_at_set", subject=sku, low_at=low_at)
@@ -116,17 +124,75 @@ def set_low_at(host: Host, sku: str, low_at: int, *, actor: str) -> None:
 def pools(host: Host) -> list[Pool]:
     """All pools, by sku."""
     with host.transaction() as session:
+        return _pools(host, session)
+
+
+def _pools(host: Host, session: Session) -> list[Pool]:
+    today = host.now(session).date()
+    return [
+        Pool(
+            sku=row.sku,
+            free=row.free,
+            given=row.given,
+            expiring=row.expiring,
+            expired=row.expired,
+            low_at=row.low_at,
+            low=row.free <= row.low_at,
+            low_since=row.low_since,
+            next_expiry=row.next_expiry,
+        )
+        for row in repository.pools(session, today)
+    ]
+
+
+def own_pools(host: Host, member_id: UUID) -> list[OwnPool]:
+    """The pools of a member's offers by sku, empty ones that never had a code included."""
+    with host.transaction() as session:
+        names: dict[str, list[str]] = {}
+        for offer in host.offers(session, member_id=member_id):
+            names.setdefault(offer.sku, []).append(offer.name)
+        found = {each.sku: each for each in _pools(host, session)}
+    return [
+        OwnPool(pool=found.get(sku) or _never_filled(sku), offers=tuple(names[sku]))
+        for sku in sorted(names)
+    ]
+
+
+def _never_filled(sku: str) -> Pool:
+    return Pool(
+        sku=sku,
+        free=0,
+        given=0,
+        expiring=0,
+        expired=0,
+        low_at=LOW_AT,
+        low=True,
+        low_since=None,
+        next_expiry=None,
+    )
+
+
+def stocks(host: Host, session: Session, sku: str, member_id: UUID | None) -> bool:
+    """Whether a member may stock this sku: every offer of it is the member's (None: anybody's)."""
+    owners = {each.member_id for each in host.offers(session, sku=sku)}
+    return bool(owners) and (member_id is None or owners == {member_id})
+
+
+def stock_by_day(host: Host, sku: str, days: int = DAYS) -> list[StockDay]:
+    """How a pool stood at the end of each of the last days, today included."""
+    with host.transaction() as session:
         today = host.now(session).date()
-        return [
-            Pool(
-                sku=row.sku,
-                free=row.free,
-                given=row.given,
-                expired=row.expired,
-                low_at=row.low_at,
-                low=row.free <= row.low_at,
-                low_since=row.low_since,
-                next_expiry=row.next_expiry,
-            )
-            for row in repository.pools(session, today)
-        ]
+        changes = {row.day: row for row in repository.changes_by_day(session, sku, today)}
+    first = today - timedelta(days=days - 1)
+    free = sum(_net(row) for day, row in changes.items() if day < first)
+    shown = []
+    for day in (first + timedelta(days=number) for number in range(days)):
+        row = changes.get(day)
+        free += _net(row) if row else 0
+        counts = (row.uploaded, row.given, row.expired) if row else (0, 0, 0)
+        shown.append(StockDay(day, max(free, 0), *map(int, counts)))
+    return shown
+
+
+def _net(row: Any) -> int:
+    return int(row.uploaded - row.given - row.expired)
