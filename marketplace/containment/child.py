@@ -32,6 +32,7 @@ from marketplace.containment.messages import (
     Tell,
     Terms,
 )
+from marketplace.contract.judging import LONGEST_WORDS
 
 MOST_REQUEST_BYTES = 64 * 1_048_576
 
@@ -90,7 +91,7 @@ def _probe(terms: Terms, request: Request) -> Any:
 
 
 def _raised(error: BaseException) -> Reply:
-    words = f"{type(error).__name__}: {error}"[: messages.LONGEST_WORDS]
+    words = f"{type(error).__name__}: {error}"[:LONGEST_WORDS]
     # After this it may lack anything: a new process is the safe thing.
     return Reply(raised=words, leave=isinstance(error, MemoryError))
 

@@ -16,12 +16,12 @@ from uuid import UUID
 import msgspec
 
 from marketplace import api
+from marketplace.contract.judging import LONGEST_WORDS, Malformed
 
 MOST_REPLY_BYTES = 64 * 1_048_576
 """Longest reply of a process; a longer one ends the process."""
 MOST_ANSWER_BYTES = 2_000_000
 """Longest answer to one order; a longer one is a fault of that order alone."""
-LONGEST_WORDS = 2_000
 LENGTH = struct.Struct("!Q")
 PIECE = 1_048_576
 
@@ -137,12 +137,6 @@ class Reply(msgspec.Struct, frozen=True):
     raised: str = ""
     leave: bool = False
     """The process is of no more use and ends."""
-
-
-class Malformed(msgspec.Struct, frozen=True):
-    """Stands for an answer that is no outcome."""
-
-    words: str
 
 
 FACTS: dict[str, type[msgspec.Struct]] = {

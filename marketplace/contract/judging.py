@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
 import msgspec
+
+MOST_FAULTS: Final = 20
+"""Faults that are kept of one batch of answers."""
+LONGEST_WORDS: Final = 2_000
+
+
+class Malformed(msgspec.Struct, frozen=True):
+    """Stands for an answer that is no outcome."""
+
+    words: str
 
 
 def well_formed(
@@ -17,31 +28,39 @@ def well_formed(
     """Answers of these kinds by reference, and in words what was wrong with all others.
 
     `check` raises ValueError for an answer that does not fit. Two answers for one reference are
-    none, for nobody knows which of them is true.
+    none, for nobody knows which of them is true. Of endless answers only the first are looked at.
     """
     found: dict[str, Any] = {}
     wrong: list[str] = []
     twice: set[str] = set()
-    for answer in answers:
-        kind = type(answer)
+    for answer in islice(answers, 2 * len(asked) + 1):
         try:
-            if kind not in kinds:
-                raise TypeError(f"{kind.__name__} is no answer to this")
-            # Structs do not check their fields when made; a round trip does.
-            outcome = msgspec.convert(msgspec.to_builtins(answer), kind)
+            outcome = _typed(answer, kinds)
             if outcome.reference not in asked:
-                raise ValueError(f"an answer for {outcome.reference[:60]!r}, which was not asked")
+                raise ValueError(f"an answer for {outcome.reference!r}, which was not asked")
             check(outcome)
         except (ValueError, TypeError) as error:
-            wrong.append(str(error))
+            if len(wrong) < MOST_FAULTS:
+                wrong.append(str(error)[:LONGEST_WORDS])
             continue
         if outcome.reference in found:
             twice.add(outcome.reference)
         found[outcome.reference] = outcome
     for reference in sorted(twice):
-        wrong.append(f"two answers for {reference[:60]!r}")
+        wrong.append(f"two answers for {reference}")
         del found[reference]
     missing = len(asked) - len(found)
     if missing and not wrong:
         wrong.append(f"{missing} of {len(asked)} have no answer")
     return found, wrong
+
+
+def _typed(answer: Any, kinds: Collection[type]) -> Any:
+    """The answer with every field checked; ValueError or TypeError says what is wrong."""
+    if isinstance(answer, Malformed):
+        raise ValueError(answer.words)
+    kind = type(answer)
+    if kind not in kinds:
+        raise TypeError(f"{kind.__name__} is no outcome")
+    # Structs do not check their fields when made; a round trip does.
+    return msgspec.convert(msgspec.to_builtins(answer), kind)

@@ -24,7 +24,8 @@ from marketplace.containment.process import (
     ProcessEnded,
 )
 from marketplace.containment.proxies import ProcessSupplier
-from marketplace.fulfilment.domain import LONGEST_REASON, Claimed, judge
+from marketplace.contract.judging import LONGEST_WORDS
+from marketplace.fulfilment.domain import Claimed, judge
 
 T = TypeVar("T")
 
@@ -160,7 +161,7 @@ def _all_unknown(
     orders: Sequence[api.Order], fault: str
 ) -> tuple[dict[str, api.Outcome], list[str]]:
     """It may have taken any of them."""
-    fault = fault[:LONGEST_REASON]
+    fault = fault[:LONGEST_WORDS]
     return {
         order.reference: api.Unknown(reference=order.reference, reason=fault) for order in orders
     }, [fault]
@@ -172,7 +173,7 @@ def _not_asked(
     """Its process never ran, so new orders are certainly not taken; others stay unknown."""
     if lookup:
         return _all_unknown(orders, fault)
-    fault = fault[:LONGEST_REASON]
+    fault = fault[:LONGEST_WORDS]
     return {
         order.reference: api.Retry(reference=order.reference, reason=fault, after_s=AGAIN_S)
         for order in orders

@@ -5,14 +5,13 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from marketplace import api
-from marketplace.containment.messages import Malformed
+from marketplace.contract.judging import LONGEST_WORDS, well_formed
 from marketplace.exchange.domain import FulfilmentState
 
 REVEALED = "fulfilment.revealed"
@@ -33,14 +32,11 @@ LONGEST_REFERENCE = 200
 LONGEST_LABEL = 200
 LONGEST_SECRET = 20_000
 """Characters of a code, link or ticket."""
-LONGEST_REASON = 2_000
 KINDS = ("code", "ticket", "link", "receipt")
 UNSHOWN = ("Cc", "Cs", "Co", "Zl", "Zp")
 """Categories of Unicode that no line of text may hold: control characters and the like."""
 FIRST_YEAR, LAST_YEAR = 2000, 9000
 """Of an artefact's expiry; what lies outside is nonsense, and more than a database bears."""
-MOST_FAULTS = 20
-"""Faults of one chunk that are kept: a supplier may make millions."""
 
 ANSWERS = (
     api.Fulfilled,
@@ -112,50 +108,19 @@ def judge(
     An order without exactly one well-formed answer is Unknown: the supplier may have delivered it.
     """
     asked = {order.reference: order for order in orders}
-    found: dict[str, api.Outcome] = {}
-    faults: list[str] = []
-    twice: set[str] = set()
-    for answer in islice(answers, 2 * len(orders) + 1):
-        try:
-            outcome = _well_formed(answer, asked, lookup=lookup)
-        except (ValueError, TypeError) as error:
-            if len(faults) < MOST_FAULTS:
-                faults.append(str(error)[:LONGEST_REASON])
-            continue
-        if outcome.reference in found:
-            twice.add(outcome.reference)
-        found[outcome.reference] = outcome
-    for reference in twice:
-        faults.append(f"two answers for {reference}")
-        del found[reference]
-    missing = [reference for reference in asked if reference not in found]
-    if missing and not faults:
-        faults.append(f"{len(missing)} of {len(asked)} orders have no answer")
-    for reference in missing:
-        why = faults[0][:LONGEST_REASON] if faults else "no well-formed answer"
-        found[reference] = api.Unknown(reference=reference, reason=why)
-    return found, faults
 
+    def check(outcome: api.Outcome) -> None:
+        if isinstance(outcome, api.NeverOrdered) and not lookup:
+            raise ValueError("NeverOrdered is an answer of lookup only")
+        if isinstance(outcome, api.Fulfilled):
+            _check_delivery(outcome, asked[outcome.reference])
+        elif len(getattr(outcome, "reason", "")) > LONGEST_WORDS:
+            raise ValueError(f"a reason of more than {LONGEST_WORDS} characters")
 
-def _well_formed(answer: Any, asked: dict[str, api.Order], *, lookup: bool) -> api.Outcome:
-    """The answer with every field checked; ValueError or TypeError says what is wrong."""
-    if isinstance(answer, Malformed):
-        raise ValueError(answer.words)
-    kind = type(answer)
-    if kind not in ANSWERS:
-        raise TypeError(f"{kind.__name__} is no outcome")
-    # Structs do not check their fields when made; a round trip does.
-    outcome: api.Outcome = msgspec.convert(msgspec.to_builtins(answer), kind)
-    order = asked.get(outcome.reference)
-    if order is None:
-        raise ValueError(f"an answer for {outcome.reference!r}, which was not asked")
-    if isinstance(outcome, api.NeverOrdered) and not lookup:
-        raise ValueError("NeverOrdered is an answer of lookup only")
-    if isinstance(outcome, api.Fulfilled):
-        _check_delivery(outcome, order)
-    elif len(getattr(outcome, "reason", "")) > LONGEST_REASON:
-        raise ValueError(f"a reason of more than {LONGEST_REASON} characters")
-    return outcome
+    found, faults = well_formed(asked, answers, ANSWERS, check)
+    why = faults[0] if faults else "no well-formed answer"
+    unknown = {r: api.Unknown(reference=r, reason=why) for r in asked if r not in found}
+    return found | unknown, faults
 
 
 def _check_delivery(outcome: api.Fulfilled, order: api.Order) -> None:

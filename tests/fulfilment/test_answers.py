@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from marketplace import api
 from marketplace.containment import messages
-from marketplace.fulfilment.domain import MOST_FAULTS, judge, shown
+from marketplace.contract.judging import MOST_FAULTS
+from marketplace.fulfilment.domain import judge, shown
 
 ORDERS = [
     api.Order(
