@@ -20,7 +20,7 @@ from marketplace.containment.proxies import ProcessNotifier
 from marketplace.contract.judging import well_formed
 from marketplace.fulfilment.asking import within
 from marketplace.fulfilment.home import Home
-from marketplace.notices import deliveries
+from marketplace.notices import channels, deliveries
 from marketplace.notices.addresses import (
     CONFIRM,
     ConfirmAddress,
@@ -32,6 +32,7 @@ from marketplace.notices.deliveries import Carried, Fate
 from marketplace.notices.sending import retry_after
 from marketplace.notices.titles import titled_mails
 from marketplace.notices.words import words_of
+from marketplace.plugins import slug_of
 from marketplace.web.i18n import speak, spoken
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,8 @@ class Carrier:
     def _send_all(self, notifier: Sends) -> int:
         channel, home = notifier.channel, self._home
         lease = timedelta(seconds=home.settings.supplier_timeout_s) + MARGIN
+        if slug_of(channel) in home.transact(channels.resting):
+            return 0  # they wait, or are dropped once it is too late for them
         home.transact(lambda s: deliveries.drop_useless(s, channel))
         total = 0
         while not home.stopping.is_set():

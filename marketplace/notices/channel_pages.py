@@ -33,13 +33,13 @@ async def choose_channel(
     runtime: NamedDependency[Runtime],
 ) -> Html:
     """Be told over a channel, or not any more; what is wrong with an address is said on top."""
-    notifier = runtime.notifiers.get(channel)
-    if notifier is None:
-        raise NotFound
     form = await request.form()
     if "leave" in form:
         await channels.leave(session, principal.caller_id, channel)
         return page.redirect(ME, notice=_l("You hear nothing more from us there."))
+    notifier = (await channels.in_force(session, runtime.notifiers)).get(channel)
+    if notifier is None:
+        raise NotFound
     wanted = channels.known_categories(form.getall("category", []))
     try:
         async with session.begin_nested():

@@ -19,13 +19,16 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.api import Lazy, Notifier
+from marketplace.db import raw_connection
 from marketplace.errors import InvalidRequest, NotFound, TooManyRequests
+from marketplace.fulfilment import repository
 from marketplace.fulfilment.asking import TookTooLong, within
 from marketplace.ids import next_key
 from marketplace.notices.addresses import ConfirmAddress
 from marketplace.notices.domain import CHOOSABLE, Category
 from marketplace.notices.marking import N_
 from marketplace.notices.models import NoticeChannel, NoticeDelivery
+from marketplace.plugins import slug_of
 
 log = logging.getLogger(__name__)
 NEVER: Final = threading.Event()
@@ -55,15 +58,27 @@ class ChannelChoice(msgspec.Struct, frozen=True, kw_only=True):
     categories: tuple[Category, ...]
 
 
+async def resting(session: AsyncSession) -> set[str]:
+    """Plugins that are not active or were stopped: their channels carry nothing."""
+    return set(await repository.resting(await raw_connection(session)))
+
+
+async def in_force(session: AsyncSession, notifiers: Mapping[str, Notifier]) -> dict[str, Notifier]:
+    """The notifiers of plugins that are active."""
+    off = await resting(session)
+    return {name: each for name, each in notifiers.items() if slug_of(name) not in off}
+
+
 async def choices(
     session: AsyncSession, person_id: UUID, notifiers: Mapping[str, Notifier]
 ) -> list[ChannelChoice]:
-    """Every channel that is there, in order of their names."""
+    """Every channel there is of an active plugin, in order of their names."""
+    found = await in_force(session, notifiers)
     rows = await session.scalars(
         sa.select(NoticeChannel).where(NoticeChannel.person_id == person_id)
     )
     chosen = {row.channel: row for row in rows}
-    return [_choice(notifiers[channel], chosen.get(channel)) for channel in sorted(notifiers)]
+    return [_choice(found[channel], chosen.get(channel)) for channel in sorted(found)]
 
 
 def _choice(notifier: Notifier, row: NoticeChannel | None) -> ChannelChoice:

@@ -5,21 +5,27 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 import pytest
+import sqlalchemy as sa
 from msgspec.structs import replace
 
 from marketplace.containment.probe import FOUND
 from marketplace.db import Database
 from marketplace.fulfilment import health
+from marketplace.identity.domain import Role
+from marketplace.notices.models import NoticeChannel, NoticeDelivery
 from marketplace.registry.activation import activate
 from marketplace.runtime import open_runtime
 from marketplace.settings import Settings
 from tests.containment.conftest import Start, stop
 from tests.containment.hostile import CULPRITS, FULFIL, install
+from tests.factories import make_person
 from tests.fulfilment.conftest import Counter, Pairs
+from tests.notices.conftest import tell_gift
 
 DONE = ("captured", "done")
 PATIENCE_S = 120.0
@@ -150,3 +156,56 @@ async def test_observers_that_hang_or_exit_delay_nobody(
         await until_done(counter, await counter.burn(2, offer="good"))
     stop(process)
     assert await counter.verified()
+
+
+NOTIFIES = """
+class Notifier:
+    channel = "{slug}.post"
+    label = "Post"
+    address_label = "Address"
+
+    def accept(self, address):
+        return address
+
+    def send(self, notices):
+        {body}
+        return [api.Sent(reference=each.reference) for each in notices]
+
+
+@api.hookimpl
+def marketplace_register_notifiers(host):
+    return [Notifier()]
+"""
+
+
+async def test_a_notifier_that_exits_keeps_no_other_from_carrying(
+    counter: Counter, start: Start, site: Path, owner: Database
+) -> None:
+    install(site, "carries", more=NOTIFIES.format(slug="carries", body="pass"))
+    install(site, "leaves", more=NOTIFIES.format(slug="leaves", body="os._exit(9)"))
+    await activate_all(counter, site)
+    ann = await make_person(counter.coalition, Role.PARTICIPANT, email="ann@acme.example")
+    async with counter.coalition.runtime.database.begin() as session:
+        for slug in ("carries", "leaves"):
+            session.add(
+                NoticeChannel(
+                    person_id=ann.id,
+                    channel=f"{slug}.post",
+                    address="here",
+                    categories=["gifts"],
+                    confirmed_at=datetime.now(UTC),
+                )
+            )
+    await tell_gift(counter.coalition, ann)
+    start("background")
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        async with counter.coalition.runtime.database.begin() as session:
+            rows = (await session.scalars(sa.select(NoticeDelivery))).all()
+        found = {row.channel: row for row in rows}
+        if found["carries.post"].sent_at is not None and found["leaves.post"].error is not None:
+            break
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.2)
+    assert "status 9" in found["leaves.post"].error
+    assert found["leaves.post"].sent_at is None

@@ -14,6 +14,8 @@ import sqlalchemy as sa
 
 from marketplace import api
 from marketplace.db import Database
+from marketplace.exchange import closures
+from marketplace.exchange.domain import Cause
 from marketplace.identity.models import Person
 from marketplace.notices.domain import Category, MailStatus
 from marketplace.notices.models import NoticeChannel, NoticeDelivery
@@ -337,6 +339,29 @@ async def test_a_refusal_is_for_good_and_shown_to_the_operator(
     await carry(worker)
     row = (await deliveries(coalition))[-1]
     assert (row.status, row.error, row.due_at) == (MailStatus.FAILED, "no such number", None)
+
+
+async def test_a_plugin_that_is_not_active_carries_nothing_and_is_not_offered(
+    web: httpx.AsyncClient,
+    worker: Post,
+    reached: list[api.Notice],
+    coalition: Coalition,
+    ann: Person,
+    signed_in: Headers,
+) -> None:
+    async with coalition.runtime.database.begin() as session:
+        await closures.close(session, "acme", Cause.NOT_ACTIVE, actor="test")
+    await tell_gift(coalition, ann)
+    assert await carry(worker) == 0
+    assert "Text message" not in (await web.get("/me", headers=signed_in)).text
+    answer = await web.post(
+        f"/me/channels/{CHANNEL}", data={"address": MOBILE, "category": "gifts"}, headers=signed_in
+    )
+    assert answer.status_code == 404
+    async with coalition.runtime.database.begin() as session:
+        await closures.reopen(session, "acme", Cause.NOT_ACTIVE, actor="test")
+    assert await carry(worker) == 1
+    assert [each.subject for each in reached] == ["Bob sent you a gift: Mug"]
 
 
 async def test_a_worker_that_died_while_sending_is_followed_by_another(
