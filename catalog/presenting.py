@@ -227,7 +227,8 @@ class Shown:
         """Every filter that is on; what tags are called is known from the cards that have them."""
         labels = {(f.name, v.value): v.label for f in facets for v in f.values}
         for card in cards:
-            labels |= {("tag", t): n for t, n in zip(card.tags, card.tag_names, strict=True)}
+            named = zip(card.tags, card.tag_names, strict=True)
+            labels |= {("tag", tag): name for tag, name in named if name != tag}
         made = []
         for name in LISTS:
             for value in getattr(query, name):

@@ -10,6 +10,7 @@ from marketplace import api
 from marketplace.containment.messages import Terms
 from marketplace.db import Database
 from marketplace.host import PluginHost
+from marketplace.outbound import Outbound, open_outbound
 from marketplace.secrets import Vault, open_vault
 from marketplace.settings import Settings
 
@@ -49,4 +50,8 @@ def lent_host(terms: Terms) -> Callable[[str, Callable[[], api.PluginSettings]],
             )
         )
 
-    return lambda slug, asked: PluginHost(slug, database, vault, asked=asked)
+    @cache
+    def outbound() -> Outbound:
+        return open_outbound(Settings(outbound_allow=terms.outbound_allow))
+
+    return lambda slug, asked: PluginHost(slug, database, vault, asked=asked, outbound=outbound)

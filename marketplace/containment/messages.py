@@ -36,6 +36,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     var_dir: str
     database_role: str | None
     secret_keys: str
+    outbound_allow: str
+    """As in the settings: where its calls to addresses of partners may go besides."""
     log_level: str
     memory_mb: int
     cpu_s: int

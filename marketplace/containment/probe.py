@@ -36,6 +36,7 @@ def terms_of(settings: Settings, slug: str, *, database_url: str | None, secret_
         var_dir=str(settings.var_dir.resolve()),
         database_role=settings.database_role,
         secret_keys=secret_keys,
+        outbound_allow=settings.outbound_allow,
         log_level=settings.log_level,
         memory_mb=settings.plugin_memory_mb,
         cpu_s=settings.plugin_cpu_s,

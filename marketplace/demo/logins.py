@@ -106,8 +106,11 @@ KEYS: Final = (
             Scope.BURNS_READ,
             Scope.OFFERS_READ,
             Scope.VOUCHERS_REDEEM,
+            Scope.WEBHOOKS_READ,
+            Scope.WEBHOOKS_WRITE,
         ),
     ),
+    DemoKey("monitor", OPERATOR, "Demonstration monitoring", (Scope.METRICS_READ,)),
 )
 
 
@@ -161,6 +164,7 @@ def write_shell_file(settings: Settings, state: DemoState, address: str) -> Path
         "ADDRESS": address,
         "KEY": state.keys["shop"],
         "SUPPLIER_KEY": state.keys["supplier"],
+        "MONITOR_KEY": state.keys["monitor"],
         "WALLET": state.wallet_id,
         "OFFER": state.offer_id,
     }

@@ -122,7 +122,7 @@ async def test_an_operator_chooses_the_member(open_tab: OpenTab) -> None:
     await tab.go("/partner/orders")
     await tab.page.get_by_role("link", name="Alpha", exact=True).click()
     await tab.page.get_by_label("Member", exact=True).select_option("tickets")
-    await tab.page.get_by_role("button", name="Look after this member").click()
+    await tab.page.get_by_role("button", name="Go", exact=True).click()
     await tab.page.wait_for_url("**/partner/orders?member=tickets")
     await expect(tab.page.locator(".console__name")).to_contain_text("Tickets")
 

@@ -106,7 +106,7 @@ async def test_a_price_that_changed_meanwhile_is_asked_about_again(
         ({"stock": 0}, "sold out", None),
         ({"limit_per_wallet": 1}, "The limit for one person is 1", "?quantity=1"),
         ({"eligibility": {"roles": ["manager"]}}, "another role: manager", None),
-        ({"eligibility": {"countries": ["PL"]}}, "other countries: PL", None),
+        ({"eligibility": {"countries": ["PL"]}}, "other countries: Poland", None),
         ({"eligibility": {"firms": ["zeta"]}}, "certain firms", None),
         ({"eligibility": {"rules": ["acme.trained"]}}, "cannot be checked at present", None),
         ({"currency": "PLN"}, "another currency: 5,500", None),

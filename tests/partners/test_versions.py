@@ -92,6 +92,11 @@ class Specs:
         """The new name."""
         return []
 
+    @hookspec
+    def marketplace_register_settings(self) -> api.PluginSettings:
+        """Every plugin is asked when it loads."""
+        return api.PluginSettings()
+
 
 def test_a_deprecated_hook_works_and_its_author_is_told_the_replacement(
     caplog: pytest.LogCaptureFixture,
