@@ -29,4 +29,4 @@ class IssuingWork:
 def register(app: Celery, work: IssuingWork) -> None:
     """Make the bodies of `work` tasks of this app."""
     for body in (work.work_on_uploads, work.forget_uploads):
-        app.task(body, name=f"marketplace.{body.__name__}")
+        app.task(body, name=f"marketplace.{body.__name__}", shared=False)

@@ -29,4 +29,4 @@ class WebhookWork:
 def register(app: Celery, work: WebhookWork) -> None:
     """Make the bodies of `work` tasks of this app."""
     for body in (work.deliver_webhooks, work.forget_webhooks):
-        app.task(body, name=f"marketplace.{body.__name__}")
+        app.task(body, name=f"marketplace.{body.__name__}", shared=False)
