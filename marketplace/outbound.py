@@ -287,6 +287,9 @@ class _Stream(httpcore.NetworkStream):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         if self._left_bytes <= 0:
             raise httpcore.ReadError("it is longer than the limit")
+        # Where the next bytes are always there already, no read runs out of time by itself.
+        if time.monotonic() >= self._deadline:
+            raise httpcore.ReadTimeout("it took too long")
         got = self._inner.read(max_bytes, _left(self._deadline))
         self._left_bytes -= len(got)
         return got

@@ -302,6 +302,25 @@ def test_a_server_that_drips_is_cut_off_in_time(serve: Serve) -> None:
     assert time.monotonic() - started < 20
 
 
+def test_a_server_that_never_lets_us_wait_is_cut_off_in_time_too(serve: Serve) -> None:
+    """No read runs out of time by itself: the next bytes are always there."""
+    stop = threading.Event()
+
+    def pour(line: socket.socket) -> None:
+        line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+        end = time.monotonic() + 2
+        while not stop.is_set() and time.monotonic() < end:
+            line.sendall(b"x" * 1_048_576)
+
+    url = f"http://127.0.0.1:{serve(pour)}/"
+    started = time.monotonic()
+    with pytest.raises(Unanswered):
+        Outbound(HOME).call("GET", url, timeout_s=0.4, limit_bytes=1_000_000_000)
+    took = time.monotonic() - started
+    stop.set()
+    assert took < 1.5
+
+
 def test_a_closed_port_is_told_from_a_lost_answer() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
