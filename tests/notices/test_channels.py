@@ -341,6 +341,30 @@ async def test_a_refusal_is_for_good_and_shown_to_the_operator(
     assert (row.status, row.error, row.due_at) == (MailStatus.FAILED, "no such number", None)
 
 
+async def test_words_that_cannot_be_stored_send_nothing_twice(
+    worker: Post,
+    sms: Sms,
+    reached: list[api.Notice],
+    coalition: Coalition,
+    ann: Person,
+    owner: Database,
+) -> None:
+    sms.answer = lambda each: api.Rejected(reference=each.reference, reason="no\x00such\ud800\n")
+    await tell_gift(coalition, ann)
+    await carry(worker)
+    row = (await deliveries(coalition))[-1]
+    assert (row.status, row.error, row.due_at) == (MailStatus.FAILED, "no such", None)
+
+    def fail(_: api.Notice) -> api.NoticeOutcome:
+        raise RuntimeError("a\x00b")
+
+    sms.answer = fail
+    await tell_gift(coalition, ann, "gift:2")
+    await carry(worker)
+    row = (await deliveries(coalition))[-1]
+    assert (row.status, row.error) == (MailStatus.DUE, "send: RuntimeError: a b")
+
+
 async def test_a_plugin_that_is_not_active_carries_nothing_and_is_not_offered(
     web: httpx.AsyncClient,
     worker: Post,
