@@ -148,6 +148,7 @@ def test_a_file_of_series_names_its_bad_lines_and_takes_all_or_none(
         f"{sku}-G,shop,Spa,75,EUR,,,,,",
         f"{sku}-A,shop,Spa,80,EUR,,,,365,",
         f"{sku}-H,shop,Spa",
+        f"{sku}-I,shop,Spa,1e999999,EUR,,,,365,",
     ]
     path = tmp_path / "series.csv"
     path.write_text("\n".join([header, *good]), encoding="utf-8")
@@ -156,7 +157,7 @@ def test_a_file_of_series_names_its_bad_lines_and_takes_all_or_none(
     assert f"{sku}-A" not in run(host, "series").output
     with pytest.raises(BadSeriesFile) as refused:
         files.import_series(host, "\n".join([header, *good, *bad]), actor="t", dry_run=False)
-    assert [each["line"] for each in refused.value.extra["errors"]] == [5, 6, 7, 8, 9, 10]
+    assert [each["line"] for each in refused.value.extra["errors"]] == [5, 6, 7, 8, 9, 10, 11]
     assert f"{sku}-A" not in run(host, "series").output
     for _ in range(2):
         assert run(host, "series-import", str(path)).output == "3 series\n"
