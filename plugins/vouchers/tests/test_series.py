@@ -97,6 +97,8 @@ def test_a_series_is_made_once_and_stays_what_it_is(lab: Lab, host: Host, sku: s
         ({"valid_days": 0}, "valid_days"),
         ({"valid_days": None, "ends_on": date(2020, 1, 1)}, "passed"),
         ({"valid_days": None, "starts_on": date(2999, 2, 1), "ends_on": date(2999, 1, 1)}, "after"),
+        ({"valid_days": None, "ends_on": date.max}, "year"),
+        ({"starts_on": date.max}, "year"),
         ({"accepted_by": AcceptedBy.LISTED}, "acceptors"),
         ({"acceptors": ["shop"]}, "acceptors"),
     ],
