@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
-from marketplace_vouchers import batches, cancelling, files, series
+from marketplace_vouchers import batches, cancelling, files, redeeming, series
 from marketplace_vouchers.codes import read_code
 from marketplace_vouchers.commands import make_commands
 from marketplace_vouchers.domain import AcceptedBy
@@ -108,6 +108,16 @@ def test_terms_that_make_no_sense_are_refused(
 ) -> None:
     with pytest.raises(InvalidRequest, match=words):
         series.make(host, lab.member("shop"), new(**{"sku": sku, **wrong}), actor="cli:test")
+
+
+def test_a_voucher_sold_before_its_first_day_is_valid_for_all_its_days(
+    sell: Sell, desk: Open, host: Host
+) -> None:
+    first = datetime.now(UTC).date() + timedelta(days=60)
+    (code,) = sell(1, starts_on=first, valid_days=30)
+    found = redeeming.validate(host, desk().till, code)
+    assert found.starts_at is not None
+    assert found.ends_at - found.starts_at == timedelta(days=30)
 
 
 def test_orders_that_are_not_delivered_say_why(lab: Lab, host: Host, sku: str) -> None:
