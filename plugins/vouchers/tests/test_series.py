@@ -32,6 +32,7 @@ from marketplace_vouchers.plugin import marketplace_register_tables
 from marketplace_vouchers.schemas import NewSeries
 from marketplace_vouchers.supplier import NOT_ISSUED, NOT_THE_OWNERS, TOO_MANY, Vouchers
 from msgspec.structs import replace
+from sqlalchemy.orm import Session
 
 from marketplace.api import (
     Fulfilled,
@@ -108,6 +109,25 @@ def test_terms_that_make_no_sense_are_refused(
 ) -> None:
     with pytest.raises(InvalidRequest, match=words):
         series.make(host, lab.member("shop"), new(**{"sku": sku, **wrong}), actor="cli:test")
+
+
+def test_a_member_that_is_listed_over_and_over_is_looked_up_once(
+    lab: Lab, host: Host, sku: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, tickets = lab.member("shop"), lab.member("tickets")
+    looked_up: list[str] = []
+    find = host.member_id
+
+    def noted(session: Session, slug: str) -> UUID:
+        looked_up.append(slug)
+        return find(session, slug)
+
+    monkeypatch.setattr(host, "member_id", noted)
+    terms = new(sku, accepted_by=AcceptedBy.LISTED, acceptors=["tickets"] * 1_000)
+    with host.transaction() as session:
+        _, acceptors = series.make_in(host, session, shop, terms, actor="cli:test")
+    assert acceptors == {tickets}
+    assert looked_up == ["tickets"]
 
 
 def test_a_voucher_sold_before_its_first_day_is_valid_for_all_its_days(

@@ -49,7 +49,7 @@ def make_in(
     seller = host.offer_owner(session, new.sku)
     if seller not in (None, owner_id):
         raise SeriesExists(f"The offer with the sku {new.sku!r} is another member's.")
-    acceptors = {host.member_id(session, slug) for slug in new.acceptors}
+    acceptors = {host.member_id(session, slug) for slug in set(new.acceptors)}
     made = _series(new, owner_id)
     if repository.add_series(session, made, sorted(acceptors)):
         host.audit(session, actor=actor, action="series_made", subject=new.sku, name=new.name)
