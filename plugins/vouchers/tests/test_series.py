@@ -201,6 +201,22 @@ def test_a_file_of_series_names_its_bad_lines_and_takes_all_or_none(
             files.import_series(host, text, actor="t", dry_run=True)
 
 
+def test_batches_of_one_owner_keep_no_other_waiting(
+    lab: Lab, host: Host, sku: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "CHUNK", 2)
+    for owner in ("shop", "tickets"):
+        series.make(host, lab.member(owner), new(f"{sku}-{owner}"), actor="cli:test")
+    large = batches.begin(host, f"{sku}-shop", 40, None, actor="cli:test")
+    second = batches.begin(host, f"{sku}-shop", 40, None, actor="cli:test")
+    small = batches.begin(host, f"{sku}-tickets", 3, None, actor="cli:test")
+    batches.make_some(host)
+    made = [batches.read(host, each.id, None).made for each in (large, second, small)]
+    assert made == [10, 0, 3]
+    for each in (large, second):
+        batches.cancel(host, each.id, None, actor="cli:test")
+
+
 def test_a_batch_goes_on_where_it_was_interrupted_and_is_handed_out_once(
     lab: Lab, host: Host, sku: str, tmp_path: Path, desk: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
