@@ -259,6 +259,24 @@ async def test_only_what_was_chosen_is_carried_and_only_while_it_is_chosen(
     assert reached == []
 
 
+async def test_what_waits_is_not_told_to_another_address_before_that_is_confirmed(
+    web: httpx.AsyncClient,
+    worker: Post,
+    sms: Sms,
+    reached: list[api.Notice],
+    signed_in: Headers,
+    coalition: Coalition,
+    ann: Person,
+) -> None:
+    await tell_gift(coalition, ann)
+    await choose(web, signed_in, "+48 600 999 999")
+    await carry(worker)
+    assert [(each.address, each.subject) for each in reached] == [("+48600999999", "Is this you?")]
+    assert (await web.post(link_of(reached.pop()))).status_code == 200
+    await carry(worker)
+    assert [each.address for each in reached] == ["+48600999999"]
+
+
 async def test_a_notice_wanted_nowhere_else_is_carried(
     worker: Post, reached: list[api.Notice], coalition: Coalition, ann: Person
 ) -> None:
