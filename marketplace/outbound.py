@@ -31,7 +31,7 @@ from marketplace.addresses import (
     parse_allowed,
     parse_url,
 )
-from marketplace.errors import MarketplaceError
+from marketplace.errors import Busy, MarketplaceError
 from marketplace.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,8 @@ OVERHEAD_BYTES: Final = 65_536
 WRITE_BYTES: Final = 65_536
 LOWEST_FREE_PORT: Final = 1024
 TRIED_ADDRESSES: Final = 4
+CHECKED_AT_ONCE: Final = 3
+"""Look-ups while somebody waits for a page: a name server that hangs takes no more threads."""
 USER_AGENT: Final = "coalition-rewards-marketplace"
 
 
@@ -95,11 +97,20 @@ class Outbound:
         self._allowed = allowed or Allowed()
         self._resolve = resolve
         self._tls = tls
+        self._checking = threading.BoundedSemaphore(CHECKED_AT_ONCE)
 
     def check(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
-        """Raise AddressRefused where `url` could not be called now; Unreachable: no such host."""
+        """Raise AddressRefused where `url` could not be called now; Unreachable: no such host.
+
+        Busy where CHECKED_AT_ONCE others are waited for.
+        """
         target = parse_url(url)
-        self._addresses(target, time.monotonic() + timeout_s)
+        if not self._checking.acquire(blocking=False):
+            raise Busy("Other addresses are being looked up just now; try again.")
+        try:
+            self._addresses(target, time.monotonic() + timeout_s)
+        finally:
+            self._checking.release()
 
     def call(
         self,
@@ -287,6 +298,9 @@ class _Stream(httpcore.NetworkStream):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         if self._left_bytes <= 0:
             raise httpcore.ReadError("it is longer than the limit")
+        # Where the next bytes are always there already, no read runs out of time by itself.
+        if time.monotonic() >= self._deadline:
+            raise httpcore.ReadTimeout("it took too long")
         got = self._inner.read(max_bytes, _left(self._deadline))
         self._left_bytes -= len(got)
         return got

@@ -13,6 +13,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -22,8 +23,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from marketplace.addresses import AddressRefused, parse_allowed, parse_url
-from marketplace.errors import UsageError
-from marketplace.outbound import Outbound, Unanswered, Unreachable
+from marketplace.errors import Busy, UsageError
+from marketplace.outbound import CHECKED_AT_ONCE, Outbound, Unanswered, Unreachable
 
 Serve = Callable[..., int]
 HOME = parse_allowed("127.0.0.1")
@@ -300,6 +301,47 @@ def test_a_server_that_drips_is_cut_off_in_time(serve: Serve) -> None:
         Outbound(HOME).call("GET", f"http://127.0.0.1:{serve(drip)}/", timeout_s=0.4)
     stop.set()
     assert time.monotonic() - started < 20
+
+
+def test_a_server_that_never_lets_us_wait_is_cut_off_in_time_too(serve: Serve) -> None:
+    """No read runs out of time by itself: the next bytes are always there."""
+    stop = threading.Event()
+
+    def pour(line: socket.socket) -> None:
+        line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+        end = time.monotonic() + 2
+        while not stop.is_set() and time.monotonic() < end:
+            line.sendall(b"x" * 1_048_576)
+
+    url = f"http://127.0.0.1:{serve(pour)}/"
+    started = time.monotonic()
+    with pytest.raises(Unanswered):
+        Outbound(HOME).call("GET", url, timeout_s=0.4, limit_bytes=1_000_000_000)
+    took = time.monotonic() - started
+    stop.set()
+    assert took < 1.5
+
+
+def test_names_that_nobody_answers_for_take_a_few_threads_at_most() -> None:
+    """Somebody may type many, of a name server of their own."""
+    release = threading.Event()
+
+    def hang(host: str, port: int) -> list[str]:
+        release.wait(20)
+        return ["93.184.216.34"]
+
+    outbound = Outbound(resolve=hang)
+    with ThreadPoolExecutor(CHECKED_AT_ONCE) as pool:
+        waiting = [
+            pool.submit(outbound.check, "https://partner.example/") for _ in range(CHECKED_AT_ONCE)
+        ]
+        time.sleep(0.2)
+        with pytest.raises(Busy):
+            outbound.check("https://partner.example/", timeout_s=0.2)
+        release.set()
+        for each in waiting:
+            each.result()
+    outbound.check("https://partner.example/")
 
 
 def test_a_closed_port_is_told_from_a_lost_answer() -> None:

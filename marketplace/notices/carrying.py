@@ -19,6 +19,7 @@ from marketplace import api
 from marketplace.containment.proxies import ProcessNotifier
 from marketplace.contract.judging import well_formed
 from marketplace.fulfilment.asking import within
+from marketplace.fulfilment.domain import shown
 from marketplace.fulfilment.home import Home
 from marketplace.notices import channels, deliveries
 from marketplace.notices.addresses import (
@@ -134,7 +135,8 @@ class Carrier:
             except Exception as error:
                 log.exception("notice %s cannot be said", each.reference)
                 again = retry_after(mail.attempt)
-                failed.append((each, Fate(f"it cannot be made: {error}", again)))
+                why = shown(f"it cannot be made: {error}", LONGEST_ERROR)
+                failed.append((each, Fate(why, again)))
         return made, failed
 
     def _notice(self, channel: str, carried: Carried) -> api.Notice:
@@ -178,9 +180,9 @@ def _fate(outcome: api.NoticeOutcome | None, attempt: int, fault: str) -> Fate:
     if isinstance(outcome, api.Sent):
         return Fate()
     if isinstance(outcome, api.Rejected):
-        return Fate(outcome.reason[:LONGEST_ERROR] or "refused")
+        return Fate(shown(outcome.reason, LONGEST_ERROR) or "refused")
     again = retry_after(attempt)
     if outcome is None:
-        return Fate((fault or "no answer")[:LONGEST_ERROR], again)
+        return Fate(shown(fault or "no answer", LONGEST_ERROR), again)
     asked = timedelta(seconds=min(max(outcome.after_s, 1), MOST_WAIT_S))
-    return Fate(outcome.reason[:LONGEST_ERROR], max(asked, again))
+    return Fate(shown(outcome.reason, LONGEST_ERROR), max(asked, again))

@@ -26,19 +26,22 @@ left join notice_channel c on c.person_id = p.id and c.channel = :channel
 where p.id = d.person_id and d.channel = :channel and d.due_at <= statement_timestamp()
   and (d.give_up_at <= statement_timestamp() or p.disabled_at is not null or c.channel is null)
 """
-# Nobody waits for another's notices; a lease that runs out (a crash) makes one due again.
+# Nobody waits for another's notices; a lease that runs out (a crash) makes one due again. What is
+# due waits while the address, which may have been changed meanwhile, is not confirmed.
 CLAIM: Final = """
 with due as (
-    select person_id, id from notice_delivery
-    where channel = :channel and due_at <= statement_timestamp()
-      and give_up_at > statement_timestamp()
-    order by due_at limit :limit for update skip locked
+    select d.person_id, d.id from notice_delivery d
+    join notice_channel c on c.person_id = d.person_id and c.channel = d.channel
+    where d.channel = :channel and d.due_at <= statement_timestamp()
+      and d.give_up_at > statement_timestamp() and (d.asks or c.confirmed_at is not null)
+    order by d.due_at limit :limit for update of d skip locked
 )
 update notice_delivery d
 set attempts = d.attempts + 1, due_at = statement_timestamp() + cast(:lease as interval)
 from due, notice_channel c, person p left join participant t on t.id = p.participant_id
 where d.person_id = due.person_id and d.id = due.id and d.channel = :channel
   and p.id = d.person_id and c.person_id = d.person_id and c.channel = d.channel
+  and (d.asks or c.confirmed_at is not null)
 returning d.person_id, d.id, d.asks, d.attempts, d.created_at, c.address, p.name,
           p.locale as own_locale, t.locale as firm_locale
 """

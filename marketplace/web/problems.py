@@ -93,12 +93,20 @@ def on_database_error(
 ) -> Response[bytes]:
     """What PostgreSQL refused: values it cannot hold, a lost race, a lost connection."""
     cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
-    state = str(getattr(cause, "sqlstate", None) or "")
+    state = _sqlstate(cause)
     if state.startswith("22"):  # data exception: e.g. a NUL character, a number out of range
         return problem_response(request, InvalidRequest("A value cannot be stored."))
     if state.startswith(AWAY_OR_LOST) or getattr(error, "connection_invalidated", False):
         return on_database_away(request, error)
     return on_crash(request, error)
+
+
+def _sqlstate(cause: BaseException | None) -> str:
+    """The code of PostgreSQL's refusal, by the asynchronous driver or by that of plugins."""
+    told = cause.args[0] if cause is not None and cause.args else None
+    if isinstance(told, dict):  # pg8000 has the fields of the message
+        return str(told.get("C", ""))
+    return str(getattr(cause, "sqlstate", None) or "")
 
 
 def on_database_away(request: AnyRequest, error: Exception) -> Response[bytes]:

@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 ENDPOINTS_AT_ONCE: Final = 16
 FAILING_AT_ONCE: Final = 6
 """Of these, endpoints whose last call failed: they may take the whole time-out each."""
+OF_A_MEMBER_AT_ONCE: Final = 8
+"""Of these, endpoints of one member, which may be as slow as it likes."""
 CALLS_AT_ONCE: Final = 4
 """Calls to one endpoint at once; messages of one burn follow each other."""
 BATCH: Final = 32
@@ -100,7 +102,13 @@ class Deliverer:
         if limit <= 0:
             return []
         return self._transact(
-            lambda s: queue.claim(s, limit=limit, failing=max(failing, 0), lease=LEASE)
+            lambda s: queue.claim(
+                s,
+                limit=limit,
+                failing=max(failing, 0),
+                of_member=OF_A_MEMBER_AT_ONCE,
+                lease=LEASE,
+            )
         )
 
     def _turn(self, claimed: Claimed) -> int:

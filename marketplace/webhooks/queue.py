@@ -39,18 +39,25 @@ where m.endpoint_id = {endpoint} and m.due_at <= statement_timestamp()
   )
 order by m.id limit {limit}
 """
-# Those that fail get the slots that are left for them: calls to them may each take the whole time.
+# A member gets so many slots, however many of its endpoints wait; of those, the ones that fail get
+# what is left for them. Calls may each take the whole time.
 CLAIM: Final = f"""
 with ready as (
-    select e.id, e.failures > 0 as failing, e.leased_until
+    select e.id, e.member_id, e.failures > 0 as failing, e.leased_until
     from webhook_endpoint e
     where e.status = 'active' and e.leased_until <= statement_timestamp()
       and (e.paused_until is null or e.paused_until <= statement_timestamp())
       and exists ({READY.format(endpoint="e.id", limit="1")})
+), fair as (
+    select ready.*, row_number() over (partition by member_id order by leased_until) + (
+        select count(*) from webhook_endpoint busy
+        where busy.member_id = ready.member_id and busy.leased_until > statement_timestamp()
+    ) as place
+    from ready
 ), ranked as (
     select id, failing, row_number() over (partition by failing order by leased_until) as place,
            leased_until
-    from ready
+    from fair where place <= :of_member
 ), chosen as (
     select e.id from webhook_endpoint e join ranked on ranked.id = e.id
     where not ranked.failing or ranked.place <= :failing
@@ -77,12 +84,14 @@ returning id
 
 
 async def claim(
-    session: AsyncSession, *, limit: int, failing: int, lease: timedelta
+    session: AsyncSession, *, limit: int, failing: int, of_member: int, lease: timedelta
 ) -> list[Claimed]:
-    """Up to `limit` endpoints that have something to be told, of them `failing` that fail."""
-    rows = await session.execute(
-        sa.text(CLAIM), {"limit": limit, "failing": failing, "lease": lease}
-    )
+    """Up to `limit` endpoints that have something to be told, of them `failing` that fail.
+
+    No member has more than `of_member` that are being called, these among them.
+    """
+    given = {"limit": limit, "failing": failing, "of_member": of_member, "lease": lease}
+    rows = await session.execute(sa.text(CLAIM), given)
     return [Claimed(**row) for row in rows.mappings()]
 
 

@@ -259,6 +259,24 @@ async def test_only_what_was_chosen_is_carried_and_only_while_it_is_chosen(
     assert reached == []
 
 
+async def test_what_waits_is_not_told_to_another_address_before_that_is_confirmed(
+    web: httpx.AsyncClient,
+    worker: Post,
+    sms: Sms,
+    reached: list[api.Notice],
+    signed_in: Headers,
+    coalition: Coalition,
+    ann: Person,
+) -> None:
+    await tell_gift(coalition, ann)
+    await choose(web, signed_in, "+48 600 999 999")
+    await carry(worker)
+    assert [(each.address, each.subject) for each in reached] == [("+48600999999", "Is this you?")]
+    assert (await web.post(link_of(reached.pop()))).status_code == 200
+    await carry(worker)
+    assert [each.address for each in reached] == ["+48600999999"]
+
+
 async def test_a_notice_wanted_nowhere_else_is_carried(
     worker: Post, reached: list[api.Notice], coalition: Coalition, ann: Person
 ) -> None:
@@ -339,6 +357,30 @@ async def test_a_refusal_is_for_good_and_shown_to_the_operator(
     await carry(worker)
     row = (await deliveries(coalition))[-1]
     assert (row.status, row.error, row.due_at) == (MailStatus.FAILED, "no such number", None)
+
+
+async def test_words_that_cannot_be_stored_send_nothing_twice(
+    worker: Post,
+    sms: Sms,
+    reached: list[api.Notice],
+    coalition: Coalition,
+    ann: Person,
+    owner: Database,
+) -> None:
+    sms.answer = lambda each: api.Rejected(reference=each.reference, reason="no\x00such\ud800\n")
+    await tell_gift(coalition, ann)
+    await carry(worker)
+    row = (await deliveries(coalition))[-1]
+    assert (row.status, row.error, row.due_at) == (MailStatus.FAILED, "no such", None)
+
+    def fail(_: api.Notice) -> api.NoticeOutcome:
+        raise RuntimeError("a\x00b")
+
+    sms.answer = fail
+    await tell_gift(coalition, ann, "gift:2")
+    await carry(worker)
+    row = (await deliveries(coalition))[-1]
+    assert (row.status, row.error) == (MailStatus.DUE, "send: RuntimeError: a b")
 
 
 async def test_a_plugin_that_is_not_active_carries_nothing_and_is_not_offered(

@@ -125,6 +125,14 @@ async def test_text_the_database_cannot_hold_is_the_callers_fault(
     problem(await client.get("/v1/trial/text", params={"text": "a\0b"}), 400, "invalid_request")
 
 
+async def test_text_a_plugins_session_cannot_hold_is_the_callers_fault_too(
+    client: httpx.AsyncClient,
+) -> None:
+    """Plugins have another driver. Anybody at all can send this one."""
+    answer = await client.post("/v1/remote/callbacks", params={"member": "a\0b"}, content=b"{}")
+    problem(answer, 400, "invalid_request")
+
+
 async def test_a_crash_shows_an_id_and_hides_the_reason(
     client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from datetime import timedelta
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from marketplace.outbound import Outbound
 from marketplace.webhooks import delivery, queue, service
 from marketplace.webhooks.domain import (
     ANSWER_KEPT_BYTES,
+    MOST_ENDPOINTS,
     Attempt,
     EndpointStatus,
     EventType,
@@ -172,6 +174,36 @@ async def test_an_endpoint_that_hangs_holds_up_nobody_else(
     release.set()
     await running
     assert len(receiver.heard) == 1
+
+
+async def test_a_member_with_many_slow_endpoints_holds_up_no_other(
+    coalition: Coalition,
+    subscribe: Subscribe,
+    worker: Worker,
+    receiver: Receiver,
+    other_receiver: Receiver,
+) -> None:
+    """They answer well, only late; and they have waited longer."""
+    slow = [(await subscribe("shop"))[0] for _ in range(MOST_ENDPOINTS)]
+    fine, _ = await subscribe("tickets", url=other_receiver.url)
+    release = threading.Event()
+
+    def answer_late(heard: Heard) -> tuple[int, dict[str, str], bytes]:
+        release.wait(30)
+        return ok(heard)
+
+    receiver.answer = answer_late
+    for endpoint_id in (*slow, fine):
+        await send_test(coalition, endpoint_id)
+    started = time.monotonic()
+    running = asyncio.create_task(worker.deliver())
+    try:
+        await asyncio.to_thread(other_receiver.wait_for_call)
+        assert time.monotonic() - started < delivery.TIMEOUT_S / 2
+    finally:
+        release.set()
+        await running
+    assert len(receiver.heard) == MOST_ENDPOINTS
 
 
 async def test_many_messages_are_told_and_none_twice(

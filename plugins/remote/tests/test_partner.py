@@ -12,7 +12,7 @@ from marketplace_remote import client, protocol
 from marketplace_remote.example import signing
 from marketplace_remote.example.service import Mischief, Service
 from marketplace_remote.settings import RemoteSettings
-from marketplace_remote.supplier import RemoteSupplier
+from marketplace_remote.supplier import PARTNERS_AT_ONCE, RemoteSupplier
 
 from marketplace import api
 from marketplace.testing import Lab, SupplierConformance
@@ -140,6 +140,28 @@ def test_a_partner_that_does_not_answer_costs_the_others_no_time(
     assert isinstance(fine, api.Fulfilled)
     assert silent.requests == asked
     assert supplier.health() == api.Health(ok=True, message="partners that do not answer: 1")
+    silent.stop()
+
+
+@pytest.mark.usefixtures("supplier")
+def test_many_partners_that_do_not_answer_keep_the_exchange_no_longer_than_one(
+    lab: Lab, host: api.Host, service: Service, settings: RemoteSettings, sku: str
+) -> None:
+    """It would give up on the whole batch, on those too who have answered."""
+    silent = Service(service.their_keys, service.our_keys, slow_s=30).start()
+    silent.mischief = Mischief.SLOW
+    orders = [order(sku)]
+    for number in range(2 * PARTNERS_AT_ONCE):
+        lab.enable("remote", f"silent-{number}", msgspec.structs.replace(settings, url=silent.url))
+        member_id = lab.member(f"silent-{number}")
+        orders.append(msgspec.structs.replace(order(sku), acceptor_id=member_id))
+    started = time.monotonic()
+    first, *others = RemoteSupplier(host, timeout_s=2).fulfil(orders)
+    assert time.monotonic() - started < 3.5
+    assert isinstance(first, api.Fulfilled)
+    asked = [each for each in others if isinstance(each, api.Unknown)]
+    assert PARTNERS_AT_ONCE - 1 <= len(asked) <= PARTNERS_AT_ONCE
+    assert all(isinstance(each, api.Retry) for each in others if each not in asked)
     silent.stop()
 
 

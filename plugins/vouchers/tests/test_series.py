@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
-from marketplace_vouchers import batches, cancelling, files, series
+from marketplace_vouchers import batches, cancelling, files, redeeming, series
 from marketplace_vouchers.codes import read_code
 from marketplace_vouchers.commands import make_commands
 from marketplace_vouchers.domain import AcceptedBy
@@ -32,6 +32,7 @@ from marketplace_vouchers.plugin import marketplace_register_tables
 from marketplace_vouchers.schemas import NewSeries
 from marketplace_vouchers.supplier import NOT_ISSUED, NOT_THE_OWNERS, TOO_MANY, Vouchers
 from msgspec.structs import replace
+from sqlalchemy.orm import Session
 
 from marketplace.api import (
     Fulfilled,
@@ -97,6 +98,8 @@ def test_a_series_is_made_once_and_stays_what_it_is(lab: Lab, host: Host, sku: s
         ({"valid_days": 0}, "valid_days"),
         ({"valid_days": None, "ends_on": date(2020, 1, 1)}, "passed"),
         ({"valid_days": None, "starts_on": date(2999, 2, 1), "ends_on": date(2999, 1, 1)}, "after"),
+        ({"valid_days": None, "ends_on": date.max}, "year"),
+        ({"starts_on": date.max}, "year"),
         ({"accepted_by": AcceptedBy.LISTED}, "acceptors"),
         ({"acceptors": ["shop"]}, "acceptors"),
     ],
@@ -106,6 +109,35 @@ def test_terms_that_make_no_sense_are_refused(
 ) -> None:
     with pytest.raises(InvalidRequest, match=words):
         series.make(host, lab.member("shop"), new(**{"sku": sku, **wrong}), actor="cli:test")
+
+
+def test_a_member_that_is_listed_over_and_over_is_looked_up_once(
+    lab: Lab, host: Host, sku: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, tickets = lab.member("shop"), lab.member("tickets")
+    looked_up: list[str] = []
+    find = host.member_id
+
+    def noted(session: Session, slug: str) -> UUID:
+        looked_up.append(slug)
+        return find(session, slug)
+
+    monkeypatch.setattr(host, "member_id", noted)
+    terms = new(sku, accepted_by=AcceptedBy.LISTED, acceptors=["tickets"] * 1_000)
+    with host.transaction() as session:
+        _, acceptors = series.make_in(host, session, shop, terms, actor="cli:test")
+    assert acceptors == {tickets}
+    assert looked_up == ["tickets"]
+
+
+def test_a_voucher_sold_before_its_first_day_is_valid_for_all_its_days(
+    sell: Sell, desk: Open, host: Host
+) -> None:
+    first = datetime.now(UTC).date() + timedelta(days=60)
+    (code,) = sell(1, starts_on=first, valid_days=30)
+    found = redeeming.validate(host, desk().till, code)
+    assert found.starts_at is not None
+    assert found.ends_at - found.starts_at == timedelta(days=30)
 
 
 def test_orders_that_are_not_delivered_say_why(lab: Lab, host: Host, sku: str) -> None:
@@ -148,6 +180,7 @@ def test_a_file_of_series_names_its_bad_lines_and_takes_all_or_none(
         f"{sku}-G,shop,Spa,75,EUR,,,,,",
         f"{sku}-A,shop,Spa,80,EUR,,,,365,",
         f"{sku}-H,shop,Spa",
+        f"{sku}-I,shop,Spa,1e999999,EUR,,,,365,",
     ]
     path = tmp_path / "series.csv"
     path.write_text("\n".join([header, *good]), encoding="utf-8")
@@ -156,7 +189,7 @@ def test_a_file_of_series_names_its_bad_lines_and_takes_all_or_none(
     assert f"{sku}-A" not in run(host, "series").output
     with pytest.raises(BadSeriesFile) as refused:
         files.import_series(host, "\n".join([header, *good, *bad]), actor="t", dry_run=False)
-    assert [each["line"] for each in refused.value.extra["errors"]] == [5, 6, 7, 8, 9, 10]
+    assert [each["line"] for each in refused.value.extra["errors"]] == [5, 6, 7, 8, 9, 10, 11]
     assert f"{sku}-A" not in run(host, "series").output
     for _ in range(2):
         assert run(host, "series-import", str(path)).output == "3 series\n"
@@ -166,6 +199,22 @@ def test_a_file_of_series_names_its_bad_lines_and_takes_all_or_none(
     for text in ("sku,owner\n", "", 'sku,owner,name,value,currency\n"x'):
         with pytest.raises(BadSeriesFile):
             files.import_series(host, text, actor="t", dry_run=True)
+
+
+def test_batches_of_one_owner_keep_no_other_waiting(
+    lab: Lab, host: Host, sku: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "CHUNK", 2)
+    for owner in ("shop", "tickets"):
+        series.make(host, lab.member(owner), new(f"{sku}-{owner}"), actor="cli:test")
+    large = batches.begin(host, f"{sku}-shop", 40, None, actor="cli:test")
+    second = batches.begin(host, f"{sku}-shop", 40, None, actor="cli:test")
+    small = batches.begin(host, f"{sku}-tickets", 3, None, actor="cli:test")
+    batches.make_some(host)
+    made = [batches.read(host, each.id, None).made for each in (large, second, small)]
+    assert made == [10, 0, 3]
+    for each in (large, second):
+        batches.cancel(host, each.id, None, actor="cli:test")
 
 
 def test_a_batch_goes_on_where_it_was_interrupted_and_is_handed_out_once(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
@@ -19,6 +20,9 @@ from marketplace_remote.settings import RemoteSettings
 log = logging.getLogger(__name__)
 
 PARTNERS_AT_ONCE: Final = 16
+BEGIN_WITHIN: Final = 0.25
+"""Of the time a partner has: who cannot be asked so soon is asked next time. The exchange gives the
+whole batch half as much again, and after that believes no answer in it."""
 NOT_SET_UP_S: Final = 300
 Whose = tuple[UUID, bool]
 """The member that is paid, and whether its orders are trials."""
@@ -82,10 +86,16 @@ class RemoteSupplier:
                 for whose, own in by_partner.items()
                 for outcome in self._ask_one(action, whose, own)
             ]
+        latest = time.monotonic() + BEGIN_WITHIN * self._timeout_s
+
+        def ask(each: tuple[Whose, list[api.Order]]) -> list[api.Outcome]:
+            whose, own = each
+            if time.monotonic() > latest:
+                return self._unasked(action, own, "others kept it waiting", 1)
+            return self._ask_one(action, whose, own)
+
         with ThreadPoolExecutor(min(len(by_partner), PARTNERS_AT_ONCE)) as pool:
-            answers = pool.map(
-                lambda each: self._ask_one(action, each[0], each[1]), by_partner.items()
-            )
+            answers = pool.map(ask, by_partner.items())
             return [outcome for own in answers for outcome in own]
 
     def _ask_one(

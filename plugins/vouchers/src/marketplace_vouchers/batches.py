@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from marketplace.api import Host, NotFound
@@ -109,13 +110,17 @@ def _make_chunk(host: Host, batch_id: UUID, told: Callable[[int, int], None]) ->
 
 
 def make_some(host: Host) -> None:
-    """What the background process does every few seconds: go on with unfinished batches."""
+    """What the background process does every few seconds: go on with unfinished batches.
+
+    With the oldest of each owner, so that nobody waits for another's.
+    """
     with host.transaction() as session:
         unfinished = session.scalars(
             sa.select(batch.c.id)
+            .join(series_table, series_table.c.id == batch.c.series_id)
             .where(batch.c.made < batch.c.quantity, batch.c.cancelled_at.is_(None))
-            .order_by(batch.c.created_at)
-            .limit(1)
+            .order_by(series_table.c.owner_id, batch.c.created_at)
+            .ext(distinct_on(series_table.c.owner_id))
         ).all()
     for batch_id in unfinished:
         for _ in range(CHUNKS_A_TURN):

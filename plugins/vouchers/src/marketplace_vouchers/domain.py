@@ -66,10 +66,10 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     closed_at: datetime | None
 
     def end_of_one_issued(self, at: datetime) -> datetime:
-        """When a voucher that is issued now stops being valid."""
+        """When a voucher that is issued now stops being valid: never before it begins to be."""
         if self.ends_at is not None:
             return self.ends_at
-        return at + timedelta(days=self.valid_days or 0)
+        return max(at, self.starts_at or at) + timedelta(days=self.valid_days or 0)
 
     def issues(self, at: datetime) -> bool:
         """Whether vouchers of it can still be issued."""

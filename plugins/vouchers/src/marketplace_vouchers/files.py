@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException
 
 import msgspec
 
@@ -86,7 +86,7 @@ def micros(text: str) -> int:
     """An amount like "25.00" in micros; ValueError where it is none."""
     try:
         exact = Decimal(text) * 1_000_000
-    except InvalidOperation:
+    except DecimalException:
         raise ValueError(f"{text!r} is no amount") from None
     if not exact.is_finite() or exact != exact.to_integral_value() or abs(exact) > 10**15:
         raise ValueError(f"{text!r} is no amount with six decimals at most")

@@ -34,7 +34,7 @@ class NewSeries(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ends_on: date | None = None
     """Last day of validity, UTC."""
     valid_days: int | None = None
-    """Or so many days from issue."""
+    """Or so many days from issue, or from the first day of validity where that comes later."""
     accepted_by: AcceptedBy = AcceptedBy.OWNER
     acceptors: list[str] = []
     """Slugs of the members that accept it besides its owner, where `accepted_by` is `listed`."""

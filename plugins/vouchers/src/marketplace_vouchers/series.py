@@ -21,6 +21,8 @@ CURRENCY = re.compile(r"[A-Z]{3}")
 LONGEST_NAME = 200
 MOST_VALUE_MICROS = 1_000_000 * 1_000_000
 MOST_DAYS = 3_650
+LAST_YEAR = 2999
+"""Of a term; the exchange takes no code that ends long after it."""
 
 
 def make(
@@ -47,7 +49,7 @@ def make_in(
     seller = host.offer_owner(session, new.sku)
     if seller not in (None, owner_id):
         raise SeriesExists(f"The offer with the sku {new.sku!r} is another member's.")
-    acceptors = {host.member_id(session, slug) for slug in new.acceptors}
+    acceptors = {host.member_id(session, slug) for slug in set(new.acceptors)}
     made = _series(new, owner_id)
     if repository.add_series(session, made, sorted(acceptors)):
         host.audit(session, actor=actor, action="series_made", subject=new.sku, name=new.name)
@@ -73,6 +75,8 @@ def _check(new: NewSeries, now: datetime) -> None:
         wrong = "Give either `ends_on` or `valid_days`."
     elif new.valid_days is not None and not 0 < new.valid_days <= MOST_DAYS:
         wrong = f"`valid_days` is 1 to {MOST_DAYS}."
+    elif max((day.year for day in (new.starts_on, new.ends_on) if day), default=0) > LAST_YEAR:
+        wrong = f"`starts_on` and `ends_on` are in the year {LAST_YEAR} at the latest."
     elif new.ends_on is not None and _after(new.ends_on) <= now:
         wrong = "`ends_on` has passed."
     elif None not in (new.starts_on, new.ends_on) and new.starts_on > new.ends_on:  # type: ignore[operator]
