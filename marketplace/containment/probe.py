@@ -15,7 +15,7 @@ from importlib.metadata import entry_points
 
 import msgspec
 
-from marketplace.containment.messages import Finding, Probe, Terms
+from marketplace.containment.messages import Finding, Probe, Terms, decode
 from marketplace.containment.output import Listener
 from marketplace.containment.process import NotStarted, PluginProcess, PluginRaised, ProcessEnded
 from marketplace.settings import Settings
@@ -97,7 +97,7 @@ def probe(settings: Settings, slugs: Sequence[str]) -> Findings:
 
 def _probe_one(process: PluginProcess, slug: str, start_s: float) -> Finding:
     try:
-        return msgspec.msgpack.decode(process.call(Probe(slug), start_s), type=Finding)
+        return decode(process.call(Probe(slug), start_s), Finding)
     except (ProcessEnded, PluginRaised, msgspec.MsgspecError) as error:
         refusal = f"it does not load: {error}"
         log.error("plugin %s: %s", slug, refusal)
