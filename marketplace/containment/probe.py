@@ -25,6 +25,11 @@ log = logging.getLogger(__name__)
 FOUND = "MARKETPLACE_PLUGINS_FOUND"
 """Variable that carries findings from a process to those it starts; no setting."""
 
+MOST_FINDING_BYTES = 8_000
+"""Of what one plugin registers, in the environment."""
+MOST_FOUND_BYTES = 100_000
+"""Of all together; Linux starts no process with a variable of 131,072 bytes or more."""
+
 Findings = dict[str, Finding]
 
 
@@ -57,7 +62,9 @@ def findings(settings: Settings, group: str, off: set[str]) -> Findings:
     missing = sorted(slugs - set(found))
     if missing:
         found |= probe(settings, missing)
-        os.environ[FOUND] = msgspec.json.encode(found).decode()
+        told = msgspec.json.encode(found)
+        if len(told) <= MOST_FOUND_BYTES:  # else each process of the house probes for itself
+            os.environ[FOUND] = told.decode()
     return found
 
 
@@ -97,8 +104,14 @@ def probe(settings: Settings, slugs: Sequence[str]) -> Findings:
 
 def _probe_one(process: PluginProcess, slug: str, start_s: float) -> Finding:
     try:
-        return decode(process.call(Probe(slug), start_s), Finding)
+        finding = decode(process.call(Probe(slug), start_s), Finding)
+        if len(msgspec.json.encode(finding)) > MOST_FINDING_BYTES:
+            return _refused(slug, "it registers too much, or under names that are too long")
+        return finding
     except (ProcessEnded, PluginRaised, msgspec.MsgspecError) as error:
-        refusal = f"it does not load: {error}"
-        log.error("plugin %s: %s", slug, refusal)
-        return Finding(refusal=refusal)
+        return _refused(slug, f"it does not load: {error}")
+
+
+def _refused(slug: str, why: str) -> Finding:
+    log.error("plugin %s: %s", slug, why)
+    return Finding(refusal=why)

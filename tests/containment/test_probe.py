@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from marketplace.containment.messages import LENGTH
-from marketplace.containment.probe import probe
+from marketplace.containment.probe import FOUND, findings, probe
+from marketplace.plugins import ENTRY_POINT_GROUP, others_than
 from marketplace.settings import Settings
 from tests.containment.hostile import install
 
@@ -30,3 +33,24 @@ def test_an_answer_that_cannot_be_read_is_blamed_on_the_plugin_alone(
     found = probe(settings, ["garbles", "good"])
     assert "malformed" in found["garbles"].refusal
     assert (found["good"].refusal, found["good"].supplier) == ("", True)
+
+
+WORDY = """
+@api.hookimpl
+def marketplace_register_tasks(host):
+    name = "t" * 200_000
+    return [api.PeriodicTask(name=name, every_s=60, run=lambda: None)]
+"""
+
+
+def test_a_plugin_that_registers_a_novel_keeps_no_process_from_starting(
+    settings: Settings, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(site, "wordy", more=WORDY)
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    monkeypatch.setenv(FOUND, "{}")
+    found = findings(settings, ENTRY_POINT_GROUP, set(others_than("wordy")))
+    assert "wordy" in found
+    subprocess.run([sys.executable, "-c", ""], check=True)  # it is handed what was found
+    assert "too much" in found["wordy"].refusal
