@@ -66,8 +66,9 @@ async def test_a_partner_makes_an_offer_and_changes_it(
     assert (await client.get(PATH, headers=partner)).text.count("Green tea") == 0
     saved = await client.post(path, data={**change, "eligible_firms": "acme"}, headers=partner)
     assert saved.status_code == 303
-    late = await client.post(path, data={"name": "Mine", "version": "1"}, headers=partner)
-    assert (late.status_code, 'value="Mine"' in late.text) == (409, True)
+    for version in ("1", "9" * 5_000):
+        late = await client.post(path, data={"name": "Mine", "version": version}, headers=partner)
+        assert (late.status_code, 'value="Mine"' in late.text) == (409, True)
     assert 'name="version" value="2"' in late.text
     assert "Name: Green tea, before Tea" in late.text
 
