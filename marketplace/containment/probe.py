@@ -104,7 +104,7 @@ def probe(settings: Settings, slugs: Sequence[str]) -> Findings:
 
 def _probe_one(process: PluginProcess, slug: str, start_s: float) -> Finding:
     try:
-        finding = decode(process.call(Probe(slug), start_s), Finding)
+        finding: Finding = decode(process.call(Probe(slug), start_s), Finding)
         if len(msgspec.json.encode(finding)) > MOST_FINDING_BYTES:
             return _refused(slug, "it registers too much, or under names that are too long")
         return finding

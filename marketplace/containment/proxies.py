@@ -86,7 +86,8 @@ class ProcessRule:
     def refusal(self, who: api.Who, offer_reference: str) -> api.Words | None:
         """See `api.EligibilityRule`; a raise refuses."""
         raw = self._pool.call(AskRule(self.name, who, offer_reference), RULE_S)
-        return messages.decode(raw, str | dict[str, str] | None)
+        words: api.Words | None = messages.decode(raw, str | dict[str, str] | None)
+        return words
 
 
 class ProcessNotifier:

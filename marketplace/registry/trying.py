@@ -208,7 +208,7 @@ async def _within(slug: str, work: Callable[[], T], limit_s: float) -> T:
 
 def _secrets_of(host: api.Host, member_id: UUID | None) -> set[str]:
     """What an answer to a trial order must not repeat."""
-    found = set()
+    found: set[str] = set()
     with suppress(NotConfigured):
         found.update(_secrets(host.settings()))
     if member_id is not None:
