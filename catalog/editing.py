@@ -11,7 +11,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from catalog import pricing, writing
+from catalog import pictures, pricing, writing
 from catalog.errors import (
     BadListing,
     BadPriceChange,
@@ -95,12 +95,17 @@ async def _check(
 async def drop_picture(
     session: AsyncSession, owner: Owner, slug: str, digest: str, *, actor: str
 ) -> None:
-    """Take a picture off a listing; UnknownPicture where it has no such."""
+    """Take a picture off a listing; UnknownPicture where it has no such.
+
+    One that no other listing shows is not kept: else they could fill the database.
+    """
+    await writing.one_at_a_time(session)
     listing = await owned_listing(session, owner, slug)
     order = await _pictures(session, listing.id)
     if digest not in order:
         raise UnknownPicture(f"{slug!r} has no picture {digest!r}.")
     await _put_pictures(session, listing.id, [each for each in order if each != digest])
+    await pictures.forget_unused(session, digest)
     await audit(session, actor, "catalog.picture_dropped", "listing", slug, hash=digest)
 
 

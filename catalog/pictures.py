@@ -12,12 +12,13 @@ import warnings
 from typing import Final
 
 import msgspec
+import sqlalchemy as sa
 from PIL import Image, ImageOps
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog.errors import BadPicture
-from catalog.models import Picture, PictureFile
+from catalog.models import ListingPicture, Picture, PictureFile
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF")
 MOST_BYTES: Final = 10_000_000
@@ -128,3 +129,9 @@ async def store(session: AsyncSession, encoded: Encoded) -> None:
         for width, body in encoded.files.items()
     ]
     await session.execute(insert(PictureFile), rows)
+
+
+async def forget_unused(session: AsyncSession, digest: str) -> None:
+    """Drop a picture that no listing shows; to be called while nobody else adds it."""
+    shown = sa.select(ListingPicture.hash).where(ListingPicture.hash == digest).exists()
+    await session.execute(sa.delete(Picture).where(Picture.hash == digest, ~shown))

@@ -55,6 +55,7 @@ async def _change(
 
 async def add_picture(session: AsyncSession, slug: str, encoded: Encoded, *, actor: str) -> None:
     """Put a picture behind those a listing has."""
+    await writing.one_at_a_time(session)  # nobody forgets it meanwhile, or takes its place
     listing = await _found(session, slug)
     await pictures.store(session, encoded)
     await writing.add_picture(session, listing.id, encoded.hash)

@@ -10,7 +10,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -149,26 +149,36 @@ FACTS: dict[str, type[msgspec.Struct]] = {
 }
 """The Struct that each observing hook is told."""
 
-_outcomes: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(api.Outcome)
-_notice_outcomes: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(api.NoticeOutcome)
 OUTCOMES = {*api.Outcome.__args__, *api.NoticeOutcome.__args__}
+
+
+T = TypeVar("T")
+
+
+def decode(body: bytes | msgspec.Raw, kind: type[T] | Any) -> T:
+    """What the other side said, of this type; MsgspecError where it is not, whatever it is."""
+    try:
+        return msgspec.msgpack.decode(body, type=kind)
+    except (UnicodeDecodeError, RecursionError) as error:  # msgspec lets these two through
+        raise msgspec.DecodeError(str(error)) from None
 
 
 def outcomes_of(raw: msgspec.Raw) -> list[Any]:
     """A supplier's answers; what is no well-typed outcome is Malformed."""
-    return _decoded(raw, _outcomes)
+    return _decoded(raw, api.Outcome)
 
 
 def notice_outcomes_of(raw: msgspec.Raw) -> list[Any]:
     """A notifier's answers, likewise."""
-    return _decoded(raw, _notice_outcomes)
+    return _decoded(raw, api.NoticeOutcome)
 
 
-def _decoded(raw: msgspec.Raw, decoder: msgspec.msgpack.Decoder[Any]) -> list[Any]:
+def _decoded(raw: msgspec.Raw, kind: Any) -> list[Any]:
     found: list[Any] = []
-    for each in msgspec.msgpack.decode(raw, type=list[Answer]):
+    answers: list[Answer] = decode(raw, list[Answer])
+    for each in answers:
         try:
-            found.append(Malformed(each.fault) if each.fault else decoder.decode(each.outcome))
+            found.append(Malformed(each.fault) if each.fault else decode(each.outcome, kind))
         except msgspec.MsgspecError as error:
             found.append(Malformed(str(error)))
     return found

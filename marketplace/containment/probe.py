@@ -15,7 +15,7 @@ from importlib.metadata import entry_points
 
 import msgspec
 
-from marketplace.containment.messages import Finding, Probe, Terms
+from marketplace.containment.messages import Finding, Probe, Terms, decode
 from marketplace.containment.output import Listener
 from marketplace.containment.process import NotStarted, PluginProcess, PluginRaised, ProcessEnded
 from marketplace.settings import Settings
@@ -24,6 +24,11 @@ log = logging.getLogger(__name__)
 
 FOUND = "MARKETPLACE_PLUGINS_FOUND"
 """Variable that carries findings from a process to those it starts; no setting."""
+
+MOST_FINDING_BYTES = 8_000
+"""Of what one plugin registers, in the environment."""
+MOST_FOUND_BYTES = 100_000
+"""Of all together; Linux starts no process with a variable of 131,072 bytes or more."""
 
 Findings = dict[str, Finding]
 
@@ -58,7 +63,9 @@ def findings(settings: Settings, group: str, off: set[str]) -> Findings:
     missing = sorted(slugs - set(found))
     if missing:
         found |= probe(settings, missing)
-        os.environ[FOUND] = msgspec.json.encode(found).decode()
+        told = msgspec.json.encode(found)
+        if len(told) <= MOST_FOUND_BYTES:  # else each process of the house probes for itself
+            os.environ[FOUND] = told.decode()
     return found
 
 
@@ -98,8 +105,14 @@ def probe(settings: Settings, slugs: Sequence[str]) -> Findings:
 
 def _probe_one(process: PluginProcess, slug: str, start_s: float) -> Finding:
     try:
-        return msgspec.msgpack.decode(process.call(Probe(slug), start_s), type=Finding)
+        finding: Finding = decode(process.call(Probe(slug), start_s), Finding)
+        if len(msgspec.json.encode(finding)) > MOST_FINDING_BYTES:
+            return _refused(slug, "it registers too much, or under names that are too long")
+        return finding
     except (ProcessEnded, PluginRaised, msgspec.MsgspecError) as error:
-        refusal = f"it does not load: {error}"
-        log.error("plugin %s: %s", slug, refusal)
-        return Finding(refusal=refusal)
+        return _refused(slug, f"it does not load: {error}")
+
+
+def _refused(slug: str, why: str) -> Finding:
+    log.error("plugin %s: %s", slug, why)
+    return Finding(refusal=why)

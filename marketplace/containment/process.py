@@ -184,7 +184,7 @@ class PluginProcess:
         self._channel.settimeout(min(TICK_S, max(deadline - began, 0.001)))
         try:
             body = messages.receive(self._channel, messages.MOST_REPLY_BYTES, look)
-            return msgspec.msgpack.decode(body, type=Reply)
+            return messages.decode(body, Reply)
         except TooLong as error:
             raise self._killed(Why.ANSWER, str(error)) from None
         except msgspec.MsgspecError as error:

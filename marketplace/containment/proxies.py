@@ -60,7 +60,7 @@ class ProcessSupplier:
 
     def health(self) -> api.Health:
         """See `api.Supplier`."""
-        return msgspec.msgpack.decode(self._pool.call(AskHealth(), HEALTH_S), type=api.Health)
+        return messages.decode(self._pool.call(AskHealth(), HEALTH_S), api.Health)
 
 
 class ProcessDescriber:
@@ -73,7 +73,7 @@ class ProcessDescriber:
     def describe(self, offer_ids: Sequence[UUID], language: str) -> Mapping[UUID, api.OfferFace]:
         """See `api.OfferDescriber`."""
         raw = self._pool.call(Describe(self._number, list(offer_ids), language), DESCRIBE_S)
-        return msgspec.msgpack.decode(raw, type=dict[UUID, api.OfferFace])
+        return messages.decode(raw, dict[UUID, api.OfferFace])
 
 
 class ProcessRule:
@@ -86,7 +86,8 @@ class ProcessRule:
     def refusal(self, who: api.Who, offer_reference: str) -> api.Words | None:
         """See `api.EligibilityRule`; a raise refuses."""
         raw = self._pool.call(AskRule(self.name, who, offer_reference), RULE_S)
-        return msgspec.msgpack.decode(raw, type=str | dict[str, str] | None)
+        words: api.Words | None = messages.decode(raw, str | dict[str, str] | None)
+        return words
 
 
 class ProcessNotifier:

@@ -231,7 +231,8 @@ async def amend(
     changes = read_changes(form)
     if form.problems:
         return await _offer(page, session, runtime, offer, form)
-    version = int(form["version"]) if form["version"].isdecimal() else 0
+    seen = form["version"]
+    version = int(seen) if seen.isdecimal() and len(seen) <= 18 else 0
     try:
         kept = set(offer.eligibility.rules)
         if set(changes.eligibility.rules) - kept:  # type: ignore[union-attr]

@@ -141,11 +141,15 @@ async def _views(session: AsyncSession, rows: Sequence[Any]) -> list[OwnOfferVie
 
 async def history(session: AsyncSession, offer: OwnOfferView) -> list[Step]:
     """What was done to an offer, newest first."""
-    subjects = (str(offer.id), offer.reference)
+    # Rooms beside the core name an offer by its reference, which may look like another's id.
+    by_reference = sa.and_(
+        AuditEntry.subject_id == offer.reference, ~AuditEntry.action.startswith("offer.")
+    )
+    about = sa.or_(AuditEntry.subject_id == str(offer.id), by_reference)
     rows = await session.execute(
         sa.select(AuditEntry, Person.name)
         .outerjoin(Person, sa.literal("person:") + sa.cast(Person.id, sa.Text) == AuditEntry.actor)
-        .where(AuditEntry.subject_kind == "offer", AuditEntry.subject_id.in_(subjects))
+        .where(AuditEntry.subject_kind == "offer", about)
         .order_by(AuditEntry.id.desc())
         .limit(STEPS_SHOWN)
     )

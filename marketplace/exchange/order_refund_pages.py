@@ -104,11 +104,14 @@ async def give_back(
     order = await orders.find_order(session, console.member_id, burn_id)
     if not (0 < len(data.key) <= LONGEST_KEY and data.key.isprintable()):
         raise InvalidRequest("The form is not as we gave it; open the page again.")
+    with speak(page.language, page.now):
+        problems = data.problems(order)
+    if data.confirmed:
+        # Points are judged by the refund itself: sent again, it says what it did before.
+        problems.pop("points", None)
+    if problems:
+        return _form(page, order, data, problems)
     if not data.confirmed:
-        with speak(page.language, page.now):
-            problems = data.problems(order)
-        if problems:
-            return _form(page, order, data, problems)
         return page.render(
             "exchange/order_refund_confirm.html",
             order=order,

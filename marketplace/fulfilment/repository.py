@@ -325,14 +325,13 @@ OPEN = "update supplier_health set open_until = clock_timestamp() + $2 where plu
 
 # Written at most once in ten seconds while all is well: the row must not become a bottleneck.
 SUCCEEDED = """
-with before as (select open_until from supplier_health where plugin = $1)
 insert into supplier_health (plugin, failures, last_success_at) values ($1, 0, clock_timestamp())
 on conflict (plugin) do update
 set failures = 0, open_until = null, last_success_at = excluded.last_success_at
 where supplier_health.failures > 0 or supplier_health.open_until is not null
    or supplier_health.last_success_at is null
    or supplier_health.last_success_at < clock_timestamp() - interval '10 seconds'
-returning coalesce((select open_until is not null from before), false) as was_open
+returning plugin
 """
 
 PROBE = """
@@ -359,9 +358,11 @@ async def open_breaker(connection: Any, plugin: str, length: timedelta) -> None:
 
 
 async def record_success(connection: Any, plugin: str) -> bool:
-    """Close the breaker; whether it was not closed before."""
-    row = await connection.fetchrow(SUCCEEDED, plugin)
-    return bool(row and row["was_open"])
+    """Close the breaker; False where nothing had to be written.
+
+    Whether it was open cannot be said: another may open it while this one waits for the row.
+    """
+    return await connection.fetchval(SUCCEEDED, plugin) is not None
 
 
 # To these nothing is sent: their orders wait.

@@ -62,7 +62,8 @@ class Work:
             log.warning("supplier %s: %s", plugin, fault)
         if not self.home.stopping.is_set() or not asked.faults:
             # A call cut short because we are leaving says nothing about the supplier.
-            self.home.transact(lambda s: service.record_chunk(s, plugin, asked.faults))
+            # Closing offers may collide with whoever changes them.
+            self.insist(lambda s: service.record_chunk(s, plugin, asked.faults))
         self.tell(resolved)
         return len(claims)
 
@@ -149,7 +150,7 @@ class Work:
                 if isinstance(error, KeyboardInterrupt):
                     raise
                 faults = [f"health: {error}"]
-            self.home.transact(partial(_record, plugin, faults))
+            self.insist(partial(_record, plugin, faults))
 
     def expire_points(self) -> None:
         """Take points whose date has passed out of their wallets."""

@@ -107,8 +107,16 @@ async def send_file(
     sent = (await request.form()).get("file")
     if not isinstance(sent, UploadFile):
         return await _files(page, console, session, None, _l("Choose a file first."))
-    kept = await files.keep(session, principal, console.member_id, sent)
-    await sent.close()
+    try:
+        kept = await files.keep(session, principal, console.member_id, sent)
+    except files.TooManyUploads:
+        problem = _l(
+            "So many files wait already: %(most)s. Issue or withdraw some first.",
+            most=files.MOST_WAITING,
+        )
+        return await _files(page, console, session, None, problem)
+    finally:
+        await sent.close()
     return page.redirect(console.path(f"{FILES}/{kept.id}"))
 
 

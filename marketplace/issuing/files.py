@@ -40,6 +40,8 @@ LARGEST_BYTES: Final = 64 * 1_048_576
 LONGEST_NAME: Final = 200
 TELL_EVERY_S: Final = 0.5
 MOST_ATTEMPTS: Final = 5
+MOST_WAITING: Final = 10
+"""Files of one member that are kept at a time: each may take LARGEST_BYTES of the database."""
 OVER: Final = frozenset({UploadState.DONE, UploadState.BAD})
 """Nothing more can become of the file: its pieces are forgotten."""
 FORGET_AFTER: Final = timedelta(days=14)
@@ -49,6 +51,11 @@ FORGET_AFTER: Final = timedelta(days=14)
 class UploadMoved(Conflict):
     code = "upload_moved"
     title = "The file has moved on meanwhile"
+
+
+class TooManyUploads(Conflict):
+    code = "too_many_uploads"
+    title = "So many files wait already that no more are taken"
 
 
 class Source(Protocol):
@@ -64,7 +71,12 @@ class Source(Protocol):
 async def keep(
     session: AsyncSession, principal: Principal, member_id: UUID, source: Source
 ) -> Upload:
-    """Keep a file of a member, to be checked; memory holds one piece of it."""
+    """Keep a file of a member, to be checked; memory holds one piece of it.
+
+    TooManyUploads where MOST_WAITING of the member's are kept already.
+    """
+    if await repository.count_kept(session, member_id) >= MOST_WAITING:
+        raise TooManyUploads(f"{MOST_WAITING} files wait; issue or withdraw them first.")
     # Its name is shown and audited, nothing else: it may say anything.
     shown = "".join(char for char in PurePath(source.filename).name if char.isprintable())
     row = IssueUpload(
@@ -129,6 +141,12 @@ async def work_on_next(runtime: Runtime) -> bool:
         upload = await repository.claim_upload(session)
     if upload is None:
         return False
+    if upload.attempts > MOST_ATTEMPTS:
+        # Nobody came back to say why: it ends its worker each time.
+        log.error("file %s of issuances is given up: no attempt came to an end", upload.id)
+        async with runtime.database.begin() as session:
+            await repository.move(session, upload, UploadState.FAILED, is_over=True)
+        return True
     try:
         report = await _work_on(runtime, upload)
     except Exception:

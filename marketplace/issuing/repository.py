@@ -37,6 +37,15 @@ returning id
 """)
 
 
+async def count_kept(session: AsyncSession, member_id: UUID) -> int:
+    """Files of a member whose pieces are kept; others who add one wait for this transaction."""
+    lock = sa.text("select pg_advisory_xact_lock(hashtextextended('uploads ' || :member, 0))")
+    await session.execute(lock, {"member": str(member_id)})
+    kept = sa.select(sa.func.count()).select_from(IssueUpload)
+    kept = kept.where(IssueUpload.member_id == member_id, IssueUpload.finished_at.is_(None))
+    return (await session.execute(kept)).scalar_one()
+
+
 async def add_upload(session: AsyncSession, row: IssueUpload) -> None:
     """Note a file; its pieces follow."""
     session.add(row)

@@ -15,6 +15,7 @@ import asyncpg
 import sqlalchemy as sa
 
 from marketplace.db import Database, raw_connection
+from marketplace.fulfilment.domain import shown
 from marketplace.metrics import repository
 
 log = logging.getLogger(__name__)
@@ -52,15 +53,15 @@ class Tally:
 
     def note_trouble(self, plugin: str, kind: str, words: str) -> None:
         """Remember what a plugin did wrong; the health page names it."""
-        shown = words[:LONGEST_WORDS]
+        told = shown(words, LONGEST_WORDS)
         key = (plugin, kind)
         with self._lock:
-            self._troubles[key] = (shown, self._troubles.get(key, ("", 0))[1] + 1)
+            self._troubles[key] = (told, self._troubles.get(key, ("", 0))[1] + 1)
             is_new = time.monotonic() - self._logged_at.get(key, -LOG_AGAIN_S) >= LOG_AGAIN_S
             if is_new:
                 self._logged_at[key] = time.monotonic()
         if is_new:
-            log.error("plugin %s: %s", plugin, shown)
+            log.error("plugin %s: %s", plugin, told)
 
     def note_process(self, plugin: str, what: str, words: str) -> None:
         """Count that a plugin's process was `started`, or why it ended."""

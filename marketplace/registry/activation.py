@@ -71,13 +71,14 @@ async def activate(
     in the reports folder. With a `reason` the operator activates it without one. NotCertified says
     what is missing.
     """
+    # Locked first: whoever installs another version meanwhile closes it after us.
+    await closures.lock(session, slug)
     installed = await asyncio.to_thread(look_at, slug)
     content = None if reason else report
     if not reason:
         if content is None:
             content = await asyncio.to_thread(_report_on_file, settings, installed)
         _certified(content, installed, settings)
-    await closures.lock(session, slug)
     await repository.put_activation(
         session,
         {

@@ -146,7 +146,8 @@ async def try_out(
     problems: dict[str, Lazy | str] = {}
     if not sku or len(sku) > 200:
         problems["sku"] = _l("Fill this in.")
-    if not quantity.isdecimal() or not 1 <= int(quantity) <= MOST_QUANTITY:
+    plain = quantity.isdecimal() and len(quantity) <= 18
+    if not plain or not 1 <= int(quantity) <= MOST_QUANTITY:
         problems["quantity"] = _l("A whole number from 1 to %(most)s.", most=MOST_QUANTITY)
     tried = None
     if not problems:

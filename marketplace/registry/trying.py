@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from itertools import islice
 from typing import TypeVar
 from uuid import UUID
@@ -17,7 +19,7 @@ import sqlalchemy as sa
 
 from marketplace import api
 from marketplace.db import Database
-from marketplace.errors import Conflict, MarketplaceError
+from marketplace.errors import Busy, Conflict, MarketplaceError, NotConfigured
 from marketplace.exchange.models import Offer
 from marketplace.fulfilment.asking import within
 from marketplace.fulfilment.domain import judge
@@ -33,8 +35,13 @@ T = TypeVar("T")
 
 TEST_S = 10.0
 """Longest a plugin may take to test its settings."""
+MOST_AT_ONCE = 4
+"""Calls of one plugin's in hand in this process; one that hangs keeps its thread, and counts."""
 LONGEST_MESSAGE = 500
 HIDDEN = "•••"
+
+_in_hand: Counter[str] = Counter()
+_counting = threading.Lock()
 FINE = "The supplier answers."
 
 
@@ -62,7 +69,9 @@ async def try_settings(
         return _ask_health(runtime.suppliers.get(slug), member_id, sandbox)
 
     try:
-        found = await _within(work, TEST_S)
+        found = await _within(slug, work, TEST_S)
+    except Busy:
+        raise
     except MarketplaceError as error:
         found = api.Health(ok=False, message=error.detail)
     except BaseException as error:
@@ -101,7 +110,7 @@ async def try_order(
     if not takes_trials(supplier):
         raise Conflict(f"The plugin {slug} does not take trial orders.")
     order = await _trial_order(runtime.database, slug, member_id, sku, quantity)
-    result = await _order(runtime, supplier, order)
+    result = await _order(runtime, slug, supplier, order)
     async with runtime.database.begin() as session:
         await audit(
             session,
@@ -147,24 +156,30 @@ async def _trial_order(
     )
 
 
-async def _order(runtime: Runtime, supplier: api.Supplier, order: api.Order) -> TryResult:
+async def _order(
+    runtime: Runtime, slug: str, supplier: api.Supplier, order: api.Order
+) -> TryResult:
+    secrets: set[str] = set()
+
+    def work() -> list[api.Outcome]:
+        secrets.update(_secrets_of(runtime.plugins.host(slug), order.acceptor_id))
+        return list(islice(supplier.fulfil([order]), 3))
+
     try:
-        answers = await _within(
-            lambda: list(islice(supplier.fulfil([order]), 3)), runtime.settings.supplier_timeout_s
-        )
+        answers = await _within(slug, work, runtime.settings.supplier_timeout_s)
         outcomes, faults = judge([order], answers, lookup=False)
         outcome = outcomes[order.reference]
     except BaseException as error:
-        if isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
+        if isinstance(error, KeyboardInterrupt | asyncio.CancelledError | Busy):
             raise
-        faults = [f"{type(error).__name__}: {error}"[:LONGEST_MESSAGE]]
+        faults = [f"{type(error).__name__}: {error}"]
         outcome = api.Unknown(reference=order.reference, reason="It did not answer.")
     return TryResult(
         reference=order.reference,
         outcome=type(outcome).__name__.lower(),
-        reason=getattr(outcome, "reason", ""),
+        reason=_without(getattr(outcome, "reason", ""), secrets),
         supplier_reference=getattr(outcome, "supplier_reference", ""),
-        faults=tuple(faults),
+        faults=tuple(_without(each, secrets) for each in faults),
         artefacts=tuple(
             TriedArtefact(
                 kind=each.kind, label=each.label, secret=each.secret, expires_at=each.expires_at
@@ -174,8 +189,32 @@ async def _order(runtime: Runtime, supplier: api.Supplier, order: api.Order) -> 
     )
 
 
-async def _within(work: Callable[[], T], limit_s: float) -> T:
-    return await asyncio.to_thread(within, work, limit_s, threading.Event())
+async def _within(slug: str, work: Callable[[], T], limit_s: float) -> T:
+    """What `work` returns; Busy where the plugin has too much in hand already."""
+
+    def counted() -> T:
+        with _counting:
+            if _in_hand[slug] >= MOST_AT_ONCE:
+                raise Busy(f"The plugin {slug} has {MOST_AT_ONCE} calls in hand.")
+            _in_hand[slug] += 1
+        try:
+            return work()
+        finally:
+            with _counting:
+                _in_hand[slug] -= 1
+
+    return await asyncio.to_thread(within, counted, limit_s, threading.Event())
+
+
+def _secrets_of(host: api.Host, member_id: UUID | None) -> set[str]:
+    """What an answer to a trial order must not repeat."""
+    found: set[str] = set()
+    with suppress(NotConfigured):
+        found.update(_secrets(host.settings()))
+    if member_id is not None:
+        with suppress(NotConfigured):
+            found.update(_secrets(host.member_settings(member_id, sandbox=True)))
+    return found
 
 
 def _secrets(settings: msgspec.Struct | None) -> Iterable[str]:

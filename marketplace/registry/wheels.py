@@ -6,6 +6,7 @@ import ast
 import configparser
 import hashlib
 import zipfile
+import zlib
 from email.parser import HeaderParser
 from pathlib import Path, PurePosixPath
 
@@ -17,9 +18,15 @@ from marketplace.errors import UsageError
 from marketplace.plugins import ENTRY_POINT_GROUP, SLUG
 
 MOST_BYTES = 50_000_000
+MOST_UNPACKED_BYTES = 200_000_000
 MOST_FILES = 5_000
 LARGEST_TEXT = 2_000_000
 """Metadata, or the module of the entry point."""
+UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, configparser.Error, KeyError),
+    *(ValueError, RuntimeError),  # no UTF-8 and the like; encrypted, or packed as nobody packs
+)
+"""What reading something that is no sound wheel raises."""
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +65,7 @@ def read_wheel(wheel: Path) -> Candidate:
     try:
         with zipfile.ZipFile(wheel) as archive:
             return _read(wheel, archive, hashlib.sha256(content).hexdigest())
-    except (zipfile.BadZipFile, UnicodeDecodeError, configparser.Error, KeyError) as error:
+    except UNREADABLE as error:
         raise UsageError(f"{wheel.name} is no wheel that can be read: {error}") from None
 
 
@@ -66,6 +73,10 @@ def _read(wheel: Path, archive: zipfile.ZipFile, sha256: str) -> Candidate:
     names = [PurePosixPath(each) for each in archive.namelist() if not each.endswith("/")]
     if len(names) > MOST_FILES:
         raise UsageError(f"{wheel.name} holds more than {MOST_FILES} files.")
+    # What is stated holds: no more than that is unpacked of a file.
+    unpacked = sum(each.file_size for each in archive.infolist())
+    if unpacked > MOST_UNPACKED_BYTES:
+        raise UsageError(f"{wheel.name} would take {unpacked // 1_000_000} MB of the disk.")
     infos = {path.parts[0] for path in names if path.parts[0].endswith(".dist-info")}
     if len(infos) != 1:
         raise UsageError(f"{wheel.name} is no wheel: it needs one folder of metadata.")

@@ -10,9 +10,11 @@ from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from PIL import Image
 
 from catalog import pricing
+from catalog.models import Picture
 from marketplace.clock import travel_to
 from marketplace.identity.domain import Role, Scope
 from tests.catalog.conftest import AddListing
@@ -126,6 +128,8 @@ async def test_pictures_are_added_ordered_and_removed(
     assert card["picture"]["hash"] != second
     gone = await client.post(path, data={"drop": second}, headers=partner)
     assert gone.status_code == 404
+    async with catalog.runtime.database.begin() as session:
+        assert await session.scalar(sa.select(sa.func.count()).select_from(Picture)) == 1
     for number in range(7):
         await upload(png(width=310 + number))
     assert (await upload(png(width=400))).status_code == 422

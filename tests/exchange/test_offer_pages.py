@@ -66,8 +66,9 @@ async def test_a_partner_makes_an_offer_and_changes_it(
     assert (await client.get(PATH, headers=partner)).text.count("Green tea") == 0
     saved = await client.post(path, data={**change, "eligible_firms": "acme"}, headers=partner)
     assert saved.status_code == 303
-    late = await client.post(path, data={"name": "Mine", "version": "1"}, headers=partner)
-    assert (late.status_code, 'value="Mine"' in late.text) == (409, True)
+    for version in ("1", "9" * 5_000):
+        late = await client.post(path, data={"name": "Mine", "version": version}, headers=partner)
+        assert (late.status_code, 'value="Mine"' in late.text) == (409, True)
     assert 'name="version" value="2"' in late.text
     assert "Name: Green tea, before Tea" in late.text
 
@@ -135,3 +136,24 @@ async def test_the_console_is_for_partners(
     coalition: Coalition, client: httpx.AsyncClient, sign_in: Make, role: Role
 ) -> None:
     assert (await client.get(PATH, headers=await sign_in(role))).status_code == 403
+
+
+async def test_an_offer_named_after_another_s_id_tells_nothing_of_that_other(
+    coalition: Coalition, client: httpx.AsyncClient, sign_in: Make
+) -> None:
+    await coalition.activate("giftfund", "tickets")
+    theirs = await client.post(
+        f"{PATH}/new",
+        data={**TYPED, "name": "Secret"},
+        headers=await sign_in(Role.PARTNER, "tickets"),
+    )
+    path = theirs.headers["location"]
+    change = {"name": "Very secret", "version": "1"}
+    other = await sign_in(Role.PARTNER, "tickets")
+    assert (await client.post(path, data=change, headers=other)).status_code == 303
+    named = {**TYPED, "reference": path.rsplit("/", 1)[1], "sku": "MINE"}
+    partner = await sign_in(Role.PARTNER)
+    made = await client.post(f"{PATH}/new", data=named, headers=partner)
+    assert made.status_code == 303
+    shown = await client.get(made.headers["location"], headers=partner)
+    assert "ecret" not in shown.text

@@ -207,6 +207,15 @@ async def test_orders_are_taken_away_as_a_file(shop: Shop, monkeypatch: pytest.M
     assert burnt[0] not in some.text
 
 
+async def test_a_reason_is_given_however_the_form_is_sent(shop: Shop) -> None:
+    burn = await shop.burn()
+    await shop.deliver(burn)
+    for reason in ("", "x" * 501, "two\nlines"):
+        form = {"key": "k", "points": "1", "reason": reason, "confirmed": "yes"}
+        answer = await shop.partner.post(f"{ORDERS}/{burn}/refund", **form)
+        assert (answer.status_code, "Say why" in answer.text) == (422, True)
+
+
 async def test_orders_of_others_are_neither_seen_nor_refunded(shop: Shop, sign_in: SignIn) -> None:
     burn = await shop.burn()
     await shop.deliver(burn)

@@ -8,11 +8,12 @@ import httpx
 import pytest_asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
-from marketplace.db import Database
+from marketplace.db import Database, raw_connection
 from marketplace.exchange import closures
 from marketplace.exchange.domain import Cause
 from marketplace.fulfilment import breaker, service
 from marketplace.identity.domain import Role, Scope
+from marketplace.metrics.repository import troubles
 from marketplace.runtime import Runtime
 from tests.factories import Coalition
 from tests.fulfilment.conftest import Counter, Pairs, Worker
@@ -178,3 +179,14 @@ async def test_monitoring_reads_what_every_process_counted(
     (wrong,) = (each["wrong"] for each in states if each["plugin"] == "fake")
     assert any("2 orders were given up" in words for words in wrong)
     assert any("it used 900 MB of memory" in words for words in wrong)
+
+
+async def test_words_that_no_database_takes_do_not_keep_a_process_from_counting(
+    runtime: Runtime,
+) -> None:
+    words = "it does not load: ValueError: \x00 is no\nbyte"
+    runtime.tally.note_process("fake", "not_started", words)
+    await runtime.tally.flush(runtime.database)
+    async with runtime.database.begin() as session:
+        (trouble,) = (await troubles(await raw_connection(session)))["fake"]
+    assert trouble["words"] == "it does not load: ValueError: is no byte"

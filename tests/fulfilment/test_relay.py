@@ -171,6 +171,26 @@ async def test_an_open_breaker_holds_orders_back_until_a_probe_succeeds(
     assert set(mailbox.burns()) == {burn_id for burn_id, _ in pairs}
 
 
+async def test_a_success_while_the_breaker_opens_leaves_no_offer_closed(
+    counter: Counter, runtime: Runtime
+) -> None:
+    await fail(runtime, breaker.FAILURES_TO_OPEN - 1)
+
+    async def succeed() -> None:
+        async with runtime.database.begin() as session:
+            await service.record_chunk(session, "fake", [])
+
+    async with runtime.database.begin() as session:
+        await service.record_chunk(session, "fake", ["fulfil: the shop is closed"])
+        succeeding = asyncio.create_task(succeed())
+        await asyncio.sleep(0.5)  # it waits for us
+        assert not succeeding.done()
+    await succeeding
+    async with runtime.database.begin() as session:
+        assert await service.open_breakers(session) == set()
+        assert await closures.closures_of(session, "fake") == []
+
+
 async def test_a_failed_probe_opens_the_breaker_for_longer(
     runtime: Runtime, coalition: object
 ) -> None:

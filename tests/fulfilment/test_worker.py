@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
+import asyncpg
 import pytest
 from msgspec.structs import replace
 
 from marketplace import api
 from marketplace.db import Database, raw_connection
-from marketplace.fulfilment import repository
+from marketplace.fulfilment import repository, service
 from marketplace.runtime import Runtime
 from tests.fulfilment.conftest import Counter, Worker, make_due
 from tests.fulfilment.shop import FakeShop
@@ -279,3 +281,22 @@ async def test_observers_hear_of_deliveries_and_refusals(
     await worker.fulfil(good)
     await worker.fulfil(bad)
     assert told == [("fulfilled", good[0][0]), ("out of codes", bad[0][0])]
+
+
+async def test_a_collision_while_the_breaker_counts_costs_nothing(
+    counter: Counter, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = await counter.burn(1)
+    record, collisions = service.record_chunk, [asyncpg.DeadlockDetectedError("deadlock detected")]
+
+    async def collide(*given: Any) -> None:
+        if collisions:
+            raise collisions.pop()
+        await record(*given)
+
+    monkeypatch.setattr(service, "record_chunk", collide)
+    assert await worker.fulfil(pairs) == 1
+    assert await counter.states(pairs) == [DONE]
+    async with counter.coalition.runtime.database.begin() as session:
+        states = await repository.health(await raw_connection(session))
+    assert states["fake"]["last_success_at"] is not None

@@ -290,3 +290,26 @@ async def test_a_large_file_is_kept_in_pieces_and_its_progress_is_told(
     async with desk.runtime.database.begin() as session:
         row = await session.get_one(IssueUpload, upload_id)
         assert row.size_bytes == len("reference,participant,points\n" + lines)
+
+
+async def test_no_more_files_wait_than_may_however_fast_they_are_sent(desk: Desk) -> None:
+    sent = {"file": ("march.csv", GOOD, "text/csv")}
+    answers = [
+        await desk.browser.client.post(FILES, files=sent, headers=desk.browser.who)
+        for _ in range(files.MOST_WAITING + 1)
+    ]
+    assert [answer.status_code for answer in answers] == [303] * files.MOST_WAITING + [422]
+    assert "So many files wait already: 10." in words_of(answers[-1])
+    assert await desk.parts() == files.MOST_WAITING
+    await desk.browser.post(f"{answers[0].headers['location']}/withdraw")
+    await desk.send(GOOD)
+
+
+async def test_a_file_that_ends_its_worker_is_given_up_after_some_tries(desk: Desk) -> None:
+    await desk.send(GOOD)
+    async with desk.runtime.database.begin() as session:
+        await session.execute(sa.update(IssueUpload).values(attempts=files.MOST_ATTEMPTS))
+    await desk.work()
+    async with desk.runtime.database.begin() as session:
+        assert await session.scalar(sa.select(IssueUpload.state)) == "failed"
+    assert await desk.parts() == 0

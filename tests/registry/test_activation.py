@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from pathlib import Path
@@ -15,6 +16,7 @@ from marketplace.certify.domain import Result, Status
 from marketplace.certify.report import make_report, sign
 from marketplace.certify.target import digest, find
 from marketplace.coalition.imports import import_file
+from marketplace.exchange import closures
 from marketplace.exchange.models import Offer, PluginClosure
 from marketplace.identity.models import AuditEntry
 from marketplace.registry import activation, service
@@ -195,3 +197,17 @@ async def test_one_that_vanished_or_does_not_start_is_closed_too(
         (listed,) = [e for e in await list_plugins(session, runtime) if e.slug == "acme"]
     assert listed.state == "missing"
     assert await cause(runtime, "lamp") == "not_active"
+
+
+async def test_an_installation_that_comes_between_is_not_activated_unseen(
+    runtime: Runtime, coalition: Coalition, acme_folder: Path
+) -> None:
+    checked = report(acme_folder, runtime)
+    async with runtime.database.begin() as session:
+        await closures.lock(session, "acme")  # somebody else changes the plugin
+        activating = asyncio.create_task(activate(runtime, report=checked))
+        await asyncio.sleep(0.5)
+        source = next(acme_folder.glob("src/*/__init__.py"))  # noqa: ASYNC240 - one file
+        source.write_text(f"{source.read_text()}\n# another version\n")
+    with pytest.raises(NotCertified, match="are not those that were checked"):
+        await activating

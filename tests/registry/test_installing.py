@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from marketplace.errors import UsageError
+from marketplace.registry import wheels
 from marketplace.registry.installing import fetched, refuse
 from marketplace.registry.wheels import read_wheel
 from marketplace.scaffold.write import scaffold
@@ -50,7 +51,7 @@ def wheel(tmp_path: Path) -> MakeWheel:
             f"{stem}.dist-info/RECORD": "",
         }
         path = tmp_path / f"{stem}-py3-none-any.whl"
-        with zipfile.ZipFile(path, "w") as archive:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             for each, text in content.items():
                 archive.writestr(each, text)
         return path
@@ -102,6 +103,33 @@ def test_what_must_not_be_installed_is_refused_with_the_reason(
 ) -> None:
     with pytest.raises(UsageError, match=words):
         refuse(read_wheel(wheel(**changes)))
+
+
+def test_a_small_wheel_that_would_fill_the_disk_is_refused(
+    wheel: MakeWheel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wheels, "MOST_UNPACKED_BYTES", 1_000_000)
+    path = wheel(files={"marketplace_acme/zeros": "0" * 2_000_000})
+    assert path.stat().st_size < 10_000
+    with pytest.raises(UsageError, match="would take 2 MB"):
+        read_wheel(path)
+
+
+def test_a_wheel_that_is_damaged_or_locked_is_refused(wheel: MakeWheel) -> None:
+    path = wheel(plugin=PLUGIN + "# comment\n" * 1_000)
+    whole = path.read_bytes()
+    names = zipfile.ZipFile(path).infolist()
+    (info,) = [each for each in names if each.filename.endswith("METADATA")]
+    start = info.header_offset + 30 + len(info.filename)
+    central = whole.index(b"PK\x01\x02", whole.rindex(b"RECORD", 0, whole.index(b"PK\x01\x02")))
+    locked = bytearray(whole)
+    for place in range(central, len(whole)):
+        if whole[place : place + 4] == b"PK\x01\x02":
+            locked[place + 8] |= 1  # the flag of an encrypted file
+    for damaged in (whole[:start] + b"\xff" * 20 + whole[start + 20 :], bytes(locked)):
+        path.write_bytes(damaged)
+        with pytest.raises(UsageError, match="no wheel that can be read"):
+            read_wheel(path)
 
 
 def test_what_is_no_plugin_at_all(tmp_path: Path) -> None:

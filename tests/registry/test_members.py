@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
 import pytest
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from marketplace.exchange.models import Burn
 from marketplace.fulfilment.models import Artefact
 from marketplace.identity.domain import Role
 from marketplace.identity.models import AuditEntry
 from marketplace.registry import activation
+from marketplace.registry.trying import MOST_AT_ONCE
 from tests.conftest import Headers
 from tests.factories import Coalition
 from tests.registry.conftest import AcmeShop
@@ -255,3 +258,48 @@ async def test_the_operator_stops_a_plugin_for_everybody(
     assert (await burn(client, coalition, ann, "2")).status_code in (201, 202)
     room = await client.post("/v1/plugins/catalog/disable", json={}, headers=operator)
     assert room.status_code == 409
+
+
+async def test_a_plugin_that_hangs_when_it_is_tried_takes_few_threads(
+    acme: AcmeShop,
+    coalition: Coalition,
+    client: httpx.AsyncClient,
+    partner: Headers,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    coalition.runtime.settings = replace(coalition.runtime.settings, supplier_timeout_s=0.1)
+    asked: list[object] = []
+    over = threading.Event()
+
+    def hang(orders: object) -> list[object]:
+        asked.append(orders)
+        over.wait(60)
+        return []
+
+    monkeypatch.setattr(acme, "fulfil", hang)
+    answers = [
+        await client.post(f"{SHOP}/try", json={"sku": "LAMP"}, headers=partner)
+        for _ in range(MOST_AT_ONCE + 1)
+    ]
+    over.set()
+    assert [each.status_code for each in answers] == [200] * MOST_AT_ONCE + [503]
+    assert len(asked) == MOST_AT_ONCE
+
+
+async def test_a_trial_order_s_answer_repeats_no_secret_of_the_settings(
+    acme: AcmeShop,
+    client: httpx.AsyncClient,
+    partner: Headers,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    values = {"account": "4711", "token": "sesame"}
+    for which in ("settings", "sandbox-settings"):
+        await client.put(f"{SHOP}/{which}", json={"values": values}, headers=partner)
+
+    def repeats(orders: object) -> list[object]:
+        raise PermissionError("401 for token sesame")
+
+    monkeypatch.setattr(acme, "fulfil", repeats)
+    tried = await client.post(f"{SHOP}/try", json={"sku": "LAMP"}, headers=partner)
+    assert "401 for token" in tried.text
+    assert "sesame" not in tried.text

@@ -60,6 +60,8 @@ async def test_a_trial_order_is_sent_and_shown_once(
     await client.post(f"{ACME}/settings", data={**GOOD, "which": "trial"}, headers=partner)
     wrong = await client.post(f"{ACME}/try", data={"sku": "", "quantity": "x"}, headers=partner)
     assert (wrong.status_code, 'id="sku-error"' in wrong.text) == (422, True)
+    many = {"sku": "lamp", "quantity": "9" * 5_000}
+    assert (await client.post(f"{ACME}/try", data=many, headers=partner)).status_code == 422
     tried = await client.post(f"{ACME}/try", data={"sku": "lamp", "quantity": "2"}, headers=partner)
     assert "CODE-0" in tried.text
     assert "CODE-1" in tried.text

@@ -64,6 +64,8 @@ async def test_what_is_no_file_of_codes_is_said_beside_the_field(
     low = POOL.replace("pool?", "low?")
     wrong = await client.post(low, data={"low_at": "many"}, headers=partner)
     assert (wrong.status_code, 'value="many"' in wrong.text) == (422, True)
+    wrong = await client.post(low, data={"low_at": "9" * 5_000}, headers=partner)
+    assert wrong.status_code == 422
     assert (await client.post(low, data={"low_at": "1"}, headers=partner)).status_code == 303
     await send(client, partner, GOOD)
     assert "Enough" in (await client.get(POOL, headers=partner)).text

@@ -148,7 +148,7 @@ class Shown:
     async def set_low(self, own: OwnPool, request: AnyRequest, principal: Principal) -> Html:
         """Change the number of codes at which a warning is given."""
         typed = str((await request.form()).get("low_at", "")).strip()
-        if not typed.isdecimal() or int(typed) > MOST_LOW_AT:
+        if not typed.isdecimal() or len(typed) > 18 or int(typed) > MOST_LOW_AT:
             words = lazy("A whole number, 0 or more.")
             return await self.render(own, problems={"low_at": words}, low_at=typed[:20])
         await asyncio.to_thread(
