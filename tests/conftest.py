@@ -14,6 +14,8 @@ import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from litestar import Litestar
 from sqlalchemy.engine import make_url
 
@@ -28,6 +30,12 @@ from tests.wire import connect  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).parent.parent
 SECRET_KEY = "0Yd1t2rJx0r3g0GmVQk8q8bT3Vw5iN0m4k1lZk2c9eE="
+
+# No test takes a time: a busy machine makes examples slow, not wrong.
+hypothesis_settings.register_profile(
+    "house", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("house")
 
 
 def with_database(url: str, name: str) -> str:
