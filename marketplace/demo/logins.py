@@ -145,11 +145,12 @@ def _state_file(settings: Settings) -> Path:
 
 
 def load_state(settings: Settings) -> DemoState | None:
-    """The remembered state; None where there is none."""
+    """The remembered state; None where there is none, or it lacks keys that came since."""
     try:
-        return msgspec.json.decode(_state_file(settings).read_bytes(), type=DemoState)
+        found = msgspec.json.decode(_state_file(settings).read_bytes(), type=DemoState)
     except (FileNotFoundError, msgspec.DecodeError):
         return None
+    return found if {each.name for each in KEYS} <= set(found.keys) else None
 
 
 def save_state(settings: Settings, state: DemoState) -> None:

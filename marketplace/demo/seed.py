@@ -46,8 +46,9 @@ from marketplace.identity.domain import Principal, Scope
 from marketplace.identity.models import AuditEntry
 from marketplace.ledger.models import Wallet
 from marketplace.registry import service
-from marketplace.registry.activation import activate
-from marketplace.registry.repository import member_id
+from marketplace.registry.activation import activate, look_at
+from marketplace.registry.domain import why_not_active
+from marketplace.registry.repository import activations, member_id
 from marketplace.registry.schemas import Checkup
 from marketplace.runtime import Runtime, open_runtime
 from marketplace.schema import upgrade_all
@@ -92,6 +93,7 @@ async def prepare(settings: Settings, say: Say) -> DemoState:
                 "it will not add to them. Name an empty database in MARKETPLACE_DATABASE_URL."
             )
         if found is Holds.OURS:
+            await _stay_active(runtime)
             return load_state(settings) or await _new_state(runtime)
         if found is Holds.HALF:
             say("An earlier start was interrupted while it made the data: starting over.")
@@ -186,6 +188,16 @@ async def _let_deliver(runtime: Runtime, plugin: str, acceptors: Iterable[str]) 
                 actor=ACTOR,
                 tested=Checkup(ok=True, message="not tested: it has no settings"),
             )
+
+
+async def _stay_active(runtime: Runtime) -> None:
+    """Plugins that come with the program are activated again where an upgrade changed them."""
+    async with runtime.database.begin() as session:
+        active = await activations(session)
+        for plugin in (GIFT_PLUGIN, VOUCHER_PLUGIN):
+            installed = await asyncio.to_thread(look_at, plugin)
+            if why_not_active(installed, active.get(plugin)) is not None:
+                await activate(session, runtime.settings, plugin, actor=ACTOR, reason=UNCHECKED)
 
 
 async def _import(runtime: Runtime, kind: str, content: bytes) -> None:
