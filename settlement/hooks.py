@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+import settlement.clearing.models
+import settlement.history  # noqa: F401
 from marketplace import api
+from settlement.base import SettlementBase
 from settlement.commands import positions
 from settlement.pages import PAGES
+
+
+@api.hookimpl
+def marketplace_register_tables() -> api.PluginTables:
+    """Settlements, legs, the clearing house's own books, and the history of every status."""
+    return api.PluginTables(
+        metadata=SettlementBase.metadata, migrations=Path(__file__).parent / "migrations"
+    )
 
 
 @api.hookimpl

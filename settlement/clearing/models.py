@@ -1,0 +1,222 @@
+"""Tables of settlements, their legs, and the clearing house's own books."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from marketplace.contract.rails import Direction
+from marketplace.models import INSERT_ONLY, text_enum, utc_timestamp
+from settlement.base import SettlementBase
+from settlement.clearing.domain import (
+    AccountKind,
+    LegStatus,
+    Mode,
+    PayAccountStatus,
+    PostingCode,
+    SettlementKind,
+    SettlementStatus,
+)
+from settlement.domain import PartyKind
+
+
+class Settlement(SettlementBase):
+    """Closed windows, netted together. `reference` is for people: `S-2026-0001`."""
+
+    __tablename__ = "settlement_settlement"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    reference: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[SettlementKind] = mapped_column(text_enum(SettlementKind, "settlement_kind"))
+    mode: Mapped[Mode] = mapped_column(text_enum(Mode, "settlement_mode"))
+    status: Mapped[SettlementStatus] = mapped_column(
+        text_enum(SettlementStatus, "settlement_status")
+    )
+    origin_id: Mapped[UUID | None]
+    """The settlement whose unpaid dues an exceptional one settles."""
+    due_on: Mapped[date]
+    """When legs are to be executed."""
+    made_at: Mapped[datetime] = mapped_column(utc_timestamp())
+    made_by: Mapped[str]
+    recorded_by: Mapped[str | None]
+    approved_by: Mapped[str | None]
+
+
+class CoveredWindow(SettlementBase):
+    """A window that a settlement settles; in at most one that is not aborted."""
+
+    __tablename__ = "settlement_covered_window"
+    __table_args__ = (
+        sa.Index(
+            "uq_settlement_covered_window_one_live",
+            "window_id",
+            unique=True,
+            postgresql_where="live",
+        ),
+    )
+
+    settlement_id: Mapped[UUID] = mapped_column(
+        sa.ForeignKey("settlement_settlement.id"), primary_key=True
+    )
+    window_id: Mapped[UUID] = mapped_column(primary_key=True)
+    live: Mapped[bool]
+
+
+class SettledPosition(SettlementBase):
+    """What one party owes or is owed in one settlement and currency; zero rows too.
+
+    `net = credit - debit - fee` (for the operator's margin the fees of all come on top); the rows
+    of a settlement and currency sum to zero.
+    """
+
+    __tablename__ = "settlement_position"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("settlement_id", "currency", "party", "member_id"),
+        {"info": INSERT_ONLY},
+    )
+
+    settlement_id: Mapped[UUID] = mapped_column(sa.ForeignKey("settlement_settlement.id"))
+    currency: Mapped[str] = mapped_column(sa.CHAR(3))
+    party: Mapped[PartyKind] = mapped_column(text_enum(PartyKind, "settlement_party"))
+    member_id: Mapped[UUID]
+    """The member, the issuer of the pool, or (margin) the operator."""
+    debit_micros: Mapped[int] = mapped_column(sa.BigInteger)
+    """Gross, not below zero: what it owes all others."""
+    credit_micros: Mapped[int] = mapped_column(sa.BigInteger)
+    """Gross, not below zero: what all others owe it."""
+    fee_micros: Mapped[int] = mapped_column(sa.BigInteger)
+    """The operator's fee on what is settled, by contract; below zero where refunds outweigh."""
+    net_micros: Mapped[int] = mapped_column(sa.BigInteger)
+
+
+class SettlementLeg(SettlementBase):
+    """One payment of a settlement, between a member and the clearing house (or, bilaterally,
+    another member). A leg of nothing is recorded too.
+    """
+
+    __tablename__ = "settlement_leg"
+    __table_args__ = (
+        sa.CheckConstraint("amount_minor >= 0", name="amount_is_not_negative"),
+        sa.Index("ix_settlement_leg_settlement_id", "settlement_id"),
+        sa.Index(
+            "ix_settlement_leg_under_way",
+            "status",
+            postgresql_where="status in ('planned', 'submitted', 'accepted', 'unknown')",
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    settlement_id: Mapped[UUID] = mapped_column(sa.ForeignKey("settlement_settlement.id"))
+    reference: Mapped[str] = mapped_column(unique=True)
+    """`Leg.reference`: at most 35 capital letters, digits and dashes; the EndToEndId."""
+    member_id: Mapped[UUID]
+    counterparty_id: Mapped[UUID | None]
+    """The other member of a bilateral leg: the creditor, where `member_id` is the debtor."""
+    currency: Mapped[str] = mapped_column(sa.CHAR(3))
+    direction: Mapped[Direction] = mapped_column(text_enum(Direction, "settlement_direction"))
+    net_micros: Mapped[int] = mapped_column(sa.BigInteger)
+    """Signed as positions are: below zero the member pays."""
+    amount_minor: Mapped[int] = mapped_column(sa.BigInteger)
+    """In the smallest unit of the currency, rounded once."""
+    remainder_micros: Mapped[int] = mapped_column(sa.BigInteger)
+    """`net_micros` less what is paid, signed alike: on the rounding account."""
+    status: Mapped[LegStatus] = mapped_column(text_enum(LegStatus, "settlement_leg_status"))
+    rail: Mapped[str | None]
+    """Slug of the plugin that moves it; null until chosen, or where no money moves."""
+    account: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    """The member's account as it was when the leg was submitted."""
+    rail_reference: Mapped[str]
+    due_on: Mapped[date]
+    booked_on: Mapped[date | None]
+    replaces_id: Mapped[UUID | None] = mapped_column(unique=True)
+    """The rejected or returned leg that this one pays again."""
+    reason: Mapped[str]
+    """Why it was rejected or returned, with the bank's code."""
+
+
+class Posting(SettlementBase):
+    """Moves money between two accounts of the clearing house's own books."""
+
+    __tablename__ = "settlement_posting"
+    __table_args__ = (
+        sa.CheckConstraint("amount_micros > 0", name="amount_is_positive"),
+        sa.Index("ix_settlement_posting_settlement_id", "settlement_id"),
+        sa.Index("ix_settlement_posting_leg_id", "leg_id"),
+        sa.Index("ix_settlement_posting_entry_id", "entry_id"),
+        {"info": INSERT_ONLY},
+    )
+
+    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    code: Mapped[PostingCode] = mapped_column(text_enum(PostingCode, "settlement_posting_code"))
+    debit_account: Mapped[AccountKind] = mapped_column(text_enum(AccountKind, "settlement_account"))
+    debit_owner: Mapped[UUID]
+    """Member of due, pool, margin, prefund; leg of in transit; bank account of bank; the operator
+    of rounding and suspense."""
+    credit_account: Mapped[AccountKind] = mapped_column(
+        text_enum(AccountKind, "settlement_account")
+    )
+    credit_owner: Mapped[UUID]
+    currency: Mapped[str] = mapped_column(sa.CHAR(3))
+    amount_micros: Mapped[int] = mapped_column(sa.BigInteger)
+    settlement_id: Mapped[UUID | None]
+    leg_id: Mapped[UUID | None]
+    entry_id: Mapped[UUID | None]
+    """The bank entry that shows it."""
+    effective_at: Mapped[datetime] = mapped_column(utc_timestamp())
+    posted_at: Mapped[datetime] = mapped_column(
+        utc_timestamp(), server_default=sa.func.statement_timestamp()
+    )
+
+
+class PayAccount(SettlementBase):
+    """Where a member pays from and is paid to. A change needs two people, and is a new row."""
+
+    __tablename__ = "settlement_pay_account"
+    __table_args__ = (
+        sa.Index(
+            "uq_settlement_pay_account_one_active",
+            "member_id",
+            "currency",
+            unique=True,
+            postgresql_where="status = 'active'",
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    member_id: Mapped[UUID]
+    currency: Mapped[str] = mapped_column(sa.CHAR(3))
+    rail: Mapped[str]
+    account: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    """The rail's own struct, as JSON."""
+    status: Mapped[PayAccountStatus] = mapped_column(
+        text_enum(PayAccountStatus, "settlement_pay_account_status")
+    )
+    made_by: Mapped[str]
+    made_at: Mapped[datetime] = mapped_column(utc_timestamp())
+    approved_by: Mapped[str | None]
+
+
+class SentFile(SettlementBase):
+    """A file for the bank, as it was handed out: made again it is the same to the byte."""
+
+    __tablename__ = "settlement_file"
+    __table_args__ = (
+        sa.UniqueConstraint("settlement_id", "name"),
+        {"info": INSERT_ONLY},
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    settlement_id: Mapped[UUID] = mapped_column(sa.ForeignKey("settlement_settlement.id"))
+    rail: Mapped[str]
+    name: Mapped[str]
+    media_type: Mapped[str]
+    sha256: Mapped[str]
+    content: Mapped[bytes]
+    references: Mapped[list[str]] = mapped_column("leg_references", ARRAY(sa.Text))
+    """Of its legs."""
+    made_at: Mapped[datetime] = mapped_column(utc_timestamp())
