@@ -65,6 +65,7 @@ from marketplace.signing import new_key as new_signing_key
 from marketplace.web.access import access
 from marketplace.web.charts import Bars, Chart, Series, Shape
 from marketplace.web.console import Console
+from marketplace.web.flows import Flows, Payment
 from marketplace.web.i18n import Lazy, lazy
 from marketplace.web.nav import NavEntry
 from marketplace.web.page import Html, Page
@@ -95,6 +96,7 @@ __all__ = [
     "Direction",
     "Eligibility",
     "EligibilityRule",
+    "Flows",
     "Fulfilled",
     "Health",
     "Host",
@@ -125,6 +127,7 @@ __all__ = [
     "Outcome",
     "Page",
     "Pages",
+    "Payment",
     "Pending",
     "PeriodicTask",
     "PlacedOrder",
