@@ -64,6 +64,9 @@ class Lot(Base):
     __table_args__ = (
         sa.CheckConstraint("remaining between 0 and points", name="remaining_is_within"),
         sa.CheckConstraint("open = (remaining > 0)", name="open_means_points_left"),
+        sa.CheckConstraint(
+            "pooled_price_micros between 0 and price_micros", name="pooled_is_within_price"
+        ),
         sa.UniqueConstraint("issuer_id", "reference", "wallet_id"),
         # The draw order. `open` changes only when a lot empties, so other updates stay HOT.
         sa.Index(
@@ -91,6 +94,8 @@ class Lot(Base):
     open: Mapped[bool]
     currency: Mapped[str] = mapped_column(sa.CHAR(3))
     price_micros: Mapped[int] = mapped_column(sa.BigInteger)
+    pooled_price_micros: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
+    """The part of the price that was paid into the pool at issue: nothing, all, or a share."""
     funding: Mapped[Funding] = mapped_column(text_enum(Funding, "funding"))
     effective_at: Mapped[datetime] = mapped_column(utc_timestamp())
     expires_at: Mapped[datetime] = mapped_column(utc_timestamp(), server_default=FOREVER)
@@ -204,6 +209,8 @@ class Obligation(Base):
     window_id: Mapped[UUID]
     kind: Mapped[ObligationKind] = mapped_column(text_enum(ObligationKind, "obligation_kind"))
     funding: Mapped[Funding] = mapped_column(text_enum(Funding, "funding"))
+    """Who pays: the issuer (redemption) or its pool (issuance). Never `mixed`: points of a mixed
+    lot make one obligation of each, both naming the same points."""
     issuer_id: Mapped[UUID]
     acceptor_id: Mapped[UUID | None]
     """Who `cost_micros` goes to; the issuer itself where breakage is its own."""
