@@ -64,6 +64,13 @@ def spin() -> None:
         pass
 
 
+def do_for_ever(first: Callable[[], object]) -> None:
+    """Do something, then go on without end, within the limit."""
+    with interrupting(LIMIT_S):
+        first()
+        spin()
+
+
 def drop(steps: Steps) -> None:
     Thing(steps)
 
@@ -76,9 +83,8 @@ def finalize(steps: Steps) -> None:
 def test_a_destructor_comes_to_its_end_and_then_the_code_is_interrupted(
     clean_up: Callable[[Steps], None], steps: Steps, lost: list[Any]
 ) -> None:
-    with pytest.raises(TimeoutError), interrupting(LIMIT_S):
-        clean_up(steps)
-        spin()
+    with pytest.raises(TimeoutError):
+        do_for_ever(lambda: clean_up(steps))
     assert steps.seen == ["begun", "ended"]
     assert lost == []
 
@@ -87,9 +93,8 @@ def test_a_destructor_that_hangs_is_interrupted_as_well(
     monkeypatch: pytest.MonkeyPatch, lost: list[Any]
 ) -> None:
     monkeypatch.setattr(interrupt, "MOST_SPARED", 3)
-    with pytest.raises(TimeoutError), interrupting(LIMIT_S):
-        Thing(spin)
-        spin()
+    with pytest.raises(TimeoutError):
+        do_for_ever(lambda: Thing(spin))
     assert {each.exc_type for each in lost} == {interrupt.Interrupted}
 
 
@@ -97,15 +102,16 @@ def test_nothing_is_collected_before_the_code_has_ended(steps: Steps, lost: list
     def leave_garbage() -> None:
         thing = Thing(steps)
         thing.itself = thing
+        del thing
+        kept.extend([] for _ in range(10_000))
+        assert steps.seen == []
 
+    kept: list[list[object]] = []
     first, *others = gc.get_threshold()
     try:
         gc.set_threshold(1, *others)
-        with pytest.raises(TimeoutError), interrupting(LIMIT_S):
-            leave_garbage()
-            kept: list[list[object]] = [[] for _ in range(10_000)]
-            assert steps.seen == []
-            spin()
+        with pytest.raises(TimeoutError):
+            do_for_ever(leave_garbage)
     finally:
         gc.set_threshold(first, *others)
     gc.collect()
@@ -122,9 +128,8 @@ def test_callbacks_of_a_collection_that_the_code_asks_for_come_to_their_end(
 
     gc.callbacks.append(tell)
     try:
-        with pytest.raises(TimeoutError), interrupting(LIMIT_S):
-            gc.collect()
-            spin()
+        with pytest.raises(TimeoutError):
+            do_for_ever(gc.collect)
     finally:
         gc.callbacks.remove(tell)
     assert steps.seen[:4] == ["begun", "ended"] * 2
