@@ -27,6 +27,7 @@ from marketplace.runtime import Runtime, open_runtime
 from marketplace.schema import upgrade_all
 from marketplace.settings import Settings
 from tests.factories import Coalition, make_key, make_session
+from tests.swift import use_less_time
 from tests.wire import connect  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).parent.parent
@@ -48,6 +49,11 @@ hypothesis_settings.register_profile(
     "house", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.load_profile("house")
+
+
+def pytest_collection_finish() -> None:
+    """Once per process, when all modules of tests are there."""
+    use_less_time()
 
 
 def with_database(url: str, name: str) -> str:
