@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, Final
 
+import msgspec
+
 from marketplace.api import (
     BankRecord,
     Batch,
@@ -34,8 +36,8 @@ class Sepa:
     slug = SLUG
     directions = frozenset(Direction)
     currencies = frozenset({CURRENCY})
-    account = Account
-    house = House
+    account: type[msgspec.Struct] = Account
+    house: type[msgspec.Struct] = House
 
     def __init__(self, host: Host) -> None:
         self._host = host
