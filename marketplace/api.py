@@ -13,7 +13,7 @@ import msgspec
 import pluggy
 
 from marketplace.addresses import AddressRefused
-from marketplace.contract.facts import BurnFact, IssueFact, RefundFact
+from marketplace.contract.facts import BurnFact, IssueFact, RefundFact, WindowFact
 from marketplace.contract.host import Host, MemberName, OpenOrder, PlacedOrder, PluginOffer
 from marketplace.contract.notices import Notice, NoticeOutcome, Notifier, Sent
 from marketplace.contract.orders import (
@@ -151,6 +151,7 @@ __all__ = [
     "Unknown",
     "Unreachable",
     "Who",
+    "WindowFact",
     "Words",
     "access",
     "hookimpl",
