@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import Any
@@ -72,6 +72,7 @@ class Runtime:
                 lambda: self.eligibility_rules,
                 lambda: self.plugins.settings_of(slug),
                 outbound=lambda: self.outbound,
+                rails=lambda: self.rails,
             ),
             contained=self.contained,
         )
@@ -101,6 +102,11 @@ class Runtime:
         for slug, finding in self.plugins.contained.items():
             found |= {name: ProcessRule(slug, name, self.keeper) for name in finding.rules}
         return found
+
+    @cached_property
+    def rails(self) -> Mapping[str, Any]:
+        """Rails by slug."""
+        return self.plugins.rails()
 
     @cached_property
     def reward_kinds(self) -> dict[str, api.RewardKind]:
