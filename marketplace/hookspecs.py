@@ -31,12 +31,12 @@ def marketplace_register_suppliers(host: api.Host) -> Sequence[api.Supplier]:
 
 
 @hookspec
-def marketplace_register_rails(host: api.Host) -> Sequence[api.Rail]:
+def marketplace_register_rails(host: api.Host) -> Sequence[api.Rail | api.FileRail]:
     """Return what moves money between the clearing house and members, one per slug of its own.
 
-    Fires: at start of every process; a rail is called by workers. Transaction: none. Errors: any
-    raise, or a rail of another slug, disables the plugin. Idempotency: called once per process;
-    keep no state. Since 1.0.
+    Fires: at start of every process; a rail is called in the plugin's own process, for workers,
+    the API and the command line. Transaction: none. Errors: any raise, or a rail of another slug,
+    disables the plugin. Idempotency: called once per process; keep no state. Since 1.0.
     """
     raise NotImplementedError
 
