@@ -80,6 +80,7 @@ from marketplace.signing import new_key as new_signing_key
 from marketplace.web.access import access
 from marketplace.web.charts import Bars, Chart, Series, Shape
 from marketplace.web.console import Console
+from marketplace.web.flows import Flows, Payment
 from marketplace.web.i18n import Lazy, lazy
 from marketplace.web.nav import NavEntry
 from marketplace.web.page import Html, Page
@@ -119,6 +120,7 @@ __all__ = [
     "EntryDetail",
     "EntryState",
     "FileRail",
+    "Flows",
     "Fulfilled",
     "Health",
     "Host",
@@ -150,6 +152,7 @@ __all__ = [
     "Outcome",
     "Page",
     "Pages",
+    "Payment",
     "Pending",
     "PeriodicTask",
     "PlacedOrder",
