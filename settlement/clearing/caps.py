@@ -26,8 +26,6 @@ from settlement.clearing.books import balances
 from settlement.clearing.domain import AccountKind
 from settlement.clearing.models import CapAlert
 
-ALERT_BPS: Final = 8_000
-"""Share of the cap from which its use is alerted."""
 BASIS: Final = 10_000
 PREFUND_LOCK: Final = 7_219_004_531
 """Advisory lock, with the member, of whoever uses or changes what the member has paid ahead."""
@@ -89,7 +87,12 @@ async def follow_prefund(session: AsyncSession, member_ids: Collection[UUID] | N
 
 def _in_force() -> sa.Subquery:
     return (
-        sa.select(Contract.member_id, Contract.currency, Contract.exposure_cap_micros)
+        sa.select(
+            Contract.member_id,
+            Contract.currency,
+            Contract.exposure_cap_micros,
+            Contract.cap_alert_bps,
+        )
         .where(
             Contract.valid_from <= NOW,
             sa.or_(Contract.valid_to.is_(None), Contract.valid_to > NOW),
@@ -108,6 +111,7 @@ async def uses(session: AsyncSession) -> list[Use]:
             contract.c.currency,
             Exposure.used_micros,
             contract.c.exposure_cap_micros + Exposure.prefunded_micros,
+            contract.c.cap_alert_bps,
         )
         .join(Member, Member.id == Exposure.member_id)
         .join(contract, contract.c.member_id == Exposure.member_id)
@@ -121,9 +125,9 @@ async def uses(session: AsyncSession) -> list[Use]:
             currency=currency,
             used_micros=used,
             cap_micros=cap,
-            alert_bps=ALERT_BPS,
+            alert_bps=alert_bps,
         )
-        for member_id, name, currency, used, cap in rows
+        for member_id, name, currency, used, cap, alert_bps in rows
     ]
 
 

@@ -145,7 +145,7 @@ async def covered(session: AsyncSession, settlement: Settlement, *, actor: str) 
                 currency=flow.currency,
                 reason=f"Covered in {settlement.reference}",
             )
-            await session.run_sync(lambda sync, debt=debt: owe(sync, debt))
+            await session.run_sync(owe, debt)
     for leg in await repository.legs(session, settlement.id):
         if leg.replaces_id is not None and leg.status is LegStatus.BOOKED:
             failed = await repository.leg(session, leg.replaces_id)

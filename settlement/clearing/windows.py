@@ -39,13 +39,12 @@ class Total(msgspec.Struct, frozen=True, kw_only=True):
     cost_micros: int
 
 
-# The acceptor's contract is looked up after summing by day: contracts begin and end at midnight as
-# a rule, and a sum that spans a change is cut there.
 TOTALS: Final = """
 with summed as (
     select o.window_id, o.currency, o.kind::text as kind, o.funding::text as funding,
-           o.issuer_id, o.acceptor_id, o.contract_id, c.id as acceptor_contract_id,
-           count(*) as count, sum(o.points) as points, sum(o.funded_micros) as funded,
+           o.issuer_id, o.acceptor_id, o.contract_id,
+           coalesce(o.acceptor_contract_id, c.id) as acceptor_contract_id,
+           count(*) as number, sum(o.points) as points, sum(o.funded_micros) as funded,
            sum(o.cost_micros) as cost
     from obligation o
     left join contract c on o.kind in ('capture', 'refund') and c.member_id = o.acceptor_id
@@ -75,7 +74,7 @@ async def totals(session: AsyncSession, window_ids: Sequence[UUID]) -> list[Tota
             acceptor_id=row.acceptor_id,
             contract_id=row.contract_id,
             acceptor_contract_id=row.acceptor_contract_id,
-            count=row.count,
+            count=row.number,
             points=int(row.points),
             funded_micros=int(row.funded),
             cost_micros=int(row.cost),
