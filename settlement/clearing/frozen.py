@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from settlement.clearing.windows import Total
+from marketplace.ledger.totals import Total
 
 
 async def frozen(session: AsyncSession, window_ids: Sequence[UUID]) -> list[Total]:

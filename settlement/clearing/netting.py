@@ -14,9 +14,9 @@ import msgspec
 from marketplace.coalition.domain import Funding
 from marketplace.contract.rails import Direction
 from marketplace.ledger.domain import ObligationKind
+from marketplace.ledger.totals import DEBT, Total
 from settlement.clearing.domain import FlowKind, Mode
 from settlement.clearing.rounding import Rounded, rounded
-from settlement.clearing.windows import DEBT, Total
 from settlement.domain import PartyKind
 
 BASIS = 10_000

@@ -17,6 +17,7 @@ from marketplace.clock import now
 from marketplace.errors import InvalidRequest, NotFound
 from marketplace.ledger.domain import WindowStatus
 from marketplace.ledger.models import SettlementWindow
+from marketplace.ledger.totals import totals
 from settlement import history
 from settlement.clearing import (
     books,
@@ -39,7 +40,6 @@ from settlement.clearing.errors import NothingToSettle, WindowOutOfOrder
 from settlement.clearing.frozen import frozen
 from settlement.clearing.legs import send
 from settlement.clearing.models import CoveredWindow, Posting, Settlement, SettlementLeg
-from settlement.clearing.windows import totals
 from settlement.domain import PartyKind
 from settlement.errors import SamePerson, StatusChanged
 

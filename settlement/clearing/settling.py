@@ -9,11 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.ledger.domain import ObligationKind, WindowStatus
 from marketplace.ledger.models import Exposure, SettlementWindow
+from marketplace.ledger.totals import totals
 from settlement import history
 from settlement.clearing import repository
 from settlement.clearing.domain import SettlementStatus
 from settlement.clearing.models import Settlement
-from settlement.clearing.windows import totals
 
 COUNTED = (ObligationKind.CAPTURE, ObligationKind.REFUND)
 """Obligations that count against an issuer's cap."""

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from marketplace.ids import uuid7
 from marketplace.ledger.domain import Finding
 from marketplace.ledger.models import Exposure, SettlementWindow
+from marketplace.ledger.totals import complete
 from marketplace.ledger.verify import verify
 from marketplace.runtime import Runtime
 from settlement.clearing import accounts, books, checks, driving, legs, repository, service
@@ -38,14 +39,18 @@ class House:
     async def close_window(self) -> UUID:
         """Close the window that is open; another opens."""
         async with self.runtime.database.begin() as session:
-            window_id = (
+            window_id: UUID = (
                 await session.execute(
-                    sa.text(
-                        "update settlement_window set status = 'closed', "
-                        "closed_at = marketplace_now() where status = 'open' returning id"
-                    )
+                    sa.text("select id from settlement_window where status = 'open' for update")
                 )
             ).scalar_one()
+            await complete(session, window_id)
+            await session.execute(
+                sa.text(
+                    "update settlement_window set status = 'closed', "
+                    "closed_at = marketplace_now() where status = 'open'"
+                )
+            )
             await session.execute(
                 sa.text(
                     "insert into settlement_window (id, status, opened_at) "
@@ -53,8 +58,7 @@ class House:
                 ),
                 {"id": uuid7()},
             )
-        found: UUID = window_id
-        return found
+        return window_id
 
     async def window(self, window_id: UUID) -> str:
         """The status of a window."""

@@ -25,7 +25,8 @@ async def test_from_closed_window_to_settled_by_files(house: House) -> None:
     window_id = await house.close_window()
     used_before, _ = await house.exposure("alpha")
     made = await house.draft()
-    assert made.reference.startswith("S-") and await house.window(window_id) == "in_settlement"
+    assert made.reference.startswith("S-")
+    assert await house.window(window_id) == "in_settlement"
     legs = await house.legs(made)
     async with house.runtime.database.begin() as session:
         known = (await old.positions(session, By.WINDOW))[str(window_id), "EUR"]
@@ -47,7 +48,8 @@ async def test_from_closed_window_to_settled_by_files(house: House) -> None:
     await house.submit(made)
     done = await house.drive()
     # Debits first: creditors wait for the money.
-    assert done.files == 1 and "creditors in EUR wait" in done.waiting[0]
+    assert done.files == 1
+    assert "creditors in EUR wait" in done.waiting[0]
     legs = await house.legs(made)
     assert {leg.direction.value for leg in legs.values() if leg.status is LegStatus.SUBMITTED} == {
         "collect"
@@ -56,9 +58,11 @@ async def test_from_closed_window_to_settled_by_files(house: House) -> None:
     await house.book_all(made)
     assert await house.status(made) == "settling"
     done = await house.drive()
-    assert done.files == 1 and not done.waiting
+    assert done.files == 1
+    assert not done.waiting
     await house.book_all(made)
-    assert await house.status(made) == "settled" and await house.window(window_id) == "settled"
+    assert await house.status(made) == "settled"
+    assert await house.window(window_id) == "settled"
     used_after, _ = await house.exposure("alpha")
     assert used_after < used_before
     assert not await house.findings()
@@ -96,7 +100,8 @@ async def test_abort_leaves_no_trace_but_history(house: House) -> None:
     assert await house.balances()
     await house.approve(made)
     await house.abort(made)
-    assert await house.status(made) == "aborted" and await house.window(window_id) == "closed"
+    assert await house.status(made) == "aborted"
+    assert await house.window(window_id) == "closed"
     assert not await house.balances()
     with pytest.raises(StatusChanged):
         await house.submit(made)
