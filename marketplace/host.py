@@ -80,6 +80,7 @@ class PluginHost:
         *,
         outbound: Callable[[], Outbound] = Outbound,
         tell: Callable[[Sequence[tuple[str, Any]]], None] = lambda _: None,
+        rails: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
         self.slug = slug
         self.tell = tell
@@ -89,6 +90,7 @@ class PluginHost:
         self._rules = rules
         self._asked = asked
         self._outbound = outbound
+        self._rails = rails
         self._kept: dict[tuple[UUID | None, bool], _Kept] = {}
 
     @property
@@ -109,7 +111,7 @@ class PluginHost:
         return self.run(inside)
 
     def run(self, work: Callable[[Database], Awaitable[T]]) -> T:
-        """Run `work`, which makes its own transactions, on a loop of its own."""
+        """Run `work`, which makes its own transactions, on a loop and a database of its own."""
         lent = self._database()
         url = lent.url.render_as_string(hide_password=False)
 
@@ -121,6 +123,11 @@ class PluginHost:
                 await database.close()
 
         return asyncio.run(inside())
+
+    @property
+    def rails(self) -> Mapping[str, Any]:
+        """The rails of every plugin by slug, where the host's runtime knows them."""
+        return self._rails()
 
     @property
     def eligibility_rules(self) -> dict[str, EligibilityRule]:

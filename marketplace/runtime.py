@@ -75,6 +75,7 @@ class Runtime:
                 lambda: self.plugins.settings_of(slug),
                 outbound=lambda: self.outbound,
                 tell=self.tell,
+                rails=lambda: self.rails,
             ),
             contained=self.contained,
         )
