@@ -17,6 +17,7 @@ from marketplace.coalition.models import Member
 from marketplace.errors import Conflict, InvalidRequest, NotFound, UsageError
 from marketplace.ids import next_key
 from marketplace.ledger.domain import Account, TransferCode, WindowStatus
+from marketplace.ledger.errors import PeriodLocked
 from marketplace.ledger.models import MemberDebt, SettlementWindow, Transfer
 from marketplace.money import MAX_MICROS
 
@@ -66,6 +67,9 @@ def owe(session: Session, debt: Debt) -> None:
         "effective_at": now,
     }
     del values["undoes"]
+    locked = session.scalar(sa.select(sa.func.marketplace_locked_until()))
+    if locked is not None and now < locked:
+        raise PeriodLocked(locked)
     # Waits for a transaction that books the same reference, or undoes the same debt, right now.
     made = session.scalar(
         insert(MemberDebt).values(values).on_conflict_do_nothing().returning(MemberDebt.id)

@@ -198,9 +198,7 @@ class Obligation(Base):
     __tablename__ = "obligation"
     __table_args__ = (
         sa.Index("ix_obligation_posted_at", "posted_at", postgresql_using="brin"),
-        sa.Index(
-            "ix_obligation_txid", "txid", postgresql_using="brin", postgresql_with=TXID_BRIN
-        ),
+        sa.Index("ix_obligation_txid", "txid", postgresql_using="brin", postgresql_with=TXID_BRIN),
         {"info": INSERT_ONLY},
     )
 
@@ -247,9 +245,7 @@ class MemberDebt(Base):
             name="only_contras_are_negative",
         ),
         sa.Index("ix_member_debt_posted_at", "posted_at", postgresql_using="brin"),
-        sa.Index(
-            "ix_member_debt_txid", "txid", postgresql_using="brin", postgresql_with=TXID_BRIN
-        ),
+        sa.Index("ix_member_debt_txid", "txid", postgresql_using="brin", postgresql_with=TXID_BRIN),
         {"info": INSERT_ONLY},
     )
 
@@ -338,6 +334,23 @@ class WindowTotalMark(Base):
         utc_timestamp(), server_default=sa.func.statement_timestamp()
     )
     """Real time of the last count."""
+
+
+class PeriodLock(Base):
+    """A change of the moment before which nothing may be dated; the latest row counts."""
+
+    __tablename__ = "period_lock"
+    __table_args__ = ({"info": INSERT_ONLY},)
+
+    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    locked_until: Mapped[datetime | None] = mapped_column(utc_timestamp())
+    """Exclusive; null: nothing is locked any more."""
+    actor: Mapped[str]
+    reason: Mapped[str]
+    """Why it was unlocked; may be empty where it was locked."""
+    at: Mapped[datetime] = mapped_column(
+        utc_timestamp(), server_default=sa.func.statement_timestamp()
+    )
 
 
 class Exposure(Base):

@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "core_0013"
-down_revision = "core_0011"
+down_revision = "core_0012"
 branch_labels = None
 depends_on = None
 
