@@ -39,6 +39,7 @@ from marketplace.identity.authenticator import Authenticator
 from marketplace.issuing import file_pages as issue_file_pages
 from marketplace.issuing import pages as issue_pages
 from marketplace.ledger import pages as wallet_pages
+from marketplace.ledger import period_routes
 from marketplace.ledger import routes as ledger
 from marketplace.ledger import wallet_routes as wallets
 from marketplace.metrics import routes as metrics
@@ -81,6 +82,7 @@ ROUTES: list[ControllerRouterHandler] = [
     *me_pages.routes,
     *firm_pages.routes,
     *ledger.routes,
+    *period_routes.routes,
     *wallets.routes,
     *wallet_pages.routes,
     *exchange.routes,

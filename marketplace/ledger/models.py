@@ -336,6 +336,23 @@ class WindowTotalMark(Base):
     """Real time of the last count."""
 
 
+class PeriodLock(Base):
+    """A change of the moment before which nothing may be dated; the latest row counts."""
+
+    __tablename__ = "period_lock"
+    __table_args__ = ({"info": INSERT_ONLY},)
+
+    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    locked_until: Mapped[datetime | None] = mapped_column(utc_timestamp())
+    """Exclusive; null: nothing is locked any more."""
+    actor: Mapped[str]
+    reason: Mapped[str]
+    """Why it was unlocked; may be empty where it was locked."""
+    at: Mapped[datetime] = mapped_column(
+        utc_timestamp(), server_default=sa.func.statement_timestamp()
+    )
+
+
 class Exposure(Base):
     """What a capped issuer owes for held and unsettled burns, in micros of its contract's currency.
 
