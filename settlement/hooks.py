@@ -12,7 +12,7 @@ from marketplace import api
 from marketplace.host import PluginHost
 from settlement.base import SettlementBase
 from settlement.commands import positions
-from settlement.pages import PAGES
+from settlement.pages.site import PAGES
 from settlement.windows import commands as window_commands
 from settlement.windows import routes as window_routes
 from settlement.windows.tasks import make_tasks as make_window_tasks
