@@ -47,7 +47,7 @@ test: $(STAMP) ## Run every gate: format, lint, types, imports, tests (JOBS=2 at
 	$(call gate,lint,$(BIN)/ruff check --quiet .)
 	$(call gate,types,$(BIN)/mypy)
 	$(call gate,imports,$(BIN)/lint-imports)
-	$(call gate,tests,$(BIN)/python -m pytest -n $(JOBS))
+	$(call gate,tests,$(BIN)/python -m pytest -n $(JOBS) --dist worksteal)
 
 check: $(STAMP) ## Run every gate but the tests (a minute less)
 	$(call gate,format,$(BIN)/ruff format --check --quiet .)
