@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,6 +16,8 @@ from marketplace_sepa.sides import Account, House
 
 from marketplace.api import Batch, Direction, Leg
 from marketplace.testing import Lab, lab
+
+sys.path.insert(0, str(Path(__file__).parent))  # for sepa_samples, from any folder
 
 __all__ = ["account", "batch", "house", "lab", "leg", "rail"]
 

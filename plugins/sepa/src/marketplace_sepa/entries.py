@@ -19,21 +19,32 @@ STATES: Final = {
 }
 SURE: Final = ("Amt", "AmtDtls/TxAmt/Amt")
 """Amounts in the account's own currency, as a rule."""
+NAMES: Final = ("Nm", "Pty/Nm", "Agt/FinInstnId/Nm")
 OTHERS: Final = ("AmtDtls/CntrValAmt/Amt", "AmtDtls/InstdAmt/Amt")
 
 
+class Side(msgspec.Struct, frozen=True):
+    """Who pays or is paid."""
+
+    name: str
+    account: str
+
+
 class Detail(msgspec.Struct, frozen=True):
-    """A transaction, and whether its amount is the one that was booked."""
+    """A transaction as it was read, before it is known whose statement it is on."""
 
     detail: EntryDetail
     sure: bool
+    """Its amount is the one that was booked."""
+    sides: tuple[Side, Side]
+    """The likely counterparty first."""
 
 
-def detail(entry: Element, found: Element, own_account: str) -> Detail:
+def detail(entry: Element, found: Element) -> Detail:
     """A transaction (TxDtls) of an entry whose amount has been read."""
     credit = is_credit(found, "a transaction", is_credit(entry, "an entry"))
     amount, currency, sure = _amount(entry, found)
-    name, account = _counterparty(found, own_account, credit, _is_back(entry, found))
+    debtor, creditor = _side(found, "Dbtr"), _side(found, "Cdtr")
     return Detail(
         EntryDetail(
             amount_micros=None if amount is None else amount if credit else -amount,
@@ -44,8 +55,6 @@ def detail(entry: Element, found: Element, own_account: str) -> Detail:
             payment_information_id=identifier(found, "Refs/PmtInfId"),
             mandate_id=identifier(found, "Refs/MndtId"),
             bank_reference=identifier(found, "Refs/AcctSvcrRef", "Refs/Prtry/Ref"),
-            counterparty_name=name,
-            counterparty_account=account,
             remittance=texts(found, "RmtInf/Ustrd") or text(found, "AddtlTxInf"),
             structured_reference=identifier(
                 found, "RmtInf/Strd/CdtrRefInf/Ref", "RmtInf/Strd/CdtrRefInf/CdtrRef"
@@ -54,6 +63,7 @@ def detail(entry: Element, found: Element, own_account: str) -> Detail:
             return_text=texts(found, "RtrInf/AddtlInf") or texts(found, "RtrInf/AddtlRtrRsnInf"),
         ),
         sure,
+        (debtor, creditor) if credit is not _is_back(entry, found) else (creditor, debtor),
     )
 
 
@@ -75,29 +85,19 @@ def _is_back(entry: Element, found: Element) -> bool:
     return found.find("RtrInf") is not None or is_true(text(entry, "RvslInd"))
 
 
-def _counterparty(found: Element, own_account: str, credit: bool, back: bool) -> tuple[str, str]:
-    first, second = ("Dbtr", "Cdtr") if credit is not back else ("Cdtr", "Dbtr")
-    if own_account and _account(found, first) == own_account:
-        first, second = second, first
-    for side in (first, second):
-        account = _account(found, side)
-        if side == second and account == own_account:
-            break
-        name = text(
-            found,
-            *(f"RltdPties/{who}/{path}" for who in (side, f"Ultmt{side}") for path in NAMES),
-        )
-        if name or account:
-            return name, account
-    return "", ""
-
-
-NAMES: Final = ("Nm", "Pty/Nm", "Agt/FinInstnId/Nm")
-
-
-def _account(found: Element, side: str) -> str:
+def _side(found: Element, side: str) -> Side:
+    paths = (f"RltdPties/{who}/{path}" for who in (side, f"Ultmt{side}") for path in NAMES)
     base = f"RltdPties/{side}Acct/Id"
-    return text(found, f"{base}/IBAN", f"{base}/Othr/Id", f"{base}/PrtryAcct/Id").replace(" ", "")
+    account = text(found, f"{base}/IBAN", f"{base}/Othr/Id", f"{base}/PrtryAcct/Id")
+    return Side(text(found, *paths), account.replace(" ", ""))
+
+
+def _counterparty(sides: tuple[Side, Side], own_account: str) -> Side:
+    """The likely side, unless it is the account itself or says nothing."""
+    for each in sides:
+        if (each.name or each.account) and not (each.account and each.account == own_account):
+            return each
+    return Side("", "")
 
 
 def _currency(amount: Element | None) -> str:
@@ -105,18 +105,18 @@ def _currency(amount: Element | None) -> str:
 
 
 def entry(
-    found: Element, details: list[Detail], position: int, line: int, currency: str
+    found: Element, details: list[Detail], position: int, line: int, own: tuple[str, str]
 ) -> BankEntry:
-    """An entry (Ntry); `currency` is the account's, for one that names none."""
+    """An entry (Ntry) on the statement of `own` account and currency."""
     amount = micros(text(found, "Amt"), "the amount of an entry")
     signed = amount if is_credit(found, "an entry") else -amount
-    own = _currency(found.find("Amt")) or currency
+    currency = _currency(found.find("Amt")) or own[1]
     batch = found.find("NtryDtls/Btch")
     batch = Element("Btch") if batch is None else batch
     return BankEntry(
         position=position,
         amount_micros=signed,
-        currency=own,
+        currency=currency,
         booked_on=day(found, "BookgDt"),
         valued_on=day(found, "ValDt"),
         state=_state(found),
@@ -128,19 +128,26 @@ def entry(
         message_id=identifier(batch, "MsgId"),
         payment_information_id=identifier(batch, "PmtInfId"),
         count=whole(text(batch, "NbOfTxs")),
-        details=_settled(details, signed, own),
+        details=_settled(details, signed, currency, own[0]),
         line=line,
     )
 
 
-def _settled(details: list[Detail], signed: int, currency: str) -> tuple[EntryDetail, ...]:
-    """A single transaction that does not say what was booked for it is the whole entry."""
-    if len(details) == 1 and not details[0].sure:
-        whole_entry = msgspec.structs.replace(
-            details[0].detail, amount_micros=signed, currency=currency
-        )
-        return (whole_entry,)
-    return tuple(each.detail for each in details)
+def _settled(
+    details: list[Detail], signed: int, currency: str, own_account: str
+) -> tuple[EntryDetail, ...]:
+    """The transactions; a single one that does not say what was booked is the whole entry."""
+    found = []
+    for each in details:
+        other = _counterparty(each.sides, own_account)
+        more: dict[str, object] = {
+            "counterparty_name": other.name,
+            "counterparty_account": other.account,
+        }
+        if len(details) == 1 and not each.sure:
+            more |= {"amount_micros": signed, "currency": currency}
+        found.append(msgspec.structs.replace(each.detail, **more))
+    return tuple(found)
 
 
 def _state(found: Element) -> EntryState:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, BinaryIO, Final
-from xml.etree.ElementTree import Element
+from typing import BinaryIO, Final
 
 from marketplace.api import BankRecord, InvalidRequest
 from marketplace_sepa import entries
@@ -26,10 +25,6 @@ class _File:
     def __init__(self) -> None:
         self.statement: Statement | None = None
         self.answers: Answers | None = None
-
-    def fold(self, entry: Element, found: Element) -> Any:
-        """A transaction of an entry, made small at once."""
-        return entries.detail(entry, found, self.statement.account if self.statement else "")
 
     def take(self, part: Part) -> Iterator[BankRecord]:
         """What a part of the file says."""
@@ -64,7 +59,7 @@ class _File:
 def records(source: BinaryIO) -> Iterator[BankRecord]:
     """See `marketplace.api.BankReader.read`."""
     file = _File()
-    for part in parts(source, ROOTS, CONTAINERS, {"TxDtls": file.fold}):
+    for part in parts(source, ROOTS, CONTAINERS, {"TxDtls": entries.detail}):
         try:
             yield from file.take(part)
         except Unreadable as error:

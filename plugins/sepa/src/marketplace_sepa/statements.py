@@ -57,7 +57,8 @@ class Statement:
         if part.tag == "Ntry":
             yield from self._start()
             self._count += 1
-            yield entries.entry(part.tree, part.folded, self._count, part.line, self._currency())
+            own = (self.account, self._currency())
+            yield entries.entry(part.tree, part.folded, self._count, part.line, own)
         elif part.tag == "Bal":
             self._balances.append(_balance(part.tree))
         elif part.tag in ("Id", "CreDtTm", "FrToDt", "Acct", *SEQUENCE):
