@@ -1,4 +1,4 @@
-"""Windows are closed without a pause while money moves: nothing is lost, and nothing counts twice."""
+"""Windows are closed without a pause while money moves: nothing is lost or counted twice."""
 
 from __future__ import annotations
 
@@ -98,6 +98,7 @@ class Load:
             self.sit(),
             self.expire(),
         ]
+        _ = self.database.sync_engine  # made here, once, before two threads ask for it
         tasks = [asyncio.create_task(each) for each in background]
         await asyncio.gather(
             *(self.deliver(name, mine) for name, mine in burns.items()),
@@ -142,7 +143,7 @@ async def test_closing_without_a_pause_loses_nothing(coalition: Coalition) -> No
     assert await totals_of(database) == found
     assert await totals_of(database, fresh=True) == found
     await assert_right(database)
-    by_kind = {kind: 0 for kind in MONEY}
+    by_kind = dict.fromkeys(MONEY, 0)
     for (_, kind), row in found.items():
         by_kind[str(kind)] += row[0]
     assert by_kind["debt"] == 2 * DEBTS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
 
@@ -45,7 +45,7 @@ STEPS = st.lists(
         ]
     ),
     min_size=5,
-    max_size=40,
+    max_size=25,
 )
 
 OBLIGATION = sa.text("""
@@ -60,6 +60,7 @@ insert into member_debt (id, plugin, reference, window_id, debtor_id, creditor_i
     currency, reason, effective_at)
 values (:id, 'till', :burn, :window, :member, :other, :funded, :currency, '', now())
 """)
+COUNTING = {"roll", "close", "switch", "finish", "restore"}
 MEMBERS = [uuid7() for _ in range(3)]
 
 
@@ -154,15 +155,16 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def url(fresh_database: FreshDatabase) -> AsyncIterator[str]:
+def url(fresh_database: FreshDatabase) -> Iterator[str]:
     with fresh_database() as made:
         yield made
 
 
 @asynccontextmanager
-async def world(url: str, random: Random) -> AsyncIterator[World]:
-    database = Database(url, role="marketplace_app", pool_size=0)
-    made = World(database, random)
+async def world(url: str, seed: int) -> AsyncIterator[World]:
+    database = Database(url, role="marketplace_app", pool_size=8)
+    # Its own, which goes on after an example was cut short: what is open must be ended.
+    made = World(database, Random(seed))  # noqa: S311 - no secret
     try:
         yield made
     finally:
@@ -171,16 +173,15 @@ async def world(url: str, random: Random) -> AsyncIterator[World]:
         await database.close()
 
 
-@hypothesis_settings(max_examples=40)
-@given(STEPS, st.randoms(use_true_random=False))
-def test_totals_are_exact_whenever_they_are_counted(
-    url: str, steps: list[str], random: Random
-) -> None:
+@hypothesis_settings(max_examples=25)
+@given(STEPS, st.integers(0, 2**32))
+def test_totals_are_exact_whenever_they_are_counted(url: str, steps: list[str], seed: int) -> None:
     async def story() -> None:
-        async with world(url, random) as made:
+        async with world(url, seed) as made:
             for step in steps:
                 await getattr(made, step)()
-                await made.check()
+                if step in COUNTING:
+                    await made.check()
             while made.open:
                 await made.commit()
             await made.close()
@@ -193,7 +194,7 @@ def test_totals_are_exact_whenever_they_are_counted(
 async def test_a_transaction_that_runs_holds_back_only_what_is_not_closed(
     database_url: str,
 ) -> None:
-    async with world(database_url, Random(1)) as made:
+    async with world(database_url, 1) as made:
         # Only takes a number, and long keeps it.
         async with AsyncSession(made.database.engine) as sitting:
             await sitting.execute(sa.text("select pg_current_xact_id()"))
