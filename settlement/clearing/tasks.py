@@ -24,7 +24,7 @@ def make_tasks(host: PluginHost) -> Sequence[PeriodicTask]:
     """The tasks over a host; each may run twice at once."""
 
     def send_legs() -> None:
-        host.work(partial(drive, rails=host.rails))
+        host.run(partial(drive, rails=host.rails))
 
     def watch_caps() -> None:
         host.transact(caps.watch)
