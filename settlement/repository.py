@@ -33,7 +33,8 @@ def _month(table: type[Obligation] | type[MemberDebt]) -> sa.ColumnElement[str]:
 async def window_flows(session: AsyncSession) -> list[Flow | DebtFlow]:
     """Everything committed, by window: from running totals and what they do not count yet."""
     ids = (await session.scalars(sa.select(SettlementWindow.id))).all()
-    slug = dict((await session.execute(sa.select(Member.id, Member.slug))).tuples().all())
+    members = await session.execute(sa.select(Member.id, Member.slug))
+    slug = {row.id: row.slug for row in members}
     return [_flow(each, slug) for each in await totals(session, ids, fresh=True)]
 
 
