@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.coalition.service import get_member
-from marketplace.commands import run
+from marketplace.commands import Group, run
 from marketplace.errors import NotFound, UsageError
 from marketplace.runtime import Runtime
 from settlement.clearing import acting, accounts, defaulting, legs, printing, repository, views
@@ -145,14 +145,16 @@ def default(
     _say(run(work), as_json, printing.detail)
 
 
-@click.group("accounts", invoke_without_command=True)
+@click.group("accounts", cls=Group)
+def accounts_group() -> None:
+    """Where members pay from and are paid to."""
+
+
+@accounts_group.command("list")
 @click.option("--member", help="Slug: only its accounts.")
 @JSON
-@click.pass_context
-def accounts_group(context: click.Context, member: str | None, as_json: bool) -> None:
-    """Show where members pay from and are paid to; propose, approve and refuse accounts."""
-    if context.invoked_subcommand is not None:
-        return
+def list_accounts(member: str | None, as_json: bool) -> None:
+    """Show accounts of members, newest first."""
 
     async def work(runtime: Runtime) -> list[AccountView]:
         async with runtime.database.begin() as session:
