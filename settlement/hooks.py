@@ -11,6 +11,9 @@ import settlement.history  # noqa: F401
 from marketplace import api
 from marketplace.host import PluginHost
 from settlement.base import SettlementBase
+from settlement.clearing import commands as clearing_commands
+from settlement.clearing import routes as clearing_routes
+from settlement.clearing.tasks import make_tasks as make_clearing_tasks
 from settlement.commands import positions
 from settlement.pages.site import PAGES
 from settlement.windows import commands as window_commands
@@ -34,19 +37,21 @@ def marketplace_register_commands() -> Sequence[api.Command]:
         api.Command(group="settlement", command=window_commands.open_),
         api.Command(group="settlement", command=window_commands.close),
         api.Command(group="settlement", command=window_commands.status),
+        *(api.Command(group="settlement", command=each) for each in clearing_commands.COMMANDS),
     ]
 
 
 @api.hookimpl
 def marketplace_register_routes() -> api.Routes:
     """Everything under /v1/settlement."""
-    return [*window_routes.ROUTES]
+    return [*window_routes.ROUTES, *clearing_routes.ROUTES]
 
 
 @api.hookimpl
 def marketplace_register_tasks(host: api.Host) -> Sequence[api.PeriodicTask]:
-    """Windows closed by the calendar, and finished where that was interrupted."""
-    return [*make_window_tasks(cast(PluginHost, host))]
+    """Windows closed by the calendar; legs brought to their rails, caps watched, books proved."""
+    own = cast(PluginHost, host)
+    return [*make_window_tasks(own), *make_clearing_tasks(own)]
 
 
 @api.hookimpl

@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from marketplace.ids import uuid7
 from marketplace.ledger.domain import Finding
 from marketplace.ledger.models import Exposure, SettlementWindow
-from marketplace.ledger.totals import complete
 from marketplace.ledger.verify import verify
 from marketplace.runtime import Runtime
 from settlement.clearing import accounts, books, checks, driving, legs, repository, service
 from settlement.clearing.domain import AccountKind, LegStatus
 from settlement.clearing.models import Settlement, SettlementLeg
+from settlement.windows import service as windows
 from tests.factories import Coalition
 from tests.settlement.clearing.fakes import FakeBank, FakeFileRail
 
@@ -39,26 +39,7 @@ class House:
     async def close_window(self) -> UUID:
         """Close the window that is open; another opens."""
         async with self.runtime.database.begin() as session:
-            window_id: UUID = (
-                await session.execute(
-                    sa.text("select id from settlement_window where status = 'open' for update")
-                )
-            ).scalar_one()
-            await complete(session, window_id)
-            await session.execute(
-                sa.text(
-                    "update settlement_window set status = 'closed', "
-                    "closed_at = marketplace_now() where status = 'open'"
-                )
-            )
-            await session.execute(
-                sa.text(
-                    "insert into settlement_window (id, status, opened_at) "
-                    "values (:id, 'open', marketplace_now())"
-                ),
-                {"id": uuid7()},
-            )
-        return window_id
+            return (await windows.close(session, actor=ANNA)).window_id
 
     async def window(self, window_id: UUID) -> str:
         """The status of a window."""
