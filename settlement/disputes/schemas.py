@@ -92,7 +92,8 @@ async def views(session: AsyncSession, disputes: Sequence[Dispute]) -> list[Disp
     ids = [each.id for each in disputes]
     lines = await repository.lines_of(session, ids)
     adjustments = await repository.adjustments_of(session, ids)
-    slugs = dict((await session.execute(sa.select(Member.id, Member.slug))).tuples().all())
+    rows = await session.execute(sa.select(Member.id, Member.slug))
+    slugs = {row.id: row.slug for row in rows}
     found: dict[UUID, list[AdjustmentView]] = {each: [] for each in ids}
     for adjustment, debt in adjustments:
         found[adjustment.dispute_id].append(

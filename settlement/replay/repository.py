@@ -159,12 +159,14 @@ async def debts(session: AsyncSession, window_ids: Sequence[UUID]) -> list[DebtF
 
 async def slugs_by_id(session: AsyncSession) -> dict[UUID, str]:
     """Every member's slug."""
-    return dict((await session.execute(sa.select(Member.id, Member.slug))).tuples().all())
+    rows = await session.execute(sa.select(Member.id, Member.slug))
+    return {row.id: row.slug for row in rows}
 
 
 async def fee_bps(session: AsyncSession) -> dict[UUID, int]:
     """The fee of every contract, in basis points."""
-    return dict((await session.execute(sa.select(Contract.id, Contract.fee_bps))).tuples().all())
+    rows = await session.execute(sa.select(Contract.id, Contract.fee_bps))
+    return {row.id: row.fee_bps for row in rows}
 
 
 OPEN: Final = (WindowStatus.OPEN, WindowStatus.CLOSING)

@@ -92,4 +92,5 @@ def _add(found: dict[str, Proposal], row: ContractRow, members: dict[str, UUID])
         raise BadRow(f"{row.member} has terms on an earlier line already")
     pooled = row.funding.pooled_price_micros(row.price_per_point, row.pooled_bps)
     terms = Terms(row.price_per_point, pooled, row.breakage)
-    found[row.member] = Proposal(row.currency, terms, row.fee_bps)
+    # The types of cells are for reading files: what is told further has plain ones.
+    found[str(row.member)] = Proposal(str(row.currency), terms, int(row.fee_bps))
