@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 import settlement.clearing.models
+import settlement.disputes.models
 import settlement.history  # noqa: F401
 from marketplace import api
 from marketplace.host import PluginHost
@@ -19,6 +20,13 @@ from settlement.pages.site import PAGES
 from settlement.windows import commands as window_commands
 from settlement.windows import routes as window_routes
 from settlement.windows.tasks import make_tasks as make_window_tasks
+from settlement.disputes.commands import dispute_group
+from settlement.disputes.routes import ROUTES as DISPUTE_ROUTES
+from settlement.disputes.tasks import disputes_task
+from settlement.pages import PAGES
+from settlement.replay.commands import replay
+from settlement.runoff import commands as runoff_commands
+from settlement.runoff.routes import ROUTES as RUNOFF_ROUTES
 
 
 @api.hookimpl
@@ -38,6 +46,10 @@ def marketplace_register_commands() -> Sequence[api.Command]:
         api.Command(group="settlement", command=window_commands.close),
         api.Command(group="settlement", command=window_commands.status),
         *(api.Command(group="settlement", command=each) for each in clearing_commands.COMMANDS),
+        api.Command(group="settlement", command=dispute_group),
+        api.Command(group="settlement", command=replay),
+        api.Command(group="settlement", command=runoff_commands.runoff),
+        api.Command(group="settlement", command=runoff_commands.liability),
     ]
 
 
@@ -45,6 +57,7 @@ def marketplace_register_commands() -> Sequence[api.Command]:
 def marketplace_register_routes() -> api.Routes:
     """Everything under /v1/settlement."""
     return [*window_routes.ROUTES, *clearing_routes.ROUTES]
+    return [*DISPUTE_ROUTES, *RUNOFF_ROUTES]
 
 
 @api.hookimpl
@@ -52,6 +65,8 @@ def marketplace_register_tasks(host: api.Host) -> Sequence[api.PeriodicTask]:
     """Windows closed by the calendar; legs brought to their rails, caps watched, books proved."""
     own = cast(PluginHost, host)
     return [*make_window_tasks(own), *make_clearing_tasks(own)]
+    """Disputes decided by default."""
+    return [disputes_task(cast(PluginHost, host))]
 
 
 @api.hookimpl
