@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import settlement.clearing.models
-import settlement.history  # noqa: F401
+import settlement.history
+import settlement.statements.models  # noqa: F401
 from marketplace import api
 from settlement.base import SettlementBase
 from settlement.commands import positions
+from settlement.journal.commands import journal
 from settlement.pages import PAGES
+from settlement.statements import commands as statements
+from settlement.statements.routes import ROUTES as STATEMENT_ROUTES
 
 
 @api.hookimpl
@@ -23,8 +27,21 @@ def marketplace_register_tables() -> api.PluginTables:
 
 @api.hookimpl
 def marketplace_register_commands() -> Sequence[api.Command]:
-    """`marketplace ledger positions`."""
-    return [api.Command(group="ledger", command=positions)]
+    """`marketplace ledger positions`, `marketplace settlement ...`, `marketplace statement ...`."""
+    return [
+        api.Command(group="ledger", command=positions),
+        api.Command(group="settlement", command=statements.statement),
+        api.Command(group="settlement", command=statements.trace),
+        api.Command(group="settlement", command=journal),
+        api.Command(group="statement", command=statements.verify),
+        api.Command(group="statement", command=statements.key),
+    ]
+
+
+@api.hookimpl
+def marketplace_register_routes() -> api.Routes:
+    """Statements and traces under /v1/settlement."""
+    return [*STATEMENT_ROUTES]
 
 
 @api.hookimpl
