@@ -7,6 +7,8 @@ primary key and unique constraint holds the distribution column `wallet_id`.
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
+from typing import ClassVar, Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -20,6 +22,11 @@ FOREVER = "infinity"
 """`expires_at` of a lot that never expires, so that ordering by expiry needs no special case."""
 
 HOT = {"fillfactor": 70}
+
+OWN_TXID = "(pg_current_xact_id()::text::bigint)"
+"""Number of the transaction that writes a row: what running totals count by. A bigint, for BRIN
+indexes cannot hold an xid8."""
+TXID_BRIN = {"autosummarize": "on", "pages_per_range": "32"}
 
 
 class Wallet(Base):
@@ -186,6 +193,9 @@ class Obligation(Base):
     __tablename__ = "obligation"
     __table_args__ = (
         sa.Index("ix_obligation_posted_at", "posted_at", postgresql_using="brin"),
+        sa.Index(
+            "ix_obligation_txid", "txid", postgresql_using="brin", postgresql_with=TXID_BRIN
+        ),
         {"info": INSERT_ONLY},
     )
 
@@ -198,6 +208,9 @@ class Obligation(Base):
     acceptor_id: Mapped[UUID | None]
     """Who `cost_micros` goes to; the issuer itself where breakage is its own."""
     contract_id: Mapped[UUID]
+    """The issuer's, of the lot."""
+    acceptor_contract_id: Mapped[UUID | None]
+    """The acceptor's, in force when the burn was captured; a refund has its capture's."""
     burn_id: Mapped[UUID | None]
     lot_id: Mapped[int] = mapped_column(sa.BigInteger)
     points: Mapped[int] = mapped_column(sa.BigInteger)
@@ -208,6 +221,7 @@ class Obligation(Base):
     posted_at: Mapped[datetime] = mapped_column(
         utc_timestamp(), server_default=sa.func.statement_timestamp()
     )
+    txid: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text(OWN_TXID))
 
 
 class MemberDebt(Base):
@@ -226,6 +240,9 @@ class MemberDebt(Base):
             name="only_contras_are_negative",
         ),
         sa.Index("ix_member_debt_posted_at", "posted_at", postgresql_using="brin"),
+        sa.Index(
+            "ix_member_debt_txid", "txid", postgresql_using="brin", postgresql_with=TXID_BRIN
+        ),
         {"info": INSERT_ONLY},
     )
 
@@ -244,6 +261,76 @@ class MemberDebt(Base):
     posted_at: Mapped[datetime] = mapped_column(
         utc_timestamp(), server_default=sa.func.statement_timestamp()
     )
+    txid: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text(OWN_TXID))
+
+
+TOTAL_KEY: Final = (
+    "window_id",
+    "currency",
+    "kind",
+    "funding",
+    "issuer_id",
+    "acceptor_id",
+    "contract_id",
+    "acceptor_contract_id",
+)
+"""What the rows that one total counts have in common."""
+
+
+class WindowTotal(Base):
+    """Obligations and debts of a window, summed by what they have in common; see `totals.py`.
+
+    Of a debt between members the debtor is the issuer, the creditor the acceptor, and its amount
+    both what is funded and what it costs. The sums are numeric: they may pass 2^63.
+    """
+
+    __tablename__ = "window_total"
+    __table_args__ = (
+        sa.UniqueConstraint(
+            *TOTAL_KEY, name="uq_window_total_key", postgresql_nulls_not_distinct=True
+        ),
+        {"postgresql_with": HOT},
+    )
+    __mapper_args__: ClassVar = {"primary_key": TOTAL_KEY}
+
+    window_id: Mapped[UUID]
+    currency: Mapped[str] = mapped_column(sa.CHAR(3))
+    kind: Mapped[str]
+    """An `ObligationKind`, or `debt`."""
+    funding: Mapped[Funding | None] = mapped_column(text_enum(Funding, "funding"))
+    issuer_id: Mapped[UUID]
+    acceptor_id: Mapped[UUID | None]
+    contract_id: Mapped[UUID | None]
+    acceptor_contract_id: Mapped[UUID | None]
+    count: Mapped[int] = mapped_column(sa.BigInteger)
+    points: Mapped[Decimal]
+    funded_micros: Mapped[Decimal]
+    cost_micros: Mapped[Decimal]
+    first_txid: Mapped[int] = mapped_column(sa.BigInteger)
+    last_txid: Mapped[int] = mapped_column(sa.BigInteger)
+    """The rows that it counts are among those of transactions `first_txid` to `last_txid`."""
+
+
+class WindowTotalMark(Base):
+    """One row: how far the totals have counted. Whoever counts locks it.
+
+    They hold every row of a window that is over, and of the open one those of transactions below
+    `watermark` and those posted until `rebuilt_at`.
+    """
+
+    __tablename__ = "window_total_mark"
+    __table_args__ = (sa.CheckConstraint("id = 1", name="mark_is_one_row"),)
+
+    id: Mapped[int] = mapped_column(sa.SmallInteger, primary_key=True, autoincrement=False)
+    watermark: Mapped[int] = mapped_column(sa.BigInteger)
+    rebuilt_at: Mapped[datetime] = mapped_column(utc_timestamp(), server_default="-infinity")
+    """Real time of the last count from scratch, when transactions began to be numbered anew."""
+    system_identifier: Mapped[int | None] = mapped_column(sa.BigInteger)
+    """The database cluster whose transactions are numbered; null before the first count."""
+    rolled_at: Mapped[datetime] = mapped_column(
+        utc_timestamp(), server_default=sa.func.statement_timestamp()
+    )
+    """Real time of the last count."""
 
 
 class Exposure(Base):
