@@ -193,9 +193,7 @@ class Obligation(Base):
     __tablename__ = "obligation"
     __table_args__ = (
         sa.Index("ix_obligation_posted_at", "posted_at", postgresql_using="brin"),
-        sa.Index(
-            "ix_obligation_txid", "txid", postgresql_using="brin", postgresql_with=TXID_BRIN
-        ),
+        sa.Index("ix_obligation_txid", "txid", postgresql_using="brin", postgresql_with=TXID_BRIN),
         {"info": INSERT_ONLY},
     )
 
@@ -240,9 +238,7 @@ class MemberDebt(Base):
             name="only_contras_are_negative",
         ),
         sa.Index("ix_member_debt_posted_at", "posted_at", postgresql_using="brin"),
-        sa.Index(
-            "ix_member_debt_txid", "txid", postgresql_using="brin", postgresql_with=TXID_BRIN
-        ),
+        sa.Index("ix_member_debt_txid", "txid", postgresql_using="brin", postgresql_with=TXID_BRIN),
         {"info": INSERT_ONLY},
     )
 

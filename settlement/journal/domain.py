@@ -16,7 +16,7 @@ import msgspec
 from marketplace.ledger.domain import POINTS, Account, ObligationKind
 from marketplace.ledger.journal import Amount, Entry, account_path
 from settlement.clearing.domain import AccountKind, PostingCode
-from settlement.domain import DebtFlow, Flow, Party, PartyKind, legs
+from settlement.domain import DebtFlow, Flow, PartyKind, legs
 
 OUTSTANDING: Final = "Liabilities:Points:Outstanding:{}"
 """Points of an issuer in wallets, by issuer; single wallets are in `marketplace ledger export`."""
@@ -96,7 +96,6 @@ class Names(msgspec.Struct, frozen=True):
 
 def obligation_entry(facts: ObligationFacts, names: Names) -> Entry:
     """Points by issuer, and money by member: as the capture, refund, issue or expiry moved it."""
-    paths = _party_paths(facts.flow, names, facts.issuer_id, facts.acceptor_id)
     own = account_path(POINT_ACCOUNTS[facts.flow.kind], facts.issuer_id, names.slugs)
     out = OUTSTANDING.format(names.capital(facts.issuer_id))
     issued = facts.flow.kind is ObligationKind.ISSUANCE
@@ -111,38 +110,32 @@ def obligation_entry(facts: ObligationFacts, names: Names) -> Entry:
             [
                 Amount(out, POINTS, points),
                 Amount(own, POINTS, -points),
-                *(
-                    Amount(paths[party], facts.flow.currency, -micros)
-                    for party, micros in legs(facts.flow)
-                ),
+                *_money(facts, names),
             ]
         ),
         facts={name: str(value) for name, value in known.items() if value is not None},
     )
 
 
-def _party_paths(
-    flow: Flow, names: Names, issuer_id: UUID, acceptor_id: UUID | None
-) -> dict[Party, str]:
-    """Accounts of the parties of a flow: the same as the ledger's transfers move."""
+def _money(facts: ObligationFacts, names: Names) -> list[Amount]:
+    """What each party's account is booked: the same accounts as the ledger's transfers move."""
+    flow, found = facts.flow, []
     expiry = flow.kind is ObligationKind.EXPIRY
-    margin = Account.OPERATOR_BREAKAGE if expiry else Account.OPERATOR_MARGIN
-    payable = Account.ISSUER_BREAKAGE if expiry else Account.ACCEPTOR_PAYABLE
-    paths = {
-        Party(PartyKind.OPERATOR): account_path(margin, names.operator_id, names.slugs),
-        Party(PartyKind.POOL, flow.issuer): account_path(
-            Account.ISSUER_POOL, issuer_id, names.slugs
-        ),
-        Party(PartyKind.MEMBER, flow.issuer): account_path(
-            Account.ISSUER_RECEIVABLE, issuer_id, names.slugs
-        ),
-    }
-    if acceptor_id is not None and flow.acceptor is not None:
-        # Who pays for its own reward is both: its payable then stands against its receivable.
-        paths[Party(PartyKind.MEMBER, flow.acceptor)] = account_path(
-            payable, acceptor_id, names.slugs
-        )
-    return paths
+    for place, (party, micros) in enumerate(legs(flow)):
+        if party.kind is PartyKind.OPERATOR:
+            account = Account.OPERATOR_BREAKAGE if expiry else Account.OPERATOR_MARGIN
+            owner = names.operator_id
+        elif party.kind is PartyKind.POOL:
+            account, owner = Account.ISSUER_POOL, facts.issuer_id
+        elif place == 0:
+            # Who pays for its own reward is payer and payee: the first is the payer.
+            account, owner = Account.ISSUER_RECEIVABLE, facts.issuer_id
+        else:
+            account = Account.ISSUER_BREAKAGE if expiry else Account.ACCEPTOR_PAYABLE
+            owner = facts.acceptor_id or facts.issuer_id
+        path = account_path(account, owner, names.slugs)
+        found.append(Amount(path, flow.currency, -micros))
+    return found
 
 
 def _joined(amounts: list[Amount]) -> tuple[Amount, ...]:

@@ -91,9 +91,7 @@ def statement(
     run(work)
 
 
-async def _subject(
-    session: AsyncSession, window: UUID | None, settlement: str | None
-) -> Subject:
+async def _subject(session: AsyncSession, window: UUID | None, settlement: str | None) -> Subject:
     if window is not None:
         return await service.of_window(session, window)
     return await service.of_settlement(session, str(settlement))

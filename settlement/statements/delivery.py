@@ -84,7 +84,7 @@ async def ready(
     actor: str,
 ) -> AsyncIterator[bytes]:
     """The pieces of a statement that was drawn up whole before the first is sent."""
-    file: IO[bytes] = SpooledTemporaryFile(IN_MEMORY)  # type: ignore[assignment]  # noqa: SIM115
+    file: IO[bytes] = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115
     try:
         await write(
             session, settings, subject, reader, {form: file}, language=language, actor=actor

@@ -32,6 +32,9 @@ class LineKind(StrEnum):
     """A debt that the clearing house booked; its reference names the origin."""
 
 
+FEE_KINDS: Final = (LineKind.CAPTURE, LineKind.REFUND)
+
+
 class Side(StrEnum):
     """What the member is on a line."""
 
@@ -383,14 +386,13 @@ def parts(line: Line) -> tuple[int, int]:
 def bases(line: Line) -> list[tuple[str, Side, int]]:
     """What fees are charged on: (contract, side, micros), of each contract the reader may see.
 
-    An issuer's fee is on what it pays, an acceptor's on what it is paid. Money that leaves a pool
-    was charged when it came in, and breakage is no trade.
+    Of captures and refunds: an issuer's on what its points are worth, an acceptor's on what it is
+    paid. Money that only goes into a pool and what expires bear none.
     """
     found: list[tuple[str, Side, int]] = []
-    if line.kind is LineKind.EXPIRY or line.amount_micros is not None:
+    if line.kind not in FEE_KINDS:
         return found
-    pays = line.kind is LineKind.ISSUANCE or line.funding is Funding.REDEMPTION
-    if line.contract is not None and line.funded_micros is not None and pays:
+    if line.contract is not None and line.funded_micros is not None:
         found.append((line.contract, Side.ISSUER, line.funded_micros))
     if line.acceptor_contract is not None and line.cost_micros is not None:
         found.append((line.acceptor_contract, Side.ACCEPTOR, line.cost_micros))

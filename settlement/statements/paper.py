@@ -24,6 +24,7 @@ from settlement.statements.service import UNVOUCHED, Drawn, told
 from settlement.statements.words import SIDES, STATUSES, dealing, exact
 
 TEMPLATE: Final = Path(__file__).parents[1] / "templates" / "settlement" / "statement.typ"
+DASH: Final = "\N{EN DASH}"
 MOST_NAMED: Final = 100
 """Adjustments and disputed lines that are named; more are counted, the files hold all."""
 
@@ -119,8 +120,7 @@ def _facts(drawn: Drawn) -> list[tuple[str, str]]:
     facts += [
         (
             _("Window"),
-            f"{day(each.opened_at, 'long')} \N{EN DASH} {day(each.closed_at, 'long')} "
-            f"({each.window})",
+            f"{day(each.opened_at, 'long')} {DASH} {day(each.closed_at, 'long')} ({each.window})",
         )
         for each in drawn.head.windows
     ]
@@ -152,7 +152,7 @@ def _dealings(drawn: Drawn) -> dict[str, object]:
     keys = sorted(found, key=lambda key: (key[0], key[1] or "", key[2], key[3]))
     rows = [
         [
-            f"{key[1] or '\N{EN DASH}'}: {dealing(key[2], key[3])}",
+            f"{key[1] or DASH}: {dealing(key[2], key[3])}",
             number(found[key].count),
             number(found[key].points),
             exact(found[key].owes_micros, key[0]),
@@ -265,8 +265,10 @@ def _adjustments(drawn: Drawn) -> dict[str, object] | None:
     if not found:
         return None
     rows = [
-        [line.reference or "", line.counterparty or "", line.reason or ""]
-        + [exact(line.member_micros, line.currency)]
+        [
+            *(line.reference or "", line.counterparty or "", line.reason or ""),
+            exact(line.member_micros, line.currency),
+        ]
         for line in found[:MOST_NAMED]
     ]
     columns = [_("Origin"), _("Counterparty"), _("Reason"), _("Amount")]

@@ -35,13 +35,14 @@ PREFETCH: Final = 5_000
 
 OBLIGATIONS: Final = """
 select o.wallet_id, o.id, o.window_id, o.kind::text, o.funding::text, issuer.slug, acceptor.slug,
-       c.reference, o.acceptor_id, o.burn_id, o.lot_id, l.reference, o.points, l.price_micros,
+       c.reference, own.reference, o.burn_id, o.lot_id, l.reference, o.points, l.price_micros,
        o.currency, o.funded_micros, o.cost_micros, o.effective_at
 from obligation o
 join lot l on l.wallet_id = o.wallet_id and l.id = o.lot_id
 join member issuer on issuer.id = o.issuer_id
 left join member acceptor on acceptor.id = o.acceptor_id
 join contract c on c.id = o.contract_id
+left join contract own on own.id = o.acceptor_contract_id
 where {where}
 order by o.id, o.wallet_id
 """
@@ -60,31 +61,7 @@ order by d.id
 DEBTS_OF_WINDOWS: Final = "d.window_id = any($1) and $2 in (d.debtor_id, d.creditor_id)"
 
 
-class AcceptorTerms:
-    """The contract of an acceptor that was in force at a moment."""
-
-    def __init__(self, terms: dict[UUID, list[tuple[datetime, datetime | None, str]]]) -> None:
-        self._terms = terms
-
-    @classmethod
-    async def load(cls, session: AsyncSession) -> AcceptorTerms:
-        """All versions of all contracts: as many as the coalition has members, times a few."""
-        terms: dict[UUID, list[tuple[datetime, datetime | None, str]]] = {}
-        columns = (Contract.member_id, Contract.valid_from, Contract.valid_to, Contract.reference)
-        rows = await session.execute(sa.select(*columns).order_by(Contract.valid_from.desc()))
-        for member_id, start, stop, reference in rows:
-            terms.setdefault(member_id, []).append((start, stop, reference))
-        return cls(terms)
-
-    def at(self, member_id: UUID | None, moment: datetime) -> str | None:
-        """Its reference; None where there is no acceptor or no contract."""
-        for start, stop, reference in self._terms.get(member_id, ()) if member_id else ():
-            if start <= moment and (stop is None or moment < stop):
-                return reference
-        return None
-
-
-def _obligated(row: Any, terms: AcceptorTerms) -> Obligated:
+def _obligated(row: Any) -> Obligated:
     return Obligated(
         wallet_id=row[0],
         id=row[1],
@@ -94,7 +71,7 @@ def _obligated(row: Any, terms: AcceptorTerms) -> Obligated:
         issuer=row[5],
         acceptor=row[6],
         contract=row[7],
-        acceptor_contract=terms.at(row[8], row[17]),
+        acceptor_contract=row[8],
         burn_id=row[9],
         lot_id=row[10],
         issuance=row[11],
@@ -115,12 +92,11 @@ async def obligations(
     session: AsyncSession, window_ids: Sequence[UUID], reader: Reader
 ) -> AsyncIterator[Obligated]:
     """Obligations of these windows that the reader is on (the operator: all), in order of id."""
-    terms = await AcceptorTerms.load(session)
     connection = await raw_connection(session)
     query = OBLIGATIONS.format(where=OF_WINDOWS)
     given = (list(window_ids), reader.is_operator, reader.id)
     async for row in connection.cursor(query, *given, prefetch=PREFETCH):
-        yield _obligated(row, terms)
+        yield _obligated(row)
 
 
 async def debts(
@@ -137,7 +113,6 @@ async def find_obligations(
     session: AsyncSession, *, burn_id: UUID | None = None, line: tuple[UUID, int] | None = None
 ) -> list[Obligated]:
     """The obligations of a burn, or the one obligation (wallet, id)."""
-    terms = await AcceptorTerms.load(session)
     connection = await raw_connection(session)
     if line is not None:
         where, given = "o.wallet_id = $1 and o.id = $2", line
@@ -146,7 +121,7 @@ async def find_obligations(
         where = "o.wallet_id = (select wallet_id from burn where id = $1) and o.burn_id = $1"
         given = (burn_id,)  # type: ignore[assignment]
     rows = await connection.fetch(OBLIGATIONS.format(where=where), *given)
-    return [_obligated(row, terms) for row in rows]
+    return [_obligated(row) for row in rows]
 
 
 async def find_debt(session: AsyncSession, debt_id: int) -> Indebted | None:
@@ -189,7 +164,7 @@ async def operator_slug(session: AsyncSession) -> str:
 
 async def slugs(session: AsyncSession) -> dict[UUID, str]:
     """Slugs of all members by id."""
-    return dict((await session.execute(sa.select(Member.id, Member.slug))).tuples().all())
+    return {row.id: row.slug for row in await session.execute(sa.select(Member.id, Member.slug))}
 
 
 async def find_windows(session: AsyncSession, window_ids: Sequence[UUID]) -> list[SettlementWindow]:
@@ -263,8 +238,8 @@ async def entries_of(session: AsyncSession, leg_ids: Sequence[UUID]) -> dict[UUI
     )
     found: dict[UUID, list[UUID]] = {}
     for leg_id, entry_id in await session.execute(query):
-        entries = found.setdefault(leg_id, [])
-        if entry_id not in entries:
+        entries = found.setdefault(leg_id, []) if leg_id else []
+        if entry_id and entry_id not in entries:
             entries.append(entry_id)
     return found
 

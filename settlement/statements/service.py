@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.coalition.models import Member
 from marketplace.coalition.service import get_member
+from marketplace.contract.rails import Direction
 from marketplace.errors import NotFound
 from marketplace.house_key import signing_key
 from marketplace.ledger.domain import WindowStatus
@@ -28,6 +29,9 @@ from settlement.statements.tables import LineTable
 
 UNFINISHED = (WindowStatus.OPEN, WindowStatus.CLOSING)
 UNVOUCHED = (SettlementStatus.PENDING, SettlementStatus.ABORTED)
+
+
+OPPOSITE = {Direction.COLLECT: Direction.PAY, Direction.PAY: Direction.COLLECT}
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +90,11 @@ async def of_settlement(session: AsyncSession, reference: str) -> Subject:
             f"Settlement {reference} is {found.status}: its statements come once it is recorded."
         )
     window_ids = await repository.covered(session, found.id)
+    if not window_ids:
+        raise NotFound(
+            f"Settlement {reference} settles no window: its lines are those of the settlement that "
+            "it mends."
+        )
     return Subject(windows=await repository.find_windows(session, window_ids), settlement=found)
 
 
@@ -248,7 +257,7 @@ def told(leg: SettlementLeg, reader: Reader, names: dict[UUID, str]) -> LegTold:
         reference=leg.reference,
         currency=leg.currency,
         counterparty=None if other is None else names[other],
-        direction=leg.direction.value,
+        direction=(leg.direction if own else OPPOSITE[leg.direction]).value,
         net_micros=leg.net_micros if own else -leg.net_micros,
         amount_minor=leg.amount_minor,
         digits=get_currency_precision(leg.currency),

@@ -1,4 +1,4 @@
-"""Why this figure: from one line to its burn, lot, issuance, contract, window, leg and bank entry."""
+"""Why this figure: from a line to its burn, lot, issuance, contract, window, leg, bank entry."""
 
 from __future__ import annotations
 

@@ -17,10 +17,9 @@ def place_of(line: str) -> tuple[int, int, str]:
 def bases(record: Record) -> list[tuple[str, str, int]]:
     """What fees are charged on: (contract, side, micros)."""
     found: list[tuple[str, str, int]] = []
-    if record["kind"] in ("expiry", "debt", "adjustment"):
+    if record["kind"] not in ("capture", "refund"):
         return found
-    pays = record["kind"] == "issuance" or record["funding"] == "redemption"
-    if record.get("contract") is not None and record.get("funded_micros") is not None and pays:
+    if record.get("contract") is not None and record.get("funded_micros") is not None:
         found.append((record["contract"], "issuer", record["funded_micros"]))
     if record.get("acceptor_contract") is not None and record.get("cost_micros") is not None:
         found.append((record["acceptor_contract"], "acceptor", record["cost_micros"]))
