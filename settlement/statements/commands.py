@@ -104,8 +104,7 @@ async def _members(
         return [member]
     async with runtime.database.begin() as session:
         subject = await _subject(session, window, settlement)
-        found = await repository.members_with_lines(session, subject.window_ids)
-    return [each.slug for each in found]
+        return await repository.members_with_lines(session, subject.window_ids)
 
 
 async def _write(

@@ -16,6 +16,7 @@ from marketplace.coalition.domain import Funding
 from marketplace.coalition.models import Contract, Member
 from marketplace.db import raw_connection
 from marketplace.ids import uuid7
+from marketplace.ledger import totals
 from marketplace.ledger.domain import ObligationKind, WindowStatus
 from marketplace.ledger.models import SettlementWindow
 from settlement.clearing.domain import LegStatus
@@ -46,7 +47,10 @@ left join contract own on own.id = o.acceptor_contract_id
 where {where}
 order by o.id, o.wallet_id
 """
-OF_WINDOWS: Final = "o.window_id = any($1) and ($2 or $3 in (o.issuer_id, o.acceptor_id))"
+# Between the transactions of the windows' totals, for a window itself is in no index.
+OF_WINDOWS: Final = """
+o.txid between $4 and $5 and o.window_id = any($1) and ($2 or $3 in (o.issuer_id, o.acceptor_id))
+"""
 
 DEBTS: Final = """
 select d.id, d.window_id, d.plugin, d.reference, origin.reference, debtor.slug, creditor.slug,
@@ -58,7 +62,34 @@ left join member_debt origin on origin.id = d.undoes_id
 where {where}
 order by d.id
 """
-DEBTS_OF_WINDOWS: Final = "d.window_id = any($1) and $2 in (d.debtor_id, d.creditor_id)"
+DEBTS_OF_WINDOWS: Final = """
+d.txid between $3 and $4 and d.window_id = any($1) and $2 in (d.debtor_id, d.creditor_id)
+"""
+
+
+class Extent(msgspec.Struct, frozen=True):
+    """Where the lines of a reader are, and how many, by the windows' totals."""
+
+    first_txid: int
+    last_txid: int
+    obligations: int
+    debts: int
+
+
+async def extent(session: AsyncSession, window_ids: Sequence[UUID], reader: Reader) -> Extent:
+    """The extent of a reader's lines in closed windows."""
+    found = [
+        total
+        for total in await totals.totals(session, window_ids)
+        if reader.id in (total.issuer_id, total.acceptor_id)
+        or (reader.is_operator and total.kind != totals.DEBT)
+    ]
+    return Extent(
+        min((total.first_txid for total in found), default=0),
+        max((total.last_txid for total in found), default=-1),
+        sum(total.count for total in found if total.kind != totals.DEBT),
+        sum(total.count for total in found if total.kind == totals.DEBT),
+    )
 
 
 def _obligated(row: Any) -> Obligated:
@@ -89,23 +120,25 @@ def _indebted(row: Any) -> Indebted:
 
 
 async def obligations(
-    session: AsyncSession, window_ids: Sequence[UUID], reader: Reader
+    session: AsyncSession, window_ids: Sequence[UUID], reader: Reader, within: Extent
 ) -> AsyncIterator[Obligated]:
     """Obligations of these windows that the reader is on (the operator: all), in order of id."""
     connection = await raw_connection(session)
     query = OBLIGATIONS.format(where=OF_WINDOWS)
-    given = (list(window_ids), reader.is_operator, reader.id)
+    bounds = (within.first_txid, within.last_txid)
+    given = (list(window_ids), reader.is_operator, reader.id, *bounds)
     async for row in connection.cursor(query, *given, prefetch=PREFETCH):
         yield _obligated(row)
 
 
 async def debts(
-    session: AsyncSession, window_ids: Sequence[UUID], reader: Reader
+    session: AsyncSession, window_ids: Sequence[UUID], reader: Reader, within: Extent
 ) -> AsyncIterator[Indebted]:
     """Debts of these windows that the reader owes or is owed, in order of id."""
     connection = await raw_connection(session)
     query = DEBTS.format(where=DEBTS_OF_WINDOWS)
-    async for row in connection.cursor(query, list(window_ids), reader.id, prefetch=PREFETCH):
+    given = (list(window_ids), reader.id, within.first_txid, within.last_txid)
+    async for row in connection.cursor(query, *given, prefetch=PREFETCH):
         yield _indebted(row)
 
 
@@ -244,24 +277,15 @@ async def entries_of(session: AsyncSession, leg_ids: Sequence[UUID]) -> dict[UUI
     return found
 
 
-async def members_with_lines(session: AsyncSession, window_ids: Sequence[UUID]) -> list[Reader]:
-    """Members that have a line in these windows, by slug; the operator always."""
-    rows = await session.execute(
-        sa.text(
-            """
-            select m.id, m.slug, m.is_operator from member m
-            where m.is_operator or m.id in (
-                select issuer_id from obligation where window_id = any(:windows)
-                union select acceptor_id from obligation where window_id = any(:windows)
-                union select debtor_id from member_debt where window_id = any(:windows)
-                union select creditor_id from member_debt where window_id = any(:windows)
-            )
-            order by m.slug
-            """
-        ),
-        {"windows": list(window_ids)},
+async def members_with_lines(session: AsyncSession, window_ids: Sequence[UUID]) -> list[str]:
+    """Slugs of members that have a line in these windows, and of the operator, in order."""
+    found: set[UUID | None] = set()
+    for total in await totals.totals(session, window_ids):
+        found |= {total.issuer_id, total.acceptor_id}
+    query = sa.select(Member.slug).where(
+        sa.or_(Member.is_operator, Member.id.in_([each for each in found if each is not None]))
     )
-    return [Reader(*row) for row in rows]
+    return list(await session.scalars(query.order_by(Member.slug)))
 
 
 async def lock_chain(session: AsyncSession, member_id: UUID) -> None:

@@ -116,8 +116,9 @@ async def lines(
 ) -> AsyncIterator[Line]:
     """Every line of these windows that makes the member owe or be owed, or moves its pool.
 
-    From a cursor, so of any number, in the order in which they came: obligations, then debts.
-    NotFound where there is no such member.
+    From a cursor, so of any number, in the order in which they came: obligations, then debts. The
+    windows must be closed. NotFound where there is no such member, StatementChanged where lines
+    are missing.
     """
     member = await session.get(Member, member_id)
     if member is None:
@@ -132,12 +133,21 @@ async def _lines(
     reader: Reader,
     left_out: frozenset[str],
 ) -> AsyncIterator[Line]:
-    async for found in repository.obligations(session, window_ids, reader):
+    within = await repository.extent(session, window_ids, reader)
+    count = 0
+    async for found in repository.obligations(session, window_ids, reader, within):
         line = seen(found, reader)
+        count += 1
         yield _frozen(line) if line.line in left_out else line
-    async for debt in repository.debts(session, window_ids, reader):
+    async for debt in repository.debts(session, window_ids, reader, within):
         line = seen_debt(debt, reader)
+        count += 1
         yield _frozen(line) if line.line in left_out else line
+    if count != within.obligations + within.debts:
+        raise StatementChanged(
+            f"The totals of the windows count {within.obligations + within.debts} lines of "
+            f"{reader.slug}, and the ledger gives {count}. Run marketplace ledger verify."
+        )
 
 
 def _frozen(line: Line) -> Line:

@@ -13,6 +13,7 @@ from marketplace.db import Database
 from marketplace.ids import next_key, uuid7
 from marketplace.ledger.domain import WindowStatus
 from marketplace.ledger.models import SettlementWindow
+from marketplace.ledger.totals import complete
 from settlement.clearing.domain import (
     AccountKind,
     LegStatus,
@@ -32,6 +33,7 @@ async def close_window(owner: Database) -> UUID:
         row = (
             await session.scalars(sa.select(SettlementWindow).where(_open()).with_for_update())
         ).one()
+        await complete(session, row.id)
         row.status = WindowStatus.CLOSED
         row.closed_at = (await session.execute(sa.select(NOW))).scalar_one()
         await session.flush()
