@@ -36,7 +36,7 @@ class Form(StrEnum):
 
 MEDIA_TYPES: Final = {
     Form.PDF: "application/pdf",
-    Form.CSV: "text/csv; charset=utf-8",
+    Form.CSV: "text/csv",
     Form.JSON: "application/json",
 }
 

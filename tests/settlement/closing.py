@@ -37,9 +37,7 @@ async def close_window(owner: Database) -> UUID:
         row.status = WindowStatus.CLOSED
         row.closed_at = (await session.execute(sa.select(NOW))).scalar_one()
         await session.flush()
-        session.add(
-            SettlementWindow(id=uuid7(), status=WindowStatus.OPEN, opened_at=row.closed_at)
-        )
+        session.add(SettlementWindow(id=uuid7(), status=WindowStatus.OPEN, opened_at=row.closed_at))
         return row.id
 
 

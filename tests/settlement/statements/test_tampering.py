@@ -229,7 +229,9 @@ def test_rubbish_is_refused_and_nothing_breaks(rubbish: bytes) -> None:
     ),
     st.data(),
 )
-def test_records_of_another_shape_are_faults_not_crashes(value: object, data: st.DataObject) -> None:
+def test_records_of_another_shape_are_faults_not_crashes(
+    value: object, data: st.DataObject
+) -> None:
     records = json.loads(SAMPLE)
     record = data.draw(st.sampled_from(records[:-1]))
     name = data.draw(st.sampled_from(sorted(set(record) - {"record", "prior"})))
