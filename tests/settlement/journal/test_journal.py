@@ -1,4 +1,4 @@
-"""Accounting takes a window, a settlement or days: right by beancount's arithmetic and hledger's."""
+"""Accounting takes windows, a settlement or days: right by beancount's arithmetic."""
 
 from __future__ import annotations
 
