@@ -8,7 +8,7 @@ import logging
 import click
 
 from marketplace import __version__
-from marketplace.coalition.commands import import_group
+from marketplace.coalition.commands import coalition_group, import_group
 from marketplace.commands import Group
 from marketplace.demo.commands import demo_command
 from marketplace.exchange.commands import offers_group
@@ -73,4 +73,5 @@ main.add_command(plugins_group)
 main.add_command(notices_group)
 main.add_command(webhooks_group)
 main.add_command(import_group)
+main.add_command(coalition_group)
 main.add_command(demo_command)

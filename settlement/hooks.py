@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import settlement.clearing.models
 import settlement.history
 import settlement.statements.models  # noqa: F401
 from marketplace import api
+from marketplace.host import PluginHost
 from settlement.base import SettlementBase
 from settlement.commands import positions
 from settlement.journal.commands import journal
 from settlement.pages import PAGES
 from settlement.statements import commands as statements
 from settlement.statements.routes import ROUTES as STATEMENT_ROUTES
+from settlement.windows import commands as window_commands
+from settlement.windows import routes as window_routes
+from settlement.windows.tasks import make_tasks as make_window_tasks
 
 
 @api.hookimpl
@@ -35,13 +40,22 @@ def marketplace_register_commands() -> Sequence[api.Command]:
         api.Command(group="settlement", command=journal),
         api.Command(group="statement", command=statements.verify),
         api.Command(group="statement", command=statements.key),
+        api.Command(group="settlement", command=window_commands.open_),
+        api.Command(group="settlement", command=window_commands.close),
+        api.Command(group="settlement", command=window_commands.status),
     ]
 
 
 @api.hookimpl
 def marketplace_register_routes() -> api.Routes:
-    """Statements and traces under /v1/settlement."""
-    return [*STATEMENT_ROUTES]
+    """Everything under /v1/settlement."""
+    return [*window_routes.ROUTES, *STATEMENT_ROUTES]
+
+
+@api.hookimpl
+def marketplace_register_tasks(host: api.Host) -> Sequence[api.PeriodicTask]:
+    """Windows closed by the calendar, and finished where that was interrupted."""
+    return [*make_window_tasks(cast(PluginHost, host))]
 
 
 @api.hookimpl

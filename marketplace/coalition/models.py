@@ -9,7 +9,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from marketplace.coalition.domain import Breakage, ContractRole, Funding
+from marketplace.coalition.domain import (
+    Breakage,
+    ContractRole,
+    DisputeDefault,
+    Funding,
+    Netting,
+)
 from marketplace.models import Base, text_enum, utc_timestamp
 
 
@@ -33,7 +39,11 @@ class Member(Base):
 
 
 class Contract(Base):
-    """A member's dated terms. At any moment at most one contract of a member is in force."""
+    """A member's dated terms. At any moment at most one contract of a member is in force.
+
+    Changed terms are a new row with the same reference and the next version, from a date on; the
+    version before ends there. Lots keep the version they were issued under.
+    """
 
     __tablename__ = "contract"
     __table_args__ = (
@@ -41,22 +51,47 @@ class Contract(Base):
         sa.CheckConstraint("fee_bps between 0 and 10000", name="fee_is_a_share"),
         sa.CheckConstraint("exposure_cap_micros >= 0", name="cap_is_not_negative"),
         sa.CheckConstraint("valid_to > valid_from", name="ends_after_it_starts"),
+        sa.CheckConstraint(
+            "(pooled_bps is null) = (funding in ('redemption', 'issuance'))",
+            name="only_mixed_is_pooled_in_part",
+        ),
+        sa.CheckConstraint(
+            "pooled_bps between 1 and 9999 and price_micros::numeric * pooled_bps >= 10000",
+            name="pooled_share_is_a_micro_at_least",
+        ),
+        sa.CheckConstraint("cap_alert_bps between 1 and 10000", name="alert_is_a_share"),
+        sa.CheckConstraint("dispute_days between 0 and 3650", name="dispute_days_are_few"),
+        sa.UniqueConstraint("reference", "version"),
         sa.Index("ix_contract_member_id_valid_from", "member_id", "valid_from"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    reference: Mapped[str] = mapped_column(unique=True)
+    reference: Mapped[str]
+    version: Mapped[int] = mapped_column(server_default="1")
+    """Counts the dated changes of the contract with this reference, from 1."""
     member_id: Mapped[UUID] = mapped_column(sa.ForeignKey("member.id"))
     role: Mapped[ContractRole] = mapped_column(text_enum(ContractRole, "contract_role"))
     funding: Mapped[Funding] = mapped_column(text_enum(Funding, "funding"))
     currency: Mapped[str] = mapped_column(sa.CHAR(3))
     price_micros: Mapped[int] = mapped_column(sa.BigInteger)
     """What the issuer pays for one of its points, in micros of `currency`."""
+    pooled_bps: Mapped[int | None]
+    """Share of the price, in basis points, that is paid at issuance; null unless mixed."""
     fee_bps: Mapped[int] = mapped_column(server_default="0")
     """The operator's fee in basis points of what is settled (charged by settlement)."""
     breakage: Mapped[Breakage] = mapped_column(text_enum(Breakage, "breakage"))
     exposure_cap_micros: Mapped[int | None] = mapped_column(sa.BigInteger)
     """Most the issuer may owe for held and unsettled burns; null is no cap."""
+    cap_alert_bps: Mapped[int] = mapped_column(server_default="8000")
+    """Share of the cap, in basis points, from which finance and the member are alerted."""
+    dispute_days: Mapped[int] = mapped_column(server_default="30")
+    """How long after a window closes its lines can be disputed by this member."""
+    dispute_default: Mapped[DisputeDefault] = mapped_column(
+        text_enum(DisputeDefault, "dispute_default"), server_default="rejected"
+    )
+    netting: Mapped[Netting] = mapped_column(
+        text_enum(Netting, "netting"), server_default="multilateral"
+    )
     points_valid_days: Mapped[int | None]
     """Life of its points where an issuance names no expiry; null is for ever."""
     valid_from: Mapped[datetime] = mapped_column(utc_timestamp())

@@ -12,7 +12,6 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace.coalition.domain import Funding
 from marketplace.errors import UsageError
 from marketplace.ids import take_keys
 from marketplace.ledger.postings import BurnTerms, ObligationRow, Part, TransferRow
@@ -52,8 +51,8 @@ for update of b
 """
 
 PARTS = """
-select d.burn_id, d.lot_id, d.issuer_id, l.contract_id, l.funding::text, l.currency,
-       l.price_micros, d.position, d.points
+select d.burn_id, d.lot_id, d.issuer_id, l.contract_id, l.pooled_price_micros,
+       l.currency, l.price_micros, d.position, d.points
 from unnest($1::uuid[], $2::uuid[]) as u(burn_id, wallet_id)
 join draw d on d.wallet_id = u.wallet_id and d.burn_id = u.burn_id and d.kind = 'draw'
 join lot l on l.wallet_id = d.wallet_id and l.id = d.lot_id
@@ -192,8 +191,8 @@ async def parts_of(connection: Any, burns: Iterable[BurnTerms]) -> dict[UUID, li
         PARTS, [burn.id for burn in asked], [burn.wallet_id for burn in asked]
     )
     found: dict[UUID, list[Part]] = {burn.id: [] for burn in asked}
-    for burn_id, lot_id, issuer_id, contract_id, funding, *rest in rows:
-        found[burn_id].append(Part(lot_id, issuer_id, contract_id, Funding(funding), *rest))
+    for burn_id, *part in rows:
+        found[burn_id].append(Part(*part))
     return found
 
 
@@ -248,7 +247,7 @@ async def post(
         [row.burn.wallet_id for row in obligations],
         take_keys(len(obligations)),
         [row.kind.value for row in obligations],
-        [row.part.funding.value for row in obligations],
+        [row.funding.value for row in obligations],
         [row.part.issuer_id for row in obligations],
         [row.burn.acceptor_id for row in obligations],
         [row.part.contract_id for row in obligations],

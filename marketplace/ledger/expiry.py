@@ -38,14 +38,13 @@ class Expiring(msgspec.Struct, frozen=True):
     contract_id: UUID
     points: int
     currency: str
-    price_micros: int
-    funding: Funding
+    pooled_price_micros: int
     breakage: Breakage
 
     @property
     def funded_micros(self) -> int:
         """What the pool holds for these points."""
-        return self.points * self.price_micros
+        return self.points * self.pooled_price_micros
 
     @property
     def issuer_share_micros(self) -> int:
@@ -132,8 +131,7 @@ async def _lock_lots(session: AsyncSession, wallets: Sequence[UUID], limit: int)
             Lot.contract_id,
             Lot.remaining,
             Lot.currency,
-            Lot.price_micros,
-            Lot.funding,
+            Lot.pooled_price_micros,
             Contract.breakage,
         )
         .join(Contract, Contract.id == Lot.contract_id)
@@ -152,7 +150,7 @@ async def _write(session: AsyncSession, lots: Sequence[Expiring]) -> None:
     now: datetime = (await session.execute(sa.select(NOW))).scalar_one()
     await _take_points(session, lots)
     transfers = [_points_transfer(lot, now) for lot in lots]
-    funded = [lot for lot in lots if lot.funding is Funding.ISSUANCE]
+    funded = [lot for lot in lots if lot.pooled_price_micros]
     if funded:
         window_id = (await share_open(session)).id
         operator = await operator_id(session)
@@ -245,7 +243,7 @@ def _obligation(lot: Expiring, now: datetime, window_id: UUID) -> dict[str, obje
         "wallet_id": lot.wallet_id,
         "window_id": window_id,
         "kind": ObligationKind.EXPIRY,
-        "funding": lot.funding,
+        "funding": Funding.ISSUANCE,
         "issuer_id": lot.issuer_id,
         "acceptor_id": lot.issuer_id if share > 0 else None,
         "contract_id": lot.contract_id,

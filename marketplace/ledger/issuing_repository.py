@@ -102,11 +102,13 @@ with judged as (
     select s.position, case
         when w.id is null then 'unknown_wallet'
         when s.effective_at > $1 then 'effective_in_future'
+        when coalesce(s.effective_at, $1) < locked.until then 'period_locked'
         when c.id is null then 'no_issuing_contract'
         when s.expires_at <= coalesce(s.effective_at, $1) then 'invalid_expiry'
         when s.points > $2 / c.price_micros then 'value_too_large'
     end as code
     from {{stage}} s
+    cross join (select marketplace_locked_until() as until) locked
     left join wallet w on w.id = s.wallet_id
     left join contract c on {IN_FORCE}
 )
@@ -114,8 +116,15 @@ select position, code, count(*) over () as total
 from judged where code is not null order by position limit $3
 """
 
+# What a point's issuer pays when it is issued: Funding.pooled_price_micros. In numeric, because a
+# price times its share may pass 2^63.
+POOLED_PRICE = """
+case c.funding when 'redemption' then 0 when 'issuance' then c.price_micros
+     else div(c.price_micros::numeric * c.pooled_bps, 10000)::bigint end
+"""
+
 FUNDED_AT_ISSUANCE = f"""
-select count(*) from {{stage}} s join contract c on {IN_FORCE} and c.funding = 'issuance'
+select count(*) from {{stage}} s join contract c on {IN_FORCE} and c.funding <> 'redemption'
 """
 
 LOCK_WINDOW = "select id from settlement_window where status = 'open' for share"
@@ -123,9 +132,9 @@ LOCK_WINDOW = "select id from settlement_window where status = 'open' for share"
 # Sorted, so that a large file writes its index pages one after the other.
 INSERT_LOTS = f"""
 insert into lot (wallet_id, id, issuer_id, contract_id, reference, points, remaining, open,
-                 currency, price_micros, funding, effective_at, expires_at)
+                 currency, price_micros, pooled_price_micros, funding, effective_at, expires_at)
 select s.wallet_id, s.key, s.issuer_id, c.id, s.reference, s.points, s.points, true, c.currency,
-       c.price_micros, c.funding, coalesce(s.effective_at, $1),
+       c.price_micros, {POOLED_PRICE}, c.funding, coalesce(s.effective_at, $1),
        coalesce(s.expires_at,
                 coalesce(s.effective_at, $1) + make_interval(days => c.points_valid_days),
                 'infinity')
@@ -145,10 +154,11 @@ order by wallet_id, key
 # An obligation takes the key of its lot; the second transfer of a lot needs one of its own.
 INSERT_MONEY = f"""
 with funded as (
-    select s.*, c.id as contract_id, c.currency, c.price_micros * s.points as micros,
+    select s.*, c.id as contract_id, c.currency,
+           ({POOLED_PRICE}) * s.points as micros,
            coalesce(s.effective_at, $1) as at,
            ($3::bigint[])[row_number() over (order by s.key)] as money_key
-    from {{stage}} s join contract c on {IN_FORCE} and c.funding = 'issuance'
+    from {{stage}} s join contract c on {IN_FORCE} and c.funding <> 'redemption'
 ),
 moved as (
     insert into transfer (wallet_id, id, code, debit_account, debit_owner, credit_account,
@@ -179,9 +189,15 @@ select issuer_id, count(*), sum(points)::bigint from {stage} group by issuer_id 
 """
 
 
+# Points of mixed funding cost a part now and the rest as they are burnt.
 WORTH = f"""
-select c.currency::text, c.funding::text, sum(c.price_micros::numeric * s.points)
+select c.currency::text, part.funding, sum(part.price::numeric * s.points)
 from {{stage}} s join contract c on {IN_FORCE}
+cross join lateral (select {POOLED_PRICE} as pooled) p
+cross join lateral (values
+    ('issuance', p.pooled), ('redemption', c.price_micros - p.pooled)
+) as part (funding, price)
+where part.price > 0
 group by 1, 2 order by 1, 2
 """
 

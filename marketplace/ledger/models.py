@@ -64,6 +64,9 @@ class Lot(Base):
     __table_args__ = (
         sa.CheckConstraint("remaining between 0 and points", name="remaining_is_within"),
         sa.CheckConstraint("open = (remaining > 0)", name="open_means_points_left"),
+        sa.CheckConstraint(
+            "pooled_price_micros between 0 and price_micros", name="pooled_is_within_price"
+        ),
         sa.UniqueConstraint("issuer_id", "reference", "wallet_id"),
         # The draw order. `open` changes only when a lot empties, so other updates stay HOT.
         sa.Index(
@@ -91,6 +94,8 @@ class Lot(Base):
     open: Mapped[bool]
     currency: Mapped[str] = mapped_column(sa.CHAR(3))
     price_micros: Mapped[int] = mapped_column(sa.BigInteger)
+    pooled_price_micros: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
+    """The part of the price that was paid into the pool at issue: nothing, all, or a share."""
     funding: Mapped[Funding] = mapped_column(text_enum(Funding, "funding"))
     effective_at: Mapped[datetime] = mapped_column(utc_timestamp())
     expires_at: Mapped[datetime] = mapped_column(utc_timestamp(), server_default=FOREVER)
@@ -202,6 +207,8 @@ class Obligation(Base):
     window_id: Mapped[UUID]
     kind: Mapped[ObligationKind] = mapped_column(text_enum(ObligationKind, "obligation_kind"))
     funding: Mapped[Funding] = mapped_column(text_enum(Funding, "funding"))
+    """Who pays: the issuer (redemption) or its pool (issuance). Never `mixed`: points of a mixed
+    lot make one obligation of each, both naming the same points."""
     issuer_id: Mapped[UUID]
     acceptor_id: Mapped[UUID | None]
     """Who `cost_micros` goes to; the issuer itself where breakage is its own."""
@@ -329,6 +336,23 @@ class WindowTotalMark(Base):
     """Real time of the last count."""
 
 
+class PeriodLock(Base):
+    """A change of the moment before which nothing may be dated; the latest row counts."""
+
+    __tablename__ = "period_lock"
+    __table_args__ = ({"info": INSERT_ONLY},)
+
+    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    locked_until: Mapped[datetime | None] = mapped_column(utc_timestamp())
+    """Exclusive; null: nothing is locked any more."""
+    actor: Mapped[str]
+    reason: Mapped[str]
+    """Why it was unlocked; may be empty where it was locked."""
+    at: Mapped[datetime] = mapped_column(
+        utc_timestamp(), server_default=sa.func.statement_timestamp()
+    )
+
+
 class Exposure(Base):
     """What a capped issuer owes for held and unsettled burns, in micros of its contract's currency.
 
@@ -336,7 +360,12 @@ class Exposure(Base):
     """
 
     __tablename__ = "exposure"
-    __table_args__ = ({"postgresql_with": {"fillfactor": 20}},)
+    __table_args__ = (
+        sa.CheckConstraint("prefunded_micros >= 0", name="prefunded_is_not_negative"),
+        {"postgresql_with": {"fillfactor": 20}},
+    )
 
     member_id: Mapped[UUID] = mapped_column(primary_key=True)
     used_micros: Mapped[int] = mapped_column(sa.BigInteger)
+    prefunded_micros: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
+    """Money the member has paid ahead: it may owe that much more than its contract's cap."""

@@ -31,7 +31,8 @@ class Part(msgspec.Struct, frozen=True):
     lot_id: int
     issuer_id: UUID
     contract_id: UUID
-    funding: Funding
+    pooled_price_micros: int
+    """The part of the price that is in the issuer's pool since the points were issued."""
     currency: str
     price_micros: int
     position: int
@@ -41,6 +42,37 @@ class Part(msgspec.Struct, frozen=True):
     def funded_micros(self) -> int:
         """What these points are worth to their issuer."""
         return self.points * self.price_micros
+
+
+class Share(msgspec.Struct, frozen=True):
+    """What one payer, the issuer or its pool, pays of a part."""
+
+    funding: Funding
+    funded_micros: int
+    cost_micros: int
+
+
+def shares(burn: BurnTerms, part: Part) -> list[Share]:
+    """The payers of a part: one, or for points of a mixed lot two, exact to the micro.
+
+    The pool carries the cost up to a point by its share of the price, rounded down; what it
+    carries of a part is the difference between two points, and the issuer carries the rest. So
+    however a draw is cut by refunds, the parts sum to the whole for each payer.
+    """
+    stop = part.position + part.points
+    cost = cost_of_interval(burn.cost_micros, burn.points, part.position, stop)
+    pooled, price = part.pooled_price_micros, part.price_micros
+    if pooled == 0:
+        return [Share(Funding.REDEMPTION, part.funded_micros, cost)]
+    if pooled == price:
+        return [Share(Funding.ISSUANCE, part.funded_micros, cost)]
+    before, after = (burn.cost_micros * at // burn.points for at in (part.position, stop))
+    of_pool = after * pooled // price - before * pooled // price
+    from_pool = part.points * pooled
+    return [
+        Share(Funding.ISSUANCE, from_pool, of_pool),
+        Share(Funding.REDEMPTION, part.funded_micros - from_pool, cost - of_pool),
+    ]
 
 
 class TransferRow(msgspec.Struct, frozen=True):
@@ -57,11 +89,12 @@ class TransferRow(msgspec.Struct, frozen=True):
 
 
 class ObligationRow(msgspec.Struct, frozen=True):
-    """An obligation to be written for one part of a burn."""
+    """An obligation to be written for what one payer pays of one part of a burn."""
 
     burn: BurnTerms
     part: Part
     kind: ObligationKind
+    funding: Funding
     points: int
     funded_micros: int
     cost_micros: int
@@ -70,24 +103,21 @@ class ObligationRow(msgspec.Struct, frozen=True):
 def obligations(
     burn: BurnTerms, parts: Sequence[Part], kind: ObligationKind
 ) -> list[ObligationRow]:
-    """One obligation per part; those of a refund are negative."""
+    """One obligation per part and payer; those of a refund are negative."""
     sign = -1 if kind is ObligationKind.REFUND else 1
     return [
         ObligationRow(
             burn,
             part,
             kind,
+            share.funding,
             sign * part.points,
-            sign * part.funded_micros,
-            sign * _cost(burn, part),
+            sign * share.funded_micros,
+            sign * share.cost_micros,
         )
         for part in parts
+        for share in shares(burn, part)
     ]
-
-
-def _cost(burn: BurnTerms, part: Part) -> int:
-    stop = part.position + part.points
-    return cost_of_interval(burn.cost_micros, burn.points, part.position, stop)
 
 
 def transfers(
@@ -98,9 +128,10 @@ def transfers(
     money: dict[tuple[UUID, Funding, str], tuple[int, int]] = {}
     for part in parts:
         points[part.issuer_id] = points.get(part.issuer_id, 0) + part.points
-        payer = (part.issuer_id, part.funding, part.currency)
-        funded, cost = money.get(payer, (0, 0))
-        money[payer] = (funded + part.funded_micros, cost + _cost(burn, part))
+        for share in shares(burn, part):
+            payer = (part.issuer_id, share.funding, part.currency)
+            funded, cost = money.get(payer, (0, 0))
+            money[payer] = (funded + share.funded_micros, cost + share.cost_micros)
     refund = code is TransferCode.REFUND
     wallet_side = Account.WALLET_AVAILABLE if refund else Account.WALLET_HELD
     rows = [

@@ -158,9 +158,7 @@ async def complete(session: AsyncSession, window_id: UUID) -> None:
     then on its rows count as counted.
     """
     mark = await _take_mark(session)
-    await session.execute(
-        _COMPLETE, {"window_id": window_id, "start": mark.watermark, "stop": END}
-    )
+    await session.execute(_COMPLETE, {"window_id": window_id, "start": mark.watermark, "stop": END})
 
 
 async def _take_mark(session: AsyncSession) -> Any:
@@ -210,7 +208,7 @@ from (
     {_COUNTED}
     union all
     {summed("l.window_id = any(:window_ids) and " + UNCOUNTED)}
-) as both group by {_KEY}
+) as part group by {_KEY}
 """
 
 

@@ -23,9 +23,13 @@ from settlement.journal.domain import DebtFacts, Names, ObligationFacts, Posting
 PREFETCH: Final = 2_000
 DAY: Final = "(effective_at at time zone 'UTC')::date"
 
+# Points of a mixed contract are in two obligations, and booked with that of the redemption.
 OBLIGATIONS: Final = f"""
 select wallet_id, id, window_id, {DAY}, currency, kind::text, funding::text, issuer_id, acceptor_id,
-       funded_micros, cost_micros, burn_id, lot_id, points
+       funded_micros, cost_micros, burn_id, lot_id,
+       case when funding = 'issuance' and kind in ('capture', 'refund')
+                 and (select c.funding from contract c where c.id = contract_id) = 'mixed'
+            then 0 else points end
 from obligation where {{where}} order by effective_at, id, wallet_id
 """
 DEBTS: Final = f"""

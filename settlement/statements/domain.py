@@ -67,7 +67,7 @@ class Obligated(msgspec.Struct, frozen=True, kw_only=True):
     issuer: str
     acceptor: str | None
     contract: str
-    """Reference of the issuer's contract: that of the lot."""
+    """`<reference>:<version>` of the issuer's contract: that of the lot."""
     acceptor_contract: str | None
     burn_id: UUID | None
     lot_id: int
@@ -75,11 +75,13 @@ class Obligated(msgspec.Struct, frozen=True, kw_only=True):
     """The issuer's reference of the issuance."""
     points: int
     price_micros: int
-    """Of one point of the lot."""
+    """Of one point of the lot: the part of it that this obligation's payer pays."""
     currency: str
     funded_micros: int
     cost_micros: int
     at: datetime
+    shared: bool
+    """The same points are in another obligation: a mixed contract pays for them in two parts."""
 
 
 class Indebted(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,12 +115,15 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """Slug of the other member; None where there is none (an issuance into the member's pool)."""
     currency: str
     points: int
+    shared: bool = False
+    """The points are on another line too, and counted there: a mixed contract pays for them in
+    two parts."""
     burn: UUID | None = None
     lot: str | None = None
     issuance: str | None = None
     funding: Funding | None = None
     contract: str | None = None
-    """Reference of the issuer's contract, where the reader is the issuer or the operator."""
+    """`<reference>:<version>` of the issuer's contract, where the reader is the issuer or the operator."""
     acceptor_contract: str | None = None
     price_micros: int | None = None
     """Of one point; where the reader is the issuer or the operator."""
@@ -146,11 +151,14 @@ class ContractTerms(msgspec.Struct, frozen=True, kw_only=True):
     """A version of a contract: what amounts and fees of lines follow from."""
 
     contract: str
+    """`<reference>:<version>`."""
     member: str
     role: str
     funding: str
     currency: str
     price_micros: int
+    pooled_bps: int | None
+    """Of mixed funding: the share of the price that is paid at issuance."""
     fee_bps: int
     breakage: str
     valid_from: datetime
@@ -239,6 +247,7 @@ def seen(found: Obligated, reader: Reader, *, frozen: bool = False) -> Line:
         counterparty=found.acceptor if issuer else found.issuer,
         currency=found.currency,
         points=found.points,
+        shared=found.shared,
         burn=found.burn_id,
         lot=str(found.lot_id),
         issuance=found.issuance if sees_issuer else None,
@@ -323,7 +332,8 @@ class Reckoning:
         if line.kind is LineKind.ADJUSTMENT:
             self.adjustments.append(line)
         owes, owed = parts(line)
-        total.points += line.points
+        points = 0 if line.shared else line.points
+        total.points += points
         total.owes_micros += owes
         total.owed_micros += owed
         total.pool_micros += line.pool_micros
@@ -331,7 +341,7 @@ class Reckoning:
         key = (line.currency, line.counterparty, line.side, line.kind)
         dealing = self.dealings.setdefault(key, Dealing())
         dealing.count += 1
-        dealing.points += line.points
+        dealing.points += points
         dealing.owes_micros += owes
         dealing.owed_micros += owed
         for contract, side, base in bases(line):

@@ -36,8 +36,12 @@ PREFETCH: Final = 5_000
 
 OBLIGATIONS: Final = """
 select o.wallet_id, o.id, o.window_id, o.kind::text, o.funding::text, issuer.slug, acceptor.slug,
-       c.reference, own.reference, o.burn_id, o.lot_id, l.reference, o.points, l.price_micros,
-       o.currency, o.funded_micros, o.cost_micros, o.effective_at
+       c.reference || ':' || c.version, own.reference || ':' || own.version, o.burn_id, o.lot_id,
+       l.reference, o.points,
+       case o.funding when 'redemption' then l.price_micros - l.pooled_price_micros
+            else l.pooled_price_micros end,
+       o.currency, o.funded_micros, o.cost_micros, o.effective_at,
+       c.funding = 'mixed' and o.funding = 'issuance' and o.kind in ('capture', 'refund')
 from obligation o
 join lot l on l.wallet_id = o.wallet_id and l.id = o.lot_id
 join member issuer on issuer.id = o.issuer_id
@@ -112,6 +116,7 @@ def _obligated(row: Any) -> Obligated:
         funded_micros=row[15],
         cost_micros=row[16],
         at=row[17],
+        shared=row[18],
     )
 
 
@@ -170,18 +175,19 @@ async def contracts(session: AsyncSession, reader: Reader, until: datetime) -> l
         sa.select(Contract, Member.slug)
         .join(Member, Member.id == Contract.member_id)
         .where(Contract.valid_from <= until)
-        .order_by(Member.slug, Contract.valid_from)
+        .order_by(Member.slug, Contract.valid_from, Contract.reference, Contract.version)
     )
     if not reader.is_operator:
         query = query.where(Contract.member_id == reader.id)
     return [
         ContractTerms(
-            contract=row.reference,
+            contract=f"{row.reference}:{row.version}",
             member=slug,
             role=row.role.value,
             funding=row.funding.value,
             currency=row.currency,
             price_micros=row.price_micros,
+            pooled_bps=row.pooled_bps,
             fee_bps=row.fee_bps,
             breakage=row.breakage.value,
             valid_from=row.valid_from,

@@ -17,7 +17,7 @@ FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 RATE_DECIMALS: Final = 4
 """Of a share in basis points."""
 COLUMNS: Final = (
-    "line", "kind", "window", "at", "side", "counterparty", "burn", "lot", "issuance", "points",
+    "line", "kind", "window", "at", "side", "counterparty", "burn", "lot", "issuance", "points", "shared",
     "contract", "acceptor_contract", "currency", "owes", "owed", "fee", "pool", "margin",
     "plugin", "reference", "undoes", "reason", "frozen",
 )  # fmt: skip
@@ -46,7 +46,7 @@ class LineTable:
             [
                 *(line.line, line.kind.value, line.window, line.at.isoformat(), line.side.value),
                 *(safe(line.counterparty or ""), line.burn or "", line.lot or ""),
-                *(safe(line.issuance or ""), line.points),
+                *(safe(line.issuance or ""), line.points, "yes" if line.shared else ""),
                 *(safe(line.contract or ""), safe(line.acceptor_contract or ""), line.currency),
                 *(decimal_from_micros(owes), decimal_from_micros(owed), self._fee(line)),
                 decimal_from_micros(line.pool_micros),

@@ -252,7 +252,7 @@ async def _burn(session: AsyncSession, found: Obligated) -> BurnTraced | None:
 
 async def _lot(session: AsyncSession, found: Obligated) -> LotTraced | None:
     query = (
-        sa.select(Lot, Member.slug, Contract.reference)
+        sa.select(Lot, Member.slug, Contract.reference, Contract.version)
         .join(Member, Member.id == Lot.issuer_id)
         .join(Contract, Contract.id == Lot.contract_id)
         .where(Lot.wallet_id == found.wallet_id, Lot.id == found.lot_id)
@@ -260,12 +260,12 @@ async def _lot(session: AsyncSession, found: Obligated) -> LotTraced | None:
     row = (await session.execute(query)).first()
     if row is None:
         return None
-    lot, issuer, contract = row
+    lot, issuer, contract, version = row
     return LotTraced(
         id=str(lot.id),
         issuer=issuer,
         issuance=lot.reference,
-        contract=contract,
+        contract=f"{contract}:{version}",
         points=lot.points,
         effective_at=lot.effective_at,
     )

@@ -6,33 +6,51 @@ from typing import Final
 
 from marketplace.ledger.domain import Check
 
-# What a burn's points `position` to `position + points` cost: `money.cost_of_interval`, in numeric
-# because cost times points may pass 2^63.
-_COST: Final = """(div(b.cost_micros::numeric * (d.position + d.points), b.points)
-           - div(b.cost_micros::numeric * d.position, b.points))"""
+# What a burn's points up to number `{at}` cost: `money.cost_of_interval`, in numeric because cost
+# times points may pass 2^63. The pool's part of it: `postings.shares`.
+_COST_TO: Final = "div(b.cost_micros::numeric * ({at}), b.points)"
+_POOL_COST_TO: Final = f"div({_COST_TO} * l.pooled_price_micros, l.price_micros)"
+
+
+def _of_draw(cost_to: str) -> str:
+    """The cost of a draw, from the cost up to a point."""
+    after = cost_to.format(at="d.position + d.points")
+    return f"({after} - {cost_to.format(at='d.position')})"
+
+
+# Each payer of the points of a draw `d` of burn `b` from lot `l`: one, or two of a mixed lot.
+_PAYERS: Final = f"""
+    cross join lateral (values
+        ('issuance', l.pooled_price_micros, {_of_draw(_POOL_COST_TO)}),
+        ('redemption', l.price_micros - l.pooled_price_micros,
+         {_of_draw(_COST_TO)} - {_of_draw(_POOL_COST_TO)})
+    ) as payer (funding, price, cost)"""
 
 
 def _drawn(draw_kind: str, obligation_kind: str, sign: str) -> str:
-    """Obligations of one kind against the draws (or restores) that made them, per lot."""
+    """Obligations of one kind against the draws (or restores) that made them, per lot and payer."""
     return f"""
-with side (wallet_id, burn_id, lot_id, n, p, f, c, n2, p2, f2, c2) as (
-    select d.wallet_id, d.burn_id, d.lot_id, 1, {sign}d.points,
-           {sign}d.points::numeric * l.price_micros, {sign}{_COST}, 0, 0, 0, 0
+with side (wallet_id, burn_id, lot_id, funding, n, p, f, c, n2, p2, f2, c2) as (
+    select d.wallet_id, d.burn_id, d.lot_id, payer.funding, 1, {sign}d.points,
+           {sign}d.points::numeric * payer.price, {sign}payer.cost, 0, 0, 0, 0
     from draw d
     join burn b on b.id = d.burn_id and b.wallet_id = d.wallet_id and b.status = 'captured'
     join lot l on l.wallet_id = d.wallet_id and l.id = d.lot_id
-    where d.kind = '{draw_kind}'
+    {_PAYERS}
+    where d.kind = '{draw_kind}' and payer.price > 0
     union all
-    select wallet_id, burn_id, lot_id, 0, 0, 0, 0, 1, points, funded_micros, cost_micros
+    select wallet_id, burn_id, lot_id, funding::text, 0, 0, 0, 0, 1, points, funded_micros,
+           cost_micros
     from obligation where kind = '{obligation_kind}'
 )
-select format('{obligation_kind} of burn %s from lot %s', burn_id, lot_id) as subject,
+select format('{obligation_kind} of burn %s from lot %s, paid at %s', burn_id, lot_id, funding)
+           as subject,
        format('%s obligations: %s points, funded %s, cost %s', sum(n), sum(p), sum(f), sum(c))
            as expected,
        format('%s obligations: %s points, funded %s, cost %s', sum(n2), sum(p2), sum(f2), sum(c2))
            as found
 from side
-group by wallet_id, burn_id, lot_id
+group by wallet_id, burn_id, lot_id, funding
 having (sum(n), sum(p), sum(f), sum(c)) is distinct from (sum(n2), sum(p2), sum(f2), sum(c2))
 """
 
@@ -58,6 +76,23 @@ left join (
 where (b.cost_micros, b.kept) is distinct from (coalesce(o.captured, 0), coalesce(o.kept, 0))
 """
 
+LOT_FUNDING: Final = """
+select format('lot %s of wallet %s', l.id, l.wallet_id) as subject,
+       format('price %s funded at %s, %s pooled', c.price_micros, c.funding, c.pooled)
+           as expected,
+       format('price %s funded at %s, %s pooled', l.price_micros, l.funding, l.pooled_price_micros)
+           as found
+from lot l
+join (
+    select id, currency, price_micros, funding,
+           case funding when 'redemption' then 0 when 'issuance' then price_micros
+                else div(price_micros::numeric * pooled_bps, 10000) end as pooled
+    from contract
+) c on c.id = l.contract_id
+where (l.currency, l.price_micros, l.funding, l.pooled_price_micros)
+      is distinct from (c.currency, c.price_micros, c.funding, c.pooled)
+"""
+
 OBLIGATION_TERMS: Final = """
 select format('obligation %s of wallet %s', o.id, o.wallet_id) as subject,
        case when l.id is null then 'a lot that exists'
@@ -68,8 +103,9 @@ select format('obligation %s of wallet %s', o.id, o.wallet_id) as subject,
 from obligation o
 left join lot l on l.wallet_id = o.wallet_id and l.id = o.lot_id
 left join burn b on b.wallet_id = o.wallet_id and b.id = o.burn_id
-where (o.issuer_id, o.contract_id, o.currency, o.funding)
-          is distinct from (l.issuer_id, l.contract_id, l.currency, l.funding)
+where (o.issuer_id, o.contract_id, o.currency)
+          is distinct from (l.issuer_id, l.contract_id, l.currency)
+   or o.funding = 'mixed' or l.funding not in (o.funding, 'mixed')
    or (o.kind in ('capture', 'refund')
        and (o.acceptor_id, o.currency) is distinct from (b.acceptor_id, b.currency))
 """
@@ -79,25 +115,27 @@ select format('lot %s of wallet %s', coalesce(l.id, o.lot_id),
               coalesce(l.wallet_id, o.wallet_id)) as subject,
        case when l.id is null then 'no obligation: not funded at issuance'
             else format('one obligation: %s points, funded %s, cost 0', l.points,
-                        l.points::numeric * l.price_micros) end as expected,
+                        l.points::numeric * l.pooled_price_micros) end as expected,
        case when o.lot_id is null then 'none'
             else format('%s obligations: %s points, funded %s, cost %s', o.number, o.points,
                         o.funded, o.cost) end as found
-from (select wallet_id, id, points, price_micros from lot where funding = 'issuance') l
+from (
+    select wallet_id, id, points, pooled_price_micros from lot where pooled_price_micros > 0
+) l
 full join (
     select wallet_id, lot_id, count(*) as number, sum(points) as points,
            sum(funded_micros) as funded, sum(cost_micros) as cost
     from obligation where kind = 'issuance' group by wallet_id, lot_id
 ) o on o.wallet_id = l.wallet_id and o.lot_id = l.id
 where (o.number, o.points, o.funded, o.cost) is distinct from
-      (1::bigint, l.points::numeric, l.points::numeric * l.price_micros, 0::numeric)
+      (1::bigint, l.points::numeric, l.points::numeric * l.pooled_price_micros, 0::numeric)
 """
 
 EXPIRY_OBLIGATIONS: Final = """
 with side (wallet_id, lot_id, n, points, n2, points2) as (
     select t.wallet_id, t.lot_id, 1, t.amount, 0, 0
     from transfer t join lot l on l.wallet_id = t.wallet_id and l.id = t.lot_id
-    where t.code = 'expire' and t.unit = 'POINTS' and l.funding = 'issuance'
+    where t.code = 'expire' and t.unit = 'POINTS' and l.pooled_price_micros > 0
     union all
     select wallet_id, lot_id, 0, 0, 1, points from obligation where kind = 'expiry'
 )
@@ -115,9 +153,10 @@ select format('obligation %s of wallet %s', o.id, o.wallet_id) as subject,
               case when o.share > 0 then o.issuer_id end) as expected,
        format('funded %s, cost %s to %s', o.funded_micros, o.cost_micros, o.acceptor_id) as found
 from (
-    select o.*, o.points * l.price_micros as due,
-           case c.breakage when 'operator' then 0 when 'issuer' then o.points * l.price_micros
-                else o.points * l.price_micros / 2 end as share
+    select o.*, o.points * l.pooled_price_micros as due,
+           case c.breakage when 'operator' then 0
+                when 'issuer' then o.points * l.pooled_price_micros
+                else o.points * l.pooled_price_micros / 2 end as share
     from obligation o
     join lot l on l.wallet_id = o.wallet_id and l.id = o.lot_id
     join contract c on c.id = l.contract_id
@@ -223,14 +262,15 @@ where (t.number, t.debit_owner, t.credit_owner, t.unit, t.amount) is distinct fr
 
 POOLS: Final = """
 with side (issuer_id, currency, needed, pooled) as (
-    select issuer_id, currency::text, sum(remaining::numeric * price_micros), 0
-    from lot where funding = 'issuance' group by 1, 2
+    select issuer_id, currency::text, sum(remaining::numeric * pooled_price_micros), 0
+    from lot where pooled_price_micros > 0 group by 1, 2
     union all
     select l.issuer_id, l.currency::text,
-           sum(case d.kind when 'draw' then 1 else -1 end * d.points::numeric * l.price_micros), 0
+           sum(case d.kind when 'draw' then 1 else -1 end * d.points::numeric
+               * l.pooled_price_micros), 0
     from draw d
     join burn b on b.id = d.burn_id and b.wallet_id = d.wallet_id and b.status = 'held'
-    join lot l on l.wallet_id = d.wallet_id and l.id = d.lot_id and l.funding = 'issuance'
+    join lot l on l.wallet_id = d.wallet_id and l.id = d.lot_id and l.pooled_price_micros > 0
     group by 1, 2
     union all
     select credit_owner, unit, 0, sum(amount) from transfer
@@ -274,21 +314,22 @@ where e.used_micros <> coalesce(s.held, 0) + coalesce(s.unsettled, 0)
 """
 
 CHECKS: Final = (
+    Check("lot_funding", "Lots carry the price and funding of their contract.", LOT_FUNDING),
     Check("obligation_terms", "Obligations carry the terms of their lot.", OBLIGATION_TERMS),
     Check(
         "capture_obligations",
-        "A captured burn has one obligation per draw, exact to the micro.",
+        "A captured burn has one obligation per draw and payer, exact to the micro.",
         CAPTURE_OBLIGATIONS,
     ),
     Check(
         "refund_obligations",
-        "A refund has one obligation per restore, exact to the micro.",
+        "A refund has one obligation per restore and payer, exact to the micro.",
         REFUND_OBLIGATIONS,
     ),
     Check("burn_cost", "The acceptor gets the cost of what was not refunded.", BURN_COST),
     Check(
         "issuance_obligations",
-        "Exactly the lots funded at issuance owe their money at issue.",
+        "Exactly the lots funded at issuance, or in part, owe that money at issue.",
         ISSUANCE_OBLIGATIONS,
     ),
     Check("expiry_obligations", "Funded points that expire free their money.", EXPIRY_OBLIGATIONS),

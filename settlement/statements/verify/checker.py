@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from settlement.statements.verify.findings import Sums, Verified
 from settlement.statements.verify.reading import FORMAT, ORDER, Broken, Record, read, records
-from settlement.statements.verify.rules import Amounts, bases, effects, fee, place_of
+from settlement.statements.verify.rules import Amounts, bases, effects, fee, part_price, place_of
 
 ONCE = {"statement", "end", "signature"}
 FeeKey = tuple[str, str, str, str]
@@ -172,7 +172,7 @@ class Checker:
         if reference is None or funded is None or reference not in self._contracts:
             return
         contract = self._contracts[reference]
-        price = contract["price_micros"]
+        price = part_price(contract, record["funding"])
         if record["price_micros"] != price or record["currency"] != contract["currency"]:
             self.found.fault(
                 f"line {number}: {record['line']} has another price or currency than contract "
@@ -195,7 +195,7 @@ class Checker:
         for piece in (member - cost, cost):
             sums.owes_micros += max(-piece, 0)
             sums.owed_micros += max(piece, 0)
-        sums.points += record["points"]
+        sums.points += 0 if record["shared"] else record["points"]
         sums.pool_micros += pool
         sums.margin_micros += margin
         for contract, side, base in bases(record):

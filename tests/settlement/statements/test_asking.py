@@ -128,7 +128,7 @@ async def test_paper_tells_sums_fees_rounding_and_how_it_was_paid(
     sections = {each["title"]: each for each in told["sections"]}  # type: ignore[attr-defined]
     # 13,069,000 paid and 3,000,008 owed: 333 of 10,000 of what rewards brought, cut off.
     assert sections["Fees of the operator"]["rows"] == [
-        ["shop, C-shop, as acceptor", "3.33%", "€13.069", "€0.435197"]
+        ["shop, C-shop:1, as acceptor", "3.33%", "€13.069", "€0.435197"]
     ]
     assert sections["What it comes to"]["totals"] == [["You are paid (EUR)", "€9.633795"]]
     payment = sections["Payment"]

@@ -76,7 +76,7 @@ async def test_a_fee_is_cut_off_at_the_micro_once_per_side(
     drawn, _, table = await draw(coalition, "alpha", window=month)
     (fee,) = drawn.reckoning.fees()
     # Captures less refunds of ann's 900 points of alpha's, at EUR 0.008.
-    assert (fee.contract, fee.side, fee.fee_bps) == ("C-alpha", Side.ISSUER, 125)
+    assert (fee.contract, fee.side, fee.fee_bps) == ("C-alpha:1", Side.ISSUER, 125)
     assert fee.fee_micros == fee.base_micros * 125 // 10_000
     exact = sum(Decimal(row["fee"]) for row in rows_of(table))
     assert int(exact * 1_000_000) == fee.fee_micros

@@ -128,8 +128,8 @@ TAMPERINGS: dict[Callable[[Records], None], str] = {
     tamper_effect: "its amounts give",
     drop_line: "by the lines, and stated as",
     repeat_line: "is there twice or out of order",
-    swap_rate: "fee of contract C-shop as acceptor: 1 bps",
-    swap_fee: "fee of contract C-shop as acceptor: 333 bps",
+    swap_rate: "fee of contract C-shop:1 as acceptor: 1 bps",
+    swap_fee: "fee of contract C-shop:1 as acceptor: 333 bps",
     swap_net: "net_micros is",
     swap_contract: "contract C-other is not in the statement",
     thaw: "frozen is 1 by the lines",
@@ -148,7 +148,7 @@ def test_a_forger_with_a_key_of_its_own_is_found_by_the_arithmetic(
 
 def test_an_issuers_points_are_held_to_the_price_of_its_contract(alpha: bytes) -> None:
     records = json.loads(alpha)
-    of(records, "contract", contract="C-alpha")["price_micros"] = 7_999
+    of(records, "contract", contract="C-alpha:1")["price_micros"] = 7_999
     assert any("another price" in fault for fault in check(resigned(records)).faults)
 
 

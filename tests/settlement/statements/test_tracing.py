@@ -51,10 +51,10 @@ async def test_a_line_leads_to_its_burn_lot_and_issuance_and_to_the_bank(
     assert (found.lot.issuer, found.lot.issuance, found.lot.contract) == (
         "alpha",
         "A1",
-        "C-alpha",
+        "C-alpha:1",
     )
     assert (found.funded_micros, found.cost_micros) == (line.funded_micros, 700_000)
-    assert found.acceptor_contract == "C-shop"
+    assert found.acceptor_contract == "C-shop:1"
     settlement = found.settlement
     assert settlement is not None
     assert settlement.reference == reference
