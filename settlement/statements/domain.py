@@ -123,7 +123,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     issuance: str | None = None
     funding: Funding | None = None
     contract: str | None = None
-    """`<reference>:<version>` of the issuer's contract, where the reader is the issuer or the operator."""
+    """`<reference>:<version>` of the issuer's; where the reader is the issuer or the operator."""
     acceptor_contract: str | None = None
     price_micros: int | None = None
     """Of one point; where the reader is the issuer or the operator."""

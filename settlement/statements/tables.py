@@ -17,8 +17,8 @@ FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 RATE_DECIMALS: Final = 4
 """Of a share in basis points."""
 COLUMNS: Final = (
-    "line", "kind", "window", "at", "side", "counterparty", "burn", "lot", "issuance", "points", "shared",
-    "contract", "acceptor_contract", "currency", "owes", "owed", "fee", "pool", "margin",
+    "line", "kind", "window", "at", "side", "counterparty", "burn", "lot", "issuance", "points",
+    "shared", "contract", "acceptor_contract", "currency", "owes", "owed", "fee", "pool", "margin",
     "plugin", "reference", "undoes", "reason", "frozen",
 )  # fmt: skip
 

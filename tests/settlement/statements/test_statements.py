@@ -12,11 +12,11 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
+from marketplace.coalition.models import Contract
 from marketplace.db import Database
 from marketplace.errors import NotFound
-from settlement import repository as flows
-from settlement.domain import MARGIN, Party, PartyKind, net
-from settlement.repository import By
+from marketplace.ledger.totals import totals
+from settlement.clearing import netting
 from settlement.statements import service
 from settlement.statements.domain import LineKind, Side, bases, fee_of
 from settlement.statements.errors import StatementChanged, StatementNotFinal
@@ -48,26 +48,25 @@ async def test_what_statements_come_to_is_what_netting_says(
     coalition: Coalition, month: UUID
 ) -> None:
     async with coalition.runtime.database.begin() as session:
-        told = [
-            *await flows.flows(session, By.WINDOW),
-            *await flows.debt_flows(session, By.WINDOW),
-        ]
-    positions = net(told)[str(month), "EUR"]
-    fees = total = 0
+        found = await totals(session, [month])
+        rates = await session.execute(sa.select(Contract.id, Contract.fee_bps))
+        fee_bps = {row.id: row.fee_bps for row in rates}
+    operator = coalition.members["operator"]
+    flows = netting.flows(found, fee_bps, operator)
+    positions = {each.party: each for each in netting.positions(flows, found, operator)}
     for member in EVERYBODY:
         drawn, _, _ = await draw(coalition, member, window=month)
         (sums,) = drawn.reckoning.sums()
-        own = positions.get(Party(PartyKind.MEMBER, member), 0)
-        assert sums.owed_micros - sums.owes_micros == own
-        assert sums.net_micros == own - sums.fee_micros
-        assert sums.pool_micros == positions.get(Party(PartyKind.POOL, member), 0)
-        total += sums.net_micros + sums.pool_micros + sums.margin_micros
-        fees += sums.fee_micros
+        own = positions[netting.member(coalition.members[member])]
+        # The operator's fee to itself is none, by netting; by its statement it pays and earns it.
+        fee = 0 if member == "operator" else sums.fee_micros
+        assert own.fee_micros == fee
+        assert own.net_micros == sums.net_micros + sums.fee_micros - fee
+        pool = positions.get(netting.pool(coalition.members[member]))
+        assert sums.pool_micros == (pool.net_micros if pool else 0)
         if member == "operator":
-            margin = sums.margin_micros
-    assert margin == positions[MARGIN] + fees
-    assert fees > 0
-    assert total == 0
+            margin = positions[netting.margin(operator)].net_micros
+            assert sums.margin_micros - sums.fee_micros == margin > 0
 
 
 async def test_a_fee_is_cut_off_at_the_micro_once_per_side(
