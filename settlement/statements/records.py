@@ -57,6 +57,8 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     """Of a settlement."""
     frozen: list[str]
     """Lines that were under dispute when the settlement was made; not in its sums."""
+    taken_in: list[str]
+    """Lines of earlier windows that this settlement settles, for they were under dispute then."""
 
 
 class Issue(msgspec.Struct, frozen=True, kw_only=True):

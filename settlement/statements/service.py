@@ -123,7 +123,7 @@ async def lines(
     member = await session.get(Member, member_id)
     if member is None:
         raise NotFound(f"There is no member with the id {member_id}.")
-    async for line in _lines(session, window_ids, _reader(member), left_out):
+    async for line in _lines(session, window_ids, _reader(member), left_out, []):
         yield line
 
 
@@ -132,22 +132,50 @@ async def _lines(
     window_ids: Sequence[UUID],
     reader: Reader,
     left_out: frozenset[str],
+    taken_in: list[Line],
 ) -> AsyncIterator[Line]:
     within = await repository.extent(session, window_ids, reader)
     count = 0
     async for found in repository.obligations(session, window_ids, reader, within):
+        while taken_in and _place(taken_in[0]) < (0, found.id, str(found.wallet_id)):
+            yield taken_in.pop(0)
         line = seen(found, reader)
         count += 1
         yield _frozen(line) if line.line in left_out else line
     async for debt in repository.debts(session, window_ids, reader, within):
+        while taken_in and _place(taken_in[0]) < (1, debt.id, ""):
+            yield taken_in.pop(0)
         line = seen_debt(debt, reader)
         count += 1
         yield _frozen(line) if line.line in left_out else line
+    for line in taken_in:
+        yield line
     if count != within.obligations + within.debts:
         raise StatementChanged(
             f"The totals of the windows count {within.obligations + within.debts} lines of "
             f"{reader.slug}, and the ledger gives {count}. Run marketplace ledger verify."
         )
+
+
+def _place(line: Line) -> tuple[int, int, str]:
+    """Where a line stands: obligations by id and wallet, then debts by id."""
+    first, _, last = line.line.partition(":")
+    return (1, int(last), "") if first == "debt" else (0, int(last), first)
+
+
+async def _taken_in(session: AsyncSession, names: Sequence[str], reader: Reader) -> list[Line]:
+    """Lines by their names, in order."""
+    found = []
+    for name in names:
+        first, _, last = name.partition(":")
+        if first == "debt":
+            debt = await repository.find_debt(session, int(last))
+            found += [seen_debt(debt, reader)] if debt else []
+        else:
+            place = (UUID(first), int(last))
+            rows = await repository.find_obligations(session, line=place)
+            found += [seen(row, reader) for row in rows]
+    return sorted(found, key=_place)
 
 
 def _frozen(line: Line) -> Line:
@@ -184,7 +212,9 @@ async def draw_up(
     reckoning = Reckoning(reader, head.contracts)
     writer = records.begin(signed, issue, head)
     rows = LineTable(table, head.contracts) if table else None
-    async for line in _lines(session, subject.window_ids, reader, frozenset(head.frozen)):
+    taken = await _taken_in(session, head.taken_in, reader)
+    left_out = frozenset(head.frozen)
+    async for line in _lines(session, subject.window_ids, reader, left_out, taken):
         reckoning.add(line)
         writer.write("line", records.line_content(line))
         if rows:
@@ -237,11 +267,17 @@ async def _head(session: AsyncSession, subject: Subject, reader: Reader) -> Head
     until = max(each.closed_at for each in subject.windows if each.closed_at is not None)
     legs: list[LegTold] = []
     left_out: frozenset[str] = frozenset()
+    taken_in: frozenset[str] = frozenset()
+    windows = subject.windows
     if subject.settlement is not None:
         names = await repository.slugs(session)
         found = await repository.legs(session, subject.settlement.id, reader.id)
         legs = [told(each, reader, names) for each in found if each.replaces_id is None]
         left_out = await frozen.left_out(session, subject.settlement.id, reader.id)
+        taken_in = await frozen.taken_in(session, subject.settlement.id, reader.id)
+        taken = await _taken_in(session, sorted(taken_in), reader)
+        window_ids = {*subject.window_ids, *(line.window for line in taken)}
+        windows = await repository.find_windows(session, list(window_ids))
     return Head(
         member=Told(member.slug, member.name),
         operator=await repository.operator_slug(session),
@@ -250,12 +286,13 @@ async def _head(session: AsyncSession, subject: Subject, reader: Reader) -> Head
         mode=subject.settlement.mode.value if subject.settlement else None,
         windows=[
             WindowTold(each.id, each.opened_at, each.closed_at)
-            for each in subject.windows
+            for each in windows
             if each.closed_at is not None
         ],
         contracts=await repository.contracts(session, reader, until),
         legs=legs,
         frozen=sorted(left_out),
+        taken_in=sorted(taken_in),
     )
 
 

@@ -19,11 +19,13 @@ import sqlalchemy as sa
 from beancount import loader
 from beancount.core.data import Transaction
 
+from marketplace.coalition.domain import ContractRole, Funding
 from marketplace.db import Database
 from settlement.journal.export import JournalForm, export
 from settlement.journal.repository import Chosen
 from tests.factories import Coalition
 from tests.ledger.busy import make_busy
+from tests.ledger.driver import Driver
 from tests.ledger.test_export import beancount_totals, hledger_totals
 from tests.settlement.closing import close_window, settle
 from tests.settlement.statements.test_asking import run_settlement
@@ -33,8 +35,17 @@ Totals = dict[tuple[str, str], Decimal]
 
 @pytest.fixture
 async def month(coalition: Coalition, owner: Database) -> UUID:
-    """A closed window in which everything happened."""
+    """A closed window in which everything happened, burns of mixed points too."""
     await make_busy(coalition)
+    await coalition.add_member(
+        "delta", role=ContractRole.BOTH, funding=Funding.MIXED, pooled_bps=3_333
+    )
+    await coalition.add_participant("cleo", firm="acme")
+    await coalition.issue("cleo", 1_500, issuer="delta")
+    async with Driver.start(coalition) as drive:
+        burn = await drive.burn("cleo", "card")
+        await drive.capture("cleo", burn)
+        await drive.refund("cleo", burn, 333)
     return await close_window(owner)
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
+from marketplace.coalition.domain import ContractRole, Funding
 from marketplace.coalition.models import Contract
 from marketplace.db import Database
 from marketplace.errors import NotFound
@@ -22,7 +23,8 @@ from settlement.statements.domain import LineKind, Side, bases, fee_of
 from settlement.statements.errors import StatementChanged, StatementNotFinal
 from settlement.statements.verify.checker import verify
 from tests.factories import Coalition
-from tests.settlement.closing import settle
+from tests.ledger.driver import Driver
+from tests.settlement.closing import close_window, settle
 from tests.settlement.statements.conftest import draw
 
 EVERYBODY = ("operator", "alpha", "beta", "gamma", "shop", "tickets")
@@ -221,3 +223,68 @@ async def test_a_settlement_tells_its_legs_and_leaves_frozen_lines_out(
     (leg,) = [each for each in read(signed) if each["record"] == "leg"]
     assert leg["net_micros"] == due
     assert told.issue.number == 2
+
+
+async def test_points_of_a_mixed_contract_are_on_two_lines_and_counted_once(
+    coalition: Coalition, owner: Database
+) -> None:
+    await coalition.add_member(
+        "delta", role=ContractRole.BOTH, funding=Funding.MIXED, pooled_bps=3_333, fee_bps=77
+    )
+    await coalition.issue("ann", 1_500, issuer="delta")
+    async with Driver.start(coalition) as drive:
+        burn = await drive.burn("ann", "card")
+        await drive.capture("ann", burn)
+        await drive.refund("ann", burn, 333)
+    window = await close_window(owner)
+    for member in ("delta", "shop", "operator"):
+        signed = (await draw(coalition, member, window=window))[1]
+        assert verify(member, io.BytesIO(signed)).faults == []
+        kinds: dict[str, int] = defaultdict(int)
+        for line in read(signed):
+            if line["record"] == "line" and not line["shared"]:
+                kinds[str(line["kind"])] += int(str(line["points"]))
+        issued = {} if member == "shop" else {"issuance": 1_500}
+        assert kinds == {**issued, "capture": 1_000, "refund": -333}
+    records = json.loads((await draw(coalition, "delta", window=window))[1])
+    contract = next(each for each in records if each["record"] == "contract")
+    assert (contract["funding"], contract["pooled_bps"]) == ("mixed", 3_333)
+    (sums,) = [each for each in records if each["record"] == "sum"]
+    # 2,666 of 8,000 micros a point were paid at issuance, the rest of 667 points now.
+    assert sums["owes_micros"] - sums["owed_micros"] == 1_500 * 2_666 + 667 * 5_334
+    assert sums["pool_micros"] == (1_500 - 667) * 2_666
+
+
+async def test_a_settlement_takes_in_lines_that_an_earlier_one_left_out(
+    coalition: Coalition, month: UUID, owner: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = coalition.members["shop"]
+    async with coalition.runtime.database.begin() as session:
+        lines = [line async for line in service.lines(session, [month], shop)]
+    await coalition.issue("ann", 1_000)
+    async with Driver.start(coalition) as drive:
+        await drive.capture("ann", await drive.burn("ann", "card"))
+    later = await close_window(owner)
+    taken = [
+        next(line for line in lines if line.kind is kind)
+        for kind in (LineKind.DEBT, LineKind.CAPTURE)
+    ]
+
+    async def taken_in(*_: object) -> frozenset[str]:
+        return frozenset(line.line for line in taken)
+
+    monkeypatch.setattr("settlement.statements.frozen.taken_in", taken_in)
+    capture = taken[1].member_micros
+    # Fees are by window: that of the line which comes late is reckoned by itself.
+    due = taken[0].member_micros + capture - fee_of(capture, 333) + 7_000_000
+    due -= fee_of(7_000_000, 333)
+    reference = await settle(owner, [later], {shop: due})
+    drawn, signed, _ = await draw(coalition, "shop", settlement=reference)
+    found = verify("x", io.BytesIO(signed))
+    assert found.faults == []
+    assert found.nets == {"EUR": due}
+    assert {line.line for line in taken} < {
+        str(each["line"]) for each in read(signed) if each["record"] == "line"
+    }
+    assert [each.window for each in drawn.head.windows] == [month, later]
+    assert (await draw(coalition, "shop", settlement=reference))[1] == signed
