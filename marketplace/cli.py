@@ -9,6 +9,7 @@ import click
 
 from marketplace import __version__
 from marketplace.coalition.commands import coalition_group, import_group
+from marketplace.commands import Group
 from marketplace.demo.commands import demo_command
 from marketplace.exchange.commands import offers_group
 from marketplace.fulfilment.commands import (
@@ -55,6 +56,11 @@ def db_upgrade() -> None:
     """Bring the database to the present schema (core and plugins). Safe to repeat."""
     asyncio.run(upgrade_all(load()))
     click.echo("The database is at the present schema.")
+
+
+@main.group("statement", cls=Group)
+def statement_group() -> None:
+    """Statements of members: check them, with nothing but the files."""
 
 
 for each in (worker_command, beat_command, background_command, fulfilment_group):

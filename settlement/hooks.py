@@ -9,6 +9,8 @@ from typing import cast
 import settlement.clearing.models
 import settlement.disputes.models
 import settlement.history  # noqa: F401
+import settlement.history
+import settlement.statements.models  # noqa: F401
 from marketplace import api
 from marketplace.host import PluginHost
 from settlement.base import SettlementBase
@@ -17,6 +19,10 @@ from settlement.clearing import routes as clearing_routes
 from settlement.clearing.tasks import make_tasks as make_clearing_tasks
 from settlement.commands import positions
 from settlement.pages.site import PAGES
+from settlement.journal.commands import journal
+from settlement.pages import PAGES
+from settlement.statements import commands as statements
+from settlement.statements.routes import ROUTES as STATEMENT_ROUTES
 from settlement.windows import commands as window_commands
 from settlement.windows import routes as window_routes
 from settlement.windows.tasks import make_tasks as make_window_tasks
@@ -39,9 +45,14 @@ def marketplace_register_tables() -> api.PluginTables:
 
 @api.hookimpl
 def marketplace_register_commands() -> Sequence[api.Command]:
-    """`marketplace ledger positions` and `marketplace settlement ...`."""
+    """`marketplace ledger positions`, `marketplace settlement ...`, `marketplace statement ...`."""
     return [
         api.Command(group="ledger", command=positions),
+        api.Command(group="settlement", command=statements.statement),
+        api.Command(group="settlement", command=statements.trace),
+        api.Command(group="settlement", command=journal),
+        api.Command(group="statement", command=statements.verify),
+        api.Command(group="statement", command=statements.key),
         api.Command(group="settlement", command=window_commands.open_),
         api.Command(group="settlement", command=window_commands.close),
         api.Command(group="settlement", command=window_commands.status),
@@ -58,6 +69,7 @@ def marketplace_register_routes() -> api.Routes:
     """Everything under /v1/settlement."""
     return [*window_routes.ROUTES, *clearing_routes.ROUTES]
     return [*DISPUTE_ROUTES, *RUNOFF_ROUTES]
+    return [*window_routes.ROUTES, *STATEMENT_ROUTES]
 
 
 @api.hookimpl
