@@ -79,6 +79,7 @@ class PluginHost:
         asked: Callable[[], PluginSettings] = PluginSettings,
         *,
         outbound: Callable[[], Outbound] = Outbound,
+        rails: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
         self.slug = slug
         self._database = database
@@ -86,6 +87,7 @@ class PluginHost:
         self._rules = rules
         self._asked = asked
         self._outbound = outbound
+        self._rails = rails
         self._kept: dict[tuple[UUID | None, bool], _Kept] = {}
 
     @property
@@ -98,18 +100,31 @@ class PluginHost:
 
         For the periodic tasks of our own rooms, which share their services with the API.
         """
+
+        async def inside(database: Database) -> T:
+            async with database.begin() as session:
+                return await work(session)
+
+        return self.work(inside)
+
+    def work(self, work: Callable[[Database], Awaitable[T]]) -> T:
+        """Run `work`, which takes transactions of its own, on a loop and a database of its own."""
         lent = self._database()
         url = lent.url.render_as_string(hide_password=False)
 
         async def inside() -> T:
             database = Database(url, role=lent.role, pool_size=0)
             try:
-                async with database.begin() as session:
-                    return await work(session)
+                return await work(database)
             finally:
                 await database.close()
 
         return asyncio.run(inside())
+
+    @property
+    def rails(self) -> Mapping[str, Any]:
+        """The rails of every plugin by slug, where the host's runtime knows them."""
+        return self._rails()
 
     @property
     def eligibility_rules(self) -> dict[str, EligibilityRule]:

@@ -62,7 +62,7 @@ def make_settings(url: str, **more: object) -> Settings:
 def template_name() -> str:
     """A template per schema, so that two runs at once, or of two branches, never share one."""
     digest = hashlib.sha256()
-    for folder in ("marketplace", "catalog", "plugins"):
+    for folder in ("marketplace", "catalog", "settlement", "plugins"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             if "migrations" in path.parts or path.name in ("models.py", "schema.py"):
                 digest.update(path.read_bytes())

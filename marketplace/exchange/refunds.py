@@ -27,6 +27,7 @@ from marketplace.ids import uuid7
 from marketplace.ledger import postings
 from marketplace.ledger.domain import ObligationKind, TransferCode
 from marketplace.ledger.expiry import expire_wallets
+from marketplace.ledger.windows import pass_gate
 from marketplace.notices import feed
 from marketplace.webhooks import feed as webhooks
 
@@ -50,6 +51,7 @@ async def refund(
     Raises NotFound, NotRefundable (not captured, or fewer points left), IdempotencyKeyReused.
     """
     connection = await raw_connection(session)
+    await pass_gate(connection)
     locked = await repository.lock_burns(connection, [(asked.burn_id, asked.wallet_id)])
     burn = locked.get(asked.burn_id)
     if burn is None:
@@ -86,6 +88,7 @@ async def refund(
         books,
         postings.transfers(burn.terms, restored, TransferCode.REFUND, books.operator_id),
         postings.obligations(burn.terms, restored, ObligationKind.REFUND),
+        await repository.captured_under(connection, burn.terms),
     )
     await feed.tell_refunded(connection, row.id, row.wallet_id)
     await webhooks.tell_refunded(connection, row.id, row.wallet_id)

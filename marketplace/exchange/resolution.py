@@ -22,6 +22,7 @@ from marketplace.exchange.resolution_repository import LockedBurn
 from marketplace.ledger import postings
 from marketplace.ledger.domain import ObligationKind, TransferCode
 from marketplace.ledger.expiry import expire_wallets
+from marketplace.ledger.windows import pass_gate
 from marketplace.notices import feed
 from marketplace.secrets import Vault
 from marketplace.webhooks import feed as webhooks
@@ -50,6 +51,7 @@ async def capture(
 ) -> list[api.BurnFact]:
     """Spend the points of delivered burns: resolution, confirmation, artefacts, money."""
     connection = await raw_connection(session)
+    await pass_gate(connection)
     by_id = {each.burn_id: each for each in deliveries}
     held = await _lock_held(connection, [(each.burn_id, each.wallet_id) for each in deliveries])
     if not held:
@@ -74,6 +76,7 @@ async def capture(
             for burn in terms
             for row in postings.obligations(burn, parts[burn.id], ObligationKind.CAPTURE)
         ],
+        await repository.accepted_under(connection, terms, books.now),
     )
     await _store_deliveries(connection, [by_id[burn.id] for burn in terms], vault)
     delivered = [(burn.id, burn.wallet_id) for burn in terms]

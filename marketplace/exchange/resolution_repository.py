@@ -5,7 +5,7 @@ Locks are taken in one order: burns, wallets, lots, exposures, stock, each by id
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ import msgspec
 from marketplace.errors import UsageError
 from marketplace.ids import take_keys
 from marketplace.ledger.postings import BurnTerms, ObligationRow, Part, TransferRow
+from marketplace.ledger.windows import insist
 
 
 class LockedBurn(msgspec.Struct, frozen=True):
@@ -63,6 +64,18 @@ select w.id, (select id from member where is_operator), marketplace_now()
 from settlement_window w where w.status = 'open' for share
 """
 
+# Whose terms hold for what a member accepts now.
+ACCEPTED_UNDER = """
+select member_id, id from contract
+where member_id = any($1::uuid[]) and role <> 'issuer' and valid_from <= $2
+  and (valid_to is null or valid_to > $2)
+"""
+
+CAPTURED_UNDER = """
+select acceptor_contract_id from obligation
+where wallet_id = $1 and burn_id = $2 and kind = 'capture' limit 1
+"""
+
 POST = """
 with t as (
     insert into transfer (wallet_id, id, code, debit_account, debit_owner, credit_account,
@@ -75,16 +88,16 @@ with t as (
       as u(wallet_id, id, code, debit, debit_owner, credit, credit_owner, unit, amount, burn_id)
 )
 insert into obligation (wallet_id, id, window_id, kind, funding, issuer_id, acceptor_id,
-                        contract_id, burn_id, lot_id, points, currency, funded_micros,
-                        cost_micros, effective_at)
+                        contract_id, acceptor_contract_id, burn_id, lot_id, points, currency,
+                        funded_micros, cost_micros, effective_at)
 select u.wallet_id, u.id, $1, u.kind::obligation_kind, u.funding::funding, u.issuer_id,
-       u.acceptor_id, u.contract_id, u.burn_id, u.lot_id, u.points, u.currency, u.funded_micros,
-       u.cost_micros, $2
+       u.acceptor_id, u.contract_id, u.acceptor_contract_id, u.burn_id, u.lot_id, u.points,
+       u.currency, u.funded_micros, u.cost_micros, $2
 from unnest($13::uuid[], $14::bigint[], $15::text[], $16::text[], $17::uuid[], $18::uuid[],
-            $19::uuid[], $20::uuid[], $21::bigint[], $22::bigint[], $23::text[], $24::bigint[],
-            $25::bigint[])
-  as u(wallet_id, id, kind, funding, issuer_id, acceptor_id, contract_id, burn_id, lot_id, points,
-       currency, funded_micros, cost_micros)
+            $19::uuid[], $20::uuid[], $21::uuid[], $22::bigint[], $23::bigint[], $24::text[],
+            $25::bigint[], $26::bigint[])
+  as u(wallet_id, id, kind, funding, issuer_id, acceptor_id, contract_id, acceptor_contract_id,
+       burn_id, lot_id, points, currency, funded_micros, cost_micros)
 """
 
 RESOLVE = """
@@ -185,10 +198,25 @@ async def parts_of(connection: Any, burns: Iterable[BurnTerms]) -> dict[UUID, li
 
 async def open_books(connection: Any) -> Books:
     """The open window (locked against closing until this transaction ends) and the operator."""
-    row = await connection.fetchrow(BOOKS)
-    if row is None or row[1] is None:
-        raise UsageError("There is no open settlement window, or no member is the operator.")
+    row = await insist(lambda: connection.fetchrow(BOOKS))
+    if row[1] is None:
+        raise UsageError("No member is the operator yet; import members first.")
     return Books(*row)
+
+
+async def accepted_under(
+    connection: Any, burns: Iterable[BurnTerms], now: datetime
+) -> dict[UUID, UUID | None]:
+    """The contract, by burn, under which its acceptor accepts it now; None where it has none."""
+    asked = list(burns)
+    acceptors = {burn.acceptor_id for burn in asked}
+    found = dict(await connection.fetch(ACCEPTED_UNDER, list(acceptors), now))
+    return {burn.id: found.get(burn.acceptor_id) for burn in asked}
+
+
+async def captured_under(connection: Any, burn: BurnTerms) -> dict[UUID, UUID | None]:
+    """The same of a burn that was captured."""
+    return {burn.id: await connection.fetchval(CAPTURED_UNDER, burn.wallet_id, burn.id)}
 
 
 async def post(
@@ -196,8 +224,12 @@ async def post(
     books: Books,
     transfers: Sequence[TransferRow],
     obligations: Sequence[ObligationRow],
+    contracts: Mapping[UUID, UUID | None],
 ) -> None:
-    """Write transfers and obligations into the open window."""
+    """Write transfers and obligations into the open window.
+
+    `contracts` are those of the acceptors, by burn.
+    """
     await connection.execute(
         POST,
         books.window_id,
@@ -219,6 +251,7 @@ async def post(
         [row.part.issuer_id for row in obligations],
         [row.burn.acceptor_id for row in obligations],
         [row.part.contract_id for row in obligations],
+        [contracts[row.burn.id] for row in obligations],
         [row.burn.id for row in obligations],
         [row.part.lot_id for row in obligations],
         [row.points for row in obligations],

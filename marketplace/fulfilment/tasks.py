@@ -23,7 +23,7 @@ from marketplace.fulfilment.asking import Asked, ask, within
 from marketplace.fulfilment.domain import MARGIN_S, Claimed
 from marketplace.fulfilment.home import Home
 from marketplace.fulfilment.service import Resolved
-from marketplace.ledger import expiry, verify
+from marketplace.ledger import expiry, totals, verify
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -160,6 +160,10 @@ class Work:
         """Count burns of offers by the hour; returns how many were new."""
         return self.home.transact(tally.count_burns)
 
+    def roll_windows(self) -> int:
+        """Count what is new in settlement windows; returns how many totals changed."""
+        return self.home.transact(totals.roll)
+
     def verify_ledger(self) -> int:
         """Prove the ledger's invariants; logs an error for each finding, returns how many."""
         findings = self.home.transact(verify.verify)
@@ -194,6 +198,7 @@ def register(app: Celery, work: Work) -> None:
         work.try_idle,
         work.expire_points,
         work.count_burns,
+        work.roll_windows,
         work.verify_ledger,
         work.plugin_task,
     ):

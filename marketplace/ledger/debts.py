@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,12 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from marketplace.clock import NOW
 from marketplace.coalition.models import Member
-from marketplace.errors import Conflict, InvalidRequest, NotFound, UsageError
+from marketplace.errors import Conflict, InvalidRequest, NotFound
 from marketplace.ids import next_key
-from marketplace.ledger.domain import Account, TransferCode, WindowStatus
-from marketplace.ledger.models import MemberDebt, SettlementWindow, Transfer
+from marketplace.ledger.domain import Account, TransferCode
+from marketplace.ledger.models import MemberDebt, Transfer
+from marketplace.ledger.windows import share_open_sync
 from marketplace.money import MAX_MICROS
 
 CURRENCY = re.compile(r"[A-Z]{3}")
@@ -57,13 +56,13 @@ def owe(session: Session, debt: Debt) -> None:
     if missing:
         raise NotFound(f"There is no member with the id {missing.pop()}.")
     debt_id = next_key()
-    window_id, now = _open_window(session)
+    window = share_open_sync(session)
     values = {
         **msgspec.structs.asdict(debt),
         "id": debt_id,
         "undoes_id": undoes_id,
-        "window_id": window_id,
-        "effective_at": now,
+        "window_id": window.id,
+        "effective_at": window.now,
     }
     del values["undoes"]
     # Waits for a transaction that books the same reference, or undoes the same debt, right now.
@@ -108,22 +107,6 @@ def _booked_before(session: Session, debt: Debt, undoes_id: int | None) -> None:
     same = ("debtor_id", "creditor_id", "amount_micros", "currency")
     if known.undoes_id != undoes_id or any(getattr(known, n) != getattr(debt, n) for n in same):
         raise Conflict(f"The debt {debt.reference!r} was booked before, with other terms.")
-
-
-def _open_window(session: Session) -> tuple[UUID, datetime]:
-    """The open window, which cannot be closed before this transaction ends, and business time."""
-    found = (
-        sa.select(SettlementWindow.id, NOW)
-        .where(SettlementWindow.status == WindowStatus.OPEN)
-        .with_for_update(read=True)
-    )
-    # A window that was closed while we waited for it is no longer open, and the statement did not
-    # see the next one yet: the second try does.
-    for _ in range(2):
-        row = session.execute(found).one_or_none()
-        if row is not None:
-            return row[0], row[1]
-    raise UsageError("There is no open settlement window.")
 
 
 def _find(session: Session, plugin: str, reference: str) -> MemberDebt | None:

@@ -18,11 +18,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from marketplace.clock import NOW
 from marketplace.coalition.domain import Breakage, Funding
 from marketplace.coalition.models import Contract
-from marketplace.db import Database
+from marketplace.db import Database, raw_connection
 from marketplace.ids import take_keys
 from marketplace.ledger.domain import POINTS, Account, ObligationKind, TransferCode
 from marketplace.ledger.models import Lot, Obligation, Transfer, Wallet
-from marketplace.ledger.repository import INFINITY, operator_id, share_open_window
+from marketplace.ledger.repository import INFINITY, operator_id
+from marketplace.ledger.windows import pass_gate, share_open
 
 BATCH = 1_000
 """Lots of one transaction: enough to be quick, few enough to hold their wallets only briefly."""
@@ -57,6 +58,7 @@ async def expire_due(session: AsyncSession, limit: int = BATCH) -> int:
     Zero means that nothing is due, or that all of it is being written by somebody else right now
     (`due` tells which).
     """
+    await pass_gate(await raw_connection(session))
     wallets = await _lock_wallets(session, limit)
     if not wallets:
         return 0
@@ -150,7 +152,7 @@ async def _write(session: AsyncSession, lots: Sequence[Expiring]) -> None:
     transfers = [_points_transfer(lot, now) for lot in lots]
     funded = [lot for lot in lots if lot.pooled_price_micros]
     if funded:
-        window_id = await share_open_window(session)
+        window_id = (await share_open(session)).id
         operator = await operator_id(session)
         for lot in funded:
             transfers += _money_transfers(lot, now, window_id, operator)

@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 
 from marketplace.ids import take_keys
+from marketplace.ledger.windows import insist
 from marketplace.notices.feed import ISSUED
 from marketplace.webhooks.feed import ISSUED as ISSUED_WEBHOOKS
 
@@ -282,7 +283,7 @@ class Stage:
         """Write every item left; returns (issuer, lots, points) of each issuer."""
         run = self.connection.execute
         funded = await self.connection.fetchval(self._sql(FUNDED_AT_ISSUANCE), now)
-        window_id = await self.connection.fetchval(LOCK_WINDOW) if funded else None
+        window_id = await self._window() if funded else None
         await run(self._sql(INSERT_LOTS), now)
         await run(self._sql(INSERT_TRANSFERS), now)
         if funded:
@@ -293,6 +294,10 @@ class Stage:
         await run(self._sql(LOCK_WALLETS))
         await run(self._sql(CREDIT_WALLETS))
         return await self.totals()
+
+    async def _window(self) -> UUID:
+        window_id: UUID = await insist(lambda: self.connection.fetchval(LOCK_WINDOW))
+        return window_id
 
     async def worth(self, now: datetime) -> list[tuple[str, str, int]]:
         """(currency, funding, micros) of what the items cost their issuers."""

@@ -1,4 +1,4 @@
-"""SQL of the ledger room: wallets, their history, the open window."""
+"""SQL of the ledger room: wallets and their history."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from marketplace.clock import NOW
 from marketplace.coalition.models import Member, Participant
 from marketplace.errors import UsageError
 from marketplace.exchange.models import Burn, Offer
-from marketplace.ledger.domain import POINTS, Account, TransferCode, WindowStatus
-from marketplace.ledger.models import Lot, SettlementWindow, Transfer, Wallet
+from marketplace.ledger.domain import POINTS, Account, TransferCode
+from marketplace.ledger.models import Lot, Transfer, Wallet
 
 INFINITY: Final[sa.ColumnElement[Any]] = sa.literal_column("'infinity'")
 NEXT_EXPIRIES: Final = 5
@@ -62,18 +62,6 @@ class HistoryRow(msgspec.Struct, frozen=True):
     issuer: str | None
     """Slug of the issuer of the points, where the transfer concerns one issuer."""
     effective_at: datetime
-
-
-async def share_open_window(session: AsyncSession) -> UUID:
-    """The window that money is posted into, locked against closing until the transaction ends."""
-    found = await session.scalar(
-        sa.select(SettlementWindow.id)
-        .where(SettlementWindow.status == WindowStatus.OPEN)
-        .with_for_update(read=True)
-    )
-    if found is None:
-        raise UsageError("There is no open settlement window.")
-    return found
 
 
 async def operator_id(session: AsyncSession) -> UUID:

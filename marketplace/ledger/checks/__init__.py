@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marketplace.ledger.checks import burns, money, points, references
+from marketplace.ledger.checks import burns, money, points, references, windows
 from marketplace.ledger.domain import Check
 
 ALL: tuple[Check, ...] = (
@@ -10,5 +10,7 @@ ALL: tuple[Check, ...] = (
     *points.CHECKS,
     *burns.CHECKS,
     *money.CHECKS,
+    *windows.CHECKS,
 )
-"""Every check, in the order they run: first that rows point at rows, then points, then money."""
+"""Every check, in the order they run: first that rows point at rows, then points, then money and
+windows."""

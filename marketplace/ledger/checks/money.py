@@ -1,4 +1,4 @@
-"""Money: obligations, the transfers that mirror them, windows, pools and exposure."""
+"""Money: obligations, the transfers that mirror them, pools and exposure."""
 
 from __future__ import annotations
 
@@ -164,24 +164,6 @@ from (
 ) o
 where (o.funded_micros, o.cost_micros, o.acceptor_id) is distinct from
       (o.due, o.share, case when o.share > 0 then o.issuer_id end)
-"""
-
-WINDOWS: Final = """
-select format('%s of window %s', r.what, r.window_id) as subject,
-       'a window that exists' as expected, format('%s rows in no window', r.number) as found
-from (
-    select 'obligations' as what, window_id, count(*) as number from obligation group by window_id
-    union all
-    select 'debts', window_id, count(*) from member_debt group by window_id
-    union all
-    select 'money transfers', window_id, count(*) from transfer
-    where window_id is not null group by window_id
-) r
-left join settlement_window w on w.id = r.window_id
-where w.id is null
-union all
-select 'windows', 'exactly one is open', format('%s open', count(*))
-from settlement_window where status = 'open' having count(*) <> 1
 """
 
 _SUMMED: Final = """
@@ -352,7 +334,6 @@ CHECKS: Final = (
     ),
     Check("expiry_obligations", "Funded points that expire free their money.", EXPIRY_OBLIGATIONS),
     Check("breakage", "Money of expired points goes where the contract says.", BREAKAGE),
-    Check("windows", "Each obligation is in one window that exists; one is open.", WINDOWS),
     Check(
         "obligation_transfers",
         "Per window and account: obligations and debts = money transfers.",
