@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import settlement.bank.models
 import settlement.clearing.models
 import settlement.history  # noqa: F401
 from marketplace import api
