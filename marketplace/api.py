@@ -26,7 +26,7 @@ from marketplace.contract.bank_records import (
     StatementKind,
     StatementStart,
 )
-from marketplace.contract.facts import BurnFact, IssueFact, RefundFact
+from marketplace.contract.facts import BurnFact, IssueFact, RefundFact, WindowFact
 from marketplace.contract.file_rails import Batch, FileRail, RailFile
 from marketplace.contract.host import Host, MemberName, OpenOrder, PlacedOrder, PluginOffer
 from marketplace.contract.notices import Notice, NoticeOutcome, Notifier, Sent
@@ -183,6 +183,7 @@ __all__ = [
     "Unknown",
     "Unreachable",
     "Who",
+    "WindowFact",
     "Words",
     "access",
     "decimal_from_minor",

@@ -182,3 +182,12 @@ def marketplace_after_points_issued(fact: api.IssueFact, host: api.Host) -> None
     Fires: after commit, in the API or the importer. Transaction: none. Errors: logged, nothing
     else. Idempotency: told once per request or file that issued anything new. Since 1.0.
     """
+
+
+@hookspec
+def marketplace_after_window_closed(fact: api.WindowFact, host: api.Host) -> None:
+    """A settlement window was closed: nothing is added to it any more.
+
+    Fires: after commit, in the API, a worker or the command line. Transaction: none. Errors:
+    logged, nothing else. Idempotency: may be told twice; `fact.window_id` tells. Since 1.0.
+    """

@@ -80,8 +80,11 @@ class PluginHost:
         *,
         outbound: Callable[[], Outbound] = Outbound,
         rails: Callable[[], Mapping[str, Any]] = dict,
+        tell: Callable[[Sequence[tuple[str, Any]]], None] = lambda _: None,
     ) -> None:
         self.slug = slug
+        self.tell = tell
+        """Tells observers (hook, fact), after commit; for our own rooms."""
         self._database = database
         self._vault = vault
         self._rules = rules
@@ -105,10 +108,10 @@ class PluginHost:
             async with database.begin() as session:
                 return await work(session)
 
-        return self.work(inside)
+        return self.run(inside)
 
-    def work(self, work: Callable[[Database], Awaitable[T]]) -> T:
-        """Run `work`, which takes transactions of its own, on a loop and a database of its own."""
+    def run(self, work: Callable[[Database], Awaitable[T]]) -> T:
+        """Run `work`, which makes its own transactions, on a loop of its own."""
         lent = self._database()
         url = lent.url.render_as_string(hide_password=False)
 

@@ -75,6 +75,7 @@ class Runtime:
                 lambda: self.plugins.settings_of(slug),
                 outbound=lambda: self.outbound,
                 rails=lambda: self.rails,
+                tell=self.tell,
             ),
             contained=self.contained,
         )

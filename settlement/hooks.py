@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import settlement.bank.models
 import settlement.clearing.models
 import settlement.history  # noqa: F401
 from marketplace import api
+from marketplace.host import PluginHost
 from settlement.base import SettlementBase
+from settlement.clearing import commands as clearing_commands
+from settlement.clearing import routes as clearing_routes
+from settlement.clearing.tasks import make_tasks as make_clearing_tasks
 from settlement.commands import positions
 from settlement.pages import PAGES
+from settlement.windows import commands as window_commands
+from settlement.windows import routes as window_routes
+from settlement.windows.tasks import make_tasks as make_window_tasks
 
 
 @api.hookimpl
@@ -24,8 +32,27 @@ def marketplace_register_tables() -> api.PluginTables:
 
 @api.hookimpl
 def marketplace_register_commands() -> Sequence[api.Command]:
-    """`marketplace ledger positions`."""
-    return [api.Command(group="ledger", command=positions)]
+    """`marketplace ledger positions` and `marketplace settlement ...`."""
+    return [
+        api.Command(group="ledger", command=positions),
+        api.Command(group="settlement", command=window_commands.open_),
+        api.Command(group="settlement", command=window_commands.close),
+        api.Command(group="settlement", command=window_commands.status),
+        *(api.Command(group="settlement", command=each) for each in clearing_commands.COMMANDS),
+    ]
+
+
+@api.hookimpl
+def marketplace_register_routes() -> api.Routes:
+    """Everything under /v1/settlement."""
+    return [*window_routes.ROUTES, *clearing_routes.ROUTES]
+
+
+@api.hookimpl
+def marketplace_register_tasks(host: api.Host) -> Sequence[api.PeriodicTask]:
+    """Windows closed by the calendar; legs brought to their rails, caps watched, books proved."""
+    own = cast(PluginHost, host)
+    return [*make_window_tasks(own), *make_clearing_tasks(own)]
 
 
 @api.hookimpl

@@ -192,6 +192,7 @@ FACTS: dict[str, type[msgspec.Struct]] = {
     "marketplace_after_burn_voided": api.BurnFact,
     "marketplace_after_burn_refunded": api.RefundFact,
     "marketplace_after_points_issued": api.IssueFact,
+    "marketplace_after_window_closed": api.WindowFact,
 }
 """The Struct that each observing hook is told."""
 

@@ -208,7 +208,7 @@ from (
     {_COUNTED}
     union all
     {summed("l.window_id = any(:window_ids) and " + UNCOUNTED)}
-) as both group by {_KEY}
+) as part group by {_KEY}
 """
 
 

@@ -178,7 +178,7 @@ async def _tell(session: AsyncSession, use: Use, alert_id: UUID) -> None:
             person_id=person_id,
             context={
                 "member": use.name,
-                "percent": str(use.percent),
+                "percent": f"{use.percent} %",
                 "path": "/settlement" if Role.FINANCE.value in roles else "/partner",
             },
         )

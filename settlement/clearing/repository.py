@@ -31,6 +31,7 @@ REFERENCE_LOCK = 7_219_004_530
 FAILED = (LegStatus.REJECTED, LegStatus.RETURNED)
 WITH_RAIL = (LegStatus.SUBMITTED, LegStatus.ACCEPTED, LegStatus.UNKNOWN)
 MOVING = (SettlementStatus.SUBMITTED, SettlementStatus.SETTLING)
+SETTLED = SettlementStatus.SETTLED
 VOUCHED = (
     SettlementStatus.APPROVED,
     SettlementStatus.SUBMITTED,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -45,7 +45,6 @@ class FakeFileRail:
         self.number = "HOUSE-7"
         self.taste = ""
         """What a version that does not keep its word adds."""
-        self.before: Callable[[], None] = lambda: None
 
     def check_account(self, account: Any) -> None:
         check(account)
@@ -54,7 +53,6 @@ class FakeFileRail:
         return House(self.number)
 
     def files(self, batch: api.Batch, legs: Sequence[api.Leg]) -> Sequence[api.RailFile]:
-        self.before()
         made = []
         for direction in api.Direction:
             mine = [leg for leg in legs if leg.direction is direction]
