@@ -89,9 +89,7 @@ async def locked(session: AsyncSession) -> list[BankAccount]:
     return list(await session.scalars(query))
 
 
-def ours(
-    known: list[BankAccount], identifier: str, currency: str, statement: str
-) -> BankAccount:
+def ours(known: list[BankAccount], identifier: str, currency: str, statement: str) -> BankAccount:
     """The account that a statement is for; UnknownBankAccount, naming it, where it is not ours."""
     number = normal_account(identifier)
     if not number:

@@ -85,7 +85,9 @@ async def _judge(
         await legs.accept(session, leg.id, actor=actor, note=_words(said))
         found.accepted.append(leg.reference)
     elif said.state is BankAnswer.REJECTED and leg.status in REFUSABLE:
-        await legs.reject(session, leg.id, reason=_words(said) or "the bank refused it", actor=actor)
+        await legs.reject(
+            session, leg.id, reason=_words(said) or "the bank refused it", actor=actor
+        )
         found.rejected.append(leg.reference)
     elif said.state is BankAnswer.REJECTED and leg.status is not LegStatus.REJECTED:
         found.strange.append(f"{leg.reference}: the bank refuses it, but it is {leg.status}")

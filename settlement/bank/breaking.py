@@ -98,9 +98,7 @@ async def let_go(
     """Breaks of these subjects whose reason is gone; returns how many were open."""
     if not subject_ids:
         return 0
-    query = sa.select(Break).where(
-        Break.subject_id.in_(subject_ids), Break.status.in_(UNRESOLVED)
-    )
+    query = sa.select(Break).where(Break.subject_id.in_(subject_ids), Break.status.in_(UNRESOLVED))
     if kind is not None:
         query = query.where(Break.kind == kind)
     found = list(await session.scalars(query.with_for_update()))

@@ -145,9 +145,7 @@ def _open_for(leg: SettlementLeg, line: BankLine, unseen: Mapping[UUID, list[int
     return leg.status in AWAITED if same_way else leg.status is LegStatus.BOOKED
 
 
-def _fault(
-    line: BankLine, by: Named, through: Sequence[SettlementLeg], total: int
-) -> Verdict:
+def _fault(line: BankLine, by: Named, through: Sequence[SettlementLeg], total: int) -> Verdict:
     """Why a line that names legs is not their money."""
     statuses = {leg.status for leg in through}
     amount = decimal_from_micros(line.amount_micros)

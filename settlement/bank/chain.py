@@ -91,9 +91,7 @@ def refuse_overlap(
         )
 
 
-def _follows(
-    closing: int | None, opening: int | None, one: BankStatement, other: Gathered
-) -> bool:
+def _follows(closing: int | None, opening: int | None, one: BankStatement, other: Gathered) -> bool:
     same = (one.opening_micros, one.closing_micros) == (other.opening_micros, other.closing_micros)
     return closing == opening and (not same or one.number != other.start.number)
 
@@ -167,7 +165,9 @@ async def watch(session: AsyncSession, account: BankAccount) -> int:
                 ),
             )
     await breaking.let_go(
-        session, BreakKind.STATEMENT_GAP, [each.id for each in ordered if each.id not in gaps],
+        session,
+        BreakKind.STATEMENT_GAP,
+        [each.id for each in ordered if each.id not in gaps],
         "the statement between was imported",
     )
     return len(gaps)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from enum import StrEnum
-from itertools import batched
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -210,8 +210,9 @@ class _Importing:
                 imported_at=NOW,
             )
         )
-        for rows in batched(self._rows(number, of, account, covered[1]), ROWS, strict=False):
-            await self._copy(of, rows)
+        rows = self._rows(number, of, account, covered[1])
+        while part := list(islice(rows, ROWS)):
+            await self._copy(of, part)
         await audit(
             self._session,
             self._actor,

@@ -149,7 +149,12 @@ async def book(
 
 
 async def book_split(
-    session: AsyncSession, parts: Sequence[BankLine], leg: SettlementLeg, found: Found, *, actor: str
+    session: AsyncSession,
+    parts: Sequence[BankLine],
+    leg: SettlementLeg,
+    found: Found,
+    *,
+    actor: str,
 ) -> None:
     """Several lines are the money of one leg, together."""
     last = max(parts, key=lambda each: each.booked_on)

@@ -173,9 +173,7 @@ class _Pass:
                     self._session, line, leg, verdict.found, hint=True, actor=self._actor
                 )
                 self.done.returned += 1
-            await lines.set_status(
-                self._session, [line.id], [LineStatus.HINT], LineStatus.MATCHED
-            )
+            await lines.set_status(self._session, [line.id], [LineStatus.HINT], LineStatus.MATCHED)
         elif statuses == {LegStatus.RETURNED}:
             await lines.set_status(
                 self._session, [line.id], [LineStatus.HINT], LineStatus.EXPLAINED
@@ -244,7 +242,7 @@ class _Pass:
         for leg_id, entry_ids in rows.all():
             await self._split(leg_id, entry_ids)
 
-    async def _split(self, leg_id: UUID, entry_ids: Sequence[UUID]) -> None:
+    async def _split(self, leg_id: Any, entry_ids: Any) -> None:
         leg = await repository.leg(self._session, leg_id)
         parts = await lines.rows_of(self._session, entry_ids)
         if leg.status not in lines.AWAITED or leg.counterparty_id is not None:

@@ -46,9 +46,7 @@ class Spooled(msgspec.Struct):
                 yield decoder.decode(lines.readline())
 
 
-def spool(
-    reader: BankReader, source: Path, keep: Path, progress: Callable[[int], None]
-) -> Spooled:
+def spool(reader: BankReader, source: Path, keep: Path, progress: Callable[[int], None]) -> Spooled:
     """Read `source`, judge every statement, and keep its entries at `keep`.
 
     `progress` hears how many entries were read. Raises what the reader raises, InvalidRequest where
@@ -94,8 +92,10 @@ class _Spooling:
         if self._current is None:
             raise InvalidRequest("The file has an entry outside a statement.")
         if abs(record.amount_micros) > MOST_MICROS:
-            raise InvalidRequest(f"{self._current.name}: the amount of entry {record.position} is "
-                                 "larger than any account holds.")
+            raise InvalidRequest(
+                f"{self._current.name}: the amount of entry {record.position} is "
+                "larger than any account holds."
+            )
         gathering.take(self._current, record)
         self._lines.write(msgspec.json.encode(record) + b"\n")
         self._count += 1

@@ -70,10 +70,7 @@ async def in_transit(session: AsyncSession) -> list[InTransit]:
 
 async def _said_only(session: AsyncSession) -> list[SettlementLeg]:
     """Legs that their rail says are booked, and no statement shows."""
-    held = {
-        each.owner
-        for each in await books.balances(session, account=AccountKind.BANK)
-    }
+    held = {each.owner for each in await books.balances(session, account=AccountKind.BANK)}
     rails = await session.scalars(
         sa.select(SettlementLeg.rail).where(SettlementLeg.rail.is_not(None)).distinct()
     )
@@ -136,9 +133,7 @@ async def _late(session: AsyncSession, today: date, late_days: int) -> None:
             SettlementLeg.amount_minor > 0,
             SettlementLeg.booked_on > SettlementLeg.due_on + sa.literal(late_days),
             SettlementLeg.booked_on > today - timedelta(days=400),
-            ~sa.exists().where(
-                Break.kind == BreakKind.LATE, Break.subject_id == SettlementLeg.id
-            ),
+            ~sa.exists().where(Break.kind == BreakKind.LATE, Break.subject_id == SettlementLeg.id),
         )
     )
     for leg in rows.all():
