@@ -1,4 +1,4 @@
-"""What a bank says of the legs it was sent: taken, or refused. Answers said twice change nothing."""
+"""What a bank says of the legs it was sent: taken, or refused. Said twice it changes nothing."""
 
 from __future__ import annotations
 

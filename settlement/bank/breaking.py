@@ -31,10 +31,11 @@ async def open_(
     amount_micros: int,
     opened_on: date,
     reason: str,
+    undone: bool = False,
     **ids: UUID | None,
 ) -> None:
     """Open a break unless there is one of this kind for this subject. One that went away by itself
-    opens again; one that a person resolved stays resolved."""
+    opens again; one that a person resolved stays resolved, unless what was done is `undone`."""
     fresh = {
         "currency": currency,
         "amount_micros": amount_micros,
@@ -59,20 +60,22 @@ async def open_(
     if made is not None:
         await _say(session, made, None, BreakStatus.OPEN, SYSTEM, kind.value)
         return
-    await _again(session, kind, subject_id, fresh)
+    await _again(session, kind, subject_id, fresh, undone)
 
 
 async def _again(
-    session: AsyncSession, kind: BreakKind, subject_id: UUID, fresh: dict[str, Any]
+    session: AsyncSession, kind: BreakKind, subject_id: UUID, fresh: dict[str, Any], undone: bool
 ) -> None:
     known = (
         await session.scalars(
             sa.select(Break).where(Break.kind == kind, Break.subject_id == subject_id)
         )
     ).one()
-    if known.status is BreakStatus.GONE:
+    if known.status is BreakStatus.GONE or (undone and known.status is BreakStatus.RESOLVED):
         change = _change(known.id, known.status, BreakStatus.OPEN, SYSTEM, "it is there again")
-        await history.move(session, Break, change, action=None, resolved_at=None, **fresh)
+        await history.move(
+            session, Break, change, action=None, resolved_by=None, resolved_at=None, **fresh
+        )
     elif known.status in UNRESOLVED and known.reason != fresh["reason"]:
         await session.execute(sa.update(Break).where(Break.id == known.id).values(**fresh))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from itertools import pairwise
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -143,7 +144,7 @@ async def watch(session: AsyncSession, account: BankAccount) -> int:
     how many gaps there are."""
     ordered = in_order(await statements(session, account.id))
     gaps = set()
-    for before, after in zip(ordered, ordered[1:], strict=False):
+    for before, after in pairwise(ordered):
         missing = (after.opening_micros or 0) - (before.closing_micros or 0)
         if missing:
             gaps.add(after.id)

@@ -217,4 +217,5 @@ async def _open_again(session: AsyncSession, entry_id: UUID, note: str) -> None:
         amount_micros=line.amount_micros,
         opened_on=line.booked_on,
         reason=f"Its match was undone: {note}",
+        undone=True,
     )

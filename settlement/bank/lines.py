@@ -191,7 +191,9 @@ async def return_(
         actor=actor,
         note=found.reason,
     )
-    await note_match(session, line, found, -expected(leg), leg_id=leg.id, actor=actor)
+    # Announced money is counted by the statement that shows it.
+    amount = 0 if hint else -expected(leg)
+    await note_match(session, line, found, amount, leg_id=leg.id, actor=actor)
 
 
 async def show(
@@ -229,7 +231,8 @@ async def unseen(session: AsyncSession, of: Sequence[SettlementLeg]) -> dict[UUI
     )
     found: dict[UUID, list[int]] = {}
     for row in rows:
-        assert row.leg_id is not None
+        if row.leg_id is None:
+            continue
         kept = (AccountKind.BANK, rails[row.leg_id])
         amounts = found.setdefault(row.leg_id, [])
         signed = 0

@@ -81,7 +81,7 @@ class _Pass:
         """What every line needs."""
         self._operator = await repository.operator_id(self._session)
         rows = await self._session.execute(sa.select(Member.slug, Member.id))
-        self._members = {slug: member_id for slug, member_id in rows}
+        self._members = {row.slug: row.id for row in rows}
 
     async def all_of(self, status: LineStatus) -> None:
         """Every line of this status, in the order of import."""
@@ -141,7 +141,8 @@ class _Pass:
         await self._open(line, verdict, status)
 
     async def _apply(self, line: BankLine, verdict: Verdict, status: LineStatus) -> None:
-        assert verdict.found is not None
+        if verdict.found is None:
+            raise ValueError("a verdict to apply says why")
         session, found = self._session, verdict.found
         await lines.release(session, [line], {line.id: status}, self._operator)
         if verdict.step is Step.BOOK:

@@ -109,11 +109,9 @@ def _fits(row: Break, action: Action) -> None:
 
 
 async def _act(session: AsyncSession, row: Break, how: Resolution, actor: str) -> None:
-    if how.action is Action.REPAY:
-        assert row.leg_id is not None
+    if how.action is Action.REPAY and row.leg_id is not None:
         await legs.repay(session, row.leg_id, actor=actor, note=how.note)
-    elif how.action is Action.MATCH:
-        assert row.entry_id is not None
+    elif how.action is Action.MATCH and row.entry_id is not None:
         found = Found(rule=Rule.PERSON, confidence=100, reason=how.note)
         await deciding.match_line(session, row.entry_id, how.leg_ids, found, actor=actor)
     elif how.action is Action.PREFUND:

@@ -74,9 +74,10 @@ async def test_a_statement_that_does_not_add_up_is_refused_whole(
     with pytest.raises(StatementDoesNotFoot, match=r"opening 1005.00 .* 7.00 are 1012.00.* 1013"):
         await desk.take(teller.file(good, bad))
     assert await count(desk.runtime, BankStatement) == 0
+    stranger = Teller(teller.folder, account="GB33BUKB20201555555555")
+    path = stranger.file(good, stranger.statement(stranger.entry("1")))
     with pytest.raises(UnknownBankAccount, match="GB33BUKB20201555555555"):
-        stranger = Teller(teller.folder, account="GB33BUKB20201555555555")
-        await desk.take(stranger.file(good, stranger.statement(stranger.entry("1"))))
+        await desk.take(path)
     assert await count(desk.runtime, BankStatement) == 0
     cut = teller.file(good)
     cut.write_bytes(cut.read_bytes()[:-30])
@@ -91,18 +92,16 @@ async def test_other_content_for_known_days_is_refused(desk: Desk, teller: Telle
     other = Teller(teller.folder)
     with pytest.raises(StatementChanged, match="STMT-1"):
         await desk.take(other.file(other.statement(other.entry("5"), other.entry("7"))))
+    more = Teller(teller.folder)
+    around = more.statement(
+        more.entry("1", booked_on=date(2026, 1, 4)),
+        reference="MONTH",
+        from_on=date(2026, 1, 1),
+        to_on=date(2026, 1, 31),
+    )
+    path = more.file(around)
     with pytest.raises(StatementOverlaps, match="2026-01-05"):
-        more = Teller(teller.folder)
-        await desk.take(
-            more.file(
-                more.statement(
-                    more.entry("1", booked_on=date(2026, 1, 4)),
-                    reference="MONTH",
-                    from_on=date(2026, 1, 1),
-                    to_on=date(2026, 1, 31),
-                )
-            )
-        )
+        await desk.take(path)
     # A month is there; a day of it comes by itself.
     month = teller.statement(
         teller.entry("1", booked_on=date(2026, 2, 28)),
@@ -110,11 +109,12 @@ async def test_other_content_for_known_days_is_refused(desk: Desk, teller: Telle
         to_on=date(2026, 2, 28),
     )
     await desk.take(teller.file(month))
+    day = teller.statement(
+        teller.entry("1"), day=date(2026, 2, 28), opening=micros("1011"), reference="DAILY-59"
+    )
+    path = teller.file(day)
     with pytest.raises(StatementOverlaps):
-        day = teller.statement(
-            teller.entry("1"), day=date(2026, 2, 28), opening=micros("1011"), reference="DAILY-59"
-        )
-        await desk.take(teller.file(day))
+        await desk.take(path)
 
 
 async def test_a_missing_statement_is_a_break_until_it_comes(desk: Desk, teller: Teller) -> None:
