@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
+import settlement.bank.models
 import settlement.clearing.models
 import settlement.disputes.models
 import settlement.history  # noqa: F401
