@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "settlement_0006"
-down_revision = "settlement_0003"
+down_revision = "settlement_0005"
 branch_labels = None
 depends_on = None
 

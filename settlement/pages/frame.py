@@ -58,8 +58,8 @@ async def people(session: AsyncSession, actors: Iterable[str | None]) -> Mapping
     """Names of the people among these actors; who is none keeps its own name."""
     wanted = {each for each in actors if each}
     who = sa.literal(PERSON) + sa.cast(Person.id, sa.Text)
-    rows = await session.execute(sa.select(who, Person.name).where(who.in_(wanted)))
-    return {each: each for each in wanted} | {each: name for each, name in rows}
+    found = await session.execute(sa.select(who, Person.name).where(who.in_(wanted)))
+    return {each: each for each in wanted} | dict(found.all())
 
 
 def picture(page: Page, currency: str, sums: Mapping[tuple[str, str], tuple[int, str]]) -> Flows:
