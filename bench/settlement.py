@@ -62,7 +62,8 @@ with m as (select array_agg(id) as ids from member)
 insert into obligation (wallet_id, id, window_id, kind, funding, issuer_id, acceptor_id,
     contract_id, acceptor_contract_id, burn_id, lot_id, points, currency, funded_micros,
     cost_micros, effective_at)
-select gen_random_uuid(), {base} + n, w.id, 'capture', 'redemption',
+select ('00000000-0000-7000-8000-' || lpad(to_hex(n % 2000), 12, '0'))::uuid, {base} + n, w.id,
+       'capture', 'redemption',
        m.ids[1 + n % {members}], m.ids[1 + (n / {members}) % {members}],
        m.ids[1 + n % {members}], m.ids[1 + (n / {members}) % {members}],
        gen_random_uuid(), n, 100, 'EUR', 800000 + n % 1000, 700000 + n % 777, now()
