@@ -13,7 +13,21 @@ import msgspec
 import pluggy
 
 from marketplace.addresses import AddressRefused
-from marketplace.contract.facts import BurnFact, IssueFact, RefundFact
+from marketplace.contract.bank_records import (
+    BankAnswer,
+    BankEntry,
+    BankReader,
+    BankRecord,
+    BatchStatus,
+    EntryDetail,
+    EntryState,
+    LegStatus,
+    StatementEnd,
+    StatementKind,
+    StatementStart,
+)
+from marketplace.contract.facts import BurnFact, IssueFact, RefundFact, WindowFact
+from marketplace.contract.file_rails import Batch, FileRail, RailFile
 from marketplace.contract.host import Host, MemberName, OpenOrder, PlacedOrder, PluginOffer
 from marketplace.contract.notices import Notice, NoticeOutcome, Notifier, Sent
 from marketplace.contract.orders import (
@@ -59,12 +73,14 @@ from marketplace.errors import (
 )
 from marketplace.exchange.domain import Eligibility
 from marketplace.identity.domain import Principal, Role, Scope
+from marketplace.money import decimal_from_minor, micros_from_decimal, minor_digits
 from marketplace.outbound import Answer, Outbound, Unanswered, Unreachable
 from marketplace.signing import BadSignature, sign, verify
 from marketplace.signing import new_key as new_signing_key
 from marketplace.web.access import access
 from marketplace.web.charts import Bars, Chart, Series, Shape
 from marketplace.web.console import Console
+from marketplace.web.flows import Flows, Payment
 from marketplace.web.i18n import Lazy, lazy
 from marketplace.web.nav import NavEntry
 from marketplace.web.page import Html, Page
@@ -85,7 +101,13 @@ __all__ = [
     "Answer",
     "Artefact",
     "BadSignature",
+    "BankAnswer",
+    "BankEntry",
+    "BankReader",
+    "BankRecord",
     "Bars",
+    "Batch",
+    "BatchStatus",
     "Booked",
     "BurnFact",
     "Chart",
@@ -95,6 +117,10 @@ __all__ = [
     "Direction",
     "Eligibility",
     "EligibilityRule",
+    "EntryDetail",
+    "EntryState",
+    "FileRail",
+    "Flows",
     "Fulfilled",
     "Health",
     "Host",
@@ -105,6 +131,7 @@ __all__ = [
     "Lazy",
     "Leg",
     "LegOutcome",
+    "LegStatus",
     "MarketplaceError",
     "MemberHealth",
     "MemberName",
@@ -125,6 +152,7 @@ __all__ = [
     "Outcome",
     "Page",
     "Pages",
+    "Payment",
     "Pending",
     "PeriodicTask",
     "PlacedOrder",
@@ -133,6 +161,7 @@ __all__ = [
     "PluginTables",
     "Principal",
     "Rail",
+    "RailFile",
     "RefundFact",
     "Rejected",
     "Retry",
@@ -144,6 +173,9 @@ __all__ = [
     "Sent",
     "Series",
     "Shape",
+    "StatementEnd",
+    "StatementKind",
+    "StatementStart",
     "Submitted",
     "Supplier",
     "TooManyRequests",
@@ -151,10 +183,14 @@ __all__ = [
     "Unknown",
     "Unreachable",
     "Who",
+    "WindowFact",
     "Words",
     "access",
+    "decimal_from_minor",
     "hookimpl",
     "lazy",
+    "micros_from_decimal",
+    "minor_digits",
     "new_signing_key",
     "plugin_metadata",
     "sign",

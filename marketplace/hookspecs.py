@@ -31,12 +31,12 @@ def marketplace_register_suppliers(host: api.Host) -> Sequence[api.Supplier]:
 
 
 @hookspec
-def marketplace_register_rails(host: api.Host) -> Sequence[api.Rail]:
+def marketplace_register_rails(host: api.Host) -> Sequence[api.Rail | api.FileRail]:
     """Return what moves money between the clearing house and members, one per slug of its own.
 
-    Fires: at start of every process; a rail is called by workers. Transaction: none. Errors: any
-    raise, or a rail of another slug, disables the plugin. Idempotency: called once per process;
-    keep no state. Since 1.0.
+    Fires: at start of every process; a rail is called in the plugin's own process, for workers,
+    the API and the command line. Transaction: none. Errors: any raise, or a rail of another slug,
+    disables the plugin. Idempotency: called once per process; keep no state. Since 1.0.
     """
     raise NotImplementedError
 
@@ -181,4 +181,13 @@ def marketplace_after_points_issued(fact: api.IssueFact, host: api.Host) -> None
 
     Fires: after commit, in the API or the importer. Transaction: none. Errors: logged, nothing
     else. Idempotency: told once per request or file that issued anything new. Since 1.0.
+    """
+
+
+@hookspec
+def marketplace_after_window_closed(fact: api.WindowFact, host: api.Host) -> None:
+    """A settlement window was closed: nothing is added to it any more.
+
+    Fires: after commit, in the API, a worker or the command line. Transaction: none. Errors:
+    logged, nothing else. Idempotency: may be told twice; `fact.window_id` tells. Since 1.0.
     """

@@ -79,13 +79,18 @@ class PluginHost:
         asked: Callable[[], PluginSettings] = PluginSettings,
         *,
         outbound: Callable[[], Outbound] = Outbound,
+        rails: Callable[[], Mapping[str, Any]] = dict,
+        tell: Callable[[Sequence[tuple[str, Any]]], None] = lambda _: None,
     ) -> None:
         self.slug = slug
+        self.tell = tell
+        """Tells observers (hook, fact), after commit; for our own rooms."""
         self._database = database
         self._vault = vault
         self._rules = rules
         self._asked = asked
         self._outbound = outbound
+        self._rails = rails
         self._kept: dict[tuple[UUID | None, bool], _Kept] = {}
 
     @property
@@ -98,18 +103,31 @@ class PluginHost:
 
         For the periodic tasks of our own rooms, which share their services with the API.
         """
+
+        async def inside(database: Database) -> T:
+            async with database.begin() as session:
+                return await work(session)
+
+        return self.run(inside)
+
+    def run(self, work: Callable[[Database], Awaitable[T]]) -> T:
+        """Run `work`, which makes its own transactions, on a loop of its own."""
         lent = self._database()
         url = lent.url.render_as_string(hide_password=False)
 
         async def inside() -> T:
             database = Database(url, role=lent.role, pool_size=0)
             try:
-                async with database.begin() as session:
-                    return await work(session)
+                return await work(database)
             finally:
                 await database.close()
 
         return asyncio.run(inside())
+
+    @property
+    def rails(self) -> Mapping[str, Any]:
+        """The rails of every plugin by slug, where the host's runtime knows them."""
+        return self._rails()
 
     @property
     def eligibility_rules(self) -> dict[str, EligibilityRule]:

@@ -8,6 +8,10 @@ DECIMALS = 6
 MICROS_PER_UNIT = 1_000_000
 # Bounded, so that no text takes long to read.
 PLAIN_DECIMAL = re.compile(r"(?P<sign>-?)(?P<units>[0-9]{1,18})(\.(?P<decimals>[0-9]{1,40}))?")
+# ISO 4217, as of 2026: those that have not two.
+_DIGITS = {0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"}
+_DIGITS |= {3: "BHD IQD JOD KWD LYD OMR TND", 4: "CLF UYW"}
+MINOR_DIGITS = {code: digits for digits, codes in _DIGITS.items() for code in codes.split()}
 MAX_POINTS = 1_000_000_000_000
 MAX_MICROS = 1_000_000_000_000_000  # a thousand million units: far above any reward, far below 2^63
 
@@ -33,6 +37,24 @@ def decimal_from_micros(micros: int) -> str:
     units, rest = divmod(abs(micros), MICROS_PER_UNIT)
     decimals = f"{rest:06d}".rstrip("0").ljust(2, "0")
     return f"{sign}{units}.{decimals}"
+
+
+def minor_digits(currency: str) -> int:
+    """Decimals of a currency's smallest unit: 2 for EUR, 0 for JPY, 3 for BHD."""
+    return MINOR_DIGITS.get(currency, 2)
+
+
+def decimal_from_minor(amount_minor: int, currency: str) -> str:
+    """An amount in the smallest unit as currency units, with all its decimals: 1234 EUR is 12.34.
+
+    What banks are sent: no sign but a minus, a dot, no grouping.
+    """
+    digits = minor_digits(currency)
+    if not digits:
+        return str(amount_minor)
+    sign = "-" if amount_minor < 0 else ""
+    units, rest = divmod(abs(amount_minor), 10**digits)
+    return f"{sign}{units}.{rest:0{digits}d}"
 
 
 def cost_of_interval(cost_micros: int, points: int, start: int, stop: int) -> int:

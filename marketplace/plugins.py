@@ -22,6 +22,7 @@ from typing import Any
 import pluggy
 
 from marketplace import api, api_version, hookspecs
+from marketplace.containment import rail_calls
 from marketplace.containment.messages import FACTS, Finding
 from marketplace.containment.probe import findings
 from marketplace.interrupt import interrupting
@@ -220,12 +221,12 @@ class Plugins:
             if slug_of(channel) not in self.disabled
         }
 
-    def rails(self) -> dict[str, api.Rail]:
+    def rails(self) -> dict[str, api.Rail | api.FileRail]:
         """Rails by slug; one that is none, or not the plugin's, disables the plugin."""
-        found: dict[str, api.Rail] = {}
+        found: dict[str, api.Rail | api.FileRail] = {}
         for slug, answer in self.call_each("marketplace_register_rails"):
             for rail in answer:
-                if not isinstance(rail, api.Rail):
+                if not isinstance(rail, api.Rail | api.FileRail):
                     self.disable(slug, f"{rail!r} is no Rail (see docs/partners/hooks.md)")
                 elif rail.slug != slug:
                     self.disable(slug, f"its rail calls itself {rail.slug!r}, not {slug!r}")
@@ -243,6 +244,11 @@ class Plugins:
                 else:
                     self.disable(slug, f"{task!r} is no PeriodicTask")
         return {key: task for key, task in found.items() if key[0] not in self.disabled}
+
+
+def installed(slug: str) -> bool:
+    """Whether a distribution has a plugin of this name."""
+    return bool(entry_points(group=ENTRY_POINT_GROUP, name=slug))
 
 
 def slug_of(name: str) -> str:
@@ -297,6 +303,7 @@ def load_one(slug: str, lend: Lender) -> Plugins:
 def probe_one(slug: str, lend: Lender) -> Finding:
     """Load one plugin and call its registering hooks, to see what comes of it."""
     plugins = load_one(slug, lend)
+    rail = plugins.rails().get(slug)
     registered = Finding(
         supplier=slug in plugins.suppliers(),
         tasks=[(name, int(task.every_s)) for (_, name), task in plugins.periodic_tasks().items()],
@@ -304,10 +311,10 @@ def probe_one(slug: str, lend: Lender) -> Finding:
         describers=len(plugins.offer_describers().get(slug, [])),
         rules=sorted(plugins.eligibility_rules()),
         channels=sorted(plugins.notifiers()),
+        rail=None if rail is None else rail_calls.found(rail),
         warnings=plugins.warnings.get(slug, []),
     )
     plugins.reward_kinds()
-    plugins.rails()
     for hook in ("routes", "pages", "commands", "tables"):
         list(plugins.call_each(f"marketplace_register_{hook}"))
     refusal = plugins.disabled.get(slug)

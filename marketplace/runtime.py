@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from marketplace import api
+from marketplace.containment import rail_calls
 from marketplace.containment.keeper import Keeper
 from marketplace.containment.probe import terms_of
 from marketplace.containment.proxies import (
@@ -19,6 +20,7 @@ from marketplace.containment.proxies import (
     tasks_of,
     told,
 )
+from marketplace.containment.rails import AnyHeldRail, held, held_here, through_process
 from marketplace.containment.routes import PluginRoutes
 from marketplace.containment.rules import WatchedRule
 from marketplace.db import Database, open_database
@@ -26,7 +28,7 @@ from marketplace.faces import Faces
 from marketplace.host import PluginHost
 from marketplace.metrics.tally import Tally
 from marketplace.outbound import Outbound, open_outbound
-from marketplace.plugins import Plugins, load
+from marketplace.plugins import Plugins, installed, load
 from marketplace.secrets import Vault, open_vault, secret_keys
 from marketplace.settings import Settings
 
@@ -72,6 +74,8 @@ class Runtime:
                 lambda: self.eligibility_rules,
                 lambda: self.plugins.settings_of(slug),
                 outbound=lambda: self.outbound,
+                rails=lambda: self.rails,
+                tell=self.tell,
             ),
             contained=self.contained,
         )
@@ -101,6 +105,25 @@ class Runtime:
         for slug, finding in self.plugins.contained.items():
             found |= {name: ProcessRule(slug, name, self.keeper) for name in finding.rules}
         return found
+
+    @cached_property
+    def rails(self) -> dict[str, AnyHeldRail]:
+        """Rails by slug, each asked in its plugin's process, also where the plugin is loaded here:
+        files and large statements are no work for an API process.
+        """
+        timeout_s = self.settings.supplier_timeout_s
+        rails: dict[str, AnyHeldRail] = {}
+        for slug, rail in self.plugins.rails().items():
+            if installed(slug) and sys.platform != "win32":
+                carry = through_process(slug, self.keeper)
+                rails[slug] = held(slug, rail_calls.found(rail), carry, timeout_s, rail)
+            else:
+                rails[slug] = held_here(rail)
+        for slug, finding in self.plugins.contained.items():
+            if finding.rail is not None:
+                carry = through_process(slug, self.keeper)
+                rails[slug] = held(slug, finding.rail, carry, timeout_s)
+        return rails
 
     @cached_property
     def reward_kinds(self) -> dict[str, api.RewardKind]:

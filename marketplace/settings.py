@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -64,6 +65,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How long an order that no supplier has seen may stay held before it is voided."""
     refund_grace_days: int = 30
     """Points refunded to a lot that has expired get this many days more."""
+    settlement_close: Literal["never", "daily", "weekly", "monthly"] = "never"
+    """When settlement windows are closed by themselves, by the calendar in UTC."""
     session_days: int = 14
     """Life of a sign-in."""
     secure_cookies: bool = False

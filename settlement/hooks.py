@@ -12,6 +12,9 @@ import settlement.history  # noqa: F401
 from marketplace import api
 from marketplace.host import PluginHost
 from settlement.base import SettlementBase
+from settlement.clearing import commands as clearing_commands
+from settlement.clearing import routes as clearing_routes
+from settlement.clearing.tasks import make_tasks as make_clearing_tasks
 from settlement.commands import positions
 from settlement.disputes.commands import dispute_group
 from settlement.disputes.routes import ROUTES as DISPUTE_ROUTES
@@ -20,6 +23,9 @@ from settlement.pages import PAGES
 from settlement.replay.commands import replay
 from settlement.runoff import commands as runoff_commands
 from settlement.runoff.routes import ROUTES as RUNOFF_ROUTES
+from settlement.windows import commands as window_commands
+from settlement.windows import routes as window_routes
+from settlement.windows.tasks import make_tasks as make_window_tasks
 
 
 @api.hookimpl
@@ -39,19 +45,30 @@ def marketplace_register_commands() -> Sequence[api.Command]:
         api.Command(group="settlement", command=replay),
         api.Command(group="settlement", command=runoff_commands.runoff),
         api.Command(group="settlement", command=runoff_commands.liability),
+        api.Command(group="settlement", command=window_commands.open_),
+        api.Command(group="settlement", command=window_commands.close),
+        api.Command(group="settlement", command=window_commands.status),
+        *(api.Command(group="settlement", command=each) for each in clearing_commands.COMMANDS),
     ]
 
 
 @api.hookimpl
 def marketplace_register_routes() -> api.Routes:
     """Everything under /v1/settlement."""
-    return [*DISPUTE_ROUTES, *RUNOFF_ROUTES]
+    return [
+        *window_routes.ROUTES,
+        *clearing_routes.ROUTES,
+        *DISPUTE_ROUTES,
+        *RUNOFF_ROUTES,
+    ]
 
 
 @api.hookimpl
 def marketplace_register_tasks(host: api.Host) -> Sequence[api.PeriodicTask]:
-    """Disputes decided by default."""
-    return [disputes_task(cast(PluginHost, host))]
+    """Windows closed by the calendar; legs brought to their rails, caps watched, books proved;
+    disputes decided by default."""
+    own = cast(PluginHost, host)
+    return [*make_window_tasks(own), *make_clearing_tasks(own), disputes_task(own)]
 
 
 @api.hookimpl

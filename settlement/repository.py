@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from marketplace.coalition.models import Member
-from marketplace.ledger.models import MemberDebt, Obligation
+from marketplace.ledger.models import MemberDebt, Obligation, SettlementWindow
+from marketplace.ledger.totals import Total, totals
 from settlement.domain import DebtFlow, Flow
 
 
@@ -23,22 +25,45 @@ class By(StrEnum):
     """The settlement window it was posted into."""
 
 
-def _period(by: By, table: type[Obligation] | type[MemberDebt]) -> sa.ColumnElement[str]:
-    """The period of a row, as text."""
-    if by is By.MONTH:
-        return sa.func.to_char(sa.func.timezone("UTC", table.effective_at), "YYYY-MM")
-    return sa.cast(table.window_id, sa.Text)
+def _month(table: type[Obligation] | type[MemberDebt]) -> sa.ColumnElement[str]:
+    """The month of a row, in UTC, by business time."""
+    return sa.func.to_char(sa.func.timezone("UTC", table.effective_at), "YYYY-MM")
 
 
-async def flows(session: AsyncSession, by: By, since: datetime | None = None) -> list[Flow]:
-    """Obligations, summed by period, currency, kind, funding, issuer and acceptor.
+async def window_flows(session: AsyncSession) -> list[Flow | DebtFlow]:
+    """Everything committed, by window: from running totals and what they do not count yet."""
+    ids = (await session.scalars(sa.select(SettlementWindow.id))).all()
+    members = await session.execute(sa.select(Member.id, Member.slug))
+    slug = {row.id: row.slug for row in members}
+    return [_flow(each, slug) for each in await totals(session, ids, fresh=True)]
+
+
+def _flow(total: Total, slug: dict[UUID, str]) -> Flow | DebtFlow:
+    period, issuer = str(total.window_id), slug[total.issuer_id]
+    acceptor = None if total.acceptor_id is None else slug[total.acceptor_id]
+    if total.funding is None or total.kind == "debt":
+        return DebtFlow(period, total.currency, issuer, acceptor or "", total.funded_micros)
+    return Flow(
+        period,
+        total.currency,
+        total.kind,
+        total.funding,
+        issuer,
+        acceptor,
+        total.funded_micros,
+        total.cost_micros,
+    )
+
+
+async def flows(session: AsyncSession, since: datetime | None = None) -> list[Flow]:
+    """Obligations, summed by month, currency, kind, funding, issuer and acceptor.
 
     All of them, or those whose business time is not before `since`.
     """
     # Summed before the members are looked up: a few rows are joined instead of all of them.
     summing = (
         sa.select(
-            _period(by, Obligation).label("period"),
+            _month(Obligation).label("period"),
             Obligation.currency,
             Obligation.kind,
             Obligation.funding,
@@ -81,15 +106,13 @@ async def flows(session: AsyncSession, by: By, since: datetime | None = None) ->
     ]
 
 
-async def debt_flows(
-    session: AsyncSession, by: By, since: datetime | None = None
-) -> list[DebtFlow]:
-    """Debts between members outside burns, summed by period, currency and the two members.
+async def debt_flows(session: AsyncSession, since: datetime | None = None) -> list[DebtFlow]:
+    """Debts between members outside burns, summed by month, currency and the two members.
 
     All of them, or those whose business time is not before `since`.
     """
     summing = sa.select(
-        _period(by, MemberDebt).label("period"),
+        _month(MemberDebt).label("period"),
         MemberDebt.currency,
         MemberDebt.debtor_id,
         MemberDebt.creditor_id,

@@ -14,8 +14,10 @@ from settlement.repository import By
 async def positions(
     session: AsyncSession, by: By, since: datetime | None = None
 ) -> dict[tuple[str, str], Positions]:
-    """Net positions of every party by (period, currency), of all obligations and debts, or of those
-    since then.
+    """Net positions of every party by (period, currency), of all obligations and debts; by month
+    also of those since then.
     """
-    flows = await repository.flows(session, by, since)
-    return net([*flows, *await repository.debt_flows(session, by, since)])
+    if by is By.WINDOW:
+        return net(await repository.window_flows(session))
+    flows = await repository.flows(session, since)
+    return net([*flows, *await repository.debt_flows(session, since)])

@@ -33,6 +33,7 @@ from marketplace.settings import Settings
 from marketplace.testing.laboratory import SECRET_KEY, Lab, loopback_allowed, member_id
 from marketplace.testing.rehearsal import (
     LATE_S,
+    FileRailRehearsal,
     Goods,
     NotifierRehearsal,
     NotShown,
@@ -175,12 +176,27 @@ class Stage:
         """The plugin's rail with its rehearsal; none where it has none."""
         found = self.plugins.rails().get(self.slug)
         self.refuse_disabled(self.plugins)
-        if found is None:
+        if not isinstance(found, api.Rail):
             return []
-        place = self.target.part_rehearsals.get(f"{self.slug}.rail")
-        kind = RailRehearsal if place is None else _load(place, RailRehearsal)
-        self._configure(kind.settings)
+        kind = self._rail_rehearsal(RailRehearsal)
         return [PlayedRail(found, kind(self.lab, self.lab.host(self.slug), found))]
+
+    @cached_property
+    def file_rails(self) -> list[PlayedFileRail]:
+        """The plugin's rail, where it moves money by files."""
+        found = self.plugins.rails().get(self.slug)
+        self.refuse_disabled(self.plugins)
+        if not isinstance(found, api.FileRail):
+            return []
+        kind = self._rail_rehearsal(FileRailRehearsal)
+        return [PlayedFileRail(found, kind(self.lab, self.lab.host(self.slug), found))]
+
+    def _rail_rehearsal(self, kind: type[R]) -> type[R]:
+        """The rehearsal of the rail, or one that shows nothing; the rail has its settings."""
+        place = self.target.part_rehearsals.get(f"{self.slug}.rail")
+        found = kind if place is None else _load(place, kind)
+        self._configure(getattr(found, "settings", None))
+        return found
 
     def _configure(self, settings: msgspec.Struct | None) -> None:
         """Give the plugin the house settings of a rehearsal, where it states any."""
@@ -337,6 +353,13 @@ class PlayedRail(NamedTuple):
 
     rail: api.Rail
     rehearsal: RailRehearsal
+
+
+class PlayedFileRail(NamedTuple):
+    """A rail that makes files, and what the simulator knows of its bank."""
+
+    rail: api.FileRail
+    rehearsal: FileRailRehearsal
 
 
 class _Bare(Rehearsal):

@@ -21,10 +21,12 @@ import msgspec
 from marketplace.containment import limits, messages
 from marketplace.containment.messages import (
     Ask,
+    AskRail,
     AskRule,
     Closed,
     Describe,
     Probe,
+    ReadBank,
     Reply,
     Request,
     RunTask,
@@ -50,6 +52,7 @@ class Plugin:
         self.describers = self.plugins.offer_describers().get(terms.slug, [])
         self.rules = self.plugins.eligibility_rules()
         self.notifiers = self.plugins.notifiers()
+        self.rail = self.plugins.rails().get(terms.slug)
         self.refusal = self.plugins.disabled.get(terms.slug, "")
 
     def do(self, request: Request) -> Any:
@@ -62,6 +65,11 @@ class Plugin:
         if isinstance(request, SendNotices):
             send, most = self.notifiers[request.channel].send, 2 * len(request.notices) + 1
             return messages.encode_answers(list(islice(send(request.notices), most)))
+        if isinstance(request, AskRail | ReadBank):
+            from marketplace.containment import rail_calls
+
+            assert self.rail is not None  # noqa: S101 - the house asks rails only
+            return rail_calls.answer(self.rail, request)
         if isinstance(request, RunTask):
             self.tasks[request.name].run()
         elif isinstance(request, Tell):
@@ -100,7 +108,8 @@ def _serve(channel: socket.socket, do: Callable[[Request], Any], cpu_s: int) -> 
     decoder = msgspec.msgpack.Decoder(Request)
     while True:
         request = decoder.decode(messages.receive(channel, MOST_REQUEST_BYTES, None))
-        limits.limit_cpu_of_call(cpu_s)
+        reading = isinstance(request, ReadBank)
+        limits.limit_cpu_of_call(max(cpu_s, limits.READ_CPU_S) if reading else cpu_s)
         try:
             reply = Reply(msgspec.Raw(msgspec.msgpack.encode(do(request))))
         except BaseException as error:  # SystemExit and KeyboardInterrupt too

@@ -100,6 +100,49 @@ class AskHealth(msgspec.Struct, frozen=True, tag="health"):
     """Call `health`."""
 
 
+RailMethod: TypeAlias = Literal["check_account", "house_now", "submit", "lookup", "files", "health"]
+
+
+class AskRail(msgspec.Struct, frozen=True, tag="rail"):
+    """Call a method of the rail, with those of the others that it takes; answered `RailAnswer`."""
+
+    method: RailMethod
+    legs: list[api.Leg] = []
+    batch: api.Batch | None = None
+    account: Any = None
+
+
+class ReadBank(msgspec.Struct, frozen=True, tag="read_bank"):
+    """Read a bank's file with the rail; answered `RailAnswer` of how many records there are.
+
+    They are too many for a message: the process writes them, a line of JSON each.
+    """
+
+    source: str
+    """Path of the bank's file."""
+    records: str
+    """Path of a file to write."""
+
+
+class RailAnswer(msgspec.Struct, frozen=True):
+    """What a rail answered, or why it refused and under which code."""
+
+    value: msgspec.Raw = msgspec.Raw(b"\xc0")
+    refused: str = ""
+    code: str = ""
+
+
+class RailFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rail can do."""
+
+    files: bool
+    """It is a FileRail."""
+    reads: bool
+    """It is a BankReader."""
+    directions: list[api.Direction]
+    currencies: list[str]
+
+
 class Probe(msgspec.Struct, frozen=True, tag="probe"):
     """Load a plugin and call its registering hooks, to see whether it survives that."""
 
@@ -119,10 +162,13 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     rules: list[str] = []
     channels: list[str] = []
     """Of its notifiers."""
+    rail: RailFinding | None = None
     warnings: list[str] = []
 
 
-Request: TypeAlias = Ask | RunTask | Tell | Describe | AskRule | SendNotices | AskHealth | Probe
+Request: TypeAlias = (
+    Ask | RunTask | Tell | Describe | AskRule | SendNotices | AskHealth | AskRail | ReadBank | Probe
+)
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -146,10 +192,11 @@ FACTS: dict[str, type[msgspec.Struct]] = {
     "marketplace_after_burn_voided": api.BurnFact,
     "marketplace_after_burn_refunded": api.RefundFact,
     "marketplace_after_points_issued": api.IssueFact,
+    "marketplace_after_window_closed": api.WindowFact,
 }
 """The Struct that each observing hook is told."""
 
-OUTCOMES = {*api.Outcome.__args__, *api.NoticeOutcome.__args__}
+OUTCOMES = {*api.Outcome.__args__, *api.NoticeOutcome.__args__, *api.LegOutcome.__args__}
 
 
 T = TypeVar("T")
@@ -171,6 +218,11 @@ def outcomes_of(raw: msgspec.Raw) -> list[Any]:
 def notice_outcomes_of(raw: msgspec.Raw) -> list[Any]:
     """A notifier's answers, likewise."""
     return _decoded(raw, api.NoticeOutcome)
+
+
+def leg_outcomes_of(raw: msgspec.Raw) -> list[Any]:
+    """A rail's answers, likewise."""
+    return _decoded(raw, api.LegOutcome)
 
 
 def _decoded(raw: msgspec.Raw, kind: Any) -> list[Any]:

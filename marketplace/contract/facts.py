@@ -42,3 +42,14 @@ class IssueFact(msgspec.Struct, frozen=True, kw_only=True):
     issuer_id: UUID
     issuances: int
     points: int
+
+
+class WindowFact(msgspec.Struct, frozen=True, kw_only=True):
+    """A settlement window that takes no more money."""
+
+    window_id: UUID
+    opened_at: datetime
+    closed_at: datetime
+    """UTC; the next window was opened at the same moment."""
+    obligations: int
+    """Obligations and debts in it; a window without any is settled at once."""

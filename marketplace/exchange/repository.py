@@ -91,7 +91,8 @@ cross join lateral (
 where b.quantity is not null
 """
 READ_EXPOSURES = """union all
-select 7, e.member_id, null, null, e.used_micros, c.exposure_cap_micros, null, null, null
+select 7, e.member_id, null, null, e.used_micros, c.exposure_cap_micros + e.prefunded_micros,
+       null, null, null
 from exposure e left join contract c on c.member_id = e.member_id
  and c.valid_from <= marketplace_now() and (c.valid_to is null or c.valid_to > marketplace_now())
 """

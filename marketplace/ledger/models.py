@@ -360,7 +360,12 @@ class Exposure(Base):
     """
 
     __tablename__ = "exposure"
-    __table_args__ = ({"postgresql_with": {"fillfactor": 20}},)
+    __table_args__ = (
+        sa.CheckConstraint("prefunded_micros >= 0", name="prefunded_is_not_negative"),
+        {"postgresql_with": {"fillfactor": 20}},
+    )
 
     member_id: Mapped[UUID] = mapped_column(primary_key=True)
     used_micros: Mapped[int] = mapped_column(sa.BigInteger)
+    prefunded_micros: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
+    """Money the member has paid ahead: it may owe that much more than its contract's cap."""

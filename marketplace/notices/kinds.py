@@ -321,6 +321,22 @@ WEBHOOK_GONE: Final = Kind(
     action=N_("See what it answered"),
 )
 
+CAP_ALERT: Final = Kind(
+    slug="cap_alert",
+    category=Category.ACCOUNT,
+    subject=Phrase(N_("%(member)s: %(percent)s of the cap is used")),
+    text=Phrase(
+        N_(
+            "%(member)s has used %(percent)s of what its contract lets it owe. "
+            "When nothing is left, its points cannot be burnt until windows are settled "
+            "or money is paid ahead."
+        )
+    ),
+    fields={"member": Field.TEXT, "percent": Field.TEXT, "path": Field.PATH},
+    path="%(path)s",
+    action=N_("See what is owed"),
+)
+
 KINDS: Final[dict[str, Kind]] = {
     kind.slug: kind
     for kind in (
@@ -340,6 +356,7 @@ KINDS: Final[dict[str, Kind]] = {
         SIGN_IN_LINK,
         WEBHOOK_STOPPED,
         WEBHOOK_GONE,
+        CAP_ALERT,
     )
 }
 

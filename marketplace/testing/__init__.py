@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from marketplace.testing.laboratory import Lab
 from marketplace.testing.rehearsal import (
     LATE_S,
+    FileRailRehearsal,
     Goods,
     NotifierRehearsal,
     NotShown,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LATE_S",
     "EligibilityConformance",
+    "FileRailRehearsal",
     "Goods",
     "Lab",
     "NotShown",

@@ -150,3 +150,25 @@ class RailRehearsal:
     def moved(self, reference: str) -> list[int] | None:
         """Amounts the outside world was told to move for this leg; None where nobody can tell."""
         return None
+
+
+class FileRailRehearsal:
+    """The same for a rail that makes files; name it likewise. Its world is a bank that it never
+    meets, so there is no trouble to play: only what the bank would send.
+    """
+
+    settings: ClassVar[msgspec.Struct | None] = None
+    """House settings that it is played with."""
+
+    def __init__(self, lab: Lab, host: api.Host, rail: api.FileRail) -> None:
+        self.lab = lab
+        self.host = host
+        self.rail = rail
+
+    def account(self) -> Any:
+        """An account that money reaches: a struct of `FileRail.account`."""
+        raise NotShown("no account is known to pay to: add a rehearsal with account()")
+
+    def bank_files(self) -> Mapping[str, bytes]:
+        """Files that a bank sends, by name, which the rail reads without a fault."""
+        raise NotShown("nothing is known that the bank sends: add bank_files() to the rehearsal")

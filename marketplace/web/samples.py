@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from marketplace.web.charts import Bars, Chart, Series, Shape
+from marketplace.web.flows import Flows, Payment
 
 OFFERS: list[dict[str, Any]] = [
     {
@@ -120,6 +121,22 @@ RANKING = Bars(
     rows=[("Two cinema seats, any film", 41), ("Workshop voucher", 17), ("A tree", 2)],
 )
 
+FLOWS = Flows(
+    title="Who owes whom",
+    currency="EUR",
+    payer="Owes",
+    payee="Is owed",
+    amount="Amount",
+    others="All others",
+    rows=[
+        Payment("Acme Tools", "Cinema Lux", 412_500_000, "#content"),
+        Payment("Acme Tools", "Trees for All", 61_000_000),
+        Payment("Beta Paints", "Cinema Lux", 88_250_000),
+        Payment("Beta Paints", "The operator", 12_400_000),
+        Payment("Cinema Lux", "The operator", 5_100_000),
+    ],
+)
+
 SAMPLES: dict[str, Any] = {
     "offers": OFFERS,
     "steps_open": STEPS_OPEN,
@@ -130,6 +147,7 @@ SAMPLES: dict[str, Any] = {
     "chip_items": CHIPS,
     "charts": CHARTS,
     "ranking": RANKING,
+    "flows": FLOWS,
     "colours": [
         "paper", "surface", "sunken", "ink", "ink-soft", "line", "line-strong",
         "deep", "deep-soft", "warm", "warm-soft", "good", "told", "care", "bad",

@@ -33,7 +33,7 @@ class SettlementStatus(StrEnum):
     APPROVED = "approved"
     """A second person does: legs may be submitted."""
     SUBMITTED = "submitted"
-    """Every leg that moves money is with its rail."""
+    """Finance has sent it off: its legs go to their rails, debits first."""
     SETTLING = "settling"
     """Some legs are booked."""
     SETTLED = "settled"
@@ -64,6 +64,25 @@ class LegStatus(StrEnum):
     """Nobody knows: never submitted again without proof."""
     CANCELLED = "cancelled"
     """Of an aborted settlement."""
+
+
+class FlowKind(StrEnum):
+    """Why one party owes another."""
+
+    COST = "cost"
+    """What an acceptor is paid for rewards, by the issuer or its pool."""
+    MARGIN = "margin"
+    """What is left of the price of points after the cost."""
+    POOL = "pool"
+    """Points funded at issuance: from the issuer to its pool."""
+    BREAKAGE = "breakage"
+    """Money of expired points: from the pool to whom the contract says."""
+    FEE = "fee"
+    """The operator's, by contract."""
+    DEBT = "debt"
+    """What members owe each other outside burns."""
+    DEFAULT = "default"
+    """A due that another member covers."""
 
 
 class AccountKind(StrEnum):

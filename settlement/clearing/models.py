@@ -15,6 +15,7 @@ from marketplace.models import INSERT_ONLY, text_enum, utc_timestamp
 from settlement.base import SettlementBase
 from settlement.clearing.domain import (
     AccountKind,
+    FlowKind,
     LegStatus,
     Mode,
     PayAccountStatus,
@@ -45,6 +46,14 @@ class Settlement(SettlementBase):
     made_by: Mapped[str]
     recorded_by: Mapped[str | None]
     approved_by: Mapped[str | None]
+    pay_before_collected: Mapped[bool] = mapped_column(server_default=sa.false())
+    """Whether finance said to pay creditors before what debtors owe is there."""
+    keep_prefund: Mapped[bool] = mapped_column(server_default=sa.false())
+    """Whether finance said to leave alone what members have paid ahead."""
+    recover: Mapped[bool] = mapped_column(server_default=sa.false())
+    """Of an exceptional one: its debtor owes those who paid, in the window open at approval."""
+    trouble: Mapped[str] = mapped_column(server_default="")
+    """Why legs that could go do not, for finance; empty where nothing is wrong."""
 
 
 class CoveredWindow(SettlementBase):
@@ -67,11 +76,43 @@ class CoveredWindow(SettlementBase):
     live: Mapped[bool]
 
 
+class SettledFlow(SettlementBase):
+    """What one party owes another, gross, for one sort of reason: the matrix behind the positions.
+
+    As netted; the operator's margin is a party of its own.
+    """
+
+    __tablename__ = "settlement_flow"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint(
+            "settlement_id",
+            "currency",
+            "payer",
+            "payer_id",
+            "payee",
+            "payee_id",
+            "what",
+            name="pk_settlement_flow",
+        ),
+        sa.CheckConstraint("amount_micros > 0", name="amount_is_positive"),
+        {"info": INSERT_ONLY},
+    )
+
+    settlement_id: Mapped[UUID] = mapped_column(sa.ForeignKey("settlement_settlement.id"))
+    currency: Mapped[str] = mapped_column(sa.CHAR(3))
+    payer: Mapped[PartyKind] = mapped_column(text_enum(PartyKind, "settlement_party"))
+    payer_id: Mapped[UUID]
+    payee: Mapped[PartyKind] = mapped_column(text_enum(PartyKind, "settlement_party"))
+    payee_id: Mapped[UUID]
+    what: Mapped[FlowKind] = mapped_column(text_enum(FlowKind, "settlement_flow_kind"))
+    amount_micros: Mapped[int] = mapped_column(sa.BigInteger)
+
+
 class SettledPosition(SettlementBase):
     """What one party owes or is owed in one settlement and currency; zero rows too.
 
-    `net = credit - debit - fee` (for the operator's margin the fees of all come on top); the rows
-    of a settlement and currency sum to zero.
+    `net = credit - debit - fee`. The margin's fee is what all others pay, below zero: so fees and
+    nets of a settlement and currency sum to zero, and debits are credits.
     """
 
     __tablename__ = "settlement_position"
@@ -137,6 +178,14 @@ class SettlementLeg(SettlementBase):
     """The rejected or returned leg that this one pays again."""
     reason: Mapped[str]
     """Why it was rejected or returned, with the bank's code."""
+    name: Mapped[str] = mapped_column(server_default="")
+    """The member's legal name as it was when the leg was submitted."""
+    text: Mapped[str] = mapped_column(server_default="")
+    """What the statement says, as it was when the leg was submitted."""
+    batch_id: Mapped[UUID | None]
+    """The batch whose file pays it."""
+    due_at: Mapped[datetime | None] = mapped_column(utc_timestamp())
+    """When its rail is asked (again), by the real clock."""
 
 
 class Posting(SettlementBase):
@@ -201,17 +250,34 @@ class PayAccount(SettlementBase):
     approved_by: Mapped[str | None]
 
 
+class SentBatch(SettlementBase):
+    """Legs that went into files together, and all that the files were made from besides them."""
+
+    __tablename__ = "settlement_batch"
+    __table_args__ = ({"info": INSERT_ONLY},)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    settlement_id: Mapped[UUID] = mapped_column(sa.ForeignKey("settlement_settlement.id"))
+    reference: Mapped[str] = mapped_column(unique=True)
+    rail: Mapped[str]
+    house: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    """The clearing house's own side, as the rail's settings were."""
+    made_at: Mapped[datetime] = mapped_column(utc_timestamp())
+    made_by: Mapped[str]
+
+
 class SentFile(SettlementBase):
     """A file for the bank, as it was handed out: made again it is the same to the byte."""
 
     __tablename__ = "settlement_file"
     __table_args__ = (
-        sa.UniqueConstraint("settlement_id", "name"),
+        sa.UniqueConstraint("batch_id", "name"),
         {"info": INSERT_ONLY},
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     settlement_id: Mapped[UUID] = mapped_column(sa.ForeignKey("settlement_settlement.id"))
+    batch_id: Mapped[UUID] = mapped_column(sa.ForeignKey("settlement_batch.id"))
     rail: Mapped[str]
     name: Mapped[str]
     media_type: Mapped[str]
@@ -220,3 +286,16 @@ class SentFile(SettlementBase):
     references: Mapped[list[str]] = mapped_column("leg_references", ARRAY(sa.Text))
     """Of its legs."""
     made_at: Mapped[datetime] = mapped_column(utc_timestamp())
+
+
+class CapAlert(SettlementBase):
+    """A member that has used so much of its cap that it was told; gone once it uses less."""
+
+    __tablename__ = "settlement_cap_alert"
+
+    member_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID]
+    """Of this crossing: people are told of it once."""
+    used_micros: Mapped[int] = mapped_column(sa.BigInteger)
+    cap_micros: Mapped[int] = mapped_column(sa.BigInteger)
+    raised_at: Mapped[datetime] = mapped_column(utc_timestamp())

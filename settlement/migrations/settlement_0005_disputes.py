@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "settlement_0005"
-down_revision = "settlement_0001"
+down_revision = "settlement_0003"
 branch_labels = None
 depends_on = None
 

@@ -170,11 +170,6 @@ TAMPERINGS = {
         "update obligation set cost_micros = cost_micros + 1 where kind = 'expiry' returning id",
         also="obligation_transfers",
     ),
-    "windows": Tampering(
-        "update obligation set window_id = gen_random_uuid() "
-        "where burn_id = '{pooled}' returning window_id",
-        also="obligation_transfers",
-    ),
     "obligation_transfers": Tampering(
         "update transfer set amount = amount + 1 where debit_account = 'issuer_receivable' "
         "and credit_account = 'acceptor_payable' and burn_id = '{captured}' returning 'shop'"
@@ -192,6 +187,16 @@ TAMPERINGS = {
         also="obligation_transfers",
     ),
     "exposure": Tampering("update exposure set used_micros = used_micros + 1 returning 'alpha'"),
+    "windows": Tampering(
+        "update obligation set window_id = gen_random_uuid() "
+        "where burn_id = '{pooled}' returning window_id",
+        also="obligation_transfers",
+    ),
+    "totals": Tampering(
+        "insert into window_total select window_id, currency, kind::text, funding, issuer_id, "
+        "acceptor_id, contract_id, acceptor_contract_id, 1, points, funded_micros, cost_micros, "
+        "txid, txid from obligation where burn_id = '{pooled}' returning window_id"
+    ),
 }
 
 

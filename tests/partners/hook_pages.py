@@ -11,7 +11,15 @@ from typing import Any
 
 from marketplace import hookspecs
 from marketplace.contract import facts as told
-from marketplace.contract import host, notices, orders, rails, registering
+from marketplace.contract import (
+    bank_records,
+    file_rails,
+    host,
+    notices,
+    orders,
+    rails,
+    registering,
+)
 from tests.conftest import ROOT
 
 PARTNERS = ROOT / "docs" / "partners"
@@ -22,7 +30,7 @@ BEGIN, END = "<!-- from the code -->", "<!-- until here -->"
 LABELS = ("Fires", "Transaction", "Errors", "Idempotency")
 LABEL = re.compile(rf"\b({'|'.join(LABELS)}): ")
 SINCE = re.compile(r"Since (\d+\.\d+)\.")
-PARTS = (orders, registering, notices, rails, told, host)
+PARTS = (orders, registering, notices, rails, file_rails, bank_records, told, host)
 """Modules of the plugin API, in the order of the page."""
 HOOKS: dict[str, Callable[..., Any]] = {
     name: function

@@ -46,7 +46,7 @@ with side ({_KEY}, n, points, funded, cost, n2, points2, funded2, cost2) as (
     union all
     select {_KEY}, 0, 0, 0, 0, count, points, funded_micros, cost_micros from window_total
 )
-select format('total of window %s: %s in %s, %s, issuer %s (contract %s), acceptor %s (contract %s)',
+select format('total of window %s: %s in %s, %s, issuer %s (%s), acceptor %s (%s)',
               window_id, kind, currency, funding, issuer_id, contract_id, acceptor_id,
               acceptor_contract_id) as subject,
        format('%s rows: %s points, funded %s, cost %s', sum(n), sum(points), sum(funded), sum(cost))

@@ -1,0 +1,86 @@
+"""What a settlement becomes when its legs are booked."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from marketplace.ledger.domain import ObligationKind, WindowStatus
+from marketplace.ledger.models import Exposure, SettlementWindow
+from marketplace.ledger.totals import totals
+from settlement import history
+from settlement.clearing import repository
+from settlement.clearing.domain import SettlementStatus
+from settlement.clearing.models import Settlement
+
+COUNTED = (ObligationKind.CAPTURE, ObligationKind.REFUND)
+"""Obligations that count against an issuer's cap."""
+
+
+async def progress(session: AsyncSession, settlement_id: UUID, *, actor: str) -> None:
+    """Settling once a leg is booked; settled once no leg is left, with its windows.
+
+    The settlement is locked by the caller. One that is settled stays so, whatever comes back.
+    """
+    settlement = await repository.find(session, settlement_id, lock=True)
+    left = await repository.unfinished(session, settlement.id)
+    if settlement.status is SettlementStatus.SUBMITTED and (
+        not left or await repository.has_booked(session, settlement.id)
+    ):
+        await move(session, settlement, SettlementStatus.SETTLING, actor=actor)
+    if settlement.status is not SettlementStatus.SETTLING or left:
+        return
+    await move(session, settlement, SettlementStatus.SETTLED, actor=actor)
+    await _settle_windows(session, settlement, actor)
+
+
+async def move(
+    session: AsyncSession,
+    settlement: Settlement,
+    after: SettlementStatus,
+    *,
+    actor: str,
+    note: str = "",
+    **values: object,
+) -> None:
+    """Change the status of a settlement as it was read, and write it down."""
+    change = history.Change(
+        subject=history.Subject.SETTLEMENT,
+        id=settlement.id,
+        before=settlement.status,
+        after=after,
+        actor=actor,
+        note=note,
+    )
+    await history.move(session, Settlement, change, **values)
+    await session.refresh(settlement)
+
+
+async def _settle_windows(session: AsyncSession, settlement: Settlement, actor: str) -> None:
+    """Its windows are settled: what they captured counts against no cap any more."""
+    window_ids = await repository.windows_of(session, settlement.id)
+    for window_id in window_ids:
+        change = history.Change(
+            subject=history.Subject.WINDOW,
+            id=window_id,
+            before=WindowStatus.IN_SETTLEMENT,
+            after=WindowStatus.SETTLED,
+            actor=actor,
+            note=settlement.reference,
+        )
+        await history.move(session, SettlementWindow, change)
+    if not window_ids:
+        return
+    lower: dict[UUID, int] = {}
+    for total in await totals(session, window_ids):
+        if total.kind in COUNTED:
+            lower[total.issuer_id] = lower.get(total.issuer_id, 0) + total.funded_micros
+    # By id, as everybody locks them; members without a cap have no row.
+    for member_id in sorted(lower, key=str):
+        await session.execute(
+            sa.update(Exposure)
+            .where(Exposure.member_id == member_id)
+            .values(used_micros=Exposure.used_micros - lower[member_id])
+        )
