@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import ClassVar, Final
+from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -294,7 +294,7 @@ class WindowTotal(Base):
         ),
         {"postgresql_with": HOT},
     )
-    __mapper_args__: ClassVar = {"primary_key": TOTAL_KEY}
+    __mapper_args__ = {"primary_key": TOTAL_KEY}  # noqa: RUF012 - read by SQLAlchemy
 
     window_id: Mapped[UUID]
     currency: Mapped[str] = mapped_column(sa.CHAR(3))

@@ -204,7 +204,7 @@ async def ensure_open(session: AsyncSession, *, actor: str) -> tuple[UUID, bool]
     return await _open(session, now, actor), True
 
 
-def _open_window() -> sa.Select[tuple[UUID]]:
+def _open_window() -> sa.Select[UUID]:
     return sa.select(SettlementWindow.id).where(SettlementWindow.status == WindowStatus.OPEN)
 
 
