@@ -17,7 +17,6 @@ from marketplace.clock import now
 from marketplace.errors import InvalidRequest, NotFound
 from marketplace.ledger.domain import WindowStatus
 from marketplace.ledger.models import SettlementWindow
-from marketplace.ledger.totals import totals
 from settlement import history
 from settlement.clearing import (
     books,
@@ -98,18 +97,10 @@ async def draft(
         await history.move(session, SettlementWindow, change)
         session.add(CoveredWindow(settlement_id=made.id, window_id=window_id, live=True))
     await session.flush()
-    all_totals = await totals(session, chosen)
     # Lines under dispute, and with a minus sign those that were left out before.
-    held = await frozen(session, chosen)
-    contracts = {each.contract_id for each in [*all_totals, *held]} | {
-        each.acceptor_contract_id for each in [*all_totals, *held]
-    }
-    fee_bps = await repository.fee_bps(session, [each for each in contracts if each is not None])
-    flows = netting.flows(all_totals, fee_bps, operator_id, frozen=held)
-    positions = netting.positions(flows, [*all_totals, *held], operator_id)
-    await drafting.store_netted(
-        session, made, flows, positions, netting.legs(positions, flows, mode, operator_id), actor
-    )
+    found = await drafting.netted(session, chosen, held=await frozen(session, chosen))
+    legs = netting.legs(found.positions, found.flows, mode, operator_id)
+    await drafting.store_netted(session, made, found, legs, actor)
     return made
 
 
