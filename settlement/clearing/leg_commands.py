@@ -15,7 +15,7 @@ from marketplace.coalition.service import get_member
 from marketplace.commands import Group, run
 from marketplace.errors import NotFound, UsageError
 from marketplace.runtime import Runtime
-from settlement.clearing import acting, accounts, defaulting, legs, printing, repository, views
+from settlement.clearing import accounts, acting, defaulting, legs, printing, repository, views
 from settlement.clearing.acting import AS_PERSON
 from settlement.clearing.defaulting import Cover
 from settlement.clearing.schemas import AccountView, Caps, LegView

@@ -86,9 +86,7 @@ async def read_settlement(
 
 
 @get(AT + "/matrix", opt=FINANCE, tags=TAGS, summary="Read who owes whom, gross")
-async def read_matrix(
-    reference: FromPath[str], session: NamedDependency[AsyncSession]
-) -> Matrix:
+async def read_matrix(reference: FromPath[str], session: NamedDependency[AsyncSession]) -> Matrix:
     """What each party owes each other, by currency and reason, before netting."""
     return await views.matrix(session, await repository.find(session, reference))
 
@@ -194,9 +192,7 @@ async def download_file(
 
 
 @get("/legs/{reference:str}", opt=FINANCE, tags=TAGS, summary="Read a leg")
-async def read_leg(
-    reference: FromPath[str], session: NamedDependency[AsyncSession]
-) -> LegHistory:
+async def read_leg(reference: FromPath[str], session: NamedDependency[AsyncSession]) -> LegHistory:
     """A payment and what became of it."""
     return await _leg_history(session, await _leg(session, reference))
 
