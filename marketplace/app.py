@@ -39,6 +39,7 @@ from marketplace.identity.authenticator import Authenticator
 from marketplace.issuing import file_pages as issue_file_pages
 from marketplace.issuing import pages as issue_pages
 from marketplace.ledger import pages as wallet_pages
+from marketplace.ledger import period_routes
 from marketplace.ledger import routes as ledger
 from marketplace.ledger import wallet_routes as wallets
 from marketplace.metrics import routes as metrics
@@ -81,6 +82,7 @@ ROUTES: list[ControllerRouterHandler] = [
     *me_pages.routes,
     *firm_pages.routes,
     *ledger.routes,
+    *period_routes.routes,
     *wallets.routes,
     *wallet_pages.routes,
     *exchange.routes,
@@ -141,14 +143,40 @@ def create_app(runtime: Runtime, *, around: Sequence[Lifespan] = ()) -> Litestar
     load_assets()  # says at once where something that pages need is missing
     routers = plugin_routers(runtime)
     joined = plugin_pages(runtime)
-    routers += [each.router for each in joined.values()]
-    # Of a plugin whose pages do not fit, nothing is served.
-    fitting = [each for each in routers if each.path.split("/")[-1] not in runtime.plugins.disabled]
-    app = _build(runtime, [*ROUTES, *fitting], around, _site(runtime, joined))
-    check_access(app)
+    try:
+        app = _join(runtime, routers, joined, around)
+    except Exception:  # one by one, only now: a start with plugins that fit is a quarter shorter
+        _disable_misfits(runtime, routers, "routes")
+        _disable_misfits(runtime, {slug: each.router for slug, each in joined.items()}, "pages")
+        app = _join(runtime, routers, joined, around)
     for slug, own in runtime.plugin_routes.items():
         contain(app, own, (f"/v1/{slug}/", f"/{slug}/"))
     return app
+
+
+def _join(
+    runtime: Runtime,
+    routers: Mapping[str, Router],
+    joined: Mapping[str, JoinedPages],
+    around: Sequence[Lifespan],
+) -> Litestar:
+    """The core with all plugins. Of one whose routes or pages do not fit, nothing is served."""
+    out = runtime.plugins.disabled
+    pages = {slug: each for slug, each in joined.items() if slug not in out}
+    fitting = [each for slug, each in routers.items() if slug not in out]
+    fitting += [each.router for each in pages.values()]
+    app = _build(runtime, [*ROUTES, *fitting], around, _site(runtime, pages))
+    check_access(app)
+    return app
+
+
+def _disable_misfits(runtime: Runtime, routers: Mapping[str, Router], what: str) -> None:
+    """Disable the plugins whose own routers are no application by themselves."""
+    for slug, router in routers.items():
+        try:
+            check_access(_build(runtime, [router]))
+        except Exception as error:
+            runtime.plugins.disable(slug, f"its {what} do not fit: {error}")
 
 
 def _build(
@@ -191,10 +219,10 @@ def check_access(app: Litestar) -> None:
                 stated_access(handler.opt, f"{route.path} ({handler.handler_name})")
 
 
-def plugin_routers(runtime: Runtime) -> list[Router]:
-    """Each plugin's routes under `/v1/<slug>`; a plugin whose routes do not fit is disabled."""
+def plugin_routers(runtime: Runtime) -> dict[str, Router]:
+    """Each plugin's routes under `/v1/<slug>`; a plugin that returns no routes is disabled."""
     taken = {path.split("/")[2] for path in _core_paths() if path.startswith("/v1/")}
-    routers = []
+    routers = {}
     for slug, handlers in list(runtime.plugins.call_each("marketplace_register_routes")):
         try:
             if slug in taken:
@@ -202,11 +230,10 @@ def plugin_routers(runtime: Runtime) -> list[Router]:
             router = Router(
                 f"/v1/{slug}", route_handlers=list(handlers), middleware=_limits(runtime, slug)
             )
-            check_access(_build(runtime, [router]))
         except Exception as error:
             runtime.plugins.disable(slug, f"its routes do not fit: {error}")
         else:
-            routers.append(router)
+            routers[slug] = router
     return routers
 
 
@@ -226,7 +253,7 @@ class JoinedPages(msgspec.Struct, frozen=True):
 
 
 def plugin_pages(runtime: Runtime) -> dict[str, JoinedPages]:
-    """Each plugin's pages under `/<slug>`; a plugin whose pages do not fit is disabled."""
+    """Each plugin's pages under `/<slug>`; a plugin that returns no pages is disabled."""
     taken = {path.split("/")[1] for path in _core_paths()} | {"v1", "schema"}
     joined = {}
     for slug, found in list(runtime.plugins.call_each("marketplace_register_pages")):
@@ -237,7 +264,6 @@ def plugin_pages(runtime: Runtime) -> dict[str, JoinedPages]:
             router = Router(
                 f"/{slug}", route_handlers=list(found.routes), middleware=_limits(runtime, slug)
             )
-            check_access(_build(runtime, [router]))
         except Exception as error:
             runtime.plugins.disable(slug, f"its pages do not fit: {error}")
         else:

@@ -8,7 +8,8 @@ import logging
 import click
 
 from marketplace import __version__
-from marketplace.coalition.commands import import_group
+from marketplace.coalition.commands import coalition_group, import_group
+from marketplace.commands import Group
 from marketplace.demo.commands import demo_command
 from marketplace.exchange.commands import offers_group
 from marketplace.fulfilment.commands import (
@@ -57,6 +58,11 @@ def db_upgrade() -> None:
     click.echo("The database is at the present schema.")
 
 
+@main.group("statement", cls=Group)
+def statement_group() -> None:
+    """Statements of members: check them, with nothing but the files."""
+
+
 for each in (worker_command, beat_command, background_command, fulfilment_group):
     main.add_command(each)
 main.add_command(ledger)
@@ -67,4 +73,5 @@ main.add_command(plugins_group)
 main.add_command(notices_group)
 main.add_command(webhooks_group)
 main.add_command(import_group)
+main.add_command(coalition_group)
 main.add_command(demo_command)

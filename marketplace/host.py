@@ -79,8 +79,8 @@ class PluginHost:
         asked: Callable[[], PluginSettings] = PluginSettings,
         *,
         outbound: Callable[[], Outbound] = Outbound,
-        rails: Callable[[], Mapping[str, Any]] = dict,
         tell: Callable[[Sequence[tuple[str, Any]]], None] = lambda _: None,
+        rails: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
         self.slug = slug
         self.tell = tell
@@ -111,7 +111,7 @@ class PluginHost:
         return self.run(inside)
 
     def run(self, work: Callable[[Database], Awaitable[T]]) -> T:
-        """Run `work`, which makes its own transactions, on a loop of its own."""
+        """Run `work`, which makes its own transactions, on a loop and a database of its own."""
         lent = self._database()
         url = lent.url.render_as_string(hide_password=False)
 

@@ -74,8 +74,8 @@ class Runtime:
                 lambda: self.eligibility_rules,
                 lambda: self.plugins.settings_of(slug),
                 outbound=lambda: self.outbound,
-                rails=lambda: self.rails,
                 tell=self.tell,
+                rails=lambda: self.rails,
             ),
             contained=self.contained,
         )

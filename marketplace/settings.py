@@ -81,6 +81,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Without a mail server: folder that mails are written to as .eml files (demonstrations)."""
     outbound_allow: str = ""
     """Networks and hosts besides the public internet that partners' addresses may lead to."""
+    bank_file_mb: int = 256
+    """Largest file of a bank that is taken over HTTP."""
+    bank_late_days: int = 3
+    """Days after its due date from which a leg that no statement shows is a break, and finance is
+    told."""
     clock_travel: bool = False
     """Allow moving business time (tests and replays only)."""
     log_level: str = "INFO"

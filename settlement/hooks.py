@@ -6,24 +6,36 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
+import settlement.bank.models
 import settlement.clearing.models
-import settlement.history  # noqa: F401
+import settlement.disputes.models
+import settlement.history
+import settlement.statements.models  # noqa: F401
 from marketplace import api
 from marketplace.host import PluginHost
 from settlement.base import SettlementBase
-from settlement.clearing import commands as clearing_commands
+from settlement.clearing import commands as clearing
 from settlement.clearing import routes as clearing_routes
 from settlement.clearing.tasks import make_tasks as make_clearing_tasks
 from settlement.commands import positions
-from settlement.pages import PAGES
-from settlement.windows import commands as window_commands
+from settlement.disputes import commands as disputes
+from settlement.disputes import routes as dispute_routes
+from settlement.disputes.tasks import disputes_task
+from settlement.journal.commands import journal
+from settlement.pages.site import PAGES
+from settlement.replay.commands import replay
+from settlement.runoff import commands as runoff
+from settlement.runoff import routes as runoff_routes
+from settlement.statements import commands as statements
+from settlement.statements import routes as statement_routes
+from settlement.windows import commands as windows
 from settlement.windows import routes as window_routes
 from settlement.windows.tasks import make_tasks as make_window_tasks
 
 
 @api.hookimpl
 def marketplace_register_tables() -> api.PluginTables:
-    """Settlements, legs, the clearing house's own books, and the history of every status."""
+    """Settlements, the clearing house's books, bank statements, disputes, signed statements."""
     return api.PluginTables(
         metadata=SettlementBase.metadata, migrations=Path(__file__).parent / "migrations"
     )
@@ -31,30 +43,50 @@ def marketplace_register_tables() -> api.PluginTables:
 
 @api.hookimpl
 def marketplace_register_commands() -> Sequence[api.Command]:
-    """`marketplace ledger positions` and `marketplace settlement ...`."""
+    """`marketplace ledger positions`, `marketplace settlement ...`, `marketplace statement ...`."""
+    of_settlement = (
+        windows.open_,
+        windows.close,
+        windows.status,
+        *clearing.COMMANDS,
+        disputes.dispute_group,
+        replay,
+        runoff.runoff,
+        runoff.liability,
+        statements.statement,
+        statements.trace,
+        journal,
+    )
     return [
         api.Command(group="ledger", command=positions),
-        api.Command(group="settlement", command=window_commands.open_),
-        api.Command(group="settlement", command=window_commands.close),
-        api.Command(group="settlement", command=window_commands.status),
-        *(api.Command(group="settlement", command=each) for each in clearing_commands.COMMANDS),
+        *(api.Command(group="settlement", command=each) for each in of_settlement),
+        api.Command(group="statement", command=statements.verify),
+        api.Command(group="statement", command=statements.key),
     ]
 
 
 @api.hookimpl
 def marketplace_register_routes() -> api.Routes:
     """Everything under /v1/settlement."""
-    return [*window_routes.ROUTES, *clearing_routes.ROUTES]
+    return [
+        *window_routes.ROUTES,
+        *clearing_routes.ROUTES,
+        *dispute_routes.ROUTES,
+        *runoff_routes.ROUTES,
+        *statement_routes.ROUTES,
+    ]
 
 
 @api.hookimpl
 def marketplace_register_tasks(host: api.Host) -> Sequence[api.PeriodicTask]:
-    """Windows closed by the calendar; legs brought to their rails, caps watched, books proved."""
+    """Windows closed by the calendar, legs brought to their rails, caps watched, books proved,
+    disputes decided by default.
+    """
     own = cast(PluginHost, host)
-    return [*make_window_tasks(own), *make_clearing_tasks(own)]
+    return [*make_window_tasks(own), *make_clearing_tasks(own), disputes_task(own)]
 
 
 @api.hookimpl
 def marketplace_register_pages(host: api.Host) -> api.Pages:
-    """Positions under /settlement."""
+    """What finance sees under /settlement."""
     return PAGES

@@ -98,6 +98,8 @@ def _applies(stage: Stage, each: Scenario) -> bool:
         return bool(stage.rules)
     if each.about is About.NOTIFIERS:
         return bool(stage.notifiers)
+    if each.about is About.FILE_RAILS:
+        return bool(stage.file_rails)
     return each.about is not About.RAILS or bool(stage.rails)
 
 

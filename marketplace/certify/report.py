@@ -1,7 +1,6 @@
 """Signed reports: what was checked, of exactly which files, with what result.
 
-The signature is Ed25519 over the report's canonical JSON. The key is derived from the oldest of
-MARKETPLACE_SECRET_KEYS, so it needs no place of its own and all processes of a house share it.
+The signature is Ed25519 over the report's canonical JSON, by the house's key for reports.
 """
 
 from __future__ import annotations
@@ -12,19 +11,16 @@ from typing import Any
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from marketplace import api
 from marketplace.certify.domain import Result, Target, Verdict, verdict
 from marketplace.certify.target import digest
 from marketplace.errors import UsageError
-from marketplace.secrets import secret_keys
+from marketplace.house_key import ALGORITHM, house_keys, signing_key
 from marketplace.settings import Settings
 
 FORMAT = 1
-ALGORITHM = "Ed25519"
 PURPOSE = b"marketplace plugin report"
 
 
@@ -78,26 +74,20 @@ def make_report(target: Target, results: list[Result], *, files_digest: str) -> 
     )
 
 
-def _private_key(secret_key: str) -> Ed25519PrivateKey:
-    seed = HKDF(algorithm=SHA256(), length=32, salt=None, info=PURPOSE).derive(secret_key.encode())
-    return Ed25519PrivateKey.from_private_bytes(seed)
-
-
 def _text(key: Ed25519PublicKey) -> str:
     return base64.b64encode(key.public_bytes_raw()).decode()
 
 
 def public_keys(settings: Settings) -> list[str]:
     """Public keys of this house, one per secret key; the last one signs."""
-    return [_text(_private_key(each).public_key()) for each in secret_keys(settings)]
+    return [each.public_text for each in house_keys(settings, PURPOSE)]
 
 
 def sign(report: Report, settings: Settings) -> SignedReport:
     """The report with this house's signature."""
-    # By the oldest key: reports stay good when a key is added in front.
-    key = _private_key(secret_keys(settings)[-1])
-    value = base64.b64encode(key.sign(_canonical(msgspec.to_builtins(report)))).decode()
-    signature = Signature(algorithm=ALGORITHM, public_key=_text(key.public_key()), value=value)
+    key = signing_key(settings, PURPOSE)
+    value = key.sign(_canonical(msgspec.to_builtins(report)))
+    signature = Signature(algorithm=ALGORITHM, public_key=key.public_text, value=value)
     return SignedReport(report=report, signature=signature)
 
 

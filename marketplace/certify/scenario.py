@@ -35,6 +35,7 @@ class About(StrEnum):
     RULES = "rules"
     NOTIFIERS = "notifiers"
     RAILS = "rails"
+    FILE_RAILS = "file_rails"
 
 
 class Scenario(msgspec.Struct, frozen=True):

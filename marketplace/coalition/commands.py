@@ -1,4 +1,4 @@
-"""`marketplace import <kind> FILE.csv`."""
+"""`marketplace import <kind> FILE.csv` and `marketplace coalition contracts`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+import msgspec
 
+from marketplace.coalition.contracts import ContractView, contract_views
 from marketplace.coalition.imports import ROWS, ImportReport, import_file
 from marketplace.commands import Group, actor, run
 from marketplace.errors import UsageError
+from marketplace.money import decimal_from_micros
 from marketplace.runtime import Runtime
 
 REPORT_EVERY_BYTES = 10_000_000
@@ -72,3 +75,33 @@ def _progress(kind: str, size: int) -> Iterator[Callable[[int], None]]:
 
 for _kind in ROWS:
     import_group.add_command(_command(_kind))
+
+
+@click.group("coalition", cls=Group)
+def coalition_group() -> None:
+    """Look at the coalition."""
+
+
+@coalition_group.command("contracts")
+@click.option("--member", help="Only the contracts of this member (slug).")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array instead of text.")
+def contracts_command(member: str | None, as_json: bool) -> None:
+    """Print every version of the contracts, with the days it is in force."""
+
+    async def work(runtime: Runtime) -> list[ContractView]:
+        async with runtime.database.begin() as session:
+            return await contract_views(session, member)
+
+    found = run(work)
+    if as_json:
+        click.echo(msgspec.json.encode(found).decode())
+        return
+    for each in found:
+        until = "open" if each.valid_to is None else f"{each.valid_to:%Y-%m-%d}"
+        funding = each.funding + (f" {each.pooled_bps} bps" if each.pooled_bps else "")
+        price = decimal_from_micros(each.price_micros)
+        click.echo(
+            f"{'*' if each.in_force else ' '} {each.member:<20} {each.reference} "
+            f"v{each.version}  {each.valid_from:%Y-%m-%d} to {until}  {each.role}, {funding}, "
+            f"{each.currency} {price} a point, fee {each.fee_bps} bps, breakage {each.breakage}"
+        )

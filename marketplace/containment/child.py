@@ -108,8 +108,7 @@ def _serve(channel: socket.socket, do: Callable[[Request], Any], cpu_s: int) -> 
     decoder = msgspec.msgpack.Decoder(Request)
     while True:
         request = decoder.decode(messages.receive(channel, MOST_REQUEST_BYTES, None))
-        reading = isinstance(request, ReadBank)
-        limits.limit_cpu_of_call(max(cpu_s, limits.READ_CPU_S) if reading else cpu_s)
+        limits.limit_cpu_of_call(max(cpu_s, limits.FILE_CPU_S) if _is_of_files(request) else cpu_s)
         try:
             reply = Reply(msgspec.Raw(msgspec.msgpack.encode(do(request))))
         except BaseException as error:  # SystemExit and KeyboardInterrupt too
@@ -118,6 +117,12 @@ def _serve(channel: socket.socket, do: Callable[[Request], Any], cpu_s: int) -> 
         messages.send(channel, reply)
         if reply.leave:
             os._exit(0)
+
+
+def _is_of_files(request: Request) -> bool:
+    if isinstance(request, AskRail):
+        return request.method == "files"
+    return isinstance(request, ReadBank)
 
 
 def main() -> None:

@@ -12,8 +12,8 @@ import psutil
 from marketplace.containment.messages import Terms
 
 BYTES_IN_MB = 1_048_576
-READ_CPU_S = 300
-"""Processor that reading one bank file may take: they can be large."""
+FILE_CPU_S = 300
+"""Processor that making or reading files of a bank may take: they can be large."""
 
 
 def limit_this_process(terms: Terms) -> None:

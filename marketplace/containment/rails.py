@@ -29,7 +29,7 @@ from marketplace.contract.judging import well_formed
 from marketplace.errors import InvalidRequest, MarketplaceError, NotConfigured
 
 CHECK_S: Final = 5.0
-FILES_S: Final = 120.0
+FILES_S: Final = 300.0
 READ_S: Final = 900.0
 HEALTH_S: Final = 2.0
 MOST_LEGS: Final = 200

@@ -110,6 +110,12 @@ KEYS: Final = (
             Scope.WEBHOOKS_WRITE,
         ),
     ),
+    DemoKey(
+        "accounts",
+        "kartenkontor",
+        "Demonstration accounts",
+        (Scope.SETTLEMENT_READ, Scope.SETTLEMENT_WRITE),
+    ),
     DemoKey("monitor", OPERATOR, "Demonstration monitoring", (Scope.METRICS_READ,)),
 )
 
@@ -165,6 +171,7 @@ def write_shell_file(settings: Settings, state: DemoState, address: str) -> Path
         "ADDRESS": address,
         "KEY": state.keys["shop"],
         "SUPPLIER_KEY": state.keys["supplier"],
+        "ACCOUNTS_KEY": state.keys["accounts"],
         "MONITOR_KEY": state.keys["monitor"],
         "WALLET": state.wallet_id,
         "OFFER": state.offer_id,

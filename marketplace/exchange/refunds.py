@@ -27,6 +27,7 @@ from marketplace.ids import uuid7
 from marketplace.ledger import postings
 from marketplace.ledger.domain import ObligationKind, TransferCode
 from marketplace.ledger.expiry import expire_wallets
+from marketplace.ledger.periods import require_open
 from marketplace.ledger.windows import pass_gate
 from marketplace.notices import feed
 from marketplace.webhooks import feed as webhooks
@@ -62,6 +63,7 @@ async def refund(
     points = _points_to_refund(burn, asked.points)
     await expire_wallets(session, [asked.wallet_id])
     books = await repository.open_books(connection)
+    await require_open(session, books.now)
     row = Refund(
         id=uuid7(),
         wallet_id=asked.wallet_id,

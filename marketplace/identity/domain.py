@@ -34,6 +34,8 @@ class Scope(StrEnum):
     METRICS_READ = "metrics:read"
     WEBHOOKS_READ = "webhooks:read"
     WEBHOOKS_WRITE = "webhooks:write"
+    SETTLEMENT_READ = "settlement:read"
+    SETTLEMENT_WRITE = "settlement:write"
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):

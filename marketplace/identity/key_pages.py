@@ -72,6 +72,14 @@ SCOPES: Final[dict[Scope, tuple[Lazy, Lazy]]] = {
         _l("Change webhooks"),
         _l("Makes, tests and removes webhooks, and has messages delivered again."),
     ),
+    Scope.SETTLEMENT_READ: (
+        _l("Read settlement"),
+        _l("Sees statements, lines and disputes of your company, for your accounts."),
+    ),
+    Scope.SETTLEMENT_WRITE: (
+        _l("Dispute lines"),
+        _l("Disputes lines of your statements, and takes disputes back."),
+    ),
     Scope.METRICS_READ: (
         _l("Read figures for monitoring"),
         _l("Sees how the whole house is doing; the operator's keys only."),

@@ -29,10 +29,16 @@ class Terms(msgspec.Struct, frozen=True):
     funding: Funding
     expires_at: datetime | None
     valid_days: int | None
+    pooled_price_micros: int
+    """The part of the price that is paid as points are issued."""
 
     @property
     def is_paid_at_once(self) -> bool:
         return self.funding is Funding.ISSUANCE
+
+    @property
+    def is_paid_in_parts(self) -> bool:
+        return self.funding is Funding.MIXED
 
 
 async def terms(session: AsyncSession, member_id: UUID) -> Terms:
@@ -46,6 +52,9 @@ async def terms(session: AsyncSession, member_id: UUID) -> Terms:
         funding=contract.funding,
         expires_at=None if days is None else now + timedelta(days=days),
         valid_days=days,
+        pooled_price_micros=contract.funding.pooled_price_micros(
+            contract.price_micros, contract.pooled_bps
+        ),
     )
 
 

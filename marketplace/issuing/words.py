@@ -91,6 +91,10 @@ ISSUE_FAULTS: Final[dict[IssueFault, tuple[Lazy, Lazy]]] = {
         _l("The points would be earned in the future."),
         _l("Leave “effective_at” empty, or send the line when the day has come."),
     ),
+    IssueFault.PERIOD_LOCKED: (
+        _l("The points would be earned in a month that is closed."),
+        _l("Leave “effective_at” empty, or ask the operator."),
+    ),
     IssueFault.NO_ISSUING_CONTRACT: (
         _l("No contract that lets you issue points was in force at that time."),
         _l("Ask the operator about your contract."),

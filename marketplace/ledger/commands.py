@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from datetime import UTC, datetime
 from typing import TextIO
 
 import click
+import msgspec
 
-from marketplace.commands import Group, run
+from marketplace.commands import Group, actor, run
+from marketplace.ledger import periods
 from marketplace.ledger.checks import ALL
 from marketplace.ledger.domain import Check, Finding
 from marketplace.ledger.expiry import due, expire_all
 from marketplace.ledger.export import export
 from marketplace.ledger.journal import Format
+from marketplace.ledger.schemas import PeriodsView, periods_view
 from marketplace.ledger.verify import EXAMPLES, verify
 from marketplace.runtime import Runtime
 
@@ -105,3 +109,59 @@ async def _expire(runtime: Runtime) -> tuple[int, int]:
                 break
             await asyncio.sleep(0.25)
     return done, left
+
+
+MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S"])
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@ledger.command("lock")
+@click.argument("until", type=MOMENT)
+@click.option("--reason", default="", help="Kept with the lock.")
+def lock_command(until: datetime, reason: str) -> None:
+    """Lock every period before UNTIL (UTC): nothing may be dated into it any more."""
+
+    async def work(runtime: Runtime) -> None:
+        async with runtime.database.begin() as session:
+            await periods.lock(session, _utc(until), actor(), reason)
+
+    run(work)
+    click.echo(f"Locked until {_utc(until).isoformat()}.")
+
+
+@ledger.command("unlock")
+@click.option("--reason", required=True, help="Why; kept for ever, with who.")
+@click.option("--until", type=MOMENT, help="What is before this stays locked; nothing without.")
+def unlock_command(reason: str, until: datetime | None) -> None:
+    """Let a locked period be dated into again."""
+
+    async def work(runtime: Runtime) -> None:
+        async with runtime.database.begin() as session:
+            kept = None if until is None else _utc(until)
+            await periods.unlock(session, reason, actor(), kept)
+
+    run(work)
+    click.echo("Nothing is locked." if until is None else f"Locked until {_utc(until)}.")
+
+
+@ledger.command("periods")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of text.")
+def periods_command(as_json: bool) -> None:
+    """Print what is locked, and who locked and unlocked what, newest first."""
+
+    async def work(runtime: Runtime) -> PeriodsView:
+        async with runtime.database.begin() as session:
+            return periods_view(await periods.periods(session))
+
+    found = run(work)
+    if as_json:
+        click.echo(msgspec.json.encode(found).decode())
+        return
+    until = found.locked_until
+    click.echo("Nothing is locked." if until is None else f"Locked until {until.isoformat()}.")
+    for each in found.changes:
+        what = "unlocked" if each.locked_until is None else f"until {each.locked_until.isoformat()}"
+        click.echo(f"  {each.at:%Y-%m-%d %H:%M}  {what}  {each.actor}  {each.reason}")

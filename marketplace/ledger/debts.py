@@ -15,6 +15,7 @@ from marketplace.coalition.models import Member
 from marketplace.errors import Conflict, InvalidRequest, NotFound
 from marketplace.ids import next_key
 from marketplace.ledger.domain import Account, TransferCode
+from marketplace.ledger.errors import PeriodLocked
 from marketplace.ledger.models import MemberDebt, Transfer
 from marketplace.ledger.windows import share_open_sync
 from marketplace.money import MAX_MICROS
@@ -65,6 +66,9 @@ def owe(session: Session, debt: Debt) -> None:
         "effective_at": window.now,
     }
     del values["undoes"]
+    locked = session.scalar(sa.select(sa.func.marketplace_locked_until()))
+    if locked is not None and window.now < locked:
+        raise PeriodLocked(locked)
     # Waits for a transaction that books the same reference, or undoes the same debt, right now.
     made = session.scalar(
         insert(MemberDebt).values(values).on_conflict_do_nothing().returning(MemberDebt.id)

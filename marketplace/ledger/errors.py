@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
 
 import msgspec
@@ -22,6 +23,7 @@ class IssueFault(StrEnum):
     INVALID_TIME = "invalid_time"
     UNKNOWN_WALLET = "unknown_wallet"
     EFFECTIVE_IN_FUTURE = "effective_in_future"
+    PERIOD_LOCKED = "period_locked"
     NO_ISSUING_CONTRACT = "no_issuing_contract"
     INVALID_EXPIRY = "invalid_expiry"
     VALUE_TOO_LARGE = "value_too_large"
@@ -41,6 +43,7 @@ _DETAILS = {
     IssueFault.INVALID_TIME: "a time must have an offset from UTC and lie between 1970 and 9000",
     IssueFault.UNKNOWN_WALLET: "there is no such wallet",
     IssueFault.EFFECTIVE_IN_FUTURE: "effective_at is in the future",
+    IssueFault.PERIOD_LOCKED: "effective_at lies in a period that is locked",
     IssueFault.NO_ISSUING_CONTRACT: "no contract in force at that time lets this member issue",
     IssueFault.INVALID_EXPIRY: "expires_at is not after effective_at",
     IssueFault.VALUE_TOO_LARGE: "points times the contract's price is more than can be booked",
@@ -73,4 +76,18 @@ class IssuancesRefused(MarketplaceError):
             f"{self.total} of the issuances {'is' if self.total == 1 else 'are'} wrong: "
             f"item {self.errors[0].index}: {self.errors[0].detail}.",
             errors=self.errors,
+        )
+
+
+class PeriodLocked(MarketplaceError):
+    """It would be dated into a period that finance has locked."""
+
+    code = "period_locked"
+    title = "The period is locked"
+    status = 409
+
+    def __init__(self, locked_until: datetime) -> None:
+        super().__init__(
+            f"Nothing may be dated before {locked_until.isoformat()} any more.",
+            locked_until=locked_until,
         )

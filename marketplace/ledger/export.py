@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.db import raw_connection
 from marketplace.ledger.domain import POINTS, Account
-from marketplace.ledger.journal import JOURNALS, Entry, Format, Journal, account_path
+from marketplace.ledger.journal import JOURNALS, Amount, Entry, Format, Journal, account_path
 from marketplace.ledger.verify import snapshot
 
 PREFETCH = 2_000
@@ -117,12 +117,13 @@ def _entry(row: Any, paths: Paths) -> Entry:
     id_, day, code, debit, debit_owner, credit, credit_owner, unit, amount, *facts = row
     names = zip(("burn", "lot", "debt", "window"), facts, strict=True)
     return Entry(
-        id=id_,
+        id=str(id_),
+        id_of="transfer",
         day=day,
         code=code,
-        debit=paths[debit, debit_owner],
-        credit=paths[credit, credit_owner],
-        unit=unit,
-        amount=amount,
+        amounts=(
+            Amount(paths[debit, debit_owner], unit, amount),
+            Amount(paths[credit, credit_owner], unit, -amount),
+        ),
         facts={name: str(value) for name, value in names if value is not None},
     )

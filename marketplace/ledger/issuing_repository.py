@@ -102,11 +102,13 @@ with judged as (
     select s.position, case
         when w.id is null then 'unknown_wallet'
         when s.effective_at > $1 then 'effective_in_future'
+        when coalesce(s.effective_at, $1) < locked.until then 'period_locked'
         when c.id is null then 'no_issuing_contract'
         when s.expires_at <= coalesce(s.effective_at, $1) then 'invalid_expiry'
         when s.points > $2 / c.price_micros then 'value_too_large'
     end as code
     from {{stage}} s
+    cross join (select marketplace_locked_until() as until) locked
     left join wallet w on w.id = s.wallet_id
     left join contract c on {IN_FORCE}
 )

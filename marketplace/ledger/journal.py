@@ -6,7 +6,7 @@ the account, so what it owes to wallets, pools and acceptors is negative.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from enum import StrEnum
 from typing import Final, Protocol
@@ -36,19 +36,27 @@ PATHS: Final = {
 """Path of each kind of account; the owner takes the braces."""
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """One transfer, ready to be written."""
+class Amount(msgspec.Struct, frozen=True):
+    """What an entry books to one account: a positive amount debits it."""
 
-    id: int
-    day: date
-    code: str
-    """Of the transfer: issue, hold, capture ..."""
-    debit: str
-    credit: str
+    path: str
     unit: str
     amount: int
+    """Points, or micros of money."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One event, ready to be written; its amounts sum to zero in each unit."""
+
+    id: str
+    id_of: str
+    """What the id is of: `transfer` ..."""
+    day: date
+    code: str
+    """Why: issue, hold, capture ..."""
+    amounts: Sequence[Amount]
     facts: dict[str, str]
-    """Burn, lot, debt and window, those there are."""
+    """What it is about, by name: burn, lot, debt, window, those there are."""
 
 
 class Journal(Protocol):
@@ -67,7 +75,7 @@ class Journal(Protocol):
         ...
 
     def entry(self, entry: Entry) -> str:
-        """One transfer."""
+        """One event."""
         ...
 
     def balance(self, day: date, path: str, unit: str, amount: int) -> str:
@@ -109,12 +117,12 @@ class Beancount:
         return f"{day} open {path} {unit}\n"
 
     def entry(self, entry: Entry) -> str:
-        facts = "".join(f'  {name}: "{value}"\n' for name, value in entry.facts.items())
-        return (
-            f'\n{entry.day} * "{entry.code}"\n  transfer: "{entry.id}"\n{facts}'
-            f"  {entry.debit}  {amount_text(entry.amount, entry.unit)}\n"
-            f"  {entry.credit}  {amount_text(-entry.amount, entry.unit)}\n"
+        known = {entry.id_of: entry.id, **entry.facts}
+        facts = "".join(f'  {name}: "{value}"\n' for name, value in known.items())
+        amounts = "".join(
+            f"  {each.path}  {amount_text(each.amount, each.unit)}\n" for each in entry.amounts
         )
+        return f'\n{entry.day} * "{entry.code}"\n{facts}{amounts}'
 
     def balance(self, day: date, path: str, unit: str, amount: int) -> str:
         number, _ = amount_text(amount, unit).split()
@@ -136,11 +144,11 @@ class Hledger:
 
     def entry(self, entry: Entry) -> str:
         facts = ", ".join(f"{name}:{value}" for name, value in entry.facts.items())
-        return (
-            f"\n{entry.day} * ({entry.id}) {entry.code}  ; {facts}\n"
-            f"    {entry.debit.lower()}  {amount_text(entry.amount, entry.unit)}\n"
-            f"    {entry.credit.lower()}  {amount_text(-entry.amount, entry.unit)}\n"
+        amounts = "".join(
+            f"    {each.path.lower()}  {amount_text(each.amount, each.unit)}\n"
+            for each in entry.amounts
         )
+        return f"\n{entry.day} * ({entry.id}) {entry.code}  ; {facts}\n{amounts}"
 
     def balance(self, day: date, path: str, unit: str, amount: int) -> str:
         return (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import ClassVar, Final
+from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -294,7 +294,7 @@ class WindowTotal(Base):
         ),
         {"postgresql_with": HOT},
     )
-    __mapper_args__: ClassVar = {"primary_key": TOTAL_KEY}
+    __mapper_args__ = {"primary_key": TOTAL_KEY}  # noqa: RUF012 - read by SQLAlchemy
 
     window_id: Mapped[UUID]
     currency: Mapped[str] = mapped_column(sa.CHAR(3))
@@ -334,6 +334,23 @@ class WindowTotalMark(Base):
         utc_timestamp(), server_default=sa.func.statement_timestamp()
     )
     """Real time of the last count."""
+
+
+class PeriodLock(Base):
+    """A change of the moment before which nothing may be dated; the latest row counts."""
+
+    __tablename__ = "period_lock"
+    __table_args__ = ({"info": INSERT_ONLY},)
+
+    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    locked_until: Mapped[datetime | None] = mapped_column(utc_timestamp())
+    """Exclusive; null: nothing is locked any more."""
+    actor: Mapped[str]
+    reason: Mapped[str]
+    """Why it was unlocked; may be empty where it was locked."""
+    at: Mapped[datetime] = mapped_column(
+        utc_timestamp(), server_default=sa.func.statement_timestamp()
+    )
 
 
 class Exposure(Base):

@@ -1,13 +1,16 @@
-"""What the wallet routes answer."""
+"""What the routes of wallets and of locked periods take and answer."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
 
 from marketplace.ledger.domain import TransferCode
+from marketplace.ledger.models import PeriodLock
 
 
 class ExpiryView(msgspec.Struct, frozen=True):
@@ -87,3 +90,46 @@ class HistoryPage(msgspec.Struct, frozen=True):
     items: list[HistoryLine]
     next: str | None
     """Cursor of the next page; null on the last one."""
+
+
+class PeriodChange(msgspec.Struct, frozen=True):
+    """One lock or unlock."""
+
+    locked_until: datetime | None
+    """Null: nothing was locked from then on."""
+    actor: str
+    reason: str
+    at: datetime
+
+
+class PeriodsView(msgspec.Struct, frozen=True):
+    """What is locked, and how it came to be."""
+
+    locked_until: datetime | None
+    """Nothing may be dated before this moment; null: nothing is locked."""
+    changes: list[PeriodChange]
+    """Newest first."""
+
+
+class LockBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to lock."""
+
+    until: Annotated[
+        datetime, msgspec.Meta(description="Exclusive; no later than the open window's beginning")
+    ]
+    reason: Annotated[str, msgspec.Meta(max_length=500)] = ""
+
+
+class UnlockBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to open again."""
+
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+    until: Annotated[
+        datetime | None, msgspec.Meta(description="What is before this stays locked")
+    ] = None
+
+
+def periods_view(rows: Sequence[PeriodLock]) -> PeriodsView:
+    """The locks and unlocks, newest first, as they are shown."""
+    changes = [PeriodChange(row.locked_until, row.actor, row.reason, row.at) for row in rows]
+    return PeriodsView(changes[0].locked_until if changes else None, changes)

@@ -1,26 +1,22 @@
 """A wallet's statement for a period, as PDF: opening balance, every line, closing balance.
 
-Made by Typst from `templates/ledger/statement.typ`. What people wrote (names, references) reaches
-the template as JSON data and is shown as text, never read as markup. The same content gives the
-same bytes: fonts are those of the typst package, and the document carries no date of its own.
+Made by Typst (`marketplace/web/press.py`) from `templates/ledger/statement.typ`.
 """
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
 import msgspec
-import typst
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.errors import InvalidRequest
 from marketplace.ledger.story import StoryLine, balance_before, story_of_period
 from marketplace.ledger.words import explain
+from marketplace.web import press
 from marketplace.web.formats import day, number
 from marketplace.web.i18n import Language, speak, spoken
 
@@ -28,9 +24,6 @@ TEMPLATE: Final = Path(__file__).parent / "templates" / "ledger" / "statement.ty
 LONGEST: Final = timedelta(days=366)
 MOST_LINES: Final = 5_000
 MINUS: Final = "\N{MINUS SIGN}"
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_press: Final = ThreadPoolExecutor(1, "statements")
-"""Typesetting takes a processor for a moment; requests for pages must not wait for many."""
 
 
 class StatementTooLong(InvalidRequest):
@@ -100,22 +93,7 @@ async def draw_up(
 
 async def typeset(statement: Statement, language: Language) -> bytes:
     """The statement as PDF, in a language of the pages."""
-    told = msgspec.json.encode(tell(statement, language)).decode()
-    return await asyncio.get_running_loop().run_in_executor(_press, _compile, told)
-
-
-def _compile(told: str) -> bytes:
-    made = typst.compile(
-        TEMPLATE,
-        root=TEMPLATE.parent,
-        format="pdf",
-        ignore_system_fonts=True,
-        sys_inputs={"told": told},
-        timestamp=EPOCH,
-    )
-    if not isinstance(made, bytes):
-        raise TypeError("typst gave no document")
-    return made
+    return await press.typeset(TEMPLATE, tell(statement, language))
 
 
 def tell(statement: Statement, language: Language) -> dict[str, object]:

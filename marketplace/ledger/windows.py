@@ -64,10 +64,11 @@ async def insist(read: Callable[[], Awaitable[Row | None]]) -> Row:
 async def share_open(session: AsyncSession) -> OpenWindow:
     """The open window, in a session."""
 
-    async def read() -> sa.Row[tuple[UUID, datetime]] | None:
+    async def read() -> sa.Row[UUID, datetime] | None:
         return (await session.execute(_OPEN)).one_or_none()
 
-    return OpenWindow(*await insist(read))
+    row = await insist(read)
+    return OpenWindow(row[0], row[1])
 
 
 def share_open_sync(session: Session) -> OpenWindow:
@@ -75,7 +76,7 @@ def share_open_sync(session: Session) -> OpenWindow:
     for _ in range(TRIES):
         row = session.execute(_OPEN).one_or_none()
         if row is not None:
-            return OpenWindow(*row)
+            return OpenWindow(row[0], row[1])
     raise UsageError(NO_WINDOW)
 
 

@@ -2,7 +2,7 @@
 
 In your plugin's `tests/conftest.py`: `from marketplace.testing import lab` (a fixture). In a test
 module, make a subclass named `Test...` of `SupplierConformance` (or `EligibilityConformance`,
-`NotifierConformance`, `RailConformance`) with the fixtures it asks for; its
+`NotifierConformance`, `RailConformance`, `FileRailConformance`) with the fixtures it asks for; its
 checks then run as your tests. `Lab` lends what your plugin needs from a marketplace: a migrated
 database, a `Host`, offers, burns that are held, and a look at stock and audit trail. A subclass of
 `Simulation` runs everything that `marketplace plugins check` does. A subclass of `Rehearsal`,
@@ -36,11 +36,13 @@ if TYPE_CHECKING:
         SupplierConformance,
         lab,
     )
+    from marketplace.testing.file_rails import FileRailConformance
     from marketplace.testing.simulation import Simulation
 
 __all__ = [
     "LATE_S",
     "EligibilityConformance",
+    "FileRailConformance",
     "FileRailRehearsal",
     "Goods",
     "Lab",
@@ -58,6 +60,7 @@ __all__ = [
 
 FOR_PYTEST = {
     "EligibilityConformance": "conformance",
+    "FileRailConformance": "file_rails",
     "NotifierConformance": "conformance",
     "RailConformance": "conformance",
     "Simulation": "simulation",

@@ -19,10 +19,34 @@ BLOCKING = """() => performance.getEntriesByType('resource')
 WITHOUT_SIZE = """() => [...document.images]
   .filter(each => !(each.getAttribute('width') > 0 && each.getAttribute('height') > 0))
   .map(each => each.outerHTML)"""
-OBSERVE = """window.moved = [];
-new PerformanceObserver(list => window.moved.push(...list.getEntries()
-  .map(each => each.sources.map(source => source.node?.outerHTML?.slice(0, 120)))))
-  .observe({type: 'layout-shift', buffered: true});"""
+OBSERVE = """window.moves = [];
+window.observer = new PerformanceObserver(list => window.moves.push(...list.getEntries()));
+window.observer.observe({type: 'layout-shift', buffered: true});"""
+SETTLED = """async () => {
+  await Promise.all([...document.fonts].map(each => each.status === 'loading' && each.loaded));
+  const drawn = () => new Promise(requestAnimationFrame);
+  await drawn(); await drawn(); await drawn();
+  return performance.now();
+}"""
+"""Draws the page with its own letters, which replace the stand-in's; the page's time then."""
+MOVED_SINCE = """since => [...window.moves, ...window.observer.takeRecords()]
+  .filter(each => each.startTime > since)
+  .map(each => each.sources.map(source => source.node?.outerHTML?.slice(0, 120)))"""
+WIDTHS = """async () => {
+  const line = document.createElement('span');
+  line.textContent = document.querySelector('main').textContent.replace(/\\s+/g, ' ');
+  line.style.cssText = 'position: absolute; white-space: nowrap';
+  document.body.append(line);
+  const widths = {};
+  for (const face of document.fonts) {
+    const there = await face.load().then(() => true, () => false);
+    if (!there) continue;
+    line.style.fontFamily = face.family;
+    widths[face.family.replaceAll('"', '')] = line.getBoundingClientRect().width;
+  }
+  return widths;
+}"""
+"""Family -> how wide the words of the page are in it, where this machine has it."""
 BEFORE_WORDS_BYTES = 40_000
 """What must come before the first words: the page itself and its one style sheet."""
 
@@ -51,9 +75,22 @@ async def test_words_wait_for_one_style_sheet_and_pictures_move_nothing(
     )
     assert sizes["responseBodySize"] + style < BEFORE_WORDS_BYTES
     assert await tab.page.evaluate(WITHOUT_SIZE) == []
-    await tab.page.evaluate("document.fonts.ready.then(() => window.moved.length = 0)")
+    settled = await tab.page.evaluate(SETTLED)
     height = await tab.page.evaluate("document.documentElement.scrollHeight")
     released.set()
     await tab.page.wait_for_load_state("networkidle")
     assert await tab.page.evaluate("document.documentElement.scrollHeight") == height
-    assert await tab.page.evaluate("window.moved") == []
+    await tab.page.evaluate(SETTLED)
+    assert await tab.page.evaluate(MOVED_SINCE, settled) == []
+
+
+async def test_letters_that_stand_in_for_the_font_are_as_wide(open_tab: OpenTab) -> None:
+    tab = await open_tab(width=360)
+    await tab.go("/catalog")
+    widths = await tab.page.evaluate(WIDTHS)
+    own = widths.pop("Onest")
+    assert {
+        family: round(width / own, 3)
+        for family, width in widths.items()
+        if not 0.98 < width / own < 1.02
+    } == {}

@@ -22,14 +22,20 @@ HEADERS = {
 }
 
 
-def csv_file(kind: str, *lines: str) -> io.BytesIO:
-    """A file with the full header and these lines."""
-    return io.BytesIO("".join(f"{line}\n" for line in (HEADERS[kind], *lines)).encode())
+def csv_file(kind: str, *lines: str, header: str | None = None) -> io.BytesIO:
+    """A file with the full header, or this one, and these lines."""
+    return io.BytesIO("".join(f"{line}\n" for line in (header or HEADERS[kind], *lines)).encode())
 
 
-async def load(where: Runtime | AsyncSession, kind: str, *lines: str, **more: Any) -> ImportReport:
+async def load(
+    where: Runtime | AsyncSession,
+    kind: str,
+    *lines: str,
+    header: str | None = None,
+    **more: Any,
+) -> ImportReport:
     """Import these lines."""
-    return await import_file(where, kind, csv_file(kind, *lines), **more)
+    return await import_file(where, kind, csv_file(kind, *lines, header=header), **more)
 
 
 def faults(report: ImportReport) -> list[tuple[int, str]]:

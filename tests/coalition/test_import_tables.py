@@ -122,7 +122,8 @@ CHANGED = {
     "members": ("hub,Hub,DE,yes", "slug 'hub' was imported before with another country"),
     "contracts": (
         "C2,mill,both,redemption,EUR,0.0086,,,,,2099-01-01,",
-        "reference 'C2' was imported before with another price_per_point",
+        "reference 'C2' was imported before with another price_per_point; "
+        "changed terms need a later valid_from",
     ),
     "firms": ("F2,Firm Two,FR,,yes", "reference 'F2' was imported before with another pool"),
     "participants": (

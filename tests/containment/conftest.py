@@ -17,7 +17,7 @@ from marketplace.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.fulfilment.conftest import counter  # noqa: F401 - a fixture
 
-STOP_S = 30.0
+STOP_S = 60.0
 LIMITS = {
     "MARKETPLACE_SUPPLIER_TIMEOUT_S": "3",
     "MARKETPLACE_PLUGIN_START_S": "5",
@@ -90,7 +90,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     assert process.wait(STOP_S) == 0
 
 
-def until(happened: Callable[[], bool], patience_s: float = 60.0) -> None:
+def until(happened: Callable[[], bool], patience_s: float = 120.0) -> None:
     """Wait until something is so."""
     deadline = time.monotonic() + patience_s
     while not happened():

@@ -204,7 +204,7 @@ async def test_one_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch)
     begun = time.monotonic()
     answers = await asyncio.gather(*(known.of([ONE], "en") for _ in range(20)))
     assert answers == [{}] * 20
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20
     assert len(hung.asked) <= faces.MOST_AT_ONCE
     gate.set()
 

@@ -15,7 +15,7 @@ from marketplace import api
 from marketplace.exchange.domain import FulfilmentState
 from marketplace.exchange.models import Burn
 from marketplace.exchange.resolution import Delivery, VoidRequest, capture, void
-from marketplace.exchange.watching import BurnWatch
+from marketplace.exchange.watching import BurnState, BurnWatch
 from marketplace.fulfilment.domain import REVEALED
 from marketplace.identity.domain import Role, Scope
 from marketplace.identity.models import AuditEntry
@@ -335,21 +335,41 @@ async def test_a_gift_needs_a_colleague_of_the_firm(desk: Desk, sign_in: Make) -
     assert "bob@" not in part.text
 
 
+def looked_at(watch: BurnWatch) -> Callable[[int], Awaitable[None]]:
+    """`await looks(2)`: until the watch has looked two times more."""
+    states, looks = watch._states, asyncio.Semaphore(0)
+
+    async def look() -> dict[UUID, BurnState]:
+        found = await states()
+        looks.release()
+        return found
+
+    async def wait(times: int) -> None:
+        while not looks.locked():
+            await looks.acquire()
+        for _ in range(times):
+            await asyncio.wait_for(looks.acquire(), 60)
+
+    watch._states = look  # type: ignore[method-assign]
+    return wait
+
+
 async def test_news_come_as_they_happen_and_the_stream_ends_with_the_order(
     desk: Desk, app: Litestar
 ) -> None:
     fast = BurnWatch(desk.coalition.runtime.database, every_s=0.02)
+    looks = looked_at(fast)
     app.state.burn_watch = fast
     reward = await desk.burn()
     listening = asyncio.create_task(
         desk.ann.client.get(f"{reward}/events?seen=held.queued", headers=desk.ann.who)
     )
-    await asyncio.sleep(0.2)
+    await looks(2)
     assert not listening.done()
     await desk.order(reward, FulfilmentState.UNKNOWN)
-    await asyncio.sleep(0.2)
+    await looks(2)  # one may have begun before
     await desk.deliver(reward)
-    stream = await asyncio.wait_for(listening, 5)
+    stream = await asyncio.wait_for(listening, 60)
     assert stream.headers["content-type"].startswith("text/event-stream")
     assert stream.headers["cache-control"] == "no-store"
     events = [part.splitlines() for part in stream.text.strip().split("\n\n")]

@@ -36,14 +36,14 @@ async def test_a_listener_hears_the_state_and_each_change(
 ) -> None:
     burn_id = await drive.burn("ann", "card")
     async with watch.listen(uuid7(), (burn_id, coalition.wallets["ann"])) as listener:
-        first = await listener.next(5)
+        first = await listener.next(60)
         assert first is not None
         assert (first.status, first.fulfilment) == (BurnStatus.HELD, FulfilmentState.QUEUED)
         assert not first.is_over
         with pytest.raises(TimeoutError):
             await listener.next(0.2)
         await drive.capture("ann", burn_id)
-        last = await listener.next(5)
+        last = await listener.next(60)
         assert last is not None
         assert (last.status, last.is_over) == (BurnStatus.CAPTURED, True)
 
@@ -65,7 +65,7 @@ async def test_many_listeners_share_one_query(
 
     async def hear() -> None:
         async with watch.listen(uuid7(), pair) as listener:
-            await listener.next(5)
+            await listener.next(60)
 
     # More than there are connections in the pool.
     await asyncio.gather(*(hear() for _ in range(100)))

@@ -157,10 +157,10 @@ async def shop() -> FakeShop:
 
 @pytest_asyncio.fixture
 async def worker(settings: Settings, shop: FakeShop) -> AsyncIterator[Worker]:
-    """A worker that knows the fake shop and gives it half a second."""
+    """A worker that knows the fake shop and gives it as long as a busy machine may need."""
     from msgspec.structs import replace
 
-    home = Home(replace(settings, supplier_timeout_s=0.5))
+    home = Home(replace(settings, supplier_timeout_s=60.0))
     await asyncio.to_thread(home.open)
     home.runtime.suppliers[shop.slug] = shop
     yield Worker(home)

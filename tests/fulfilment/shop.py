@@ -21,6 +21,8 @@ class FakeShop:
         self.lookup_moods: list[str] = []
         self.artefacts = artefacts
         self.slow_s = 0.0
+        self.gates: list[threading.Event] = []
+        """What the next calls of `fulfil` wait for, each for its own."""
         self.ill = False
         self._lock = threading.Lock()
 
@@ -28,6 +30,9 @@ class FakeShop:
         with self._lock:
             self.calls.append(("fulfil", [order.reference for order in orders]))
             mood = self.moods.pop(0) if self.moods else "good"
+            gate = self.gates.pop(0) if self.gates else None
+        if gate is not None:
+            gate.wait(60)
         return self._answer(mood, orders)
 
     def lookup(self, orders: Sequence[api.Order]) -> Sequence[api.Outcome]:

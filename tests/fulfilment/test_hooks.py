@@ -175,7 +175,7 @@ async def test_registering_hooks_are_asked_and_their_answers_used(
     assert isinstance(runtime.notifiers["acme.radio"], Radio)
     assert isinstance(plugins.rails()["acme"], Courier)
     assert runtime.eligibility_rules["acme.trained"].name == "acme.trained"
-    assert "/v1/acme" in [router.path for router in plugin_routers(runtime)]
+    assert "/v1/acme" in [router.path for router in plugin_routers(runtime).values()]
     assert [entry.path for entry in plugin_pages(runtime)["acme"].pages.nav] == ["/acme/shelf"]
     offer_id = uuid4()
     face = await runtime.faces.one(offer_id, "en")

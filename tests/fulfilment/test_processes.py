@@ -27,8 +27,8 @@ BROKERS = (
     else ["amqp://guest:guest@127.0.0.1:5672//", "redis://127.0.0.1:6379/15"]
 )
 DONE = ("captured", "done")
-PATIENCE_S = 40.0
-STOP_S = 15.0
+PATIENCE_S = 120.0
+STOP_S = 60.0
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
 

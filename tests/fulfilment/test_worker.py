@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import asyncpg
@@ -52,7 +53,10 @@ async def test_a_timeout_after_success_is_looked_up_not_ordered_again(
 ) -> None:
     pairs = await counter.burn(2)
     shop.moods = ["late"]
+    patient = worker.home.settings
+    worker.home.settings = replace(patient, supplier_timeout_s=0.5)
     await worker.fulfil(pairs)
+    worker.home.settings = patient
     assert await counter.states(pairs) == [HELD_UNKNOWN] * 2
     assert await counter.balance() == (98_000, 2_000)
     await worker.fulfil(pairs)
@@ -133,9 +137,11 @@ async def test_a_claim_lasts_for_its_lease_and_a_late_worker_does_no_harm(
 ) -> None:
     pairs = await counter.burn(1)
     shop.moods = ["reject"]
-    shop.slow_s = 0.3
+    gate = threading.Event()
+    shop.gates = [gate]
     first = asyncio.create_task(worker.fulfil(pairs))
-    await asyncio.sleep(0.1)
+    while not shop.calls:  # noqa: ASYNC110 - the shop is called on a thread
+        await asyncio.sleep(0.01)
     assert await worker.fulfil(pairs) == 0  # it is leased
     # The lease runs out while the first worker still waits; another one takes over and delivers.
     await make_due(owner)
@@ -144,8 +150,8 @@ async def test_a_claim_lasts_for_its_lease_and_a_late_worker_does_no_harm(
         due = await repository.due(connection, 10)
         await repository.mark(connection, [(burn, 60.0) for burn in due])
     assert await counter.states(pairs) == [HELD_UNKNOWN]
-    shop.slow_s = 0.0
     await worker.fulfil(pairs)
+    gate.set()
     await first
     assert await counter.states(pairs) == [DONE]
     assert await counter.balance() == (99_000, 0)
@@ -193,14 +199,15 @@ async def test_a_stopping_worker_gives_its_orders_back_within_seconds(
     counter: Counter, worker: Worker, shop: FakeShop
 ) -> None:
     pairs = await counter.burn(1)
-    worker.home.settings = replace(worker.home.settings, supplier_timeout_s=30.0)
-    shop.slow_s = 6.0
+    gate = threading.Event()
+    shop.gates = [gate]
     fulfilling = asyncio.create_task(worker.fulfil(pairs))
     while not shop.calls:  # noqa: ASYNC110 - the shop is called on a thread
         await asyncio.sleep(0.01)
     worker.home.stopping.set()
-    await asyncio.wait_for(fulfilling, 4)
+    await asyncio.wait_for(fulfilling, 20)
     assert await counter.states(pairs) == [HELD_UNKNOWN]
+    gate.set()
 
 
 async def test_the_hold_timeout_voids_only_what_no_supplier_has_seen(

@@ -34,7 +34,7 @@ from tests.ledger.driver import GRACE, Driver
 
 OFFERS = {"card": 1_000, "lamp": 300, "pin": 7}
 WALLETS = ("ann", "bob")
-ISSUERS = ("alpha", "beta", "gamma")
+ISSUERS = ("alpha", "beta", "gamma", "delta")
 
 
 @dataclass
@@ -127,6 +127,14 @@ class Ledger(RuleBasedStateMachine):
         coalition = await Coalition.make(self.runtime)
         await coalition.add_member(
             "gamma", role=ContractRole.BOTH, funding=Funding.ISSUANCE, breakage=Breakage.SHARED
+        )
+        await coalition.add_member(
+            "delta",
+            role=ContractRole.BOTH,
+            funding=Funding.MIXED,
+            pooled_bps=3_333,
+            price_micros=8_017,
+            breakage=Breakage.SHARED,
         )
         await coalition.add_offer("lamp", acceptor="tickets", points=300, cost_micros=4_000_001)
         await coalition.add_offer(

@@ -136,6 +136,9 @@ TAMPERINGS = {
         also="wallet_transfers",
     ),
     "limits": Tampering("update burn set quantity = 5 where id = '{lamp}' returning wallet_id"),
+    "lot_funding": Tampering(
+        "update lot set funding = 'mixed' where reference = 'A2' returning id"
+    ),
     "obligation_terms": Tampering(
         "update obligation set contract_id = gen_random_uuid() where lot_id = {G2} "
         "and kind = 'capture' and burn_id = '{pooled}' returning id"

@@ -19,7 +19,7 @@ from tests.factories import Coalition
 from tests.notices.conftest import mails, tell_gift
 from tests.notices.mailserver import Postbox
 
-PATIENCE_S = 40.0
+PATIENCE_S = 120.0
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
 

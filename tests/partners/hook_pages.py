@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from marketplace import hookspecs
-from marketplace.contract import facts as told
 from marketplace.contract import (
     bank_records,
     file_rails,
@@ -20,6 +19,7 @@ from marketplace.contract import (
     rails,
     registering,
 )
+from marketplace.contract import facts as told
 from tests.conftest import ROOT
 
 PARTNERS = ROOT / "docs" / "partners"

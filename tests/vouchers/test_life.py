@@ -28,7 +28,7 @@ __all__ = ["counter"]
 
 Make = Callable[..., Awaitable[Headers]]
 EUR = 1_000_000
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 SPA = {
     "sku": "spa-75",
     "name": "Thermal day",

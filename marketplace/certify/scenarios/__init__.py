@@ -6,6 +6,7 @@ from typing import Final
 
 from marketplace.certify.scenario import REGISTERED, Scenario
 from marketplace.certify.scenarios import (
+    file_rails,
     files,
     load,
     notifiers,
@@ -17,7 +18,18 @@ from marketplace.certify.scenarios import (
     troubles,
 )
 
-MODULES: Final = (files, start, orders, troubles, load, secrecy, rules, notifiers, rails)
+MODULES: Final = (
+    files,
+    start,
+    orders,
+    troubles,
+    load,
+    secrecy,
+    rules,
+    notifiers,
+    rails,
+    file_rails,
+)
 SCENARIOS: Final[dict[str, Scenario]] = {
     each.name: each
     for module in MODULES

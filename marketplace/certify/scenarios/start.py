@@ -41,7 +41,7 @@ def starts(stage: Stage) -> None:
     for hook in STARTING:
         list(stage.plugins.call_each(hook))
     stage.refuse_disabled(stage.plugins)
-    registered = stage.supplier or stage.rules or stage.notifiers or stage.rails
+    registered = stage.supplier or stage.rules or stage.notifiers or stage.rails or stage.file_rails
     if not (registered or _has_hooks(stage)):
         raise Failed(
             f"It is of API version {stated(module)} and implements no hook.",

@@ -79,6 +79,23 @@ class BasisPoints(Whole):
     largest = 10_000
 
 
+class Share(Whole):
+    words = "basis points, a whole number from 1 to 9,999"
+    smallest = 1
+    largest = 9_999
+
+
+class AlertShare(Whole):
+    words = "basis points, a whole number from 1 to 10,000"
+    smallest = 1
+    largest = 10_000
+
+
+class DisputeDays(Whole):
+    words = "a whole number of days from 0 to 3,650"
+    largest = 3_650
+
+
 class Micros(Cell, int):
     """An exact amount of currency units, kept as micros."""
 

@@ -6,8 +6,15 @@ from __future__ import annotations
 
 import msgspec
 
-from marketplace.coalition.domain import Breakage, ContractRole, Funding
+from marketplace.coalition.domain import (
+    Breakage,
+    ContractRole,
+    DisputeDefault,
+    Funding,
+    Netting,
+)
 from marketplace.coalition.imports.fields import (
+    AlertShare,
     BasisPoints,
     Code,
     Count,
@@ -15,6 +22,7 @@ from marketplace.coalition.imports.fields import (
     Country,
     Currency,
     Days,
+    DisputeDays,
     Email,
     Label,
     Labels,
@@ -27,6 +35,7 @@ from marketplace.coalition.imports.fields import (
     Price,
     Reference,
     References,
+    Share,
     Slug,
     Text,
     YesNo,
@@ -52,9 +61,14 @@ class ContractRow(msgspec.Struct, frozen=True, kw_only=True):
     funding: Funding
     currency: Currency
     price_per_point: Price
+    pooled_bps: Share | None = None
     fee_bps: BasisPoints = BasisPoints(0)
     breakage: Breakage = Breakage.OPERATOR
     exposure_cap: Micros | None = None
+    cap_alert_bps: AlertShare = AlertShare(8_000)
+    dispute_days: DisputeDays = DisputeDays(30)
+    dispute_default: DisputeDefault = DisputeDefault.REJECTED
+    netting: Netting = Netting.MULTILATERAL
     points_valid_days: Days | None = None
     valid_from: Moment
     valid_to: Moment | None = None

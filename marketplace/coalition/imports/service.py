@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace import api
+from marketplace.coalition.imports.contracts import ImportContracts
 from marketplace.coalition.imports.issuances import ImportIssuances
-from marketplace.coalition.imports.members import ImportContracts, ImportMembers
+from marketplace.coalition.imports.members import ImportMembers
 from marketplace.coalition.imports.names import ImportNames
 from marketplace.coalition.imports.offers import ImportOffers
 from marketplace.coalition.imports.own_offers import OwnOffers

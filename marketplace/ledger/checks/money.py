@@ -78,7 +78,7 @@ where (b.cost_micros, b.kept) is distinct from (coalesce(o.captured, 0), coalesc
 
 LOT_FUNDING: Final = """
 select format('lot %s of wallet %s', l.id, l.wallet_id) as subject,
-       format('of a price of %s micros funded at %s, %s pooled', c.price_micros, c.funding, c.pooled)
+       format('price %s funded at %s, %s pooled', c.price_micros, c.funding, c.pooled)
            as expected,
        format('price %s funded at %s, %s pooled', l.price_micros, l.funding, l.pooled_price_micros)
            as found

@@ -1,0 +1,1 @@
+"""SEPA: credit transfers, direct debits, and what banks answer."""

@@ -1,0 +1,49 @@
+"""Credit transfers: pain.001."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from marketplace.api import Leg
+from marketplace_sepa import payments
+from marketplace_sepa.payments import Block, Message
+from marketplace_sepa.xml import Xml
+
+DATES_IN_CHOICE: Final = "pain.001.001.09"
+"""The version whose execution date may have a time, so that it is one level deeper."""
+
+
+def write(message: Message) -> bytes:
+    """The file."""
+    xml = Xml()
+    with payments.document(xml, message, "CstmrCdtTrfInitn"):
+        for block in message.blocks:
+            with xml.inside("PmtInf"):
+                _block(xml, message, block)
+    return xml.content()
+
+
+def _block(xml: Xml, message: Message, block: Block) -> None:
+    house, version = message.house, message.version
+    payments.block_head(xml, block, "TRF", house)
+    xml.deep("PmtTpInf/SvcLvl/Cd", "SEPA")
+    due_on = block.due_on.isoformat()
+    xml.deep("ReqdExctnDt/Dt" if version == DATES_IN_CHOICE else "ReqdExctnDt", due_on)
+    payments.party(xml, "Dbtr", house.name, house)
+    payments.account(xml, "DbtrAcct", house.iban)
+    payments.agent(xml, "DbtrAgt", house.bic, version, needed=True)
+    xml.leaf("ChrgBr", "SLEV")
+    for leg in block.legs:
+        with xml.inside("CdtTrfTxInf"):
+            _transfer(xml, leg, version)
+
+
+def _transfer(xml: Xml, leg: Leg, version: str) -> None:
+    account = payments.account_of(leg)
+    xml.deep("PmtId/EndToEndId", leg.reference)
+    with xml.inside("Amt"):
+        xml.leaf("InstdAmt", payments.amount(leg), Ccy=leg.currency)
+    payments.agent(xml, "CdtrAgt", account.bic, version, needed=False)
+    payments.party(xml, "Cdtr", account.holder, account)
+    payments.account(xml, "CdtrAcct", account.iban)
+    payments.remittance(xml, leg)

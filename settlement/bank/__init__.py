@@ -1,0 +1,1 @@
+"""The bank: what its statements show, matched with legs; what is left is a break."""

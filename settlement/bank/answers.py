@@ -1,0 +1,100 @@
+"""What a bank says of the legs it was sent: taken, or refused. Said twice it changes nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from marketplace.contract.bank_records import BankAnswer, BatchStatus
+from marketplace.contract.bank_records import LegStatus as LegAnswer
+from settlement.bank import files
+from settlement.clearing import legs
+from settlement.clearing.domain import LegStatus
+from settlement.clearing.models import SettlementLeg
+
+WAITING: Final = (LegStatus.SUBMITTED, LegStatus.UNKNOWN)
+REFUSABLE: Final = (*WAITING, LegStatus.ACCEPTED)
+
+
+class Answered(msgspec.Struct, kw_only=True):
+    """What became of answers: references of legs."""
+
+    accepted: list[str] = []
+    rejected: list[str] = []
+    unchanged: list[str] = []
+    """What they say was known, or says nothing yet."""
+    strange: list[str] = []
+    """Answers in words, that name nothing of ours or contradict what the bank said before."""
+
+
+async def apply(
+    session: AsyncSession, said: Sequence[LegAnswer | BatchStatus], *, actor: str
+) -> Answered:
+    """Accept and reject legs. What is said of one leg goes before what is said of its batch."""
+    found = Answered()
+    judged: set[UUID] = set()
+    single = [each for each in said if isinstance(each, LegAnswer)]
+    known = await legs.by_reference(session, [each.reference for each in single if each.reference])
+    by_instruction = await legs.by_reference(
+        session, [each.instruction_id for each in single if each.instruction_id]
+    )
+    for each in single:
+        leg = known.get(each.reference) or by_instruction.get(each.instruction_id)
+        if leg is None:
+            named = each.reference or each.instruction_id or "without a reference"
+            found.strange.append(f"{named}: there is no such leg")
+            continue
+        judged.add(leg.id)
+        await _judge(session, leg, each, found, actor)
+    # The whole file last: its blocks know better.
+    batches = [each for each in said if isinstance(each, BatchStatus)]
+    for batch in sorted(batches, key=lambda each: not each.payment_information_id):
+        await _judge_batch(session, batch, judged, found, actor)
+    return found
+
+
+async def _judge_batch(
+    session: AsyncSession, batch: BatchStatus, judged: set[UUID], found: Answered, actor: str
+) -> None:
+    if batch.state in (BankAnswer.PENDING, BankAnswer.PARTIAL):
+        return
+    names = (batch.payment_information_id, batch.original_message_id)
+    members = await files.block(session, *names)
+    if not members:
+        named = " ".join(filter(None, reversed(names))) or "without an id"
+        found.strange.append(f"{named}: there is no such file of payments")
+    for leg in members:
+        if leg.id not in judged:
+            judged.add(leg.id)
+            await _judge(session, leg, batch, found, actor)
+
+
+async def _judge(
+    session: AsyncSession,
+    leg: SettlementLeg,
+    said: LegAnswer | BatchStatus,
+    found: Answered,
+    actor: str,
+) -> None:
+    if said.state is BankAnswer.ACCEPTED and leg.status in WAITING:
+        await legs.accept(session, leg.id, actor=actor, note=_words(said))
+        found.accepted.append(leg.reference)
+    elif said.state is BankAnswer.REJECTED and leg.status in REFUSABLE:
+        await legs.reject(
+            session, leg.id, reason=_words(said) or "the bank refused it", actor=actor
+        )
+        found.rejected.append(leg.reference)
+    elif said.state is BankAnswer.REJECTED and leg.status is not LegStatus.REJECTED:
+        found.strange.append(f"{leg.reference}: the bank refuses it, but it is {leg.status}")
+    else:
+        found.unchanged.append(leg.reference)
+
+
+def _words(said: LegAnswer | BatchStatus) -> str:
+    text = re.sub(r"\s+", " ", said.text).strip()
+    return f"{said.code} {text}".strip()[:500]

@@ -1,0 +1,174 @@
+"""Breaks open once per kind and subject, and go away by themselves when their reason does."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from marketplace.clock import NOW
+from marketplace.errors import NotFound
+from marketplace.ids import uuid7
+from settlement import history
+from settlement.bank.domain import BreakKind, BreakStatus
+from settlement.bank.models import Break
+
+SYSTEM = "system"
+UNRESOLVED = (BreakStatus.OPEN, BreakStatus.PROPOSED)
+
+
+async def open_(
+    session: AsyncSession,
+    *,
+    kind: BreakKind,
+    subject_id: UUID,
+    currency: str,
+    amount_micros: int,
+    opened_on: date,
+    reason: str,
+    undone: bool = False,
+    **ids: UUID | None,
+) -> None:
+    """Open a break unless there is one of this kind for this subject. One that went away by itself
+    opens again; one that a person resolved stays resolved, unless what was done is `undone`."""
+    fresh = {
+        "currency": currency,
+        "amount_micros": amount_micros,
+        "opened_on": opened_on,
+        "reason": reason,
+    }
+    made = await session.scalar(
+        insert(Break)
+        .values(
+            id=uuid7(),
+            kind=kind,
+            subject_id=subject_id,
+            status=BreakStatus.OPEN,
+            opened_at=NOW,
+            note="",
+            **fresh,
+            **ids,
+        )
+        .on_conflict_do_nothing(index_elements=["kind", "subject_id"])
+        .returning(Break.id)
+    )
+    if made is not None:
+        await _say(session, made, None, BreakStatus.OPEN, SYSTEM, kind.value)
+        return
+    await _again(session, kind, subject_id, fresh, undone)
+
+
+async def _again(
+    session: AsyncSession, kind: BreakKind, subject_id: UUID, fresh: dict[str, Any], undone: bool
+) -> None:
+    known = (
+        await session.scalars(
+            sa.select(Break).where(Break.kind == kind, Break.subject_id == subject_id)
+        )
+    ).one()
+    if known.status is BreakStatus.GONE or (undone and known.status is BreakStatus.RESOLVED):
+        change = _change(known.id, known.status, BreakStatus.OPEN, SYSTEM, "it is there again")
+        await history.move(
+            session, Break, change, action=None, resolved_by=None, resolved_at=None, **fresh
+        )
+    elif known.status in UNRESOLVED and known.reason != fresh["reason"]:
+        await session.execute(sa.update(Break).where(Break.id == known.id).values(**fresh))
+
+
+async def open_many(session: AsyncSession, rows: list[dict[str, Any]]) -> None:
+    """Open the breaks of lines that were never looked at before, set-wise."""
+    for start in range(0, len(rows), 1_000):
+        part = rows[start : start + 1_000]
+        values = [
+            {"id": uuid7(), "status": BreakStatus.OPEN, "opened_at": NOW, "note": "", **row}
+            for row in part
+        ]
+        await session.execute(
+            insert(Break)
+            .values(values)
+            .on_conflict_do_nothing(index_elements=["kind", "subject_id"])
+        )
+
+
+async def let_go(
+    session: AsyncSession, kind: BreakKind | None, subject_ids: Collection[UUID], why: str
+) -> int:
+    """Breaks of these subjects whose reason is gone; returns how many were open."""
+    if not subject_ids:
+        return 0
+    query = sa.select(Break).where(Break.subject_id.in_(subject_ids), Break.status.in_(UNRESOLVED))
+    if kind is not None:
+        query = query.where(Break.kind == kind)
+    found = list(await session.scalars(query.with_for_update()))
+    for each in found:
+        change = _change(each.id, each.status, BreakStatus.GONE, SYSTEM, why)
+        await history.move(session, Break, change, note=why, resolved_at=NOW)
+    return len(found)
+
+
+async def find(session: AsyncSession, break_id: UUID, *, lock: bool = False) -> Break:
+    """A break by id."""
+    query = sa.select(Break).where(Break.id == break_id)
+    found = await session.scalar(
+        (query.with_for_update() if lock else query).execution_options(populate_existing=True)
+    )
+    if found is None:
+        raise NotFound(f"There is no break {break_id}.")
+    return found
+
+
+async def move(
+    session: AsyncSession, row: Break, after: BreakStatus, *, actor: str, note: str, **values: Any
+) -> None:
+    """Change the status of a break as it was read, and write it down."""
+    change = _change(row.id, row.status, after, actor, note)
+    await history.move(session, Break, change, note=note, **values)
+    await session.refresh(row)
+
+
+async def _say(
+    session: AsyncSession,
+    break_id: UUID,
+    before: BreakStatus | None,
+    after: BreakStatus,
+    actor: str,
+    note: str,
+) -> None:
+    await history.record(session, _change(break_id, before, after, actor, note))
+
+
+def _change(
+    break_id: UUID, before: BreakStatus | None, after: BreakStatus, actor: str, note: str
+) -> history.Change:
+    return history.Change(
+        subject=history.Subject.BREAK,
+        id=break_id,
+        before=before,
+        after=after,
+        actor=actor,
+        note=note,
+    )
+
+
+async def breaks(
+    session: AsyncSession,
+    *,
+    kind: BreakKind | None = None,
+    unresolved: bool = True,
+    limit: int = 200,
+    before: UUID | None = None,
+) -> list[Break]:
+    """Breaks, newest first; `before` is the id of the last one seen."""
+    query = sa.select(Break).order_by(Break.id.desc()).limit(limit)
+    if unresolved:
+        query = query.where(Break.status.in_(UNRESOLVED))
+    if kind is not None:
+        query = query.where(Break.kind == kind)
+    if before is not None:
+        query = query.where(Break.id < before)
+    return list(await session.scalars(query))

@@ -1,0 +1,1 @@
+"""Double-entry journals of windows and settlements for accounting."""

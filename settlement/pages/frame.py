@@ -1,0 +1,87 @@
+"""What the pages of finance share: who may enter, names of members and people, money of a leg."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from marketplace.api import Flows, NavEntry, Page, Payment, Role, access
+from marketplace.api import lazy as _l
+from marketplace.identity.models import Person
+from settlement.clearing import repository
+from settlement.domain import PartyKind
+from settlement.pages.words import PARTIES
+
+HOME: Final = "/settlement"
+"""Where the pages are mounted; routes are given from here."""
+WINDOWS: Final = f"{HOME}/windows"
+SETTLEMENTS: Final = f"{HOME}/settlements"
+FINANCE: Final = access(roles=[Role.FINANCE, Role.OPERATOR], page=True)
+ROLES: Final = frozenset({Role.FINANCE})
+PERSON: Final = "person:"
+
+
+def entry(key: str, label: object, path: str, order: int) -> NavEntry:
+    """An entry of the navigation of finance."""
+    return NavEntry(key=key, label=label, path=path, roles=ROLES, order=order)  # type: ignore[arg-type]
+
+
+NAV: Final = (
+    entry("settlement", _l("Settlement"), HOME, 5),
+    entry("windows", _l("Windows"), WINDOWS, 6),
+    entry("settlements", _l("Settlements"), SETTLEMENTS, 7),
+)
+
+
+def party_name(page: Page, kind: PartyKind, member: str) -> str:
+    """How a party is called: the member's name, its pool, or the operator's margin."""
+    if kind is PartyKind.MEMBER:
+        return member
+    return (
+        page._(PARTIES[kind]) % {"name": member}
+        if kind is PartyKind.POOL
+        else page._(PARTIES[kind])
+    )
+
+
+async def member_names(session: AsyncSession, ids: Collection[UUID]) -> Mapping[UUID, str]:
+    """Names of members by id."""
+    found = await repository.names(session, ids)
+    return {each: found[each].name if each in found else str(each) for each in ids}
+
+
+async def people(session: AsyncSession, actors: Iterable[str | None]) -> Mapping[str, str]:
+    """Names of the people among these actors; who is none keeps its own name."""
+    wanted = {each for each in actors if each}
+    who = sa.literal(PERSON) + sa.cast(Person.id, sa.Text)
+    found = await session.execute(sa.select(who, Person.name).where(who.in_(wanted)))
+    return {each: each for each in wanted} | dict(found.all())
+
+
+def picture(page: Page, currency: str, sums: Mapping[tuple[str, str], tuple[int, str]]) -> Flows:
+    """Who owes whom, from sums by payer and payee: micros and where they are explained.
+
+    A sum below zero is owed the other way round.
+    """
+    turned: dict[tuple[str, str], tuple[int, str]] = {}
+    for (payer, payee), (micros, href) in sums.items():
+        pair = (payer, payee) if micros >= 0 else (payee, payer)
+        before, where = turned.get(pair, (0, ""))
+        turned[pair] = before + abs(micros), where or href
+    return Flows(
+        title=page._("Who owes whom, before netting"),
+        currency=currency,
+        payer=page._("Owes"),
+        payee=page._("Is owed"),
+        amount=page._("Amount"),
+        others=page._("All others"),
+        rows=[
+            Payment(payer, payee, micros, href)
+            for (payer, payee), (micros, href) in turned.items()
+            if micros
+        ],
+    )

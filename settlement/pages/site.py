@@ -1,0 +1,18 @@
+"""Everything that finance sees, as it is registered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from marketplace import api
+from settlement.pages import settlements, windows
+from settlement.pages.frame import NAV
+from settlement.pages.home import show_home
+
+FOLDER = Path(__file__).parent.parent
+PAGES = api.Pages(
+    routes=[show_home, *windows.ROUTES, *settlements.ROUTES],
+    nav=NAV,
+    templates=FOLDER / "templates",
+    translations=FOLDER / "locale",
+)

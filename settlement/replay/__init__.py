@@ -1,0 +1,1 @@
+"""What past windows would have come to under other contracts. Writes nothing."""

@@ -1,0 +1,316 @@
+"""Why this figure: from a line to its burn, lot, issuance, contract, window, leg, bank entry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from marketplace.coalition.models import Contract, Member
+from marketplace.errors import NotFound
+from marketplace.exchange.models import Burn, Offer
+from marketplace.fulfilment.models import SupplierConfirmation
+from marketplace.ledger.models import Lot
+from settlement.clearing.models import SettlementLeg
+from settlement.statements import repository
+from settlement.statements.domain import (
+    Indebted,
+    Line,
+    LineKind,
+    Obligated,
+    Reader,
+    seen_debt,
+)
+
+NOTHING: Final = "There is no such line or burn, or it is not yours to see."
+
+
+class BurnTraced(msgspec.Struct, frozen=True, kw_only=True):
+    """The burn that a line comes from."""
+
+    id: UUID
+    status: str
+    offer: str
+    """Reference of the offer."""
+    points: int
+    refunded_points: int
+    effective_at: datetime
+    supplier_reference: str | None
+
+
+class LotTraced(msgspec.Struct, frozen=True, kw_only=True):
+    """The lot whose points were drawn."""
+
+    id: str
+    issuer: str
+    issuance: str
+    """The issuer's reference of the issuance."""
+    contract: str
+    points: int
+    effective_at: datetime
+
+
+class LegTraced(msgspec.Struct, frozen=True, kw_only=True):
+    """A leg that settles the line, with others."""
+
+    reference: str
+    member: str
+    counterparty: str | None
+    direction: str
+    amount_minor: int
+    status: str
+    rail: str | None
+    rail_reference: str
+    booked_on: date | None
+    replaces: str | None
+    """Reference of the leg that this one pays again."""
+    bank_entries: list[UUID]
+    """What bank statements show of it: the money, and its return."""
+
+
+class SettlementTraced(msgspec.Struct, frozen=True, kw_only=True):
+    """The settlement that a line's window is in."""
+
+    reference: str
+    status: str
+    due_on: date
+    legs: list[LegTraced]
+    """Of the members on the line."""
+
+
+class LineTraced(msgspec.Struct, frozen=True, kw_only=True):
+    """One line with what it comes from and what it went into."""
+
+    line: str
+    kind: LineKind
+    at: datetime
+    currency: str
+    points: int
+    funded_micros: int | None
+    """What leaves the issuer or its pool; None: not the caller's to see, or a debt."""
+    cost_micros: int | None
+    """What goes to the acceptor; None: not the caller's to see, or a debt."""
+    amount_micros: int | None
+    """Of a debt."""
+    payer: str
+    payee: str | None
+    burn: BurnTraced | None
+    lot: LotTraced | None
+    """None: not the caller's to see, or a debt."""
+    contract: str | None
+    acceptor_contract: str | None
+    reference: str | None
+    undoes: str | None
+    reason: str | None
+    window: UUID
+    window_status: str
+    settlement: SettlementTraced | None
+
+
+class Trace(msgspec.Struct, frozen=True):
+    """All lines of a burn, or the one that was asked for."""
+
+    lines: list[LineTraced]
+
+
+class _Seer(msgspec.Struct, frozen=True):
+    """Who looks: a member, which sees its own side, or (None) somebody who sees all."""
+
+    reader: Reader | None
+
+    def of(self, slug: str | None) -> bool:
+        return self.reader is None or self.reader.is_operator or self.reader.slug == slug
+
+
+async def trace(session: AsyncSession, line: str, *, member_id: UUID | None = None) -> Trace:
+    """The chain of a line (`<wallet>:<id>`, `debt:<id>`) or of every line of a burn (its id).
+
+    With `member_id` as that member may see it. NotFound where there is nothing.
+    """
+    seer = _Seer(None)
+    if member_id is not None:
+        member = await session.get_one(Member, member_id)
+        seer = _Seer(Reader(member.id, member.slug, member.is_operator))
+    found: Sequence[Obligated] = []
+    debt: Indebted | None = None
+    burn, place, debt_id = _asked(line)
+    if debt_id is not None:
+        debt = await repository.find_debt(session, debt_id)
+    else:
+        found = await repository.find_obligations(session, burn_id=burn, line=place)
+    traced = [
+        await _obligation(session, each, seer)
+        for each in found
+        if seer.of(each.issuer) or seer.of(each.acceptor)
+    ]
+    if debt is not None and (seer.of(debt.debtor) or seer.of(debt.creditor)):
+        traced.append(await _debt(session, debt, seer))
+    if not traced:
+        raise NotFound(NOTHING)
+    return Trace(traced)
+
+
+def _asked(line: str) -> tuple[UUID | None, tuple[UUID, int] | None, int | None]:
+    """(burn, (wallet, id), debt): one of them."""
+    first, colon, last = line.partition(":")
+    try:
+        number = int(last) if colon else 0
+        if not 0 <= number < 2**63:
+            raise ValueError(line)
+        if first == "debt":
+            return None, None, number
+        return (None, (UUID(first), number), None) if colon else (UUID(first), None, None)
+    except ValueError:
+        raise NotFound(NOTHING) from None
+
+
+async def _obligation(session: AsyncSession, found: Obligated, seer: _Seer) -> LineTraced:
+    sees_issuer, sees_acceptor = seer.of(found.issuer), seer.of(found.acceptor)
+    names = [found.issuer, *([found.acceptor] if found.acceptor else [])]
+    status, settlement = await _settled(session, found.window_id, names, seer)
+    return LineTraced(
+        line=f"{found.wallet_id}:{found.id}",
+        kind=LineKind(found.kind.value),
+        at=found.at,
+        currency=found.currency,
+        points=found.points,
+        funded_micros=found.funded_micros if sees_issuer else None,
+        cost_micros=found.cost_micros if sees_acceptor else None,
+        amount_micros=None,
+        payer=found.issuer,
+        payee=found.acceptor,
+        burn=await _burn(session, found) if found.burn_id else None,
+        lot=await _lot(session, found) if sees_issuer else None,
+        contract=found.contract if sees_issuer else None,
+        acceptor_contract=found.acceptor_contract if sees_acceptor else None,
+        reference=None,
+        undoes=None,
+        reason=None,
+        window=found.window_id,
+        window_status=status,
+        settlement=settlement,
+    )
+
+
+async def _debt(session: AsyncSession, found: Indebted, seer: _Seer) -> LineTraced:
+    names = [found.debtor, found.creditor]
+    status, settlement = await _settled(session, found.window_id, names, seer)
+    line: Line = seen_debt(found, Reader(UUID(int=0), found.debtor, False))
+    return LineTraced(
+        line=line.line,
+        kind=line.kind,
+        at=found.at,
+        currency=found.currency,
+        points=0,
+        funded_micros=None,
+        cost_micros=None,
+        amount_micros=found.amount_micros,
+        payer=found.debtor,
+        payee=found.creditor,
+        burn=None,
+        lot=None,
+        contract=None,
+        acceptor_contract=None,
+        reference=found.reference,
+        undoes=found.undoes,
+        reason=found.reason,
+        window=found.window_id,
+        window_status=status,
+        settlement=settlement,
+    )
+
+
+async def _burn(session: AsyncSession, found: Obligated) -> BurnTraced | None:
+    confirmed = sa.and_(
+        SupplierConfirmation.burn_id == Burn.id, SupplierConfirmation.wallet_id == Burn.wallet_id
+    )
+    query = (
+        sa.select(Burn, Offer.reference, SupplierConfirmation.supplier_reference)
+        .join(Offer, Offer.id == Burn.offer_id)
+        .outerjoin(SupplierConfirmation, confirmed)
+        .where(Burn.id == found.burn_id, Burn.wallet_id == found.wallet_id)
+    )
+    row = (await session.execute(query)).first()
+    if row is None:
+        return None
+    burn, offer, supplier_reference = row
+    return BurnTraced(
+        id=burn.id,
+        status=burn.status.value,
+        offer=offer,
+        points=burn.points,
+        refunded_points=burn.refunded_points,
+        effective_at=burn.effective_at,
+        supplier_reference=supplier_reference,
+    )
+
+
+async def _lot(session: AsyncSession, found: Obligated) -> LotTraced | None:
+    query = (
+        sa.select(Lot, Member.slug, Contract.reference, Contract.version)
+        .join(Member, Member.id == Lot.issuer_id)
+        .join(Contract, Contract.id == Lot.contract_id)
+        .where(Lot.wallet_id == found.wallet_id, Lot.id == found.lot_id)
+    )
+    row = (await session.execute(query)).first()
+    if row is None:
+        return None
+    lot, issuer, contract, version = row
+    return LotTraced(
+        id=str(lot.id),
+        issuer=issuer,
+        issuance=lot.reference,
+        contract=f"{contract}:{version}",
+        points=lot.points,
+        effective_at=lot.effective_at,
+    )
+
+
+async def _settled(
+    session: AsyncSession, window_id: UUID, names: Sequence[str], seer: _Seer
+) -> tuple[str, SettlementTraced | None]:
+    """Status of the window, and its settlement with the legs of these members that may be seen."""
+    (window,) = await repository.find_windows(session, [window_id])
+    settlements = await repository.settlements_of(session, window_id)
+    if not settlements:
+        return window.status.value, None
+    settlement = settlements[0]
+    slugs = await repository.slugs(session)
+    legs: dict[UUID, SettlementLeg] = {}
+    for member_id in [key for key, slug in slugs.items() if slug in names and seer.of(slug)]:
+        found = await repository.legs(session, settlement.id, member_id)
+        legs |= {leg.id: leg for leg in found}
+    entries = await repository.entries_of(session, list(legs))
+    return window.status.value, SettlementTraced(
+        reference=settlement.reference,
+        status=settlement.status.value,
+        due_on=settlement.due_on,
+        legs=[_leg(leg, slugs, legs, entries.get(leg.id, [])) for leg in legs.values()],
+    )
+
+
+def _leg(
+    leg: SettlementLeg,
+    slugs: dict[UUID, str],
+    legs: dict[UUID, SettlementLeg],
+    entries: list[UUID],
+) -> LegTraced:
+    before = legs.get(leg.replaces_id) if leg.replaces_id else None
+    return LegTraced(
+        reference=leg.reference,
+        member=slugs[leg.member_id],
+        counterparty=slugs[leg.counterparty_id] if leg.counterparty_id else None,
+        direction=leg.direction.value,
+        amount_minor=leg.amount_minor,
+        status=leg.status.value,
+        rail=leg.rail,
+        rail_reference=leg.rail_reference,
+        booked_on=leg.booked_on,
+        replaces=before.reference if before else None,
+        bank_entries=entries,
+    )
