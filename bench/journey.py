@@ -81,7 +81,7 @@ async def _replay(
             await replay.run(api)
         with phases.timed("report"):
             async with runtime.database.begin() as session:
-                return await make_report(session)
+                return await make_report(session, replay.months)
 
 
 def run(journey: Journey, folder: Path, phases: Phases, *, keep: bool) -> dict[str, Any]:

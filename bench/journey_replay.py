@@ -3,7 +3,7 @@
 For each day with redemptions, in order: the clock is set to the last second of that day, every
 issuance up to then is imported, each redemption is burnt over HTTP, and the day ends when the
 background process has had every burn fulfilled. So lots, burns and obligations all carry the time
-the rules give them.
+the rules give them. When a month's last day is over its window is closed, netted and approved.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import sqlalchemy as sa
 
 from bench.journey_client import Api
 from bench.journey_data import Burn, Journey, write_csv
+from bench.journey_months import settle_month
 from bench.progress import Phases, Progress
 from bench.server import BenchError
 from marketplace import clock
@@ -57,6 +58,8 @@ class Replay:
         self._folder = folder
         self._phases = phases
         self._progress = Progress()
+        self.months: dict[str, UUID] = {}
+        """The settlement of each month that had any burns."""
 
     # -- the coalition --
 
@@ -125,8 +128,12 @@ class Replay:
         burns = self._journey.burns()
         wallets, offers = await self._ids()
         issued = burnt = 0
+        last: date | None = None
         for day, of_day in groupby(burns, key=lambda burn: burn.day):
             todays = list(of_day)
+            if last is not None and _month(last) != _month(day):
+                await self._settle(last)
+            last = day
             await self._set_clock(day)
             count = _up_to(issuances, day)
             await self._issue(issuances[issued:count], f"-{day}")
@@ -137,6 +144,8 @@ class Replay:
                 f"{day}: {issued:,} of {len(issuances):,} issuances, "
                 f"{burnt:,} of {len(burns):,} redemptions"
             )
+        if last is not None:
+            await self._settle(last)
         if issued < len(issuances):
             await self._set_clock(issuances.moment.iloc[-1].date())
             await self._issue(issuances[issued:], "-after-the-last-redemption")
@@ -197,9 +206,21 @@ class Replay:
                 clock_due = now + HOLD_CLOCK_S
             await asyncio.sleep(POLL_S)
 
+    async def _settle(self, last: date) -> None:
+        """Close the month of its last day with burns."""
+        await self._set_clock(last)
+        with self._phases.timed("closing and netting months"):
+            made = await settle_month(self._runtime, _month(last))
+        if made is not None:
+            self.months[_month(last)] = made
+
     async def _scalar(self, statement: str) -> Any:
         async with self._runtime.database.begin() as session:
             return await session.scalar(sa.text(statement))
+
+
+def _month(day: date) -> str:
+    return f"{day:%Y-%m}"
 
 
 def _participant(household: int) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bench.journey_months import net_micros
 from bench.server import BenchError
 from settlement.domain import by_name
 from settlement.repository import By
@@ -31,8 +33,12 @@ where b.status = 'captured' group by m.slug order by m.slug
 """
 
 
-async def make_report(session: AsyncSession) -> dict[str, Any]:
-    """The report; BenchError where a burn is neither captured nor rejected."""
+async def make_report(session: AsyncSession, months: dict[str, UUID]) -> dict[str, Any]:
+    """The report; `months` has the settlement of each.
+
+    BenchError where a burn is neither captured nor rejected, or where the positions of settlements
+    are not those of the obligations.
+    """
     issued = (await session.execute(sa.text(ISSUED))).all()
     burns = {row.status: row.burns for row in await session.execute(sa.text(BURNS))}
     if strange := burns.keys() - {"captured", "rejected"}:
@@ -47,14 +53,15 @@ async def make_report(session: AsyncSession) -> dict[str, Any]:
         "burns_rejected": burns.get("rejected", 0),
         "drawn_by_issuer": {row.slug: row.points for row in drawn},
         "accepted_by_member": {row.slug: row.burns for row in accepted},
-        "net_micros": await _net_micros(session),
+        "net_micros": await _net_micros(session, months),
     }
 
 
-async def _net_micros(session: AsyncSession) -> dict[str, dict[str, int]]:
-    found = {}
-    for (month, currency), net in (await positions(session, By.MONTH)).items():
-        if currency != CURRENCY:
-            raise BenchError(f"there are obligations in {currency}")
-        found[month] = dict(sorted(by_name(net).items()))
-    return found
+async def _net_micros(session: AsyncSession, months: dict[str, UUID]) -> dict[str, dict[str, int]]:
+    """Of the settlements, which must agree with the obligations summed by month."""
+    settled = await net_micros(session, months, CURRENCY)
+    found = await positions(session, By.MONTH)
+    summed = {month: dict(sorted(by_name(net).items())) for (month, _), net in found.items()}
+    if settled != summed:
+        raise BenchError("settlements and obligations have different positions")
+    return settled

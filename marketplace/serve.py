@@ -34,7 +34,8 @@ log = logging.getLogger(__name__)
 
 BACKLOG = 2048
 STOP_WITHIN_S = 10.0
-SHORT_LIFE_S = 5.0
+SHORT_LIFE_S = 20.0
+"""A busy machine needs some seconds to start a child that fails."""
 SHORT_LIVES = 5
 """A child that dies young so often in a row ends everything: something is wrong with all of it."""
 AGAIN_AFTER_S = 0.2

@@ -47,7 +47,7 @@ CORE = (
     Entry(task="marketplace.expire_points", queue="core", every_s=300),
     Entry(task="marketplace.verify_ledger", queue="core", every_s=3600),
     Entry(task="marketplace.count_burns", queue="core", every_s=60),
-    Entry(task="marketplace.roll_windows", queue="core", every_s=5),
+    Entry(task="marketplace.roll_windows", queue="core", every_s=2),
     Entry(task="marketplace.send_mails", queue="core", every_s=5),
     Entry(task="marketplace.deliver_webhooks", queue="core", every_s=2),
     Entry(task="marketplace.forget_webhooks", queue="core", every_s=24 * 3600),

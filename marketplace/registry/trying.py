@@ -50,8 +50,8 @@ async def try_settings(
 ) -> Checkup:
     """Ask a plugin whether its settings work: the house's and, where named, a member's.
 
-    The settings must be complete; then the supplier's `health` is asked, and its `member_health`
-    where it has one. Never raises for what the plugin does.
+    The settings must be complete; then the supplier's `health` is asked (without one, the rail's),
+    and its `member_health` where it has one. Never raises for what the plugin does.
     """
     if slug not in runtime.plugins.slugs:
         why = runtime.plugins.disabled.get(slug)
@@ -66,7 +66,10 @@ async def try_settings(
         secrets.update(_secrets(host.settings()))
         if member_id is not None:
             secrets.update(_secrets(host.member_settings(member_id, sandbox=sandbox)))
-        return _ask_health(runtime.suppliers.get(slug), member_id, sandbox)
+        supplier = runtime.suppliers.get(slug)
+        if supplier is None and slug in runtime.rails:
+            return _checked(runtime.rails[slug].health())
+        return _ask_health(supplier, member_id, sandbox)
 
     try:
         found = await _within(slug, work, TEST_S)

@@ -77,7 +77,7 @@ async def default(
         for payer, micros in sorted(shares.items(), key=lambda item: str(item[0]))
         if micros
     ]
-    positions = netting.positions(flows, [], operator_id)
+    found = drafting.Netted(flows, netting.positions(flows, [], operator_id))
     legs = [_stand_in(leg)] + [
         netting.PlannedLeg(
             each.currency,
@@ -88,9 +88,7 @@ async def default(
         )
         for each in flows
     ]
-    await drafting.store_netted(
-        session, made, flows, positions, legs, actor, replaces={leg.member_id: leg.id}
-    )
+    await drafting.store_netted(session, made, found, legs, actor, replaces={leg.member_id: leg.id})
     return made
 
 

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.clock import NOW
 from marketplace.ids import uuid7
+from marketplace.ledger.totals import Total, totals
 from settlement import history
-from settlement.clearing import repository
+from settlement.clearing import netting, repository
 from settlement.clearing.domain import LegStatus, Mode, SettlementKind, SettlementStatus
 from settlement.clearing.models import SettledFlow, SettledPosition, Settlement, SettlementLeg
 from settlement.clearing.netting import Flow, PlannedLeg, Position
@@ -60,11 +62,31 @@ async def store(
     return made
 
 
+class Netted(msgspec.Struct, frozen=True):
+    """What netting windows comes to."""
+
+    flows: Sequence[Flow]
+    positions: Sequence[Position]
+
+
+async def netted(
+    session: AsyncSession, window_ids: Sequence[UUID], *, held: Sequence[Total] = ()
+) -> Netted:
+    """Windows netted by what their totals count now, without `held`; nothing is written."""
+    found = await totals(session, window_ids)
+    everything = [*found, *held]
+    contracts = {each.contract_id for each in everything}
+    contracts |= {each.acceptor_contract_id for each in everything}
+    operator_id = await repository.operator_id(session)
+    fee_bps = await repository.fee_bps(session, [each for each in contracts if each is not None])
+    flows = netting.flows(found, fee_bps, operator_id, frozen=held)
+    return Netted(flows, netting.positions(flows, everything, operator_id))
+
+
 async def store_netted(
     session: AsyncSession,
     settlement: Settlement,
-    flows: Sequence[Flow],
-    positions: Sequence[Position],
+    found: Netted,
     legs: Sequence[PlannedLeg],
     actor: str,
     *,
@@ -72,17 +94,13 @@ async def store_netted(
 ) -> None:
     """What netting came to. `replaces`: by member, the leg of an earlier settlement that its leg
     stands for."""
-    for start in range(0, len(flows), 1_000):
-        part = flows[start : start + 1_000]
-        await session.execute(
-            sa.insert(SettledFlow).values([_flow(settlement.id, each) for each in part])
-        )
-    if positions:
-        await session.execute(
-            sa.insert(SettledPosition).values(
-                [_position(settlement.id, each) for each in positions]
-            )
-        )
+    # Rows apart from the statement: one of thousands of rows takes longer to write than to run.
+    if found.flows:
+        rows = [_flow(settlement.id, each) for each in found.flows]
+        await session.execute(sa.insert(SettledFlow), rows)
+    if found.positions:
+        rows = [_position(settlement.id, each) for each in found.positions]
+        await session.execute(sa.insert(SettledPosition), rows)
     names = await repository.names(session, {each.member_id for each in legs})
     numbers: dict[str, int] = {}
     ordered = sorted(legs, key=lambda leg: (leg.currency, names[leg.member_id].slug))

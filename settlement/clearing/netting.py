@@ -25,7 +25,7 @@ FEE_KINDS = (ObligationKind.CAPTURE, ObligationKind.REFUND)
 """What fees are charged on: not on money that only goes into a pool, nor on what expires."""
 
 
-class Party(msgspec.Struct, frozen=True):
+class Party(msgspec.Struct, frozen=True, cache_hash=True):
     """A member, the pool of an issuer, or the margin of the operator."""
 
     kind: PartyKind

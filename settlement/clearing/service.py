@@ -17,7 +17,6 @@ from marketplace.clock import now
 from marketplace.errors import InvalidRequest, NotFound
 from marketplace.ledger.domain import WindowStatus
 from marketplace.ledger.models import SettlementWindow
-from marketplace.ledger.totals import totals
 from settlement import history
 from settlement.clearing import (
     books,
@@ -37,9 +36,9 @@ from settlement.clearing.domain import (
     SettlementStatus,
 )
 from settlement.clearing.errors import NothingToSettle, WindowOutOfOrder
-from settlement.clearing.frozen import frozen
 from settlement.clearing.legs import send
 from settlement.clearing.models import CoveredWindow, Posting, Settlement, SettlementLeg
+from settlement.disputes.freezing import frozen
 from settlement.domain import PartyKind
 from settlement.errors import SamePerson, StatusChanged
 
@@ -98,16 +97,10 @@ async def draft(
         await history.move(session, SettlementWindow, change)
         session.add(CoveredWindow(settlement_id=made.id, window_id=window_id, live=True))
     await session.flush()
-    all_totals = await totals(session, chosen)
-    contracts = {each.contract_id for each in all_totals} | {
-        each.acceptor_contract_id for each in all_totals
-    }
-    fee_bps = await repository.fee_bps(session, [each for each in contracts if each is not None])
-    flows = netting.flows(all_totals, fee_bps, operator_id, frozen=await frozen(session, chosen))
-    positions = netting.positions(flows, all_totals, operator_id)
-    await drafting.store_netted(
-        session, made, flows, positions, netting.legs(positions, flows, mode, operator_id), actor
-    )
+    # Lines under dispute, and with a minus sign those that were left out before.
+    found = await drafting.netted(session, chosen, held=await frozen(session, chosen))
+    legs = netting.legs(found.positions, found.flows, mode, operator_id)
+    await drafting.store_netted(session, made, found, legs, actor)
     return made
 
 

@@ -12,11 +12,11 @@ from marketplace.ledger.domain import WindowStatus
 from marketplace.ledger.totals import totals
 from settlement.clearing import repository
 from settlement.clearing.domain import LegStatus, SettlementStatus
+from settlement.clearing.drafting import netted
 from settlement.clearing.models import Settlement
 from settlement.domain import PartyKind
 from settlement.pages.frame import FINANCE, member_names, party_name
 from settlement.pages.outlook import Standing, Window, tasks
-from settlement.pages.queries import netted
 from settlement.windows.service import windows
 
 LOOKED_AT = 24

@@ -23,6 +23,7 @@ from marketplace.web.paging import DEFAULT_LIMIT, Cursor, cut_page, decode_curso
 from settlement.clearing import repository as clearing
 from settlement.clearing import service
 from settlement.clearing.domain import Mode
+from settlement.clearing.drafting import Netted, netted
 from settlement.domain import PartyKind
 from settlement.errors import StatusChanged
 from settlement.history import Subject, history
@@ -35,7 +36,6 @@ from settlement.pages.frame import (
     people,
     picture,
 )
-from settlement.pages.queries import Netted, netted
 from settlement.pages.words import MODES, TOTALS
 from settlement.pages.words import WINDOWS as STATUSES
 from settlement.windows import repository

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from marketplace.coalition.domain import BPS
 from marketplace.money import DECIMALS
 from marketplace.web import press
 from marketplace.web.formats import day, number, percent
@@ -19,7 +20,7 @@ from marketplace.web.i18n import Language, speak, spoken
 from settlement.clearing.domain import LegStatus
 from settlement.clearing.models import SettlementLeg
 from settlement.statements import repository
-from settlement.statements.domain import BPS, Fee, LegTold
+from settlement.statements.domain import Fee, LegTold
 from settlement.statements.service import UNVOUCHED, Drawn, told
 from settlement.statements.words import SIDES, STATUSES, dealing, exact
 

@@ -21,9 +21,10 @@ from marketplace.settings import Settings
 from settlement.clearing.domain import SettlementStatus
 from settlement.clearing.models import Settlement, SettlementLeg
 from settlement.statements import frozen, records, repository
-from settlement.statements.domain import LegTold, Line, Reader, Reckoning, seen, seen_debt
+from settlement.statements.domain import LegTold, Line, Reader, seen, seen_debt
 from settlement.statements.errors import StatementChanged, StatementNotFinal
 from settlement.statements.models import MemberStatement
+from settlement.statements.reckoning import Reckoning
 from settlement.statements.records import Head, Issue, KeptSignature, Sealed, Told, WindowTold
 from settlement.statements.tables import LineTable
 

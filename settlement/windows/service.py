@@ -24,7 +24,7 @@ from marketplace.errors import NotFound, UsageError
 from marketplace.ids import uuid7
 from marketplace.ledger.domain import WindowStatus
 from marketplace.ledger.models import SettlementWindow
-from marketplace.ledger.totals import Total, complete, totals
+from marketplace.ledger.totals import Total, complete, lines_counted, totals
 from marketplace.ledger.windows import GATE
 from settlement.errors import StatusChanged
 from settlement.history import Change, Subject, move, record
@@ -135,7 +135,7 @@ async def finish(session: AsyncSession, window_id: UUID, *, actor: str = SYSTEM)
     """
     await complete(session, window_id)
     await _move(session, window_id, WindowStatus.CLOSING, WindowStatus.CLOSED, actor)
-    count = sum(each.count for each in await totals(session, [window_id]))
+    count = await lines_counted(session, window_id)
     if not count:
         await _move(
             session, window_id, WindowStatus.CLOSED, WindowStatus.SETTLED, SYSTEM, NOTHING_IN_IT
@@ -148,7 +148,7 @@ async def read_closed(session: AsyncSession, window_id: UUID) -> Closed:
     row = await session.get_one(SettlementWindow, window_id, populate_existing=True)
     if row.closed_at is None:
         raise StatusChanged(f"The window is {row.status}.")
-    count = sum(each.count for each in await totals(session, [window_id]))
+    count = await lines_counted(session, window_id)
     return Closed(
         window_id=window_id,
         opened_id=await _open_id(session),

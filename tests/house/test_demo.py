@@ -37,7 +37,7 @@ from tests.conftest import SECRET_KEY
 from tests.factories import Coalition
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 120
+PATIENCE_S = 600
 
 
 @pytest.fixture

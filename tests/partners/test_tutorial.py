@@ -19,7 +19,7 @@ from marketplace.testing.laboratory import DATABASE_URL
 from tests.conftest import ROOT, SECRET_KEY
 
 PAGE = ROOT / "docs" / "partners" / "tutorial.md"
-PATIENCE_S = 240
+PATIENCE_S = 900
 SHELL = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 

@@ -17,7 +17,9 @@ from marketplace_sepa.rehearsal import SepaRehearsal
 
 from marketplace import api
 from marketplace.containment.rails import HeldReadingFileRail
+from marketplace.host import KEPT_S
 from marketplace.registry import service
+from marketplace.registry.trying import try_settings
 from marketplace.runtime import Runtime
 from tests.fakes.bank import Bank
 
@@ -216,3 +218,18 @@ async def test_what_the_rail_refuses_is_said_in_its_words(rail: HeldReadingFileR
     dollars = [msgspec.structs.replace(each, currency="USD") for each in legs(1)]
     with pytest.raises(api.InvalidRequest, match="S-2026-0001-0001: SEPA moves EUR only"):
         await send(rail, a_bank(), dollars)
+
+
+async def test_its_settings_are_tried_before_they_are_needed(runtime: Runtime) -> None:
+    found = await try_settings(runtime, "sepa")
+    assert not found.ok
+    assert "iban" in found.message
+    await told(runtime)
+    assert (await try_settings(runtime, "sepa")).ok
+    wrong = {"creditor_id": "DE97ZZZ09999999999"}
+    async with runtime.database.begin() as session:
+        await service.configure(session, runtime, "sepa", wrong, actor="cli:test")
+    await asyncio.sleep(KEPT_S)
+    found = await try_settings(runtime, "sepa")
+    assert (found.ok, "creditor identifier" in found.message) == (False, True)
+    runtime.close_plugins()

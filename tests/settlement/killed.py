@@ -3,8 +3,9 @@
     python -m tests.settlement.killed URL
 
 For each n a child begins to close the open window and is killed (SIGKILL) before the n-th statement
-it would send, until one comes to its end. Another child then posts money, proves the ledger,
-finishes what was left, and proves it again. Prints how many children were killed.
+or commit that it would send once the window is its own, until one comes to its end. Another child
+then proves the ledger, finishes what was left, and proves it again. Money is posted before each.
+Prints how many children were killed.
 """
 
 from __future__ import annotations
@@ -16,14 +17,13 @@ import sys
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from marketplace.db import Database
-from marketplace.host import PluginHost
+from marketplace.ledger import debts
 from marketplace.ledger.checks import ALL, windows
+from marketplace.ledger.debts import Debt
 from marketplace.ledger.domain import Check, WindowStatus
 from marketplace.ledger.verify import verify
 from settlement.windows import service
@@ -31,47 +31,50 @@ from settlement.windows.closing import close_window, finish_left
 from tests.settlement.test_windows import sums_of, totals_of
 
 MOST = 200
-
-
-def _members(session: Session) -> list[UUID]:
-    found = session.execute(sa.text("select id from member order by slug limit 2"))
-    return [row.id for row in found]
+BEFOREHAND = 2
+"""Transactions before the window is touched: they finish what was left, and roll."""
 
 
 async def close(url: str, statements: int) -> None:
     """Close the open window; this process is killed before it sends so many statements."""
     database = Database(url, role="marketplace_app", pool_size=0)
-    sent = 0
+    sent, over = 0, 0
 
     def count(*_: object) -> None:
         nonlocal sent
-        sent += 1
+        sent += over >= BEFOREHAND
         if sent > statements:
             os.kill(os.getpid(), signal.SIGKILL)
 
     sa.event.listen(database.engine.sync_engine, "before_cursor_execute", count)
-    # Between the last statement of a transaction and its commit, too.
-    sa.event.listen(database.engine.sync_engine, "commit", count)
+
+    def commit(*_: object) -> None:
+        nonlocal over
+        count()  # between the last statement of a transaction and its commit, too
+        over += 1
+
+    sa.event.listen(database.engine.sync_engine, "commit", commit)
     await close_window(database.begin, lambda _: None, actor="test")
     await database.close()
 
 
-def owe(url: str, number: int) -> None:
+async def owe(url: str, number: int) -> None:
     """Money goes on being posted, whatever was left."""
-    database = Database(url, role="marketplace_app", pool_size=1)
-    host = PluginHost("till", lambda: database, lambda: None)  # type: ignore[arg-type,return-value]
-    with host.transaction() as session:
-        debtor, creditor = _members(session)
-        host.owe(
-            session,
+    database = Database(url, role="marketplace_app", pool_size=0)
+    async with database.begin() as session:
+        found = await session.execute(sa.text("select id from member order by slug limit 2"))
+        debtor, creditor = [row.id for row in found]
+        debt = Debt(
+            plugin="till",
+            reference=f"R{number}",
             debtor_id=debtor,
             creditor_id=creditor,
             amount_micros=number + 1,
             currency="EUR",
-            reference=f"R{number}",
             reason="",
         )
-    database.sync_engine.dispose()
+        await session.run_sync(debts.owe, debt)
+    await database.close()
 
 
 async def look(url: str, *, at_last: bool) -> None:
@@ -113,7 +116,7 @@ def run(work: Callable[..., Coroutine[Any, Any, None]], *given: Any, **named: An
 
 def main(url: str) -> None:
     for number in range(MOST):
-        assert child(partial(owe, url, number)) == 0
+        assert child(partial(run, owe, url, number)) == 0
         ended = child(partial(run, close, url, number))
         assert child(partial(run, look, url, at_last=ended == 0)) == 0, number
         if ended == 0:

@@ -142,12 +142,12 @@ def test_the_command_prints_what_would_change(
     monkeypatch.setenv("MARKETPLACE_DATABASE_URL", database_url)
     monkeypatch.setenv("MARKETPLACE_SECRET_KEYS", SECRET_KEY)
     file = tmp_path / "proposal.csv"
-    file.write_text(HEADER + "A,alpha,both,redemption,,EUR,0.016,0,operator,2099-01-01\n")
+    file.write_text(HEADER + "G,gamma,both,issuance,,EUR,0.016,0,shared,2099-01-01\n")
     words = ["settlement", "replay", "--contract", str(file), "--window", str(busy)]
     text = CliRunner().invoke(main, words)
-    assert "1 windows, with other terms for alpha" in text.output
+    assert "1 windows, with other terms for gamma" in text.output
     told = CliRunner().invoke(main, [*words, "--json"])
     assert told.exit_code == 0, told.output
     as_json = json.loads(told.output)
-    alpha = next(each for each in as_json["outcomes"] if each["party"] == "alpha")
-    assert alpha["difference_micros"] < 0
+    gamma = next(each for each in as_json["outcomes"] if each["party"] == "gamma")
+    assert gamma["difference_micros"] < 0

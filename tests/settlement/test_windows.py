@@ -110,8 +110,11 @@ async def test_money_of_a_refund_goes_into_the_window_that_is_open_now(
         (closed.opened_id, "refund"): (1, -250, -2_000_000, -1_750_000),
     }
     assert (closed.opened_id, "refund") not in await totals_of(database)
-    async with database.begin() as session:
-        await roll(session)
+    # A transaction of any database of this server holds the count back while it runs.
+    while (closed.opened_id, "refund") not in await totals_of(database):
+        async with database.begin() as session:
+            await roll(session)
+        await asyncio.sleep(0.05)
     assert await totals_of(database) == found
     await assert_right(database)
 
@@ -189,6 +192,7 @@ async def test_what_was_left_closing_is_finished_by_whoever_comes_by(coalition: 
 async def test_windows_are_closed_by_the_calendar(coalition: Coalition) -> None:
     database = coalition.runtime.database
     told: list[Closed] = []
+    await close(database)  # the one that is open in a new database may be of yesterday
     async with Driver.start(coalition) as drive:
         assert await close_due(database.begin, told.append, Every.DAILY) is None
         await drive.later(days(1))

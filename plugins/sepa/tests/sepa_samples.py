@@ -12,14 +12,20 @@ IBAN = "DE89370400440532013000"
 
 
 def balance(
-    code: str, amount: str, *, sign: str = "CRDT", line: str = "", currency: str = "EUR"
+    code: str,
+    amount: str,
+    *,
+    sign: str = "CRDT",
+    line: str = "",
+    currency: str = "EUR",
+    on: str = "2026-11-25",
 ) -> str:
     """A balance; `line` is a credit line that it includes."""
     credit = f'<CdtLine><Incl>true</Incl><Amt Ccy="EUR">{line}</Amt></CdtLine>' if line else ""
     return (
         f"<Bal><Tp><CdOrPrtry><Cd>{code}</Cd></CdOrPrtry></Tp>{credit}"
         f'<Amt Ccy="{currency}">{amount}</Amt><CdtDbtInd>{sign}</CdtDbtInd>'
-        "<Dt><Dt>2026-11-25</Dt></Dt></Bal>"
+        f"<Dt><Dt>{on}</Dt></Dt></Bal>"
     )
 
 

@@ -134,6 +134,16 @@ def test_which_balances_are_opening_and_closing(
     assert found == tuple(None if each is None else each * 1_000_000 for each in ends)
 
 
+def test_a_statement_of_several_days_is_from_the_first_opening_to_the_last_closing() -> None:
+    days = [
+        balance("OPBD", "1", on="2026-11-24") + balance("CLBD", "5", on="2026-11-24"),
+        balance("OPBD", "5", on="2026-11-25") + balance("CLBD", "2", on="2026-11-25"),
+    ]
+    for inside in ("".join(days), "".join(reversed(days))):
+        end = read(statement(inside))[-1]
+        assert end == StatementEnd(entries=0, opening_micros=1_000_000, closing_micros=2_000_000)
+
+
 def test_balances_that_come_after_the_entries_are_said_at_the_end() -> None:
     content = statement(entry("1") + balance("OPBD", "1") + balance("CLBD", "2"))
     start, _, end = read(content)
@@ -336,6 +346,10 @@ def test_a_message_that_is_too_large_in_one_place_is_refused(
         read(statement(entry("1", more=deep)))
     with pytest.raises(InvalidRequest, match="deeper"):
         read("<x>" * 100 + WHOLE + "</x>" * 100)
+    monkeypatch.setattr("marketplace_sepa.stream.MOST_TEXT", 100_000)
+    for huge in (f"<a b='{'x' * 900_000}", f"<!-- {'x' * 900_000}"):
+        with pytest.raises(InvalidRequest, match="larger"):
+            read(huge)
     monkeypatch.setattr("marketplace_sepa.stream.MOST_TEXT", 1_000)
     with pytest.raises(InvalidRequest, match="larger"):
         read(statement(entry("1", more=f"<AddtlNtryInf>{'x' * 2_000}</AddtlNtryInf>")))

@@ -58,5 +58,5 @@ def part_price(contract: Record, funding: str) -> int:
     """What a payer, the issuer or its pool, pays for a point under a contract, in micros."""
     price: int = contract["price_micros"]
     shares = {"redemption": 0, "issuance": 10_000, "mixed": contract["pooled_bps"]}
-    pooled = price * shares[contract["funding"]] // 10_000
+    pooled: int = price * shares[contract["funding"]] // 10_000
     return pooled if funding == "issuance" else price - pooled

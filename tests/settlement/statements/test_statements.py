@@ -19,8 +19,9 @@ from marketplace.errors import NotFound
 from marketplace.ledger.totals import totals
 from settlement.clearing import netting
 from settlement.statements import service
-from settlement.statements.domain import LineKind, Side, bases, fee_of
+from settlement.statements.domain import LineKind, Side, bases
 from settlement.statements.errors import StatementChanged, StatementNotFinal
+from settlement.statements.reckoning import fee_of
 from settlement.statements.verify.checker import verify
 from tests.factories import Coalition
 from tests.ledger.driver import Driver

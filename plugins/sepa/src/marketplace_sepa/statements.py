@@ -20,7 +20,7 @@ KINDS: Final = {
     "Ntfctn": StatementKind.NOTIFICATION,
 }
 OPENING: Final = ("OPBD", "PRCD")
-CLOSING: Final = ("CLBD",)
+CLOSING: Final = "CLBD"
 INTERIM: Final = "ITBD"
 """Between two pages of a statement, or so far on a report."""
 SEQUENCE: Final = ("ElctrncSeqNb", "LglSeqNb")
@@ -33,6 +33,7 @@ class Balance(msgspec.Struct, frozen=True):
     amount_micros: int
     currency: str
     with_line: bool
+    on: date
 
 
 class Statement:
@@ -98,11 +99,9 @@ class Statement:
         """Opening and closing balance. Pages of a statement begin or end with an interim one."""
         currency = self._currency()
         own = [b for b in self._balances if b.currency in ("", currency)]
-        # Of one balance with and one without the credit line, the account's own is without.
-        own.sort(key=lambda b: b.with_line)
-        interim = [b for b in self._balances if b.code == INTERIM and b in own]
-        opening = next((b for code in OPENING for b in own if b.code == code), None)
-        closing = next((b for code in CLOSING for b in own if b.code == code), None)
+        interim = [b for b in own if b.code == INTERIM]
+        opening = next((_best(own, code) for code in OPENING if _best(own, code)), None)
+        closing = _best(own, CLOSING, latest=True)
         if opening is None and interim and (closing is not None or len(interim) > 1):
             opening = interim.pop(0)
         if closing is None and interim:
@@ -111,6 +110,22 @@ class Statement:
             None if opening is None else opening.amount_micros,
             None if closing is None else closing.amount_micros,
         )
+
+
+def _best(own: list[Balance], code: str, *, latest: bool = False) -> Balance | None:
+    """The first balance of its kind, or the last: a statement of several days has one for each.
+
+    Of one balance with and one without a credit line, the account's own is without.
+    """
+    found = [b for b in own if b.code == code]
+    found = [b for b in found if not b.with_line] or found
+    if not found:
+        return None
+    return max(reversed(found), key=_day) if latest else min(found, key=_day)
+
+
+def _day(found: Balance) -> date:
+    return found.on
 
 
 def _balance(found: Element) -> Balance:
@@ -126,6 +141,7 @@ def _balance(found: Element) -> Balance:
         signed - line,
         "" if written is None else written.get("Ccy", "").strip().upper(),
         line != 0,
+        day(found, "Dt") or date.min,
     )
 
 

@@ -139,6 +139,7 @@ class _Reader:
         self._tree = Element("")
         self._folded: list[Any] = []
         self._depth = self._nodes = self._text = self._line = 0
+        self._fed = 0
         self.met_root = False
         self.first_tag = ""
         parser = expat.ParserCreate(encoding)
@@ -153,8 +154,11 @@ class _Reader:
     def feed(self, piece: bytes, *, last: bool = False) -> list[Part]:
         """The parts that are complete now."""
         self._found = []
+        self._fed += len(piece)
         try:
             self._parser.Parse(piece, last)
+            if self._fed - self._parser.CurrentByteIndex > MOST_TEXT:
+                raise Unreadable("something in it is larger than any message of a bank")
         except expat.ExpatError as error:
             raise InvalidRequest(
                 f"Line {error.lineno + self._skipped}: the XML is broken "

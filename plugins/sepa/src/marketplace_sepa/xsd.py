@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import as_file, files
+from typing import TYPE_CHECKING
 
-import xmlschema
+if TYPE_CHECKING:
+    from xmlschema import XMLSchema
 
 
 class NotValid(Exception):
@@ -13,9 +15,12 @@ class NotValid(Exception):
 
 
 @cache
-def _schema(version: str) -> xmlschema.XMLSchema:
+def _schema(version: str) -> XMLSchema:
+    # Loaded where a file is made: it takes longer than all else, and most processes make none.
+    from xmlschema import XMLSchema
+
     with as_file(files("sepaxml") / "schemas" / f"{version}.xsd") as path:
-        return xmlschema.XMLSchema(str(path))
+        return XMLSchema(str(path))
 
 
 def check(version: str, content: bytes) -> None:
