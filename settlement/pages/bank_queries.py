@@ -1,4 +1,4 @@
-"""What the pages of the bank read: statements, open lines, matches, each with what stands beside."""
+"""What the pages of the bank read: statements, open lines, matches, and what stands beside them."""
 
 from __future__ import annotations
 
@@ -40,6 +40,12 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     """Name of the member of the leg, or of the one that paid ahead."""
     suggestion: Suggestion | None = None
     match: Match | None = None
+
+    @property
+    def id(self) -> UUID:
+        """Of the suggestion or the match."""
+        made = self.match or self.suggestion
+        return self.line.id if made is None else made.id
 
 
 async def statements(

@@ -170,7 +170,7 @@ async def resolve(
     form = await request.form()
     try:
         how = Resolution(
-            action=Action(str(form.get("action", ""))),
+            action=Action(str(form.get("how", ""))),
             note=str(form.get("note", ""))[:LONGEST_NOTE].strip(),
             member=str(form.get("member") or "") or None,
             leg_ids=[UUID(str(each)) for each in form.getall("leg", [])],

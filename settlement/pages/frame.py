@@ -82,6 +82,12 @@ async def all_members(session: AsyncSession) -> list[Member]:
     return list(await session.scalars(sa.select(Member).order_by(Member.name, Member.id)))
 
 
+async def slugs_and_names(session: AsyncSession, ids: Collection[UUID]) -> list[tuple[str, str]]:
+    """Slug and name of each of these members, by name."""
+    found = await repository.names(session, ids)
+    return sorted(((row.slug, row.name) for row in found.values()), key=lambda each: each[1])
+
+
 async def people(session: AsyncSession, actors: Iterable[str | None]) -> Mapping[str, str]:
     """Names of the people among these actors; who is none keeps its own name."""
     wanted = {each for each in actors if each}

@@ -140,7 +140,7 @@ def rate_chart(
 async def show_run_off(
     member: FromPath[str], page: NamedDependency[Page], session: NamedDependency[AsyncSession]
 ) -> Html:
-    """A member that leaves: what is left of its points, what covers it, until when they are good."""
+    """A member that leaves: what is left of its points, and what covers them."""
     page.active = "liability"
     found = await service.run_off(session, member)
     return page.render(

@@ -41,7 +41,7 @@ async def show_reconcile(
     page.active = "bank"
     before = decode_cursor(cursor, Place)
     rows = await bank_queries.matched(session, before=before, most=ON_A_PAGE + 1)
-    shown, following = cut_page(rows, ON_A_PAGE, lambda row: Place(_match_id(row)))
+    shown, following = cut_page(rows, ON_A_PAGE, lambda row: Place(row.id))
     waiting = (await transit.in_transit(session))[:200]
     return page.render(
         "settlement/reconcile.html",
@@ -57,11 +57,6 @@ async def show_reconcile(
         leg_statuses=LEGS,
         longest=LONGEST_NOTE,
     )
-
-
-def _match_id(pair: bank_queries.Pair) -> UUID:
-    assert pair.match is not None
-    return pair.match.id
 
 
 @post(
