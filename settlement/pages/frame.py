@@ -39,13 +39,13 @@ def entry(key: str, label: object, path: str, order: int) -> NavEntry:
 
 
 NAV: Final = (
-    entry("settlement", _l("Settlement"), HOME, 5),
-    entry("windows", _l("Windows"), WINDOWS, 6),
-    entry("settlements", _l("Settlements"), SETTLEMENTS, 7),
-    entry("bank", _l("Bank"), BANK, 8),
-    entry("daily", _l("Daily close"), DAILY, 9),
-    entry("disputes", _l("Disputes"), DISPUTES, 10),
-    entry("liability", _l("Liability"), LIABILITY, 11),
+    entry("settlement", _l("Settlement"), HOME, 1),
+    entry("windows", _l("Windows"), WINDOWS, 2),
+    entry("settlements", _l("Settlements"), SETTLEMENTS, 3),
+    entry("bank", _l("Bank"), BANK, 4),
+    entry("daily", _l("Daily close"), DAILY, 5),
+    entry("disputes", _l("Disputes"), DISPUTES, 6),
+    entry("liability", _l("Liability"), LIABILITY, 7),
 )
 BANK_TABS: Final = (
     (_l("Statements"), BANK),

@@ -19,7 +19,7 @@ from marketplace.coalition.domain import Funding
 from marketplace.coalition.models import Contract
 from marketplace.coalition.service import get_member
 from marketplace.ledger.totals import Total, totals
-from marketplace.web.formats import date as day_text
+from marketplace.web.formats import day as day_text
 from settlement.pages.frame import FINANCE
 from settlement.pages.words import AGES
 from settlement.runoff import service

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from uuid import UUID
 
 import httpx
 import pytest
 import sqlalchemy as sa
 
-from marketplace.clock import travel_to
 from marketplace.identity.domain import Role
 from marketplace.ledger.domain import WindowStatus
 from marketplace.ledger.models import Obligation
+from settlement.bank.domain import Action, BreakKind
 from settlement.disputes import service as disputes
 from settlement.disputes.domain import LineId
 from settlement.pages.breaks import actions
-from settlement.bank.domain import Action, BreakKind
 from settlement.pages.outlook import Act, Waiting, Window, tasks
 from tests.exchange.browsing import Browser
 from tests.factories import Coalition
@@ -139,6 +137,7 @@ async def test_finance_decides_a_dispute(
 async def test_an_account_is_proposed_and_approved_by_a_second_person(
     client: httpx.AsyncClient, coalition: Coalition, sign_in: Make
 ) -> None:
+    vars(coalition.runtime)["rails"] = {}
     one = Browser(client, await sign_in(Role.FINANCE))
     assert "No rail moves money" in await one.open("/settlement/accounts")
     vars(coalition.runtime)["rails"] = {"paper": FakeFileRail()}
@@ -147,7 +146,7 @@ async def test_an_account_is_proposed_and_approved_by_a_second_person(
     assert (await one.post("/settlement/accounts/new", rail="none")).status_code == 409
     said = await one.send("/settlement/accounts/new", 422, member="alpha", currency="EUR")
     assert "It is needed." in said
-    given = {"member": "alpha", "currency": "EUR", **GOOD}
+    given = {"member": "alpha", "currency": "EUR", "set:number": "PL-7"}
     said = await one.send("/settlement/accounts/new", **given)
     assert "somebody else approves it" in said
     two = Browser(client, await sign_in(Role.FINANCE))
