@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.api import Flows, NavEntry, Page, Payment, Role, access
 from marketplace.api import lazy as _l
+from marketplace.coalition.models import Member
 from marketplace.identity.models import Person
 from settlement.clearing import repository
 from settlement.domain import PartyKind
@@ -20,6 +21,13 @@ HOME: Final = "/settlement"
 """Where the pages are mounted; routes are given from here."""
 WINDOWS: Final = f"{HOME}/windows"
 SETTLEMENTS: Final = f"{HOME}/settlements"
+BANK: Final = f"{HOME}/bank"
+RECONCILE: Final = f"{BANK}/reconcile"
+BREAKS: Final = f"{HOME}/breaks"
+ACCOUNTS: Final = f"{HOME}/accounts"
+DAILY: Final = f"{HOME}/daily"
+LIABILITY: Final = f"{HOME}/liability"
+DISPUTES: Final = f"{HOME}/disputes"
 FINANCE: Final = access(roles=[Role.FINANCE, Role.OPERATOR], page=True)
 ROLES: Final = frozenset({Role.FINANCE})
 PERSON: Final = "person:"
@@ -31,10 +39,25 @@ def entry(key: str, label: object, path: str, order: int) -> NavEntry:
 
 
 NAV: Final = (
-    entry("settlement", _l("Settlement"), HOME, 5),
-    entry("windows", _l("Windows"), WINDOWS, 6),
-    entry("settlements", _l("Settlements"), SETTLEMENTS, 7),
+    entry("settlement", _l("Settlement"), HOME, 1),
+    entry("windows", _l("Windows"), WINDOWS, 2),
+    entry("settlements", _l("Settlements"), SETTLEMENTS, 3),
+    entry("bank", _l("Bank"), BANK, 4),
+    entry("daily", _l("Daily close"), DAILY, 5),
+    entry("disputes", _l("Disputes"), DISPUTES, 6),
+    entry("liability", _l("Liability"), LIABILITY, 7),
 )
+BANK_TABS: Final = (
+    (_l("Statements"), BANK),
+    (_l("Reconcile"), RECONCILE),
+    (_l("Breaks"), BREAKS),
+    (_l("Accounts of members"), ACCOUNTS),
+)
+
+
+def bank_tabs(page: Page, here: str) -> list[tuple[str, str, bool]]:
+    """The pages of the bank side by side; `here` is the path of this one."""
+    return [(page._(label), path, path == here) for label, path in BANK_TABS]
 
 
 def party_name(page: Page, kind: PartyKind, member: str) -> str:
@@ -52,6 +75,17 @@ async def member_names(session: AsyncSession, ids: Collection[UUID]) -> Mapping[
     """Names of members by id."""
     found = await repository.names(session, ids)
     return {each: found[each].name if each in found else str(each) for each in ids}
+
+
+async def all_members(session: AsyncSession) -> list[Member]:
+    """Every member, by name."""
+    return list(await session.scalars(sa.select(Member).order_by(Member.name, Member.id)))
+
+
+async def slugs_and_names(session: AsyncSession, ids: Collection[UUID]) -> list[tuple[str, str]]:
+    """Slug and name of each of these members, by name."""
+    found = await repository.names(session, ids)
+    return sorted(((row.slug, row.name) for row in found.values()), key=lambda each: each[1])
 
 
 async def people(session: AsyncSession, actors: Iterable[str | None]) -> Mapping[str, str]:

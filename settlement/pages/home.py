@@ -17,6 +17,7 @@ from settlement.clearing.models import Settlement
 from settlement.domain import PartyKind
 from settlement.pages.frame import FINANCE, member_names, party_name
 from settlement.pages.outlook import Standing, Window, tasks
+from settlement.pages.waiting import waiting
 from settlement.windows.service import windows
 
 LOOKED_AT = 24
@@ -43,7 +44,9 @@ async def show_home(
         for row in await repository.settlements(session)
         if row.status not in FINISHED
     ]
-    todo = tasks(unfinished, found, reader=principal.actor, now=page.now)
+    reader = principal.actor
+    others = await waiting(session, reader)
+    todo = tasks(unfinished, found, others, reader=reader, now=page.now)
     opened = next((row for row in rows if row.status is WindowStatus.OPEN), None)
     stand = (await netted(session, [opened.id])).positions if opened else []
     names = await member_names(session, {each.party.member_id for each in stand})

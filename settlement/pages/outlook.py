@@ -23,9 +23,17 @@ class Act(StrEnum):
     """Legs cannot go to their rail."""
     FAILED = "failed"
     """A payment was rejected or came back."""
+    BREAKS = "breaks"
+    """Something does not match."""
+    DISPUTES = "disputes"
+    """A member says that lines are wrong; the contract decides where nobody does."""
     APPROVE = "approve"
     CHECK = "check"
     SEND = "send"
+    ACCOUNTS = "accounts"
+    """A second person has to approve accounts of members."""
+    SUGGESTIONS = "suggestions"
+    """Matches that are not certain."""
     NET = "net"
     """Closed windows are in no settlement."""
     CLOSE = "close"
@@ -56,6 +64,16 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """Legs that were rejected or came back and are not paid again."""
 
 
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """How much waits beside windows and settlements."""
+
+    breaks: int = 0
+    suggestions: int = 0
+    disputes: int = 0
+    accounts: int = 0
+    """Proposed by somebody else than the reader."""
+
+
 class Window(msgspec.Struct, frozen=True):
     """A window as the outlook sees it."""
 
@@ -74,7 +92,12 @@ BY_STATUS: Final = {
 
 
 def tasks(
-    settlements: Sequence[Standing], windows: Sequence[Window], *, reader: str, now: datetime
+    settlements: Sequence[Standing],
+    windows: Sequence[Window],
+    waiting: Waiting | None = None,
+    *,
+    reader: str,
+    now: datetime,
 ) -> list[Task]:
     """What there is to do, the most urgent first. `reader` is the actor who asks."""
     found = []
@@ -96,5 +119,16 @@ def tasks(
         long = now - window.opened_at > LONG and not window.is_empty
         if window.status is WindowStatus.OPEN and long:
             found.append(Task(Act.CLOSE, f"/settlement/windows/{window.id}"))
+    found += _waiting(waiting or Waiting())
     order = list(Act)
     return sorted(found, key=lambda task: (order.index(task.act), task.name))
+
+
+def _waiting(waiting: Waiting) -> list[Task]:
+    counts = (
+        (Act.BREAKS, "/settlement/breaks", waiting.breaks),
+        (Act.DISPUTES, "/settlement/disputes", waiting.disputes),
+        (Act.ACCOUNTS, "/settlement/accounts", waiting.accounts),
+        (Act.SUGGESTIONS, "/settlement/bank/reconcile", waiting.suggestions),
+    )
+    return [Task(act, path, count=count) for act, path, count in counts if count]

@@ -89,6 +89,7 @@ async def show_settlement(
         pictures=await _pictures(page, session, row),
         files=[views.file_view(each) for each in await repository.files(session, row.id)],
         events=found.history,
+        members=sorted({(each.member.slug, each.member.name) for each in found.positions}),
         people=await people(session, [*actors, row.recorded_by, row.approved_by]),
         windows=found.settlement.windows,
         longest=LONGEST_NOTE,

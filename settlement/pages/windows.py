@@ -35,6 +35,7 @@ from settlement.pages.frame import (
     party_name,
     people,
     picture,
+    slugs_and_names,
 )
 from settlement.pages.words import MODES, TOTALS
 from settlement.pages.words import WINDOWS as STATUSES
@@ -122,6 +123,7 @@ async def show_window(
         ],
         pictures=await _pictures(page, session, window_id, found),
         events=events,
+        members=await slugs_and_names(session, ids),
         people=await people(session, [each.actor for each in events]),
     )
 

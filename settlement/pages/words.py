@@ -6,14 +6,19 @@ from typing import Final
 
 from marketplace.api import lazy as _l
 from marketplace.ledger.domain import WindowStatus
+from settlement.bank.daily import Measure
+from settlement.bank.domain import Action, BreakKind, BreakStatus, Close, Rule
 from settlement.clearing.domain import (
     FlowKind,
     LegStatus,
     Mode,
+    PayAccountStatus,
     SettlementKind,
     SettlementStatus,
 )
+from settlement.disputes.domain import DisputeStatus
 from settlement.domain import PartyKind
+from settlement.runoff.domain import AGE_NAMES
 
 WINDOWS: Final = {
     WindowStatus.OPEN: (_l("Open"), "told"),
@@ -81,3 +86,86 @@ STEPS: Final = {
     SettlementStatus.SETTLED: _l("Paid"),
 }
 """The way of a settlement, for its timeline."""
+
+
+RULES: Final = {
+    Rule.END_TO_END: _l("It carries the reference of the payment"),
+    Rule.BANK_REFERENCE: _l("It carries the reference of the bank"),
+    Rule.TEXT: _l("The reference stands in its text"),
+    Rule.BATCH: _l("One sum for a whole file of payments"),
+    Rule.SPLIT: _l("Several lines come to the amount"),
+    Rule.RETURN: _l("Money that came back"),
+    Rule.PREFUND: _l("Paid ahead"),
+    Rule.AMOUNT_AND_PARTY: _l("Amount, date and the other side agree"),
+    Rule.PERSON: _l("A person said so"),
+}
+"""How a line of the bank was matched."""
+
+BREAK_KINDS: Final = {
+    BreakKind.MISSING: _l("Missing on the statement"),
+    BreakKind.DUPLICATE: _l("Paid twice"),
+    BreakKind.AMOUNT_DIFFERS: _l("The amount differs"),
+    BreakKind.UNKNOWN_PAYER: _l("Belongs to nothing"),
+    BreakKind.RETURNED: _l("The money came back"),
+    BreakKind.LATE: _l("Paid late"),
+    BreakKind.STATEMENT_GAP: _l("A gap between statements"),
+}
+BREAK_STATUSES: Final = {
+    BreakStatus.OPEN: (_l("Waits"), "care"),
+    BreakStatus.PROPOSED: (_l("Write-off waits for a second person"), "care"),
+    BreakStatus.RESOLVED: (_l("Resolved"), "good"),
+    BreakStatus.GONE: (_l("Went away by itself"), "told"),
+}
+ACTIONS: Final = {
+    Action.NOTE: (_l("Only note it"), _l("No money moves.")),
+    Action.MATCH: (_l("It is the money of payments"), _l("Choose which: they come to its amount.")),
+    Action.PREFUND: (_l("A member paid ahead"), _l("Or was paid back. Choose the member.")),
+    Action.ROUNDING: (_l("A difference of rounding"), _l("It goes to the rounding account.")),
+    Action.FEES: (_l("A charge or interest of the bank"), _l("It is the operator's.")),
+    Action.CONTRA: (_l("Another line undoes it"), _l("Both come to nothing together.")),
+    Action.REPAY: (_l("Pay it again"), _l("A new payment takes the place of this one.")),
+    Action.WRITE_OFF: (
+        _l("Write it off"),
+        _l("The operator bears it, or keeps it. A second person has to agree."),
+    ),
+}
+"""What it is, and what it means."""
+
+CLOSES: Final = {
+    Close.LEDGER: _l("Ledger"),
+    Close.BURNS: _l("Burns"),
+    Close.SUPPLIERS: _l("Suppliers"),
+    Close.SETTLEMENT: _l("Settlement"),
+    Close.BANK: _l("Bank"),
+}
+MEASURES: Final = {
+    Measure.POINTS: _l("Points burnt"),
+    Measure.COST: _l("Owed to who delivered"),
+    Measure.PAID: _l("Moved at the bank"),
+    Measure.LEGS: _l("Paid for a settlement"),
+}
+AGES: Final = dict(
+    zip(
+        AGE_NAMES,
+        (
+            _l("up to 30 days"),
+            _l("31 to 90 days"),
+            _l("91 to 180 days"),
+            _l("181 to 365 days"),
+            _l("over 365 days"),
+        ),
+        strict=True,
+    )
+)
+DISPUTES: Final = {
+    DisputeStatus.OPEN: (_l("To be decided"), "care"),
+    DisputeStatus.UPHELD: (_l("Upheld"), "good"),
+    DisputeStatus.REJECTED: (_l("Rejected"), "bad"),
+    DisputeStatus.WITHDRAWN: (_l("Withdrawn"), "told"),
+}
+ACCOUNTS: Final = {
+    PayAccountStatus.PROPOSED: (_l("Waits for a second person"), "care"),
+    PayAccountStatus.ACTIVE: (_l("In use"), "good"),
+    PayAccountStatus.REPLACED: (_l("Replaced"), "told"),
+    PayAccountStatus.REFUSED: (_l("Refused"), "bad"),
+}

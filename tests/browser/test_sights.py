@@ -81,7 +81,21 @@ async def test_pages_of_staff(open_tab: OpenTab, life: Life) -> None:
     manager = await open_tab(role=Role.FIRM_MANAGER)
     none(await sights(manager, {"firm": "/firm"}))
     finance = await open_tab(role=Role.FINANCE)
-    none(await sights(finance, {"positions": "/settlement"}))
+    places = {
+        "positions": "/settlement",
+        "finance-windows": "/settlement/windows",
+        "finance-settlements": "/settlement/settlements",
+        "finance-bank": "/settlement/bank",
+        "finance-reconcile": "/settlement/bank/reconcile",
+        "finance-breaks": "/settlement/breaks",
+        "finance-accounts": "/settlement/accounts",
+        "finance-account": "/settlement/accounts/new?rail=sepa",
+        "finance-daily": "/settlement/daily",
+        "finance-disputes": "/settlement/disputes",
+        "finance-liability": "/settlement/liability",
+        "finance-runoff": "/settlement/liability/rewe",
+    }
+    none(await sights(finance, places))
 
 
 async def test_rewards_in_every_state(open_tab: OpenTab, life: Life) -> None:

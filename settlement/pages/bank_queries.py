@@ -1,0 +1,157 @@
+"""What the pages of the bank read: statements, open lines, matches, and what stands beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from settlement.bank import suggesting
+from settlement.bank.domain import LineStatus
+from settlement.bank.models import (
+    BankAccount,
+    BankLine,
+    BankStatement,
+    Break,
+    LineState,
+    Match,
+    Suggestion,
+)
+from settlement.clearing import repository
+from settlement.clearing.models import SettlementLeg
+from settlement.pages.frame import member_names
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a page of rows goes on: the id of the last one shown. Ids grow with time."""
+
+    id: UUID
+
+
+class Pair(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a statement and the leg beside it."""
+
+    line: BankLine
+    leg: SettlementLeg | None
+    member: str
+    """Name of the member of the leg, or of the one that paid ahead."""
+    suggestion: Suggestion | None = None
+    match: Match | None = None
+
+    @property
+    def id(self) -> UUID:
+        """Of the suggestion or the match."""
+        made = self.match or self.suggestion
+        return self.line.id if made is None else made.id
+
+
+async def statements(
+    session: AsyncSession, *, before: Place | None, most: int
+) -> list[tuple[BankStatement, BankAccount]]:
+    """Statements with their accounts, those imported last first."""
+    query = (
+        sa.select(BankStatement, BankAccount)
+        .join(BankAccount, BankAccount.id == BankStatement.account_id)
+        .order_by(BankStatement.id.desc())
+        .limit(most)
+    )
+    if before is not None:
+        query = query.where(BankStatement.id < before.id)
+    return [(row[0], row[1]) for row in await session.execute(query)]
+
+
+async def suggested(session: AsyncSession) -> list[Pair]:
+    """Pairs that wait for a decision, surest first."""
+    rows = await suggesting.suggestions(session)
+    lines = await _lines(session, {row.entry_id for row in rows})
+    legs = await _legs(session, {row.leg_id for row in rows})
+    names = await member_names(session, {leg.member_id for leg in legs.values()})
+    return [
+        Pair(
+            line=lines[row.entry_id],
+            leg=legs[row.leg_id],
+            member=names[legs[row.leg_id].member_id],
+            suggestion=row,
+        )
+        for row in rows
+    ]
+
+
+async def matched(session: AsyncSession, *, before: Place | None, most: int) -> list[Pair]:
+    """Matches that are not undone, newest first."""
+    contra = sa.orm.aliased(Match)
+    query = (
+        sa.select(Match)
+        .where(Match.undoes_id.is_(None), ~sa.exists().where(contra.undoes_id == Match.id))
+        .order_by(Match.id.desc())
+        .limit(most)
+    )
+    if before is not None:
+        query = query.where(Match.id < before.id)
+    rows = list(await session.scalars(query))
+    lines = await _lines(session, {row.entry_id for row in rows})
+    legs = await _legs(session, {row.leg_id for row in rows if row.leg_id})
+    found = []
+    for row in rows:
+        leg = legs.get(row.leg_id) if row.leg_id else None
+        found.append((row, leg, leg.member_id if leg else row.member_id))
+    names = await member_names(session, {member_id for _, _, member_id in found if member_id})
+    return [
+        Pair(line=lines[row.entry_id], leg=leg, member=names[who] if who else "", match=row)
+        for row, leg, who in found
+    ]
+
+
+async def open_lines(
+    session: AsyncSession, *, currency: str | None = None, amount_micros: int | None = None
+) -> Sequence[tuple[BankLine, UUID | None]]:
+    """Lines that nobody has explained, oldest first, each with its break; 200 at most.
+
+    Of one currency and amount where these are given.
+    """
+    query = (
+        sa.select(BankLine, Break.id)
+        .join(LineState, LineState.entry_id == BankLine.id)
+        .outerjoin(
+            Break, sa.and_(Break.entry_id == BankLine.id, Break.status.in_(("open", "proposed")))
+        )
+        .where(LineState.status == LineStatus.OPEN)
+        .order_by(BankLine.booked_on, BankLine.id)
+        .limit(200)
+    )
+    if currency is not None:
+        query = query.where(BankLine.currency == currency)
+    if amount_micros is not None:
+        query = query.where(BankLine.amount_micros == amount_micros)
+    found: dict[UUID, tuple[BankLine, UUID | None]] = {}
+    for line, break_id in await session.execute(query):
+        found.setdefault(line.id, (line, break_id))
+    return list(found.values())
+
+
+async def line(session: AsyncSession, entry_id: UUID | None) -> BankLine | None:
+    """A line by id."""
+    return None if entry_id is None else await session.get(BankLine, entry_id)
+
+
+async def leg(session: AsyncSession, leg_id: UUID | None) -> SettlementLeg | None:
+    """A leg by id."""
+    return None if leg_id is None else await repository.leg(session, leg_id)
+
+
+async def lines_of(session: AsyncSession, ids: Collection[UUID]) -> Mapping[UUID, BankLine]:
+    """Lines by id."""
+    return await _lines(session, ids)
+
+
+async def _lines(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, BankLine]:
+    rows = await session.scalars(sa.select(BankLine).where(BankLine.id.in_(ids)))
+    return {row.id: row for row in rows}
+
+
+async def _legs(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, SettlementLeg]:
+    rows = await session.scalars(sa.select(SettlementLeg).where(SettlementLeg.id.in_(ids)))
+    return {row.id: row for row in rows}
