@@ -73,6 +73,7 @@ from marketplace.errors import (
 )
 from marketplace.exchange.domain import Eligibility
 from marketplace.identity.domain import Principal, Role, Scope
+from marketplace.ledger.domain import Check
 from marketplace.money import decimal_from_minor, micros_from_decimal, minor_digits
 from marketplace.outbound import Answer, Outbound, Unanswered, Unreachable
 from marketplace.signing import BadSignature, sign, verify
@@ -111,6 +112,7 @@ __all__ = [
     "Booked",
     "BurnFact",
     "Chart",
+    "Check",
     "Command",
     "Conflict",
     "Console",

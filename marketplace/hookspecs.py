@@ -149,6 +149,17 @@ def marketplace_register_tables() -> api.PluginTables:
 
 
 @hookspec
+def marketplace_register_checks() -> Sequence[api.Check]:
+    """Return what always holds in the plugin's own tables; `marketplace ledger verify` proves it.
+
+    Fires: at `marketplace ledger verify`. Transaction: none; the SQL of each check then runs in the
+    read-only snapshot of all checks. Errors: any raise disables the plugin, and its checks are
+    missing; SQL that fails ends the proof. Idempotency: pure. Since 1.0.
+    """
+    raise NotImplementedError
+
+
+@hookspec
 def marketplace_after_burn_fulfilled(fact: api.BurnFact, host: api.Host) -> None:
     """A burn was captured: its reward is delivered and its points are spent.
 

@@ -315,7 +315,7 @@ def probe_one(slug: str, lend: Lender) -> Finding:
         warnings=plugins.warnings.get(slug, []),
     )
     plugins.reward_kinds()
-    for hook in ("routes", "pages", "commands", "tables"):
+    for hook in ("routes", "pages", "commands", "tables", "checks"):
         list(plugins.call_each(f"marketplace_register_{hook}"))
     refusal = plugins.disabled.get(slug)
     return registered if refusal is None else Finding(refusal=refusal)

@@ -16,6 +16,7 @@ from marketplace.host import PluginHost
 from settlement.base import SettlementBase
 from settlement.clearing import commands as clearing
 from settlement.clearing import routes as clearing_routes
+from settlement.clearing.checks import CHECKS
 from settlement.clearing.tasks import make_tasks as make_clearing_tasks
 from settlement.commands import positions
 from settlement.disputes import commands as disputes
@@ -84,6 +85,12 @@ def marketplace_register_tasks(host: api.Host) -> Sequence[api.PeriodicTask]:
     """
     own = cast(PluginHost, host)
     return [*make_window_tasks(own), *make_clearing_tasks(own), disputes_task(own)]
+
+
+@api.hookimpl
+def marketplace_register_checks() -> Sequence[api.Check]:
+    """Invariants of settlements and of the clearing house's books."""
+    return CHECKS
 
 
 @api.hookimpl

@@ -129,6 +129,10 @@ class Acme:
         return api.PluginTables(metadata=api.plugin_metadata(), migrations=Path("nowhere"))
 
     @api.hookimpl
+    def marketplace_register_checks(self) -> list[api.Check]:
+        return [api.Check("acme_tools", "Acme has tools.", "select 'a', 'b', 'c' where false")]
+
+    @api.hookimpl
     def marketplace_after_burn_fulfilled(self, fact: api.BurnFact) -> None:
         self.told.append(("fulfilled", fact))
 
@@ -144,6 +148,10 @@ class Acme:
     @api.hookimpl
     def marketplace_after_points_issued(self, fact: api.IssueFact) -> None:
         self.told.append(("issued", fact))
+
+    @api.hookimpl
+    def marketplace_after_window_closed(self, fact: api.WindowFact) -> None:
+        self.told.append(("closed", fact))
 
 
 @pytest.fixture
@@ -189,6 +197,8 @@ async def test_registering_hooks_are_asked_and_their_answers_used(
         if "acme" in each.args
     ] == [("fulfil.acme", 60, ("acme", "count"))]
     assert plugin_tables(plugins)["acme"].migrations == Path("nowhere")
+    ((check,),) = of_acme(list(plugins.call_each("marketplace_register_checks")))
+    assert check.name == "acme_tools"
     assert plugins.disabled == {}
 
 
@@ -215,16 +225,21 @@ async def test_observing_hooks_are_told(runtime: Runtime, acme: Acme) -> None:
         effective_at=LONG_AGO,
     )
     issue = api.IssueFact(issuer_id=uuid4(), issuances=1, points=10)
+    window = api.WindowFact(
+        window_id=uuid4(), opened_at=LONG_AGO, closed_at=LONG_AGO, obligations=3
+    )
     tell = runtime.plugins.tell
     tell("marketplace_after_burn_fulfilled", burn)
     tell("marketplace_after_burn_voided", burn)
     tell("marketplace_after_burn_refunded", refund)
     tell("marketplace_after_points_issued", issue)
+    tell("marketplace_after_window_closed", window)
     assert acme.told == [
         ("fulfilled", burn),
         ("voided", burn),
         ("refunded", refund),
         ("issued", issue),
+        ("closed", window),
     ]
 
 
