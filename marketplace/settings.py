@@ -84,8 +84,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     bank_file_mb: int = 256
     """Largest file of a bank that is taken over HTTP."""
     bank_late_days: int = 3
-    """Days after its due date from which a leg that no statement shows is a break, and finance is
-    told."""
+    """Days after its due date from which a leg that no statement shows is a break."""
     clock_travel: bool = False
     """Allow moving business time (tests and replays only)."""
     log_level: str = "INFO"

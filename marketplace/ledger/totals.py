@@ -232,10 +232,15 @@ _COUNTED: Final = f"""
 select {_KEY}, {_SUMS}, first_txid, last_txid from window_total
 where window_id = any(:window_ids)
 """
+# Sums may pass 2^63: as text they are read several times faster than as decimals.
+_READ: Final = f"""
+select {_KEY}, count, points::text, funded_micros::text, cost_micros::text, first_txid, last_txid
+from window_total where window_id = any(:window_ids)
+"""
 _ORDER: Final = f" order by {_KEY}"
 _FRESH: Final = f"""
-select {_KEY.replace("kind", "kind::text")}, sum(count)::bigint, sum(points), sum(funded_micros),
-       sum(cost_micros), min(first_txid), max(last_txid),
+select {_KEY.replace("kind", "kind::text")}, sum(count)::bigint, sum(points)::text,
+       sum(funded_micros)::text, sum(cost_micros)::text, min(first_txid), max(last_txid),
        (select watermark from window_total_mark) as watermark
 from (
     {_COUNTED}
@@ -254,7 +259,7 @@ async def totals(
     """
     ids = list(window_ids)
     if not fresh:
-        rows = await session.execute(sa.text(_COUNTED + _ORDER), {"window_ids": ids})
+        rows = await session.execute(sa.text(_READ + _ORDER), {"window_ids": ids})
         return [_total(row) for row in rows]
     statement = sa.text(_FRESH + _ORDER)
     while True:

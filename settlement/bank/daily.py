@@ -41,7 +41,7 @@ def _within(alias: str) -> str:
 
 LEDGER_POINTS: Final = f"""
 select '' as currency, sum(case code when 'capture' then amount else -amount end) as amount
-from transfer t where unit = 'points' and code in ('capture', 'refund') and {_within("t")}
+from transfer t where unit = 'POINTS' and code in ('capture', 'refund') and {_within("t")}
 """
 BURNS_POINTS: Final = f"""
 select '', sum(points) from (

@@ -6,7 +6,8 @@ Amounts are integer micros of one currency. A position above zero is owed to its
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias
+from functools import lru_cache
+from typing import Final, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -32,9 +33,9 @@ class Party(msgspec.Struct, frozen=True, cache_hash=True):
     member_id: UUID
 
     @property
-    def order(self) -> tuple[str, str]:
+    def order(self) -> tuple[str, int]:
         """Parties sort by this."""
-        return (self.kind.value, str(self.member_id))
+        return (self.kind.value, self.member_id.int)
 
 
 class Flow(msgspec.Struct, frozen=True):
@@ -75,20 +76,26 @@ class PlannedLeg(msgspec.Struct, frozen=True):
         return Direction.COLLECT if self.net_micros < 0 else Direction.PAY
 
 
+KNOWN: Final = 10_000
+"""Parties that are kept: each is looked up in sums many times, and knows its hash."""
+
 Owed: TypeAlias = tuple[Party, Party, FlowKind, int]
 """Payer, payee, why, micros; below zero it is the other way round."""
 
 
+@lru_cache(KNOWN)
 def member(member_id: UUID) -> Party:
     """The member itself."""
     return Party(PartyKind.MEMBER, member_id)
 
 
+@lru_cache(KNOWN)
 def pool(issuer_id: UUID) -> Party:
     """The pool of an issuer that funds at issuance."""
     return Party(PartyKind.POOL, issuer_id)
 
 
+@lru_cache(KNOWN)
 def margin(operator_id: UUID) -> Party:
     """The operator's margin, beside its own trade as a member."""
     return Party(PartyKind.OPERATOR, operator_id)
