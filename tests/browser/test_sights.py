@@ -93,9 +93,38 @@ async def test_pages_of_staff(open_tab: OpenTab, life: Life) -> None:
         "finance-daily": "/settlement/daily",
         "finance-disputes": "/settlement/disputes",
         "finance-liability": "/settlement/liability",
-        "finance-runoff": "/settlement/liability/rewe",
     }
     none(await sights(finance, places))
+
+
+async def test_pages_of_finance_with_figures(open_tab: OpenTab, life: Life) -> None:
+    nora = await life.newcomer(9_000)
+    await life.deliver(await life.burn(nora))
+    tab = await open_tab(role=Role.FINANCE)
+
+    async def first(path: str) -> str:
+        found = tab.page.locator(f"main a[href^='{path}']").first
+        return str(await found.get_attribute("href"))
+
+    await tab.go("/settlement/liability")
+    none(await sights(tab, {"finance-runoff": await first("/settlement/liability/")}))
+    await tab.go("/settlement")
+    window = await first("/settlement/windows/")
+    await tab.go(f"{window}/close")
+    await tab.page.get_by_role("button", name="Close it").click()
+    none(await sights(tab, {"finance-window": window, "finance-lines": f"{window}/lines"}))
+    none(await sights(tab, {"finance-trace": await first("/settlement/trace/")}))
+    await tab.go("/settlement/windows")
+    await tab.page.get_by_role("button", name="Net them").click()
+    await tab.page.get_by_role("button", name="I have checked it").click()
+    await expect(tab.page.get_by_text("You have checked it yourself.")).to_be_visible()
+    none(await sights(tab, {"finance-settlement": await here(tab)}))
+    none(await sights(tab, {"finance-home-with-tasks": "/settlement"}))
+
+
+async def here(tab: Tab) -> str:
+    """Path of the page that is open."""
+    return str(await tab.page.evaluate("location.pathname"))
 
 
 async def test_rewards_in_every_state(open_tab: OpenTab, life: Life) -> None:
