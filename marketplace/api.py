@@ -44,6 +44,7 @@ from marketplace.contract.orders import (
     Supplier,
     Unknown,
 )
+from marketplace.contract.proving import Check
 from marketplace.contract.rails import Booked, Direction, Leg, LegOutcome, Rail, Returned, Submitted
 from marketplace.contract.registering import (
     Command,
@@ -73,7 +74,6 @@ from marketplace.errors import (
 )
 from marketplace.exchange.domain import Eligibility
 from marketplace.identity.domain import Principal, Role, Scope
-from marketplace.ledger.domain import Check
 from marketplace.money import decimal_from_minor, micros_from_decimal, minor_digits
 from marketplace.outbound import Answer, Outbound, Unanswered, Unreachable
 from marketplace.signing import BadSignature, sign, verify

@@ -11,9 +11,10 @@ import click
 import msgspec
 
 from marketplace.commands import Group, actor, run
+from marketplace.contract.proving import Check
 from marketplace.ledger import periods
 from marketplace.ledger.checks import ALL
-from marketplace.ledger.domain import Check, Finding
+from marketplace.ledger.domain import Finding
 from marketplace.ledger.expiry import due, expire_all
 from marketplace.ledger.export import export
 from marketplace.ledger.journal import Format

@@ -95,18 +95,6 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True):
     """Issuances that had been made before with the same content."""
 
 
-class Check(msgspec.Struct, frozen=True):
-    """One invariant of the ledger.
-
-    `sql` selects one row per violation: `subject` (what is wrong, with its ids), `expected` and
-    `found`, all text.
-    """
-
-    name: str
-    explanation: str
-    sql: str
-
-
 class Example(msgspec.Struct, frozen=True):
     """One violation of a check."""
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from marketplace.contract.proving import Check
 from marketplace.ledger.checks import ALL
-from marketplace.ledger.domain import Check, Example, Finding
+from marketplace.ledger.domain import Example, Finding
 
 EXAMPLES = 5
 """Violations of one check that are spelt out; the others are counted."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from marketplace.ledger.domain import Check
+from marketplace.contract.proving import Check
 
 # Every posting from both sides; credits above zero.
 _SIDES: Final = """

@@ -14,8 +14,9 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.commands import run
+from marketplace.contract.proving import Check
 from marketplace.errors import UsageError
-from marketplace.ledger.domain import Check, Finding
+from marketplace.ledger.domain import Finding
 from marketplace.ledger.verify import verify
 from marketplace.runtime import Runtime
 from settlement.clearing import acting, files, printing, repository, service, views

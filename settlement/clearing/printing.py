@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from marketplace.ledger.domain import Check, Finding
+from marketplace.contract.proving import Check
+from marketplace.ledger.domain import Finding
 from marketplace.money import decimal_from_micros, decimal_from_minor
 from settlement.clearing.files import Remade
 from settlement.clearing.schemas import (

@@ -9,13 +9,13 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from marketplace.contract.proving import Check
 from marketplace.exchange import closures
 from marketplace.exchange.domain import Cause, OfferStatus
 from marketplace.exchange.engine import BurnEngine
 from marketplace.exchange.models import Offer
 from marketplace.identity.models import AuditEntry
 from marketplace.ledger.checks.references import CLOSURES
-from marketplace.ledger.domain import Check
 from marketplace.ledger.verify import verify
 from marketplace.runtime import Runtime
 from tests.exchange.conftest import Ask, code

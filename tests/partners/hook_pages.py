@@ -16,6 +16,7 @@ from marketplace.contract import (
     host,
     notices,
     orders,
+    proving,
     rails,
     registering,
 )
@@ -30,7 +31,7 @@ BEGIN, END = "<!-- from the code -->", "<!-- until here -->"
 LABELS = ("Fires", "Transaction", "Errors", "Idempotency")
 LABEL = re.compile(rf"\b({'|'.join(LABELS)}): ")
 SINCE = re.compile(r"Since (\d+\.\d+)\.")
-PARTS = (orders, registering, notices, rails, file_rails, bank_records, told, host)
+PARTS = (orders, registering, notices, rails, file_rails, bank_records, told, proving, host)
 """Modules of the plugin API, in the order of the page."""
 HOOKS: dict[str, Callable[..., Any]] = {
     name: function

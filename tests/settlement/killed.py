@@ -20,11 +20,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from marketplace.contract.proving import Check
 from marketplace.db import Database
 from marketplace.ledger import debts
 from marketplace.ledger.checks import ALL, windows
 from marketplace.ledger.debts import Debt
-from marketplace.ledger.domain import Check, WindowStatus
+from marketplace.ledger.domain import WindowStatus
 from marketplace.ledger.verify import verify
 from settlement.windows import service
 from settlement.windows.closing import close_window, finish_left

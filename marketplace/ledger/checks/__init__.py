@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from marketplace.contract.proving import Check
 from marketplace.ledger.checks import burns, money, points, references, windows
-from marketplace.ledger.domain import Check
 
 ALL: tuple[Check, ...] = (
     *references.CHECKS,

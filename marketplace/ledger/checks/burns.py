@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from marketplace.ledger.domain import Check
+from marketplace.contract.proving import Check
 
 RESOLUTIONS: Final = """
 select format('burn %s of wallet %s', coalesce(b.id, r.burn_id),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from marketplace.ledger.domain import Check
+from marketplace.contract.proving import Check
 
 # What a burn's points up to number `{at}` cost: `money.cost_of_interval`, in numeric because cost
 # times points may pass 2^63. The pool's part of it: `postings.shares`.

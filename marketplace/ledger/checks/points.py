@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from marketplace.ledger.domain import Check
+from marketplace.contract.proving import Check
 
 LOT_ISSUE: Final = """
 select format('lot %s of wallet %s', coalesce(l.id, t.lot_id), coalesce(l.wallet_id, t.wallet_id))

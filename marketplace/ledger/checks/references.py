@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from marketplace.ledger.domain import Check
+from marketplace.contract.proving import Check
 
 WALLET_OWNERS: Final = """
 select format('wallet %s', w.id) as subject,

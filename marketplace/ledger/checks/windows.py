@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from marketplace.ledger.domain import Check
+from marketplace.contract.proving import Check
 from marketplace.ledger.models import TOTAL_KEY
 from marketplace.ledger.totals import LINES
 
