@@ -13,6 +13,9 @@ import settlement.history
 import settlement.statements.models  # noqa: F401
 from marketplace import api
 from marketplace.host import PluginHost
+from settlement.bank import commands as bank
+from settlement.bank import routes as bank_routes
+from settlement.bank.tasks import match_task
 from settlement.base import SettlementBase
 from settlement.clearing import commands as clearing
 from settlement.clearing import routes as clearing_routes
@@ -50,6 +53,8 @@ def marketplace_register_commands() -> Sequence[api.Command]:
         windows.close,
         windows.status,
         *clearing.COMMANDS,
+        bank.bank,
+        bank.daily_command,
         disputes.dispute_group,
         replay,
         runoff.runoff,
@@ -72,6 +77,7 @@ def marketplace_register_routes() -> api.Routes:
     return [
         *window_routes.ROUTES,
         *clearing_routes.ROUTES,
+        *bank_routes.ROUTES,
         *dispute_routes.ROUTES,
         *runoff_routes.ROUTES,
         *statement_routes.ROUTES,
@@ -81,10 +87,15 @@ def marketplace_register_routes() -> api.Routes:
 @api.hookimpl
 def marketplace_register_tasks(host: api.Host) -> Sequence[api.PeriodicTask]:
     """Windows closed by the calendar, legs brought to their rails, caps watched, books proved,
-    disputes decided by default.
+    bank lines matched, disputes decided by default.
     """
     own = cast(PluginHost, host)
-    return [*make_window_tasks(own), *make_clearing_tasks(own), disputes_task(own)]
+    return [
+        *make_window_tasks(own),
+        *make_clearing_tasks(own),
+        match_task(own),
+        disputes_task(own),
+    ]
 
 
 @api.hookimpl

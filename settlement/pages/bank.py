@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
 from http import HTTPStatus
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 import msgspec
@@ -24,14 +20,12 @@ from marketplace.runtime import Runtime
 from marketplace.web.i18n import Lazy
 from marketplace.web.page import AnyRequest
 from marketplace.web.paging import Cursor, cut_page, decode_cursor
-from settlement.bank import accounts, importing
+from settlement.bank import accounts, reading
 from settlement.bank.importing import ImportReport, Outcome
-from settlement.pages import bank_queries
-from settlement.pages.bank_queries import Place
+from settlement.bank.reading import Place
+from settlement.bank.routes import MOST_BYTES, take
 from settlement.pages.frame import BANK, FINANCE, bank_tabs, people
 
-MOST_BYTES: Final = 256_000_000
-"""Of a file of a bank. Larger ones come in by `marketplace settlement bank import`."""
 ON_A_PAGE: Final = 20
 
 
@@ -73,7 +67,7 @@ async def _bank(
     refused: Refused | None = None,
 ) -> Html:
     page.active = "bank"
-    rows = await bank_queries.statements(
+    rows = await reading.statements(
         session, before=decode_cursor(cursor, Place), most=ON_A_PAGE + 1
     )
     shown, following = cut_page(rows, ON_A_PAGE, lambda row: Place(row[0].id))
@@ -109,23 +103,10 @@ async def take_file(
     if not isinstance(sent, UploadFile) or not sent.filename:
         return await _refused(page, runtime, Refused(_l("Choose a file first.")))
     try:
-        with TemporaryDirectory(prefix="marketplace-statement-") as folder:
-            path = Path(folder) / "sent"
-            await asyncio.to_thread(_keep, sent, path)
-            report = await importing.import_file(
-                runtime, path, actor=principal.actor, name=Path(sent.filename).name
-            )
+        report = await take(runtime, sent, actor=principal.actor)
     except MarketplaceError as error:
         return await _refused(page, runtime, Refused(Lazy(error.title), str(error)))
-    finally:
-        await sent.close()
     return page.redirect(BANK, notice=_told(report))
-
-
-def _keep(sent: UploadFile, path: Path) -> None:
-    sent.file.seek(0)
-    with path.open("wb") as kept:
-        shutil.copyfileobj(sent.file, kept)
 
 
 async def _refused(page: Page, runtime: Runtime, refused: Refused) -> Html:

@@ -12,23 +12,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from settlement.bank import suggesting
 from settlement.bank.domain import LineStatus
 from settlement.bank.models import (
-    BankAccount,
     BankLine,
-    BankStatement,
     Break,
     LineState,
     Match,
     Suggestion,
 )
+from settlement.bank.reading import Place
 from settlement.clearing import repository
 from settlement.clearing.models import SettlementLeg
 from settlement.pages.frame import member_names
-
-
-class Place(msgspec.Struct, frozen=True):
-    """Where a page of rows goes on: the id of the last one shown. Ids grow with time."""
-
-    id: UUID
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,21 +39,6 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
         """Of the suggestion or the match."""
         made = self.match or self.suggestion
         return self.line.id if made is None else made.id
-
-
-async def statements(
-    session: AsyncSession, *, before: Place | None, most: int
-) -> list[tuple[BankStatement, BankAccount]]:
-    """Statements with their accounts, those imported last first."""
-    query = (
-        sa.select(BankStatement, BankAccount)
-        .join(BankAccount, BankAccount.id == BankStatement.account_id)
-        .order_by(BankStatement.id.desc())
-        .limit(most)
-    )
-    if before is not None:
-        query = query.where(BankStatement.id < before.id)
-    return [(row[0], row[1]) for row in await session.execute(query)]
 
 
 async def suggested(session: AsyncSession) -> list[Pair]:

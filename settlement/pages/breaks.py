@@ -21,10 +21,10 @@ from marketplace.web.paging import DEFAULT_LIMIT, Cursor, cut_page, decode_curso
 from settlement.bank import breaking, resolving, transit
 from settlement.bank.domain import LINE_BREAKS, Action, BreakKind, BreakStatus
 from settlement.bank.models import Break
+from settlement.bank.reading import Place
 from settlement.bank.resolving import Resolution
 from settlement.history import Subject, history
 from settlement.pages import bank_queries
-from settlement.pages.bank_queries import Place
 from settlement.pages.frame import (
     BREAKS,
     FINANCE,

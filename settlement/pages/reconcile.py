@@ -18,8 +18,8 @@ from marketplace.errors import InvalidRequest
 from marketplace.identity.domain import Principal
 from marketplace.web.paging import Cursor, cut_page, decode_cursor
 from settlement.bank import deciding, transit
+from settlement.bank.reading import Place
 from settlement.pages import bank_queries
-from settlement.pages.bank_queries import Place
 from settlement.pages.frame import FINANCE, RECONCILE, bank_tabs, member_names, people
 from settlement.pages.words import LEGS, RULES
 

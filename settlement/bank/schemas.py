@@ -1,0 +1,163 @@
+"""Bank accounts, statements, suggestions and breaks as JSON. Money is integer micros."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from uuid import UUID
+
+import msgspec
+
+from marketplace.contract.bank_records import StatementKind
+from settlement.bank.domain import BreakKind, BreakStatus, Rule
+from settlement.bank.models import BankAccount, BankStatement, Break, Suggestion
+from settlement.bank.transit import InTransit
+
+
+class AccountView(msgspec.Struct, frozen=True, kw_only=True):
+    """An account of the clearing house itself."""
+
+    id: UUID
+    rail: str
+    identifier: str
+    currency: str
+    name: str
+
+
+class AccountBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An account to be made known."""
+
+    identifier: str
+    currency: str
+    rail: str
+    name: str
+
+
+class StatementView(msgspec.Struct, frozen=True, kw_only=True):
+    """A statement that was imported."""
+
+    id: UUID
+    account_id: UUID
+    kind: StatementKind
+    reference: str
+    from_on: date
+    to_on: date
+    opening_micros: int | None
+    closing_micros: int | None
+    imported_by: str
+    imported_at: datetime
+
+
+class SuggestionView(msgspec.Struct, frozen=True, kw_only=True):
+    """A match that a person takes or leaves."""
+
+    id: UUID
+    entry_id: UUID
+    leg_id: UUID
+    rule: Rule
+    confidence: int
+    """0 to 100."""
+    reason: str
+
+
+class BreakView(msgspec.Struct, frozen=True, kw_only=True):
+    """What does not match."""
+
+    id: UUID
+    kind: BreakKind
+    status: BreakStatus
+    currency: str
+    amount_micros: int
+    reason: str
+    opened_on: date
+    note: str
+    entry_id: UUID | None
+    leg_id: UUID | None
+    statement_id: UUID | None
+
+
+class NoteBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why."""
+
+    note: str = ""
+
+
+class Accounts(msgspec.Struct, frozen=True):
+    """By identifier."""
+
+    accounts: list[AccountView]
+
+
+class Statements(msgspec.Struct, frozen=True):
+    """The newest first."""
+
+    statements: list[StatementView]
+
+
+class Suggestions(msgspec.Struct, frozen=True):
+    """Those that nobody has decided."""
+
+    suggestions: list[SuggestionView]
+
+
+class Breaks(msgspec.Struct, frozen=True):
+    """The oldest first."""
+
+    breaks: list[BreakView]
+
+
+class Transit(msgspec.Struct, frozen=True):
+    """Legs whose money is with a rail, the oldest first."""
+
+    legs: list[InTransit]
+
+
+def account_view(row: BankAccount) -> AccountView:
+    """An account."""
+    return AccountView(
+        id=row.id, rail=row.rail, identifier=row.identifier, currency=row.currency, name=row.name
+    )
+
+
+def statement_view(row: BankStatement) -> StatementView:
+    """A statement."""
+    return StatementView(
+        id=row.id,
+        account_id=row.account_id,
+        kind=row.kind,
+        reference=row.reference,
+        from_on=row.from_on,
+        to_on=row.to_on,
+        opening_micros=row.opening_micros,
+        closing_micros=row.closing_micros,
+        imported_by=row.imported_by,
+        imported_at=row.imported_at,
+    )
+
+
+def suggestion_view(row: Suggestion) -> SuggestionView:
+    """A suggestion."""
+    return SuggestionView(
+        id=row.id,
+        entry_id=row.entry_id,
+        leg_id=row.leg_id,
+        rule=row.rule,
+        confidence=row.confidence,
+        reason=row.reason,
+    )
+
+
+def break_view(row: Break) -> BreakView:
+    """A break."""
+    return BreakView(
+        id=row.id,
+        kind=row.kind,
+        status=row.status,
+        currency=row.currency,
+        amount_micros=row.amount_micros,
+        reason=row.reason,
+        opened_on=row.opened_on,
+        note=row.note,
+        entry_id=row.entry_id,
+        leg_id=row.leg_id,
+        statement_id=row.statement_id,
+    )

@@ -1,0 +1,27 @@
+"""Periodic work: lines that wait are matched, legs that no statement shows become breaks."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from marketplace.api import PeriodicTask
+from marketplace.coalition.models import Member
+from marketplace.host import PluginHost
+from marketplace.settings import load
+from settlement.bank.matching import match
+
+MATCH_EVERY_S = 300
+
+
+def match_task(host: PluginHost) -> PeriodicTask:
+    """What an import does at its end, for what others have changed since: legs sent, days gone."""
+
+    async def work(session: AsyncSession) -> None:
+        if await session.scalar(sa.select(Member.id).where(Member.is_operator)) is None:
+            return  # Nobody has imported members yet, so there are no legs.
+        await match(session, late_days=load().bank_late_days)
+
+    return PeriodicTask(
+        name="match-bank-lines", every_s=MATCH_EVERY_S, run=lambda: host.transact(work)
+    )
