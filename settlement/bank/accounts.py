@@ -32,15 +32,27 @@ async def accounts(session: AsyncSession) -> list[BankAccount]:
 
 
 async def add(
-    session: AsyncSession, *, identifier: str, currency: str, rail: str, name: str, actor: str
+    session: AsyncSession,
+    *,
+    identifier: str,
+    currency: str,
+    rail: str,
+    name: str,
+    actor: str,
+    as_written: bool = False,
 ) -> BankAccount:
     """Make an account known. InvalidRequest where its identifier is none, Conflict where it is
-    known already. An identifier in the form of an IBAN must have the right check digits."""
+    known already. An identifier in the form of an IBAN must have the right check digits, unless it
+    is taken `as_written`: a bank's statements name it so.
+    """
     number = normal_account(identifier)
     if not IDENTIFIER.fullmatch(number):
         raise InvalidRequest(f"{identifier!r} is no identifier of an account.")
-    if IBAN.fullmatch(number) and not _checks(number):
-        raise InvalidRequest(f"{number} looks like an IBAN, but its check digits are wrong.")
+    if not as_written and IBAN.fullmatch(number) and not _checks(number):
+        raise InvalidRequest(
+            f"{number} looks like an IBAN, but its check digits are wrong. Where the bank's "
+            "statements really name the account so, add it as written (as_written, --as-written)."
+        )
     if not CURRENCY.fullmatch(currency):
         raise InvalidRequest(f"{currency!r} is no currency: three capitals, like EUR.")
     if not name.strip() or not rail:

@@ -97,13 +97,22 @@ def accounts_command(as_json: bool) -> None:
 @click.option("--currency", default="EUR", show_default=True)
 @click.option("--rail", default="sepa", show_default=True, help="Plugin that reads its files.")
 @click.option("--name", required=True)
+@click.option("--as-written", is_flag=True, help="Take an IBAN whose check digits are wrong.")
 @AS_PERSON
-def add_account(identifier: str, currency: str, rail: str, name: str, who: acting.Asked) -> None:
+def add_account(
+    identifier: str, currency: str, rail: str, name: str, as_written: bool, who: acting.Asked
+) -> None:
     """Make an account of the clearing house known by its IBAN or other IDENTIFIER."""
 
     async def work(session: AsyncSession, actor: str) -> Any:
         return await accounts.add(
-            session, identifier=identifier, currency=currency, rail=rail, name=name, actor=actor
+            session,
+            identifier=identifier,
+            currency=currency,
+            rail=rail,
+            name=name,
+            actor=actor,
+            as_written=as_written,
         )
 
     click.echo(_act(who, work).identifier)

@@ -80,6 +80,7 @@ async def add_account(
         rail=data.rail,
         name=data.name,
         actor=principal.actor,
+        as_written=data.as_written,
     )
     return account_view(made)
 

@@ -30,6 +30,8 @@ class AccountBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     currency: str
     rail: str
     name: str
+    as_written: bool = False
+    """Take an identifier that looks like an IBAN though its check digits are wrong."""
 
 
 class StatementView(msgspec.Struct, frozen=True, kw_only=True):

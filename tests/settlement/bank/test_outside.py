@@ -30,8 +30,12 @@ async def test_accounts_statements_and_the_day_over_http(
     assert again.status_code == 409
     wrong = body | {"identifier": "DE00370400440532013000"}
     assert (await client.post(f"{HERE}/accounts", json=wrong, headers=finance)).status_code == 400
-    (account,) = (await client.get(f"{HERE}/accounts", headers=finance)).json()["accounts"]
-    assert account["identifier"] == IBAN
+    taken = await client.post(
+        f"{HERE}/accounts", json=wrong | {"as_written": True}, headers=finance
+    )
+    assert taken.status_code == 201
+    found = (await client.get(f"{HERE}/accounts", headers=finance)).json()["accounts"]
+    assert [each["identifier"] for each in found] == ["DE00370400440532013000", IBAN]
 
     for path, name in (("statements", "statements"), ("suggestions", "suggestions"),
                        ("breaks?kind=missing", "breaks"), ("in-transit", "legs")):  # fmt: skip
