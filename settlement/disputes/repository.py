@@ -24,6 +24,9 @@ SAME_LINE: Final = sa.and_(
     DisputedLineSettled.wallet_id == DisputeLine.wallet_id,
     DisputedLineSettled.line_id == DisputeLine.line_id,
 )
+HELD: Final = sa.func.count().filter(DisputedLineSettled.action == LineAction.RELEASED)
+LEFT_OUT: Final = sa.func.count().filter(DisputedLineSettled.action == LineAction.FROZEN)
+"""How often live settlements took a line in, and left it out, in groups of lines."""
 LIVE: Final = Settlement.status != SettlementStatus.ABORTED
 
 
@@ -145,14 +148,30 @@ async def adjustments_of(
 
 
 async def frozen_lines(session: AsyncSession, window_ids: Sequence[UUID]) -> list[LineId]:
-    """Lines of these windows that are under dispute now."""
-    rows = await session.execute(
+    """Lines of these windows that a settlement of them leaves out.
+
+    Those under dispute now, and those that another live settlement has taken in already: it holds
+    them although the one that had left them out was aborted.
+    """
+    disputed = (
         sa.select(DisputeLine.wallet_id, DisputeLine.line_id)
         .join(Dispute, Dispute.id == DisputeLine.dispute_id)
         .where(Dispute.status == DisputeStatus.OPEN, DisputeLine.window_id.in_(window_ids))
-        .order_by(DisputeLine.wallet_id, DisputeLine.line_id)
     )
-    return [LineId(*row) for row in rows]
+    of_windows = (
+        sa.select(sa.literal(1))
+        .select_from(DisputeLine)
+        .where(SAME_LINE, DisputeLine.window_id.in_(window_ids))
+    )
+    held_elsewhere = (
+        sa.select(DisputedLineSettled.wallet_id, DisputedLineSettled.line_id)
+        .join(Settlement, Settlement.id == DisputedLineSettled.settlement_id)
+        .where(LIVE, sa.exists(of_windows))
+        .group_by(DisputedLineSettled.wallet_id, DisputedLineSettled.line_id)
+        .having(HELD > LEFT_OUT)
+    )
+    rows = await session.execute(disputed.union(held_elsewhere))
+    return sorted(LineId(*row) for row in rows)
 
 
 async def releasable_lines(session: AsyncSession, window_ids: Sequence[UUID]) -> list[LineId]:
@@ -174,14 +193,12 @@ async def releasable_lines(session: AsyncSession, window_ids: Sequence[UUID]) ->
         Adjustment.window_id.not_in(window_ids),
         Adjustment.window_id.not_in(covered),
     )
-    held = sa.func.count().filter(DisputedLineSettled.action == LineAction.RELEASED)
-    left_out = sa.func.count().filter(DisputedLineSettled.action == LineAction.FROZEN)
     rows = await session.execute(
         sa.select(DisputedLineSettled.wallet_id, DisputedLineSettled.line_id)
         .join(Settlement, Settlement.id == DisputedLineSettled.settlement_id)
         .where(LIVE, ~sa.exists(under_dispute), ~sa.exists(adjusted_later))
         .group_by(DisputedLineSettled.wallet_id, DisputedLineSettled.line_id)
-        .having(left_out > held)
+        .having(LEFT_OUT > HELD)
         .order_by(DisputedLineSettled.wallet_id, DisputedLineSettled.line_id)
     )
     return [LineId(*row) for row in rows]

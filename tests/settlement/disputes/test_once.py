@@ -130,3 +130,36 @@ async def test_what_is_settled_is_what_was_booked(
     assert await settled(runtime) == await booked(runtime)
     async with runtime.database.begin() as session:
         assert await verify(session) == []
+
+
+async def test_a_line_that_a_later_settlement_holds_is_not_settled_again_after_an_abort(
+    runtime: Runtime, coalition: Coalition
+) -> None:
+    await coalition.issue("ann", 20_000)
+    async with Driver.start(coalition) as drive:
+        for _ in range(2):
+            await drive.capture("ann", await drive.burn("ann", "card"))
+        first = await close_window(runtime)
+        line = next(each for each in await lines_in(runtime, first) if not each.is_debt)
+        async with runtime.database.begin() as session:
+            asked = service.NewDispute(coalition.members["alpha"], [line], "wrong")
+            dispute = await service.open_dispute(session, asked, actor="person:a")
+        async with runtime.database.begin() as session:
+            without = await clearing.draft(session, [first], actor="person:1")
+        async with runtime.database.begin() as session:
+            await service.decide(session, dispute.id, upheld=False, actor="f", note="right")
+        await drive.capture("ann", await drive.burn("ann", "card"))
+        second = await close_window(runtime)
+        async with runtime.database.begin() as session:
+            taking_in = await clearing.draft(session, [second], actor="person:1")
+        async with runtime.database.begin() as session:
+            await clearing.abort(session, without.id, actor="person:1", note="again")
+        async with runtime.database.begin() as session:
+            await clearing.draft(session, [first], actor="person:1")
+        assert await settled(runtime) == await booked(runtime)
+
+        async with runtime.database.begin() as session:
+            await clearing.abort(session, taking_in.id, actor="person:1", note="again")
+        async with runtime.database.begin() as session:
+            await clearing.draft(session, [second], actor="person:1")
+        assert await settled(runtime) == await booked(runtime)
