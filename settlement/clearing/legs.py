@@ -171,9 +171,16 @@ async def reject(
 ) -> None:
     """No money of the leg has moved and none will: it is due again, and waits for `repay`.
 
-    A planned leg too: finance knows that it cannot be paid.
+    A planned leg of a settlement that is sent off too: finance knows that it cannot be paid.
+    Before that the settlement is aborted instead.
     """
     leg = await _take(session, leg_id, (LegStatus.PLANNED, *BANK_KNOWS), "rejected")
+    settlement = await repository.find(session, leg.settlement_id)
+    if settlement.status not in (*repository.MOVING, SettlementStatus.SETTLED):
+        raise StatusChanged(
+            f"Settlement {settlement.reference} is {settlement.status}: none of its legs has gone, "
+            "so none can be rejected. Abort it instead."
+        )
     values: dict[str, Any] = {"reason": reason, "due_at": None}
     if leg.status is LegStatus.PLANNED:
         await move(session, leg, LegStatus.REJECTED, actor=actor, note=note or reason, **values)

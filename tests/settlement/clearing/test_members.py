@@ -283,3 +283,17 @@ def test_shares_are_whole_and_complete() -> None:
     ids = [uuid7() for _ in range(3)]
     assert sum(apportion(100, dict.fromkeys(ids, 1)).values()) == 100
     assert list(apportion(7, {ids[0]: 6, ids[1]: 1, ids[2]: 0}).values()) == [6, 1, 0]
+
+
+async def test_a_leg_is_not_rejected_before_its_settlement_is_sent_off(house: House) -> None:
+    await house.coalition.issue("ann", 1_000, issuer="alpha")
+    async with Driver.start(house.coalition) as drive:
+        await drive.capture("ann", await drive.burn("ann", "card"))
+    await house.close_window()
+    made = await house.approved()
+    leg = (await house.legs(made))["alpha"]
+    with pytest.raises(StatusChanged, match="Abort it instead"):
+        async with house.runtime.database.begin() as session:
+            await legs.reject(session, leg.id, reason="closed account", actor="person:1")
+    await house.abort(made)
+    assert await house.status(made) == "aborted"
