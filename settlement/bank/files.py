@@ -55,14 +55,19 @@ def _place(content: bytes, name: str) -> int | None:
 
 
 def _part(content: bytes, block_id: str, references: Sequence[str]) -> bytes:
-    """The file from the name of a block to that of the next one: same name, other number."""
+    """The file from the name of a block to that of the next one: same name, other number.
+
+    Empty where the name does not tell what the next one is called.
+    """
     start = _place(content, block_id)
     if start is None:
         return b""
     stem = re.sub(r"\d+$", "", block_id)
     rest = content[start + len(block_id) :]
     if stem == block_id:
-        return rest
+        # Where the next block begins is unknown, and what the bank says of this one must not touch
+        # the legs of others.
+        return b""
     other = rb"(?<![A-Za-z0-9-])" + re.escape(stem.encode()) + rb"\d+(?![A-Za-z0-9-])"
     for found in re.finditer(other, rest):
         name = found.group().decode()

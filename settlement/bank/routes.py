@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from datetime import date
+from os import SEEK_END
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -116,14 +117,14 @@ async def take(runtime: Runtime, sent: UploadFile, *, actor: str) -> ImportRepor
     """Import a file that was uploaded. InvalidRequest where it is larger than the house takes."""
     most = runtime.settings.bank_file_mb
     try:
+        if sent.file.seek(0, SEEK_END) > most * 1_000_000:
+            raise InvalidRequest(
+                f"The file has more than {most} MB. Import it on the command line, or raise "
+                "MARKETPLACE_BANK_FILE_MB."
+            )
         with TemporaryDirectory(prefix="marketplace-statement-") as folder:
             path = Path(folder) / "sent"
             await asyncio.to_thread(_keep, sent, path)
-            if path.stat().st_size > most * 1_000_000:
-                raise InvalidRequest(
-                    f"The file has more than {most} MB. Import it on the command line, or raise "
-                    "MARKETPLACE_BANK_FILE_MB."
-                )
             name = Path(sent.filename).name
             return await importing.import_file(runtime, path, actor=actor, name=name)
     finally:
