@@ -202,6 +202,27 @@ left join member m on m.id = e.member_id
 where e.prefunded_micros > coalesce(h.amount, 0)
 """
 
+DISPUTED_LINES: Final = """
+with acted as (
+    select l.wallet_id, l.line_id,
+           sum(case l.action when 'released' then 1 else -1 end) as times
+    from settlement_disputed_line l join settlement_settlement s on s.id = l.settlement_id
+    where s.status <> 'aborted' group by l.wallet_id, l.line_id
+), line as (
+    select distinct wallet_id, line_id, window_id from settlement_dispute_line
+)
+select format('disputed line %s of wallet %s', a.line_id, a.wallet_id) as subject,
+       'in no settlement, or in one' as expected,
+       format('in %s', a.times + c.windows) as found
+from acted a
+join line using (wallet_id, line_id)
+cross join lateral (
+    select count(*) as windows from settlement_covered_window w
+    where w.window_id = line.window_id and w.live
+) c
+where a.times + c.windows not between 0 and 1
+"""
+
 CHECKS: Final = (
     Check("settlement_positions", "The positions of a settlement sum to zero.", POSITIONS),
     Check("settlement_flows", "Positions are what the gross matrix comes to.", FLOWS),
@@ -212,6 +233,7 @@ CHECKS: Final = (
     Check("settlement_prefund", "Nobody has used more than was paid ahead.", PREFUND),
     Check("settlement_room", "Caps are raised by what was paid ahead at most.", PREFUNDED_ROOM),
     Check("settlement_windows", "A window is in at most one live settlement.", WINDOWS),
+    Check("settlement_lines", "A disputed line is settled once at most.", DISPUTED_LINES),
     Check("settlement_people", "Two people vouch for settlements and accounts.", TWO_PEOPLE),
     Check("settlement_files", "A leg that a file pays is in exactly one.", FILES),
 )

@@ -9,9 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from marketplace.ledger.models import MemberDebt, Obligation
-from marketplace.ledger.verify import verify
+from marketplace.ledger.verify import run_check, verify
 from marketplace.runtime import Runtime
 from settlement.clearing import service as clearing
+from settlement.clearing.checks import CHECKS
 from settlement.clearing.domain import SettlementStatus
 from settlement.clearing.models import SettledPosition, Settlement
 from settlement.disputes import service
@@ -155,8 +156,22 @@ async def test_a_line_that_a_later_settlement_holds_is_not_settled_again_after_a
         async with runtime.database.begin() as session:
             await clearing.abort(session, without.id, actor="person:1", note="again")
         async with runtime.database.begin() as session:
-            await clearing.draft(session, [first], actor="person:1")
+            again = await clearing.draft(session, [first], actor="person:1")
         assert await settled(runtime) == await booked(runtime)
+        async with runtime.database.begin() as session:
+            assert await verify(session, checks=CHECKS) == []
+        # Without what the draft wrote down, the line would be in both, and the proof says so.
+        (check,) = [each for each in CHECKS if each.name == "settlement_lines"]
+        async with runtime.database.begin() as session:
+            await session.execute(
+                sa.update(Settlement)
+                .where(Settlement.id == again.id)
+                .values(status=SettlementStatus.ABORTED)
+            )
+            finding = await run_check(session, check, 5)
+            await session.rollback()
+        assert finding is not None
+        assert finding.examples[0].found == "in 2"
 
         async with runtime.database.begin() as session:
             await clearing.abort(session, taking_in.id, actor="person:1", note="again")
