@@ -35,7 +35,7 @@ class Party(msgspec.Struct, frozen=True, cache_hash=True):
     @property
     def order(self) -> tuple[str, int]:
         """Parties sort by this."""
-        return (self.kind.value, self.member_id.int)
+        return (self.kind, self.member_id.int)
 
 
 class Flow(msgspec.Struct, frozen=True):
@@ -144,13 +144,13 @@ def fees(
             ("acceptor", total.acceptor_id, total.acceptor_contract_id, total.cost_micros),
         )
         for side, member_id, contract_id, micros in sides:
-            if member_id is not None and contract_id is not None:
+            if member_id is not None and contract_id is not None and fee_bps.get(contract_id):
                 key = (total.window_id, total.currency, member_id, contract_id, side)
                 bases[key] = bases.get(key, 0) + micros
     return [
         (currency, (member(member_id), margin(operator_id), FlowKind.FEE, fee))
         for (_, currency, member_id, contract_id, _), base in bases.items()
-        if (fee := share(base, fee_bps.get(contract_id, 0)))
+        if (fee := share(base, fee_bps[contract_id]))
     ]
 
 
@@ -200,7 +200,7 @@ def _positive(found: Mapping[tuple[str, Party, Party, FlowKind], int]) -> list[F
         key = (currency, payer, payee, what) if micros >= 0 else (currency, payee, payer, what)
         turned[key] = turned.get(key, 0) + abs(micros)
     flows = [Flow(*key, micros) for key, micros in turned.items() if micros]
-    return sorted(flows, key=lambda f: (f.currency, f.payer.order, f.payee.order, f.what.value))
+    return sorted(flows, key=lambda f: (f.currency, f.payer.order, f.payee.order, f.what))
 
 
 def positions(flows: Iterable[Flow], totals: Iterable[Total], operator_id: UUID) -> list[Position]:
@@ -209,9 +209,7 @@ def positions(flows: Iterable[Flow], totals: Iterable[Total], operator_id: UUID)
     In each currency the operator has two rows, of its own trade and of its margin.
     """
     sums: dict[tuple[str, Party], list[int]] = {
-        (total.currency, party): [0, 0, 0]
-        for total in totals
-        for party in _taking_part(total, operator_id)
+        each: [0, 0, 0] for each in _taking_part(totals, operator_id)
     }
     for flow in flows:
         payer = sums.setdefault((flow.currency, flow.payer), [0, 0, 0])
@@ -230,10 +228,12 @@ def positions(flows: Iterable[Flow], totals: Iterable[Total], operator_id: UUID)
     ]
 
 
-def _taking_part(total: Total, operator_id: UUID) -> list[Party]:
-    found = [member(operator_id), margin(operator_id), member(total.issuer_id)]
-    if total.acceptor_id is not None:
-        found.append(member(total.acceptor_id))
+def _taking_part(totals: Iterable[Total], operator_id: UUID) -> set[tuple[str, Party]]:
+    """The members on either side, by currency; the operator and its margin in each of them."""
+    sides = {(total.currency, total.issuer_id, total.acceptor_id) for total in totals}
+    found = {(currency, member(each)) for currency, *ids in sides for each in ids if each}
+    for currency in {currency for currency, *_ in sides}:
+        found |= {(currency, member(operator_id)), (currency, margin(operator_id))}
     return found
 
 
