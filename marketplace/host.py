@@ -35,6 +35,7 @@ from marketplace.identity.models import AuditEntry
 from marketplace.ids import next_key
 from marketplace.ledger import debts
 from marketplace.outbound import Outbound
+from marketplace.rails import news
 from marketplace.registry import values
 from marketplace.registry.models import PluginMember, PluginSetting
 from marketplace.secrets import Vault
@@ -241,6 +242,10 @@ class PluginHost:
         if acceptor_id is not None:
             query = query.where(Burn.acceptor_id == acceptor_id)
         return len(session.execute(query.returning(Burn.id)).all())
+
+    def ask_about_legs(self, session: Session, references: Sequence[str]) -> None:
+        """See `marketplace.api.Host.ask_about_legs`."""
+        news.tell(session, self.slug, references)
 
     def member_id(self, session: Session, slug: str) -> UUID:
         """See `marketplace.api.Host.member_id`."""

@@ -11,6 +11,7 @@ import marketplace.issuing.models
 import marketplace.ledger.models
 import marketplace.metrics.models
 import marketplace.notices.models
+import marketplace.rails.models
 import marketplace.registry.models
 import marketplace.webhooks.models  # noqa: F401
 from marketplace.models import Base

@@ -112,6 +112,15 @@ class Host(Protocol):
         """
         ...
 
+    def ask_about_legs(self, session: Session, references: Sequence[str]) -> None:
+        """Have your rail asked soon (`Rail.lookup`) about these legs, also long after they were
+        booked.
+
+        For news from outside: a payment came, failed or was taken back. News proves nothing; what
+        became of a leg is what `lookup` answers. References that are no leg of yours do nothing.
+        """
+        ...
+
     def member_id(self, session: Session, slug: str) -> UUID:
         """The id of the member with this slug; NotFound where there is none."""
         ...

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from marketplace.contract.rails import Direction, LegOutcome
 from marketplace.db import Database
 from marketplace.errors import MarketplaceError
-from settlement.clearing import files, legs, outcomes, paying, prefunding, repository
+from settlement.clearing import files, heard, legs, outcomes, paying, prefunding, repository
 from settlement.clearing.domain import LegStatus, SettlementStatus
 from settlement.clearing.models import Settlement, SettlementLeg
 from settlement.clearing.rails import MOST_LEGS, Rails, ask, contract_leg, makes_files, rail_of
@@ -49,6 +49,7 @@ class Driven(msgspec.Struct):
 async def drive(database: Database, rails: Rails, *, settlement_id: UUID | None = None) -> Driven:
     """Let every leg that can go, go, and ask about those that are due; of one settlement or all."""
     done = Driven()
+    await heard.act(database, rails)
     async with database.begin() as session:
         ids = [settlement_id] if settlement_id else await repository.moving(session)
     for each in ids:

@@ -1,0 +1,1 @@
+"""What rails tell between two questions."""

@@ -1,0 +1,36 @@
+"""The client: one per key and address, never a global one."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+import stripe
+
+from marketplace.api import NotConfigured
+from marketplace_stripe.settings import House
+
+CONNECT_S: Final = 3.0
+ANSWER_S: Final = 10.0
+VERSION: Final = "2026-10-28.endive"
+"""Of Stripe's API, fixed: what a newer one answers has not been read by this code."""
+
+
+@lru_cache(maxsize=8)
+def _client(key: str, address: str) -> stripe.StripeClient:
+    http = stripe.RequestsClient(timeout=(CONNECT_S, ANSWER_S))
+    return stripe.StripeClient(
+        key,
+        base_addresses={"api": address.rstrip("/")},
+        http_client=http,
+        # Trying again is the house's business: it knows what was proved meanwhile.
+        max_network_retries=0,
+        stripe_version=VERSION,
+    )
+
+
+def client_of(house: House) -> stripe.StripeClient:
+    """The client of these settings; NotConfigured where the key would go somewhere else."""
+    if house.elsewhere:
+        raise NotConfigured(f"The settings of stripe: {house.elsewhere}")
+    return _client(house.secret_key, house.address)

@@ -1,0 +1,1 @@
+"""A double of Stripe for tests and demonstrations: stateful, and able to misbehave."""

@@ -1,0 +1,202 @@
+"""The rail: legs become payment intents and transfers, once each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import msgspec
+import stripe
+
+from marketplace.api import (
+    Direction,
+    Health,
+    Host,
+    Leg,
+    LegOutcome,
+    NeverOrdered,
+    NotConfigured,
+    Rejected,
+    Retry,
+    Unknown,
+)
+from marketplace_stripe import accounts, amounts, collecting, paying, records, refusals
+from marketplace_stripe.accounts import Account
+from marketplace_stripe.client import client_of
+from marketplace_stripe.reading import Reading
+from marketplace_stripe.records import Payment
+from marketplace_stripe.settings import House
+
+SLUG: Final = "stripe"
+AT_ONCE: Final = 8
+"""Requests at one time; Stripe takes 25 a second of a test key, and 100 of a live one."""
+START_S: Final = 12.0
+"""No request begins later than this after the call: every answer is in before its time is up."""
+
+
+class Stripe(Reading):
+    """Charges debtors and pays creditors. Implements `Rail` and `BankReader`."""
+
+    slug = SLUG
+    directions = frozenset(Direction)
+    currencies = amounts.CURRENCIES
+    account: type[msgspec.Struct] = Account
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def check_account(self, account: Account) -> None:
+        """See `Rail`."""
+        accounts.check_account(account)
+
+    def submit(self, legs: Sequence[Leg]) -> Sequence[LegOutcome]:
+        """See `Rail`. Legs whose turn does not come in time were certainly not sent."""
+        refused = {leg.reference: words for leg in legs if (words := refusal(leg))}
+        good = [leg for leg in legs if leg.reference not in refused]
+        outcomes: list[LegOutcome] = [
+            Rejected(reference=reference, reason=words) for reference, words in refused.items()
+        ]
+        if not good:
+            return outcomes
+        client = self._client()
+
+        def one(leg: Leg) -> LegOutcome:
+            return self._guarded(leg, lambda: self._submit_one(client, leg))
+
+        late = "its turn did not come; nothing was sent"
+        return outcomes + _each(
+            good, one, lambda leg: Retry(reference=leg.reference, reason=late, after_s=5)
+        )
+
+    def lookup(self, legs: Sequence[Leg]) -> Sequence[LegOutcome]:
+        """See `Rail`."""
+        if not legs:
+            return []
+        client = self._client()
+        with self._host.transaction() as session:
+            sent = records.known(session, [leg.reference for leg in legs])
+
+        def one(leg: Leg) -> LegOutcome:
+            known = sent.get(leg.reference)
+            if known is None:
+                # It is written down before it is sent, so it never was.
+                return NeverOrdered(reference=leg.reference)
+            return self._guarded(leg, lambda: self._look(client, leg, known))
+
+        late = "its turn did not come"
+        return _each(legs, one, lambda leg: Unknown(reference=leg.reference, reason=late))
+
+    def health(self) -> Health:
+        """Whether its settings would do, and the key is taken."""
+        try:
+            self._client().v1.balance.retrieve()
+        except NotConfigured as error:
+            return Health(ok=False, message=error.detail)
+        except stripe.StripeError as error:
+            return Health(ok=False, message=refusals.reason(error))
+        return Health(ok=True)
+
+    def _client(self) -> stripe.StripeClient:
+        house: House = self._host.settings()
+        return client_of(house)
+
+    def _submit_one(self, client: stripe.StripeClient, leg: Leg) -> LegOutcome:
+        with self._host.transaction() as session:
+            sent, first = records.begin(session, leg)
+        other = sent.differs(leg)
+        if other:
+            return Unknown(reference=leg.reference, reason=f"the reference is known: {other}")
+        if not first:
+            # A key is forgotten after a day, so what was sent before is looked for first.
+            there = self._find(client, sent)
+            if there is not None:
+                return self._told(client, leg, there)
+            with self._host.transaction() as session:
+                records.sent_again(session, sent)
+        return self._send(client, leg, sent)
+
+    def _send(self, client: stripe.StripeClient, leg: Leg, sent: Payment) -> LegOutcome:
+        create = collecting.create if leg.direction is Direction.COLLECT else paying.create
+        try:
+            made = create(client, sent, leg)
+        except stripe.StripeError as error:
+            verdict = refusals.judge(leg, error)
+            if verdict.object_id is not None:
+                made = collecting.retrieve(client, verdict.object_id)
+                return self._told(client, leg, made)
+            if verdict.key_spent:
+                with self._host.transaction() as session:
+                    records.proved_absent(session, sent, refusals.reason(error))
+            return verdict.outcome
+        return self._told(client, leg, made)
+
+    def _look(self, client: stripe.StripeClient, leg: Leg, sent: Payment) -> LegOutcome:
+        other = sent.differs(leg)
+        if other:
+            return Unknown(reference=leg.reference, reason=f"the reference is known: {other}")
+        there = self._find(client, sent)
+        if there is not None:
+            return self._told(client, leg, there)
+        if sent.fresh:
+            words = "Stripe does not show it, and it may still be on its way"
+            return Unknown(reference=leg.reference, reason=words, after_s=records.SETTLED_S)
+        with self._host.transaction() as session:
+            records.proved_absent(session, sent, "Stripe never had it")
+        return NeverOrdered(reference=leg.reference)
+
+    def _find(self, client: stripe.StripeClient, sent: Payment) -> Any | None:
+        """What a leg is at Stripe, by its id or by looking through the list; None: nothing."""
+        where: Any = collecting if sent.direction is Direction.COLLECT else paying
+        if sent.object_id is not None:
+            return where.retrieve(client, sent.object_id)
+        return where.search(client, sent)
+
+    def _told(self, client: stripe.StripeClient, leg: Leg, there: Any) -> LegOutcome:
+        """Keep what a leg is at Stripe, and say what it comes to."""
+        if leg.direction is Direction.COLLECT:
+            failure = collecting.why(there)
+            there = collecting.ended(client, there)
+            back = collecting.taken_back(client, there)
+            state = "taken back" if back else there.status
+            outcome = collecting.outcome(leg, there, failure=failure, back=back)
+        else:
+            state, outcome = paying.state(there), paying.outcome(leg, there)
+        with self._host.transaction() as session:
+            words = getattr(outcome, "reason", "")
+            records.found(session, leg.reference, there.id, state, words)
+        return outcome
+
+    def _guarded(self, leg: Leg, work: Callable[[], LegOutcome]) -> LegOutcome:
+        """An error that nobody has judged proves nothing."""
+        try:
+            return work()
+        except stripe.StripeError as error:
+            return Unknown(
+                reference=leg.reference, reason=refusals.reason(error), after_s=refusals.SOON_S
+            )
+
+
+def refusal(leg: Leg) -> str:
+    """Why a leg cannot be moved at all; empty where it can."""
+    words = amounts.refusal(leg.currency, leg.amount_minor)
+    words = words or accounts.reaches(leg.account, leg.direction)
+    if not words and leg.direction is Direction.COLLECT:
+        words = collecting.refusal(leg)
+    return words
+
+
+def _each(
+    legs: Sequence[Leg], work: Callable[[Leg], LegOutcome], late: Callable[[Leg], LegOutcome]
+) -> list[LegOutcome]:
+    """Work on some legs at a time, for as long as there is time to begin."""
+    until = time.monotonic() + START_S
+
+    def one(leg: Leg) -> LegOutcome:
+        return work(leg) if time.monotonic() < until else late(leg)
+
+    if not legs:
+        return []
+    with ThreadPoolExecutor(min(AT_ONCE, len(legs)), thread_name_prefix="stripe") as pool:
+        return list(pool.map(one, legs))
