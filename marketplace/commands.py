@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import getpass
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import click
 
+from marketplace.containment.keeper import Keeper
 from marketplace.errors import MarketplaceError
 from marketplace.runtime import Runtime, open_runtime
 from marketplace.settings import load
 
 T = TypeVar("T")
+
+_LENT: ContextVar[Keeper | None] = ContextVar("_LENT", default=None)
 
 
 class Group(click.Group):
@@ -29,11 +34,21 @@ class Group(click.Group):
             sys.exit(2)
 
 
+@contextmanager
+def processes_of(runtime: Runtime) -> Iterator[None]:
+    """Commands that are run in this block share the plugin processes of `runtime`."""
+    token = _LENT.set(runtime.keeper)
+    try:
+        yield
+    finally:
+        _LENT.reset(token)
+
+
 def run(work: Callable[[Runtime], Awaitable[T]]) -> T:
     """Run `work` with the runtime of the environment's settings."""
 
     async def inside() -> T:
-        async with open_runtime(load()) as runtime:
+        async with open_runtime(load(), keeper=_LENT.get()) as runtime:
             return await work(runtime)
 
     return asyncio.run(inside())

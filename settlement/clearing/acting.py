@@ -6,6 +6,7 @@ import functools
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
+from uuid import UUID
 
 import click
 import msgspec
@@ -52,9 +53,9 @@ def asked(email: str | None, from_stdin: bool) -> Asked:
     return Asked(email, click.prompt(f"Password of {email}", hide_input=True))
 
 
-async def actor_of(database: Database, who: Asked) -> str:
+async def actor_of(database: Database, who: Asked, *, partner_of: UUID | None = None) -> str:
     """As in `Principal.actor`; WrongPassword, TooManyAttempts, or NotAllowed for who is not of
-    finance. Guesses count as sign-ins that failed."""
+    finance, nor a partner of the member `partner_of`. Guesses count as sign-ins that failed."""
     if who.email is None:
         return actor()
     async with database.begin() as session:
@@ -65,6 +66,8 @@ async def actor_of(database: Database, who: Asked) -> str:
         raise WrongPassword
     async with database.begin() as session:
         await repository.delete_attempt(session, attempt)
-    if not {Role.FINANCE.value, Role.OPERATOR.value} & set(person.roles):
+    own = partner_of is not None and person.member_id == partner_of
+    allowed = {Role.FINANCE.value, Role.OPERATOR.value} | ({Role.PARTNER.value} if own else set())
+    if not allowed & set(person.roles):
         raise NotAllowed(f"{who.email} is neither of finance nor an operator.")
     return f"person:{person.id}"
