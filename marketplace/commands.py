@@ -20,6 +20,7 @@ from marketplace.settings import load
 T = TypeVar("T")
 
 _LENT: ContextVar[Keeper | None] = ContextVar("_LENT", default=None)
+_ACTOR: ContextVar[str | None] = ContextVar("_ACTOR", default=None)
 
 
 class Group(click.Group):
@@ -35,13 +36,16 @@ class Group(click.Group):
 
 
 @contextmanager
-def processes_of(runtime: Runtime) -> Iterator[None]:
-    """Commands that are run in this block share the plugin processes of `runtime`."""
-    token = _LENT.set(runtime.keeper)
+def run_within(runtime: Runtime, who: str | None = None) -> Iterator[None]:
+    """Commands that this process runs in the block share the plugin processes of `runtime`, and are
+    run by `who` (as in `Principal.actor`) where one is given: whoever calls vouches for that.
+    """
+    lent, acting = _LENT.set(runtime.keeper), _ACTOR.set(who)
     try:
         yield
     finally:
-        _LENT.reset(token)
+        _LENT.reset(lent)
+        _ACTOR.reset(acting)
 
 
 def run(work: Callable[[Runtime], Awaitable[T]]) -> T:
@@ -56,4 +60,4 @@ def run(work: Callable[[Runtime], Awaitable[T]]) -> T:
 
 def actor() -> str:
     """Who is at the command line, for the audit trail."""
-    return f"cli:{getpass.getuser()}"
+    return _ACTOR.get() or f"cli:{getpass.getuser()}"

@@ -22,6 +22,7 @@ from marketplace.demo.bank import Movement, Statement
 from marketplace.demo.logins import CLERK, CONTROLLER, SUPPLIER, Login
 from marketplace.demo.terminal import Terminal
 from marketplace.errors import UsageError
+from marketplace.identity.repository import person_by_email
 from marketplace.ledger.domain import ObligationKind
 from marketplace.ledger.models import Obligation
 from marketplace.runtime import Runtime
@@ -75,6 +76,7 @@ class Finance:
 
     def __init__(self, runtime: Runtime, terminal: Terminal) -> None:
         self._runtime, self._terminal = runtime, terminal
+        self._actors: dict[str, str] = {}
         self._folder = runtime.settings.var_dir / "bank"
         """What was sent to the bank and what came from it, to look at."""
 
@@ -272,9 +274,17 @@ class Finance:
         return await self._terminal.json(ROOM, *words)
 
     async def _as(self, who: Login, *words: str) -> str:
-        """What a person does: they prove who they are by their password."""
-        proof = ("--person", who.email, "--password-stdin")
-        return await self._terminal.run(ROOM, *words, *proof, typed=f"{who.password}\n")
+        """What a person does."""
+        return await self._terminal.run(ROOM, *words, who=await self._actor(who))
+
+    async def _actor(self, who: Login) -> str:
+        if who.email not in self._actors:
+            async with self._runtime.database.begin() as session:
+                person = await person_by_email(session, who.email)
+            if person is None:
+                raise UsageError(f"{who.email} is not there any more.")
+            self._actors[who.email] = f"person:{person.id}"
+        return self._actors[who.email]
 
     async def _at(self, moment: datetime) -> None:
         """Business time is `moment`, or now where that is still to come."""

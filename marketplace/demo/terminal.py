@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import click
 import msgspec
 
-from marketplace.commands import processes_of
+from marketplace.commands import run_within
 from marketplace.errors import MarketplaceError, UsageError
 from marketplace.runtime import Runtime
 
@@ -31,32 +29,31 @@ class Terminal:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
-    async def run(self, plugin: str, *words: str, typed: str = "") -> str:
+    async def run(self, plugin: str, *words: str, who: str | None = None) -> str:
         """What the command prints on standard output; UsageError with what it says if it fails.
 
-        `words` are its name and arguments, `typed` is what it reads from standard input.
+        `words` are its name and arguments; `who` runs it, as in `Principal.actor`.
         """
-        said = await self.ask(plugin, *words, typed=typed)
+        said = await self.ask(plugin, *words, who=who)
         if said.status:
             raise UsageError(f"{words[0]}: {said.trouble or said.text}".strip())
         return said.text
 
-    async def json(self, plugin: str, *words: str, typed: str = "") -> Any:
+    async def json(self, plugin: str, *words: str, who: str | None = None) -> Any:
         """The same, with --json, decoded."""
-        return msgspec.json.decode(await self.run(plugin, *words, "--json", typed=typed))
+        return msgspec.json.decode(await self.run(plugin, *words, "--json", who=who))
 
-    async def ask(self, plugin: str, *words: str, typed: str = "") -> Said:
+    async def ask(self, plugin: str, *words: str, who: str | None = None) -> Said:
         """What the command prints, and how it ends."""
-        return await asyncio.to_thread(self._ask, plugin, words, typed)
+        return await asyncio.to_thread(self._ask, plugin, words, who)
 
-    def _ask(self, plugin: str, words: tuple[str, ...], typed: str) -> Said:
+    def _ask(self, plugin: str, words: tuple[str, ...], who: str | None) -> Said:
         command = self._command(plugin, words[0])
         text, trouble, status = io.StringIO(), io.StringIO(), 0
         with (
             contextlib.redirect_stdout(text),
             contextlib.redirect_stderr(trouble),
-            _typing(typed),
-            processes_of(self._runtime),
+            run_within(self._runtime, who),
         ):
             try:
                 command.main(args=list(words[1:]), standalone_mode=False)
@@ -73,13 +70,3 @@ class Terminal:
                     found: click.Command = each.command
                     return found
         raise UsageError(f"The demonstration needs the plugin {plugin}, which is not in force.")
-
-
-@contextlib.contextmanager
-def _typing(text: str) -> Iterator[None]:
-    before = sys.stdin
-    sys.stdin = io.StringIO(text)
-    try:
-        yield
-    finally:
-        sys.stdin = before

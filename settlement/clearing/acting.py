@@ -6,7 +6,6 @@ import functools
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
-from uuid import UUID
 
 import click
 import msgspec
@@ -53,9 +52,9 @@ def asked(email: str | None, from_stdin: bool) -> Asked:
     return Asked(email, click.prompt(f"Password of {email}", hide_input=True))
 
 
-async def actor_of(database: Database, who: Asked, *, partner_of: UUID | None = None) -> str:
+async def actor_of(database: Database, who: Asked) -> str:
     """As in `Principal.actor`; WrongPassword, TooManyAttempts, or NotAllowed for who is not of
-    finance, nor a partner of the member `partner_of`. Guesses count as sign-ins that failed."""
+    finance. Guesses count as sign-ins that failed."""
     if who.email is None:
         return actor()
     async with database.begin() as session:
@@ -66,8 +65,6 @@ async def actor_of(database: Database, who: Asked, *, partner_of: UUID | None = 
         raise WrongPassword
     async with database.begin() as session:
         await repository.delete_attempt(session, attempt)
-    own = partner_of is not None and person.member_id == partner_of
-    allowed = {Role.FINANCE.value, Role.OPERATOR.value} | ({Role.PARTNER.value} if own else set())
-    if not allowed & set(person.roles):
+    if not {Role.FINANCE.value, Role.OPERATOR.value} & set(person.roles):
         raise NotAllowed(f"{who.email} is neither of finance nor an operator.")
     return f"person:{person.id}"

@@ -10,8 +10,6 @@ import msgspec
 from marketplace.coalition.service import get_member
 from marketplace.commands import Group, actor, run
 from marketplace.runtime import Runtime
-from settlement.clearing import acting
-from settlement.clearing.acting import AS_PERSON
 from settlement.disputes import repository, service
 from settlement.disputes.domain import DisputeStatus, line_id
 from settlement.disputes.schemas import DisputeView, views
@@ -26,20 +24,14 @@ def dispute_group() -> None:
 @click.argument("member")
 @click.argument("lines", nargs=-1, required=True)
 @click.option("--reason", required=True, help="Why the member disputes them.")
-@AS_PERSON
-def open_command(member: str, lines: tuple[str, ...], reason: str, who: acting.Asked) -> None:
-    """Dispute LINES (<wallet>:<id> or debt:<id>) of a closed window for MEMBER.
-
-    PERSON is of finance, or a partner of the member.
-    """
+def open_command(member: str, lines: tuple[str, ...], reason: str) -> None:
+    """Dispute LINES (<wallet>:<id> or debt:<id>) of a closed window for MEMBER."""
 
     async def work(runtime: Runtime) -> DisputeView:
         async with runtime.database.begin() as session:
             found = await get_member(session, member)
-        opener = await acting.actor_of(runtime.database, who, partner_of=found.id)
-        async with runtime.database.begin() as session:
             asked = service.NewDispute(found.id, [line_id(each) for each in lines], reason)
-            dispute = await service.open_dispute(session, asked, actor=opener)
+            dispute = await service.open_dispute(session, asked, actor=actor())
             return (await views(session, [dispute]))[0]
 
     _say(run(work))

@@ -11,8 +11,6 @@ from marketplace.commands import actor, run
 from marketplace.ledger.totals import totals
 from marketplace.money import decimal_from_micros
 from marketplace.runtime import Runtime
-from settlement.clearing import acting
-from settlement.clearing.acting import AS_PERSON
 from settlement.windows import repository, service
 from settlement.windows.closing import close_window
 from settlement.windows.schemas import ClosedView, CurrencyTotal, LagView, WindowView
@@ -62,16 +60,15 @@ def open_(as_json: bool) -> None:
 @click.command("close")
 @click.option("--window", "window_id", type=click.UUID, help="Only if this window is the open one.")
 @click.option("--note", default="", help="Why, for the history.")
-@AS_PERSON
 @JSON
-def close(window_id: UUID | None, note: str, who: acting.Asked, as_json: bool) -> None:
+def close(window_id: UUID | None, note: str, as_json: bool) -> None:
     """Close the open window; the next one opens at the same moment."""
 
     async def work(runtime: Runtime) -> ClosedView:
         closed = await close_window(
             runtime.database.begin,
             teller(runtime.tell),
-            actor=await acting.actor_of(runtime.database, who),
+            actor=actor(),
             note=note,
             window_id=window_id,
         )
