@@ -48,6 +48,8 @@ CHECKED: Final = timedelta(hours=9, minutes=20)
 APPROVED: Final = timedelta(days=1, hours=10)
 SENT: Final = timedelta(days=1, hours=10, minutes=30)
 DUE: Final = timedelta(days=5)
+NOW: Final = datetime.max.replace(tzinfo=UTC)
+"""Later than now, so now."""
 READ: Final = timedelta(days=1, hours=8)
 """After the day of a statement."""
 
@@ -69,6 +71,22 @@ class _Lag(msgspec.Struct):
 class _Windows(msgspec.Struct):
     windows: list[Window]
     lag: _Lag
+
+
+class Done(msgspec.Struct):
+    """What is done, for who checks the demonstration."""
+
+    settled: list[str]
+    """References of settlements that are paid to the last leg."""
+    waiting: list[str]
+    """References of settlements on their way."""
+    statements: int
+    breaks: int
+    """What a person has yet to explain."""
+    green: list[str]
+    """Days on which the bank moved money and all five sides agree."""
+    not_green: list[str]
+    """Such days before the first break on which they do not."""
 
 
 class Finance:
@@ -135,23 +153,26 @@ class Finance:
         return msgspec.json.decode(answer, type=_Windows)
 
     async def settle_months(self) -> None:
-        """Every closed window is paid, but for the newest, which waits for the controller."""
+        """Every closed window is paid, but for the newest, which waits for the controller.
+
+        Business time is the real time afterwards.
+        """
         windows = await self.closed()
         paid, last = windows[:-1], windows[-1:]
         early = paid[:-APART]
         for together in [early, *([each] for each in paid[-APART:])]:
             if together:
                 await self._settle(together)
-        await self._real_time()
         if last:
             await self._stranger_pays()
             await self._wait_for_controller(last)
+        await self._real_time()
 
     async def _settle(self, windows: Sequence[Window]) -> None:
         """From closed windows to a settlement that is paid."""
         began = windows[-1].closed_at or datetime.now(UTC)
         due = min(began + DUE, datetime.now(UTC)).date()
-        reference = await self._net(windows, began, due)
+        reference = await self._net(windows, began + NETTED, due)
         await self._step(reference, "pending", "record", CLERK, began + CHECKED)
         await self._step(reference, "recorded", "approve", CONTROLLER, began + APPROVED)
         await self._step(reference, "approved", "submit", CLERK, began + SENT)
@@ -163,12 +184,12 @@ class Finance:
             await self._as(CLERK, "submit", reference)
         raise UsageError(f"The settlement {reference} of the demonstration is not paid.")
 
-    async def _net(self, windows: Sequence[Window], began: datetime, due: date) -> str:
+    async def _net(self, windows: Sequence[Window], at: datetime, due: date) -> str:
         """The reference of the settlement of these windows, made now if need be."""
         for each in await self._settlements():
             if str(windows[0].id) in each["windows"]:
                 return str(each["reference"])
-        await self._at(began + NETTED)
+        await self._at(at)
         named = [word for each in windows for word in ("--window", str(each.id))]
         made = await self._as(CLERK, "net", *named, "--due", f"{due}", "--json")
         return str(msgspec.json.decode(made)["settlement"]["reference"])
@@ -183,11 +204,12 @@ class Finance:
     async def _wait_for_controller(self, windows: Sequence[Window]) -> None:
         """The newest closed month: netted and checked, without the line that a member disputes."""
         (window,) = windows
+        await self._real_time()
         if window.status == "closed":
             await self._dispute(window)
         due = (datetime.now(UTC) + timedelta(days=3)).date()
-        reference = await self._net(windows, datetime.now(UTC), due)
-        await self._step(reference, "pending", "record", CLERK, datetime.now(UTC))
+        reference = await self._net(windows, NOW, due)
+        await self._step(reference, "pending", "record", CLERK, NOW)
 
     async def _dispute(self, window: Window) -> None:
         if await self._json("dispute", "list"):
@@ -256,6 +278,23 @@ class Finance:
         path.write_bytes(bank.written(statement))
         await self._at(datetime(day.year, day.month, day.day, tzinfo=UTC) + READ)
         await self._as(CLERK, "bank", "import", str(path))
+
+    async def done(self) -> Done:
+        """What is done. Days with an open break, or after one, are not green, and not counted."""
+        settlements = await self._settlements()
+        breaks = await self._json("bank", "breaks")
+        first = min((each["opened_on"] for each in breaks), default="9999-12-31")
+        statements = await self._statements()
+        days = sorted({each["to_on"] for each in statements if each["to_on"] < first})
+        closes = {day: await self._terminal.ask(ROOM, "daily", "--date", day) for day in days}
+        return Done(
+            settled=[each["reference"] for each in settlements if each["status"] == "settled"],
+            waiting=[each["reference"] for each in settlements if each["status"] != "settled"],
+            statements=len(statements),
+            breaks=len(breaks),
+            green=[day for day, said in closes.items() if not said.status],
+            not_green=[day for day, said in closes.items() if said.status],
+        )
 
     # -- what is there ----------------------------------------------------------------------------
 

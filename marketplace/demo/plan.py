@@ -150,7 +150,7 @@ def today(people: list[DemoPerson], shelf: list[DemoOffer], now: datetime) -> Da
     Its references name the moment, so it can be played beside the year and beside another one.
     """
     last = list(history(people, shelf, now))[-1]
-    mark = f"{now:%Y%m%d%H%M%S}"
+    mark = f"{now:%Y%m%d%H%M%S%f}"
     return Day(
         now,
         [
