@@ -82,9 +82,9 @@ class Past:
                     Wallet, Wallet.participant_id == Participant.id
                 )
             )
-            self._wallets = dict(wallets.tuples().all())
+            self._wallets = dict(wallets.all())
             offers = await session.execute(sa.select(Offer.reference, Offer.id))
-            self._offers = dict(offers.tuples().all())
+            self._offers = dict(offers.all())
 
     async def _play_day(self, day: Day) -> None:
         async with self._runtime.database.begin() as session:
