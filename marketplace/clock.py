@@ -55,3 +55,8 @@ async def travel_to(session: AsyncSession, moment: datetime, *, allowed: bool) -
     except sa.exc.IntegrityError as error:
         # The trigger of a locked period; the only check that business time could break.
         raise UsageError(f"The clock cannot be set to {moment}: that period is locked.") from error
+
+
+async def travel_back(session: AsyncSession) -> None:
+    """Set business time to the database clock again."""
+    await session.execute(sa.update(Clock).values(shift=timedelta(0)))

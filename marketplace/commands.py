@@ -5,16 +5,22 @@ from __future__ import annotations
 import asyncio
 import getpass
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import click
 
+from marketplace.containment.keeper import Keeper
 from marketplace.errors import MarketplaceError
 from marketplace.runtime import Runtime, open_runtime
 from marketplace.settings import load
 
 T = TypeVar("T")
+
+_LENT: ContextVar[Keeper | None] = ContextVar("_LENT", default=None)
+_ACTOR: ContextVar[str | None] = ContextVar("_ACTOR", default=None)
 
 
 class Group(click.Group):
@@ -29,11 +35,24 @@ class Group(click.Group):
             sys.exit(2)
 
 
+@contextmanager
+def run_within(runtime: Runtime, who: str | None = None) -> Iterator[None]:
+    """Commands that this process runs in the block share the plugin processes of `runtime`, and are
+    run by `who` (as in `Principal.actor`) where one is given: whoever calls vouches for that.
+    """
+    lent, acting = _LENT.set(runtime.keeper), _ACTOR.set(who)
+    try:
+        yield
+    finally:
+        _LENT.reset(lent)
+        _ACTOR.reset(acting)
+
+
 def run(work: Callable[[Runtime], Awaitable[T]]) -> T:
     """Run `work` with the runtime of the environment's settings."""
 
     async def inside() -> T:
-        async with open_runtime(load()) as runtime:
+        async with open_runtime(load(), keeper=_LENT.get()) as runtime:
             return await work(runtime)
 
     return asyncio.run(inside())
@@ -41,4 +60,4 @@ def run(work: Callable[[Runtime], Awaitable[T]]) -> T:
 
 def actor() -> str:
     """Who is at the command line, for the audit trail."""
-    return f"cli:{getpass.getuser()}"
+    return _ACTOR.get() or f"cli:{getpass.getuser()}"

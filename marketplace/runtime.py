@@ -41,19 +41,28 @@ class Runtime:
     """
 
     def __init__(
-        self, settings: Settings, database: Database, vault: Vault, *, contained: bool = False
+        self,
+        settings: Settings,
+        database: Database,
+        vault: Vault,
+        *,
+        contained: bool = False,
+        keeper: Keeper | None = None,
     ) -> None:
         self.settings = settings
         self.database = database
         self.vault = vault
         self.contained = contained and sys.platform != "win32"
         self.tally = Tally()
+        self._lent = keeper
         self.plugin_routes: dict[str, PluginRoutes] = {}
         """By slug: the limits of plugins whose routes and pages this process serves."""
 
     @cached_property
     def keeper(self) -> Keeper:
-        """The processes of plugins; none runs before it is called."""
+        """The processes of plugins, perhaps another runtime's; none runs before it is called."""
+        if self._lent is not None:
+            return self._lent
         url = self.database.url.render_as_string(hide_password=False)
         keys = ",".join(secret_keys(self.settings))
         return Keeper(
@@ -172,16 +181,18 @@ class Runtime:
                 self.keeper.tell(slug, own)
 
     def close_plugins(self) -> None:
-        """End the processes of plugins."""
-        if "keeper" in self.__dict__:
+        """End the processes of plugins, but for those of another runtime."""
+        if self._lent is None and "keeper" in self.__dict__:
             self.keeper.close()
 
 
 @asynccontextmanager
-async def open_runtime(settings: Settings, *, contained: bool = False) -> AsyncIterator[Runtime]:
-    """Open a runtime for the length of the block."""
+async def open_runtime(
+    settings: Settings, *, contained: bool = False, keeper: Keeper | None = None
+) -> AsyncIterator[Runtime]:
+    """Open a runtime for the length of the block; with the plugin processes of `keeper`, if any."""
     database, vault = open_database(settings), open_vault(settings)
-    runtime = Runtime(settings, database, vault, contained=contained)
+    runtime = Runtime(settings, database, vault, contained=contained, keeper=keeper)
     try:
         yield runtime
     finally:

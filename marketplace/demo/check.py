@@ -11,7 +11,9 @@ from uuid import uuid4
 
 import msgspec
 
+from marketplace.demo.finance import Finance
 from marketplace.demo.logins import DemoState
+from marketplace.demo.terminal import Terminal
 from marketplace.errors import UsageError
 from marketplace.ledger.checks import ALL
 from marketplace.ledger.verify import verify
@@ -91,7 +93,7 @@ def run_check(settings: Settings, address: str, state: DemoState) -> dict[str, A
             "code": revealed["artefacts"][0]["secret"],
         },
         "wallet": {"available": after["available"], "held": after["held"]},
-        "ledger": asyncio.run(_verified(settings)),
+        **asyncio.run(_proved(settings)),
         "seconds": round(time.monotonic() - began, 3),
     }
 
@@ -134,13 +136,30 @@ def _burn(
     return burn, time.monotonic() - began
 
 
-async def _verified(settings: Settings) -> dict[str, int]:
-    async with open_runtime(settings) as runtime, runtime.database.begin() as session:
-        findings = await verify(session)
-    if findings:
-        reasons = "; ".join(f"{each.check} ({each.total})" for each in findings)
-        raise CheckFailed(f"The ledger does not verify: {reasons}.")
-    return {"checks": len(ALL), "violations": 0}
+async def _proved(settings: Settings) -> dict[str, Any]:
+    """The books verify, and a past month is settled, paid and closed."""
+    async with open_runtime(settings) as runtime:
+        async with runtime.database.begin() as session:
+            findings = await verify(session)
+        if findings:
+            reasons = "; ".join(f"{each.check} ({each.total})" for each in findings)
+            raise CheckFailed(f"The ledger does not verify: {reasons}.")
+        return {
+            "ledger": {"checks": len(ALL), "violations": 0},
+            "finance": await _settled(Finance(runtime, Terminal(runtime))),
+        }
+
+
+async def _settled(finance: Finance) -> dict[str, Any]:
+    """What finance has done; every day on which money moved is closed green."""
+    done = await finance.done()
+    if not done.settled or done.not_green:
+        raise CheckFailed(
+            f"Settled are {', '.join(done.settled) or 'no months'}; the daily close is not green "
+            f"on {', '.join(done.not_green) or 'no day'}."
+        )
+    told: dict[str, Any] = msgspec.to_builtins(done)
+    return told
 
 
 def _expect(what: str, wanted: object, got: object) -> None:

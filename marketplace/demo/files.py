@@ -14,6 +14,8 @@ from marketplace.demo.words import CODES, LANGUAGES
 from marketplace.money import decimal_from_micros
 
 CURRENCY = "EUR"
+DISPUTE_DAYS = 60
+"""Long enough that a line of last month can be disputed on any day of this one."""
 
 
 def as_csv(rows: Iterable[dict[str, object]]) -> bytes:
@@ -63,6 +65,7 @@ def contracts(valid_from: datetime) -> bytes:
             "fee_bps": member.fee_bps,
             "breakage": member.breakage,
             "exposure_cap": decimal_from_micros(member.cap_micros) if member.cap_micros else None,
+            "dispute_days": DISPUTE_DAYS,
             "points_valid_days": member.valid_days,
             "valid_from": f"{valid_from:%Y-%m-%d}",
         }

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.demo.people import OPERATOR
 from marketplace.demo.plan import participants
 from marketplace.identity import keys, people
 from marketplace.identity.domain import Role, Scope
+from marketplace.identity.models import Person
 from marketplace.settings import Settings
 
 ACTOR: Final = "system:demo"
@@ -61,6 +63,16 @@ class DemoState(msgspec.Struct, frozen=True):
 FIRST, COLLEAGUE = participants()[:2]
 """Of one firm, so that each can give the other a reward."""
 
+CLERK: Final = Login(
+    Role.FINANCE, f"finance@{OPERATOR}.example", "Marijke van Loon", member=OPERATOR
+)
+CONTROLLER: Final = Login(
+    Role.FINANCE, f"controller@{OPERATOR}.example", "Ruben Hoekman", member=OPERATOR
+)
+SUPPLIER: Final = Login(
+    Role.PARTNER, "partner@kartenkontor.example", "Jonas Wiegand", member="kartenkontor"
+)
+
 LOGINS: Final = (
     Login(Role.PARTICIPANT, FIRST.email, FIRST.name, participant=FIRST.reference),
     Login(Role.PARTICIPANT, COLLEAGUE.email, COLLEAGUE.name, participant=COLLEAGUE.reference),
@@ -71,14 +83,16 @@ LOGINS: Final = (
         firm=FIRST.firm.reference,
     ),
     # One is paid for rewards, the other issues points.
-    Login(Role.PARTNER, "partner@kartenkontor.example", "Jonas Wiegand", member="kartenkontor"),
+    SUPPLIER,
     Login(
         Role.PARTNER,
         f"partner@{FIRST.firm.sponsor}.example",
         "Svenja Holm",
         member=FIRST.firm.sponsor,
     ),
-    Login(Role.FINANCE, f"finance@{OPERATOR}.example", "Marijke van Loon", member=OPERATOR),
+    # Two, for whoever checks a settlement does not approve it.
+    CLERK,
+    CONTROLLER,
     Login(Role.OPERATOR, f"operator@{OPERATOR}.example", "Piet Verschuren", member=OPERATOR),
 )
 
@@ -121,8 +135,11 @@ KEYS: Final = (
 
 
 async def add_logins(session: AsyncSession) -> None:
-    """Add the people of LOGINS."""
+    """Add the people of LOGINS, where an earlier version has not."""
+    known = set(await session.scalars(sa.select(Person.email)))
     for login in LOGINS:
+        if login.email in known:
+            continue
         new = people.NewPerson(
             email=login.email,
             name=login.name,

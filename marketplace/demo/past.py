@@ -61,18 +61,18 @@ class Past:
             rules=runtime.eligibility_rules,
         )
 
-    async def play(self, days: Sequence[Day], after_each: Callable[[], None]) -> None:
-        """Play the days, telling `after_each`; business time is back at the real time after."""
+    async def play(self, days: Sequence[Day], after_each: Callable[[Day], Awaitable[None]]) -> None:
+        """Play the days, each followed by `after_each`; business time is the real time after."""
         await self._look_up()
         await self._engine.start()
         try:
             for day in days:
                 await self._play_day(day)
-                after_each()
+                await after_each(day)
         finally:
             await self._engine.stop()
         async with self._runtime.database.begin() as session:
-            await session.execute(sa.update(clock.Clock).values(shift=timedelta(0)))
+            await clock.travel_back(session)
         await expire_all(self._runtime.database, lambda _: None)
 
     async def _look_up(self) -> None:
@@ -82,14 +82,15 @@ class Past:
                     Wallet, Wallet.participant_id == Participant.id
                 )
             )
-            self._wallets = dict(wallets.tuples().all())
+            self._wallets = dict(wallets.all())
             offers = await session.execute(sa.select(Offer.reference, Offer.id))
-            self._offers = dict(offers.tuples().all())
+            self._offers = dict(offers.all())
 
     async def _play_day(self, day: Day) -> None:
         async with self._runtime.database.begin() as session:
             await clock.travel_to(session, day.at, allowed=True)
-        await self._import(day.purchases)
+        if day.purchases:
+            await self._import(day.purchases)
         await expire_all(self._runtime.database, lambda _: None)
         held = await self._burn(day.wishes)
         await self._void([burn for wish, burn in held if wish.fate is Fate.VOIDED])

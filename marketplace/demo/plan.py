@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import count
@@ -74,6 +74,8 @@ class Day(msgspec.Struct, frozen=True):
     at: datetime
     purchases: list[Purchase]
     wishes: list[Wish]
+    ends_month: bool = False
+    """The first moment of a month, which ends the one before; nobody burns."""
 
 
 def participants() -> list[DemoPerson]:
@@ -116,6 +118,54 @@ def history(people: list[DemoPerson], shelf: list[DemoOffer], now: datetime) -> 
             wishes = list(_wishes(draw, people, on_sale, balance, number)) if month else []
             yield Day(at, purchases, wishes)
             since = at
+
+
+def with_month_ends(days: Sequence[Day], now: datetime) -> Iterator[Day]:
+    """The days, and between them every moment up to `now` at which a calendar month (UTC) ends.
+
+    What was bought before such a moment is known by then.
+    """
+    ends = month_after(days[0].purchases[0].at)
+    for day in days:
+        left = day.purchases
+        while ends <= day.at:
+            yield Day(ends, [each for each in left if each.at < ends], [], ends_month=True)
+            left = [each for each in left if each.at >= ends]
+            ends = month_after(ends)
+        yield msgspec.structs.replace(day, purchases=left)
+    while ends <= now:
+        yield Day(ends, [], [], ends_month=True)
+        ends = month_after(ends)
+
+
+def month_after(moment: datetime) -> datetime:
+    """The first moment of the next calendar month."""
+    first = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return (first + timedelta(days=32)).replace(day=1)
+
+
+def today(people: list[DemoPerson], shelf: list[DemoOffer], now: datetime) -> Day:
+    """What people buy in the hours before `now`, and burn then.
+
+    Its references name the moment, so it can be played beside the year and beside another one.
+    """
+    last = list(history(people, shelf, now))[-1]
+    mark = f"{now:%Y%m%d%H%M%S%f}"
+    return Day(
+        now,
+        [
+            msgspec.structs.replace(
+                each,
+                reference=f"{each.reference}-{mark}",
+                at=now - timedelta(minutes=5 + number % 100),
+            )
+            for number, each in enumerate(last.purchases)
+        ],
+        [
+            msgspec.structs.replace(each, key=f"{each.key}-{mark}", fate=Fate.FULFILLED)
+            for each in last.wishes
+        ],
+    )
 
 
 def _purchases(

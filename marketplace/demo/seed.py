@@ -5,16 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-import random
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from pathlib import Path
 from typing import Any, Final
 
-import click
-import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -23,7 +18,9 @@ from marketplace.coalition.imports import import_file
 from marketplace.coalition.models import Member, Participant
 from marketplace.db import open_database
 from marketplace.demo import files
-from marketplace.demo.listings import NEWCOMERS, categories, listings
+from marketplace.demo.accounts import RAIL, house
+from marketplace.demo.finance import Finance
+from marketplace.demo.listings import NEWCOMERS
 from marketplace.demo.logins import (
     ACTOR,
     FIRST,
@@ -35,16 +32,24 @@ from marketplace.demo.logins import (
 )
 from marketplace.demo.past import Past
 from marketplace.demo.people import OPERATOR
-from marketplace.demo.pictures import draw
-from marketplace.demo.plan import Day, Purchase, history, participants
-from marketplace.demo.shelf import GIFT_PLUGIN, VOUCHER_PLUGIN, DemoOffer, offers
+from marketplace.demo.plan import (
+    Day,
+    Purchase,
+    history,
+    participants,
+    today,
+    with_month_ends,
+)
+from marketplace.demo.shelf import GIFT_PLUGIN, VOUCHER_PLUGIN, offers
+from marketplace.demo.stocking import CATALOG, list_offers, make_series, upload_codes
+from marketplace.demo.terminal import Terminal
 from marketplace.errors import UsageError
 from marketplace.exchange.models import Offer
 from marketplace.identity import keys
 from marketplace.identity.audit import audit
 from marketplace.identity.domain import Principal, Scope
 from marketplace.identity.models import AuditEntry
-from marketplace.ledger.models import Wallet
+from marketplace.ledger.models import SettlementWindow, Wallet
 from marketplace.registry import service
 from marketplace.registry.activation import activate, look_at
 from marketplace.registry.domain import why_not_active
@@ -54,17 +59,21 @@ from marketplace.runtime import Runtime, open_runtime
 from marketplace.schema import upgrade_all
 from marketplace.settings import Settings
 
-CATALOG: Final = "catalog"
 UNCHECKED: Final = "The demonstration: it comes with the program, and is not checked again."
 POINT_PRICE: Final = "0.0075"
 """What the coalition says a point is worth, in euros."""
 BEGAN: Final = "demo.began"
 FINISHED: Final = "demo.finished"
+SETTLING: Final = "demo.settling"
+"""Months are being settled in a demonstration that an earlier version made."""
+SETTLED: Final = "demo.settled"
+WINDOWS_OF_OLD: Final = 2
+"""One that is paid, one that waits for a second person."""
+MARKS: Final = (BEGAN, FINISHED, SETTLING, SETTLED)
 LOCK: Final = 7_219_004_512
 """Two starts at once: the second waits until the first has made the data."""
 CODES_VALID: Final = timedelta(days=800)
 CONTRACTS_BEFORE: Final = timedelta(days=400)
-LETTERS: Final = "ACDEFGHJKLMNPQRTUVWXY3479"
 
 Say = Callable[[str], None]
 
@@ -94,6 +103,7 @@ async def prepare(settings: Settings, say: Say) -> DemoState:
             )
         if found is Holds.OURS:
             await _stay_active(runtime)
+            await _come_along(runtime, say)
             return load_state(settings) or await _new_state(runtime)
         if found is Holds.HALF:
             say("An earlier start was interrupted while it made the data: starting over.")
@@ -112,18 +122,20 @@ async def _alone(runtime: Runtime) -> AsyncIterator[None]:
 
 
 async def _what_is_there(runtime: Runtime) -> Holds:
+    marks = await _marks(runtime)
     async with runtime.database.begin() as session:
-        marks = set(
-            await session.scalars(
-                sa.select(AuditEntry.action).where(AuditEntry.action.in_((BEGAN, FINISHED)))
-            )
-        )
         anybody = await session.scalar(sa.select(Member.id).limit(1))
     if FINISHED in marks:
         return Holds.OURS
     if BEGAN in marks:
         return Holds.HALF
     return Holds.NOTHING if anybody is None else Holds.OTHERS
+
+
+async def _marks(runtime: Runtime) -> set[str]:
+    async with runtime.database.begin() as session:
+        known = sa.select(AuditEntry.action).where(AuditEntry.action.in_(MARKS))
+        return set(await session.scalars(known))
 
 
 async def _wipe(settings: Settings) -> None:
@@ -141,8 +153,10 @@ async def _wipe(settings: Settings) -> None:
 async def _make(runtime: Runtime, say: Say) -> DemoState:
     shelf, people = offers(), participants()
     now = datetime.now(UTC)
-    days = list(history(people, shelf, now))
+    days = list(with_month_ends(list(history(people, shelf, now)), now))
     start = days[0].purchases[0].at - CONTRACTS_BEFORE
+    terminal = Terminal(runtime)
+    finance = Finance(runtime, terminal)
     await _mark(runtime, BEGAN)
     say(f"Making a coalition: {len(people)} participants, {len(shelf)} offers ...")
     await _import(runtime, "members", files.members())
@@ -154,20 +168,27 @@ async def _make(runtime: Runtime, say: Say) -> DemoState:
     await _import(runtime, "offers", files.offers(shelf))
     await _import(runtime, "names", files.names())
     say(f"Filling the gift fund: {sum(offer.codes for offer in shelf)} codes ...")
-    await asyncio.to_thread(_upload_codes, runtime, shelf, now + CODES_VALID)
-    await asyncio.to_thread(_make_series, runtime, shelf)
+    await upload_codes(terminal, shelf, now + CODES_VALID)
+    await make_series(terminal, shelf)
     async with runtime.database.begin() as session:
         await add_logins(session)
+        await _date_window(session, days[0].purchases[0].at)
+    await _take_payments(runtime)
     say("Putting the listings on the shelf ...")
     async with runtime.database.begin() as session:
         await clock.travel_to(session, days[0].at, allowed=True)
-    await asyncio.to_thread(_list_offers, runtime)
-    await asyncio.to_thread(_catalog, runtime, "point-price", files.CURRENCY, POINT_PRICE)
-    await _play(runtime, days, say)
+    await finance.open_accounts()
+    await list_offers(terminal)
+    await terminal.run(CATALOG, "point-price", files.CURRENCY, POINT_PRICE)
+    await _play(runtime, days, say, finance)
     for slug in NEWCOMERS:
-        await asyncio.to_thread(_catalog, runtime, "publish", slug)
-    await asyncio.to_thread(_catalog, runtime, "count")
+        await terminal.run(CATALOG, "publish", slug)
+    await terminal.run(CATALOG, "count")
+    say("Settling the months: netting, payments, statements of the bank ...")
+    await finance.settle_months()
+    await _play(runtime, [today(people, shelf, datetime.now(UTC))], say, finance)
     state = await _new_state(runtime)
+    await _mark(runtime, SETTLED)
     await _mark(runtime, FINISHED)
     return state
 
@@ -190,11 +211,56 @@ async def _let_deliver(runtime: Runtime, plugin: str, acceptors: Iterable[str]) 
             )
 
 
+async def _take_payments(runtime: Runtime) -> None:
+    """The rail of the payments is active, and knows the clearing house's account."""
+    async with runtime.database.begin() as session:
+        await activate(session, runtime.settings, RAIL, actor=ACTOR, reason=UNCHECKED)
+        await service.configure(session, runtime, RAIL, house(), actor=ACTOR)
+
+
+async def _date_window(session: AsyncSession, first: datetime) -> None:
+    """The window that a new database comes with is that of the month in which the story begins."""
+    begins = first.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    await session.execute(sa.update(SettlementWindow).values(opened_at=begins))
+
+
+async def _come_along(runtime: Runtime, say: Say) -> None:
+    """What an earlier version did not make is made now; what people did since stays as it is."""
+    async with runtime.database.begin() as session:
+        await add_logins(session)
+    marks = await _marks(runtime)
+    if SETTLED in marks:
+        return
+    finance = Finance(runtime, Terminal(runtime))
+    if SETTLING in marks or await finance.untouched():
+        say("This demonstration has no settled month yet: making one ...")
+        await _mark(runtime, SETTLING)
+        await _take_payments(runtime)
+        await finance.open_accounts()
+        await _two_windows(runtime, finance, say)
+        await finance.settle_months()
+    await _mark(runtime, SETTLED)
+
+
+async def _two_windows(runtime: Runtime, finance: Finance, say: Say) -> None:
+    """All that was is closed as one window, a morning as another, and a morning is in the open one.
+
+    What was cannot be dated back into months.
+    """
+    people, shelf = participants(), offers()
+    while True:
+        if not await finance.has_burns():
+            await _play(runtime, [today(people, shelf, datetime.now(UTC))], say, finance)
+        if len(await finance.closed()) == WINDOWS_OF_OLD:
+            return
+        await finance.close(f"Until {datetime.now(UTC):%Y-%m-%d %H:%M}")
+
+
 async def _stay_active(runtime: Runtime) -> None:
     """Plugins that come with the program are activated again where an upgrade changed them."""
     async with runtime.database.begin() as session:
         active = await activations(session)
-        for plugin in (GIFT_PLUGIN, VOUCHER_PLUGIN):
+        for plugin in (GIFT_PLUGIN, VOUCHER_PLUGIN, RAIL):
             installed = await asyncio.to_thread(look_at, plugin)
             if why_not_active(installed, active.get(plugin)) is not None:
                 await activate(session, runtime.settings, plugin, actor=ACTOR, reason=UNCHECKED)
@@ -206,82 +272,8 @@ async def _import(runtime: Runtime, kind: str, content: bytes) -> None:
         raise UsageError("\n".join(report.lines()))
 
 
-def _upload_codes(runtime: Runtime, shelf: Sequence[DemoOffer], valid_until: datetime) -> None:
-    """Fill each pool with the plugin's own command, as its supplier would."""
-    command = _upload_command(runtime)
-    draw = random.Random(len(shelf))  # noqa: S311 - worthless codes
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        for offer in shelf:
-            if not offer.codes:
-                continue
-            sku = offer.reference.split("/")[1]
-            path = Path(folder) / f"{sku}.csv"
-            path.write_bytes(
-                files.as_csv(
-                    {
-                        "code": f"{sku[:4].upper()}-{_letters(draw)}-{_letters(draw)}",
-                        "expires_on": f"{valid_until:%Y-%m-%d}",
-                        "label": offer.name,
-                    }
-                    for _ in range(offer.codes)
-                )
-            )
-            command.main(args=[sku, str(path)], standalone_mode=False)
-
-
-def _make_series(runtime: Runtime, shelf: Sequence[DemoOffer]) -> None:
-    """Make the series of the vouchers with the plugin's own command, as its owner would."""
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        path = Path(folder) / "series.csv"
-        path.write_bytes(files.series(shelf))
-        command = _command(runtime, VOUCHER_PLUGIN, "series-import")
-        command.main(args=[str(path)], standalone_mode=False)
-
-
-def _list_offers(runtime: Runtime) -> None:
-    """Import the listings and their pictures with the catalog's own commands, as anybody would."""
-    shown = list(listings())
-    with tempfile.TemporaryDirectory() as folder:
-        documents = Path(folder) / "listings.json"
-        lines = [*categories(), *(each.document for each in shown)]
-        documents.write_bytes(b"\n".join(map(msgspec.json.encode, lines)))
-        _catalog(runtime, "import", str(documents))
-        for each in shown:
-            picture = Path(folder) / f"{each.slug}.png"
-            picture.write_bytes(draw(each.slug, each.kind))
-            _catalog(runtime, "picture", each.slug, str(picture))
-
-
-def _catalog(runtime: Runtime, name: str, *arguments: str) -> None:
-    """Run a command of the catalog; UsageError with what it says where it fails."""
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        try:
-            _command(runtime, CATALOG, name).main(args=list(arguments), standalone_mode=False)
-        except SystemExit as stop:
-            if stop.code:
-                raise UsageError(said.getvalue()) from None
-
-
-def _upload_command(runtime: Runtime) -> click.Command:
-    return _command(runtime, GIFT_PLUGIN, "upload")
-
-
-def _command(runtime: Runtime, plugin: str, name: str) -> click.Command:
-    for slug, commands in runtime.plugins.call_each("marketplace_register_commands"):
-        for each in commands:
-            if slug == plugin and each.command.name == name:
-                found: click.Command = each.command
-                return found
-    raise UsageError(f"The demonstration needs the plugin {plugin}, which is not in force.")
-
-
-def _letters(draw: random.Random) -> str:
-    return "".join(draw.choices(LETTERS, k=5))
-
-
-async def _play(runtime: Runtime, days: Sequence[Day], say: Say) -> None:
-    """Play the year with a key of the operator that is revoked afterwards."""
+async def _play(runtime: Runtime, days: Sequence[Day], say: Say, finance: Finance) -> None:
+    """Play days with a key of the operator that is revoked afterwards; months are closed."""
     scopes = [Scope.BURNS_WRITE, Scope.REFUNDS_WRITE]
     async with runtime.database.begin() as session:
         made = await keys.create_key(
@@ -303,14 +295,17 @@ async def _play(runtime: Runtime, days: Sequence[Day], say: Say) -> None:
         await _import(runtime, "issuances", files.issuances(purchases))
 
     past = Past(runtime, principal, import_purchases)
-    done = iter(range(1, len(days) + 1))
+    burning = [day for day in days if day.wishes]
+    done = iter(range(1, len(burning) + 1))
 
-    def progress() -> None:
-        if (number := next(done)) % 9 == 0:
+    async def after(day: Day) -> None:
+        if day.ends_month:
+            await finance.close(f"{day.at - timedelta(days=1):%Y-%m}")
+        elif day.wishes and (number := next(done)) % 9 == 0:
             told = ", ".join(f"{count} {what}" for what, count in sorted(past.told.items()))
-            say(f"Playing the past year: {number * 100 // len(days)} % ({told}) ...")
+            say(f"Playing the past year: {number * 100 // len(burning)} % ({told}) ...")
 
-    await past.play(days, progress)
+    await past.play(days, after)
     async with runtime.database.begin() as session:
         await keys.revoke_key(session, ACTOR, made.details.id, member_id=None)
 

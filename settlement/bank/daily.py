@@ -193,7 +193,7 @@ class FiveWay(msgspec.Struct, frozen=True, kw_only=True):
     """Unresolved, of this day or before; the oldest 200."""
     break_count: int
     suspense_micros: dict[str, int]
-    """By currency, what nobody has explained."""
+    """By currency, what nobody has explained of lines of this day or before."""
     green: bool
 
 
@@ -232,7 +232,7 @@ async def close_of_day(session: AsyncSession, day: date | None = None) -> FiveWa
         rows=rows,
         breaks=breaks,
         break_count=count,
-        suspense_micros=await _suspense(session),
+        suspense_micros=await _suspense(session, day),
         green=not count and all(row.agrees for row in rows),
     )
 
@@ -287,13 +287,15 @@ async def _breaks(session: AsyncSession, day: date) -> tuple[list[CloseBreak], i
     return shown, int(count or 0)
 
 
-async def _suspense(session: AsyncSession) -> dict[str, int]:
+async def _suspense(session: AsyncSession, day: date) -> dict[str, int]:
     sql = """
-        select currency, sum(case when credit_account = :kind then amount_micros else 0 end
-                             - case when debit_account = :kind then amount_micros else 0 end)
-        from settlement_posting where :kind in (credit_account, debit_account)
-        group by currency
+        select p.currency, sum(case when p.credit_account = :kind then p.amount_micros else 0 end
+                               - case when p.debit_account = :kind then p.amount_micros else 0 end)
+        from settlement_posting p left join settlement_bank_entry e on e.id = p.entry_id
+        where :kind in (p.credit_account, p.debit_account)
+          and (e.booked_on is null or e.booked_on <= :day)
+        group by p.currency
     """
     typed = sql.replace(":kind", f"'{AccountKind.SUSPENSE.value}'")
-    found = await _side(session, typed, {})
+    found = await _side(session, typed, {"day": day})
     return {currency: amount for currency, amount in found.items() if amount}

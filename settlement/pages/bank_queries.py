@@ -9,8 +9,9 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from marketplace.coalition.models import Member
 from settlement.bank import suggesting
-from settlement.bank.domain import LineStatus
+from settlement.bank.domain import BreakStatus, LineStatus
 from settlement.bank.models import (
     BankLine,
     Break,
@@ -20,7 +21,7 @@ from settlement.bank.models import (
 )
 from settlement.bank.reading import Place
 from settlement.clearing import repository
-from settlement.clearing.models import SettlementLeg
+from settlement.clearing.models import Settlement, SettlementLeg
 from settlement.pages.frame import member_names
 
 
@@ -108,6 +109,112 @@ async def open_lines(
     for line, break_id in await session.execute(query):
         found.setdefault(line.id, (line, break_id))
     return list(found.values())
+
+
+class LinePlace(msgspec.Struct, frozen=True):
+    """Where a line stands on its statement."""
+
+    position: int
+    detail: int
+
+
+class Stated(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a statement with what became of it."""
+
+    line: BankLine
+    legs: list[tuple[str, str]]
+    """References of the legs it is the money of, each with its settlement's."""
+    members: list[str]
+    """Names of members that paid ahead with it."""
+    break_id: UUID | None
+    waits: bool
+    """Nobody has explained it."""
+
+    @property
+    def place(self) -> LinePlace:
+        """Where it stands."""
+        return LinePlace(self.line.position, self.line.detail)
+
+
+async def stated(
+    session: AsyncSession, statement_id: UUID, *, after: LinePlace | None, most: int
+) -> list[Stated]:
+    """Lines of a statement in the bank's order."""
+    place = sa.tuple_(BankLine.position, BankLine.detail)
+    query = sa.select(BankLine).where(BankLine.statement_id == statement_id).order_by(place)
+    if after is not None:
+        query = query.where(place > sa.tuple_(after.position, after.detail))
+    lines = list(await session.scalars(query.limit(most)))
+    ids = [each.id for each in lines]
+    legs: dict[UUID, list[tuple[str, str]]] = {}
+    members: dict[UUID, list[str]] = {}
+    for entry_id, leg, settlement, member in await session.execute(_matches(ids)):
+        if leg:
+            legs.setdefault(entry_id, []).append((leg, settlement))
+        elif member:
+            members.setdefault(entry_id, []).append(member)
+    breaks = await session.execute(
+        sa.select(Break.entry_id, Break.id, Break.status)
+        .where(Break.entry_id.in_(ids), Break.status != BreakStatus.GONE)
+        .order_by(Break.id)
+    )
+    found = {entry_id: (break_id, status) for entry_id, break_id, status in breaks}
+    return [
+        Stated(
+            line=each,
+            legs=legs.get(each.id, []),
+            members=members.get(each.id, []),
+            break_id=found[each.id][0] if each.id in found else None,
+            waits=each.id in found and found[each.id][1] is not BreakStatus.RESOLVED,
+        )
+        for each in lines
+    ]
+
+
+def _matches(entry_ids: Collection[UUID]) -> sa.Select[UUID, str, str, str]:
+    """Matches of lines that are not undone: line, leg, its settlement, who paid ahead."""
+    contra = sa.orm.aliased(Match)
+    return (
+        sa.select(Match.entry_id, SettlementLeg.reference, Settlement.reference, Member.name)
+        .outerjoin(SettlementLeg, SettlementLeg.id == Match.leg_id)
+        .outerjoin(Settlement, Settlement.id == SettlementLeg.settlement_id)
+        .outerjoin(Member, Member.id == Match.member_id)
+        .where(
+            Match.entry_id.in_(entry_ids),
+            Match.undoes_id.is_(None),
+            ~sa.exists().where(contra.undoes_id == Match.id),
+        )
+        .order_by(Match.id)
+    )
+
+
+async def shown_on(
+    session: AsyncSession, leg_ids: Collection[UUID]
+) -> Mapping[UUID, tuple[UUID, UUID]]:
+    """The line that a leg is matched with, the first of several: its statement and its id."""
+    contra = sa.orm.aliased(Match)
+    rows = await session.execute(
+        sa.select(Match.leg_id, BankLine.statement_id, BankLine.id)
+        .join(BankLine, BankLine.id == Match.entry_id)
+        .where(
+            Match.leg_id.in_(leg_ids),
+            Match.undoes_id.is_(None),
+            ~sa.exists().where(contra.undoes_id == Match.id),
+        )
+        .order_by(Match.id.desc())
+    )
+    return {leg_id: (statement_id, line_id) for leg_id, statement_id, line_id in rows if leg_id}
+
+
+async def settlement_references(
+    session: AsyncSession, legs: Collection[SettlementLeg]
+) -> Mapping[UUID, str]:
+    """References of the settlements of legs, by id."""
+    ids = {each.settlement_id for each in legs}
+    rows = await session.execute(
+        sa.select(Settlement.id, Settlement.reference).where(Settlement.id.in_(ids))
+    )
+    return dict(rows.all())
 
 
 async def line(session: AsyncSession, entry_id: UUID | None) -> BankLine | None:

@@ -21,7 +21,7 @@ from settlement.clearing import repository as clearing
 from settlement.journal.export import JournalForm, export
 from settlement.journal.repository import Chosen
 from settlement.pages import bank_queries
-from settlement.pages.frame import FINANCE
+from settlement.pages.frame import FINANCE, names_by_slug
 from settlement.pages.words import LEGS, TOTALS
 from settlement.pages.words import SETTLEMENTS as STATUSES
 from settlement.pages.words import WINDOWS as WINDOW_STATUSES
@@ -55,6 +55,7 @@ async def show_trace(
         "settlement/trace.html",
         line=line,
         lines=found.lines,
+        names=await names_by_slug(session),
         entries=await bank_queries.lines_of(session, entries),
         kinds=TOTALS,
         statuses=STATUSES,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -71,6 +71,15 @@ def party_name(page: Page, kind: PartyKind, member: str) -> str:
     )
 
 
+ORDER: Final = (PartyKind.MEMBER, PartyKind.POOL, PartyKind.OPERATOR)
+
+
+def in_order(found: Iterable[tuple[str, Any, PartyKind]]) -> list[tuple[str, Any]]:
+    """Positions by name: members, then pools, then the margin; each (name, position, kind)."""
+    ordered = sorted(found, key=lambda each: (ORDER.index(each[2]), each[0].casefold()))
+    return [(name, position) for name, position, _ in ordered]
+
+
 async def member_names(session: AsyncSession, ids: Collection[UUID]) -> Mapping[UUID, str]:
     """Names of members by id."""
     found = await repository.names(session, ids)
@@ -86,6 +95,11 @@ async def slugs_and_names(session: AsyncSession, ids: Collection[UUID]) -> list[
     """Slug and name of each of these members, by name."""
     found = await repository.names(session, ids)
     return sorted(((row.slug, row.name) for row in found.values()), key=lambda each: each[1])
+
+
+async def names_by_slug(session: AsyncSession) -> Mapping[str, str]:
+    """Names of members by slug."""
+    return {each.slug: each.name for each in await all_members(session)}
 
 
 async def people(session: AsyncSession, actors: Iterable[str | None]) -> Mapping[str, str]:
@@ -107,7 +121,7 @@ def picture(page: Page, currency: str, sums: Mapping[tuple[str, str], tuple[int,
         before, where = turned.get(pair, (0, ""))
         turned[pair] = before + abs(micros), where or href
     return Flows(
-        title=page._("Who owes whom, before netting"),
+        title=page._("Who owes whom in %(currency)s, before netting") % {"currency": currency},
         currency=currency,
         payer=page._("Owes"),
         payee=page._("Is owed"),

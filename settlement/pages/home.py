@@ -15,7 +15,7 @@ from settlement.clearing.domain import LegStatus, SettlementStatus
 from settlement.clearing.drafting import netted
 from settlement.clearing.models import Settlement
 from settlement.domain import PartyKind
-from settlement.pages.frame import FINANCE, member_names, party_name
+from settlement.pages.frame import FINANCE, in_order, member_names, party_name
 from settlement.pages.outlook import Standing, Window, tasks
 from settlement.pages.waiting import waiting
 from settlement.windows.service import windows
@@ -54,11 +54,11 @@ async def show_home(
         "settlement/home.html",
         tasks=todo,
         opened=opened,
-        positions=[
-            (party_name(page, each.party.kind, names[each.party.member_id]), each)
+        positions=in_order(
+            (party_name(page, each.party.kind, names[each.party.member_id]), each, each.party.kind)
             for each in stand
             if each.net_micros or each.party.kind is PartyKind.MEMBER
-        ],
+        ),
     )
 
 

@@ -20,7 +20,7 @@ from marketplace.coalition.models import Contract
 from marketplace.coalition.service import get_member
 from marketplace.ledger.totals import Total, totals
 from marketplace.web.formats import day as day_text
-from settlement.pages.frame import FINANCE
+from settlement.pages.frame import FINANCE, names_by_slug
 from settlement.pages.words import AGES
 from settlement.runoff import service
 from settlement.runoff.domain import AGE_NAMES, Outstanding
@@ -65,6 +65,7 @@ async def show_liability(
         "settlement/liability.html",
         owed=by_issuer(found.by_age),
         history=found.history,
+        names=await names_by_slug(session),
         ages=age_charts(page, found.by_age),
         rate=await _rate(page, session),
     )

@@ -51,6 +51,9 @@ async def show_reconcile(
         names=await member_names(session, {each.member_id for each in waiting}),
         lines=await bank_queries.open_lines(session),
         matched=shown,
+        settlements=await bank_queries.settlement_references(
+            session, [each.leg for each in shown if each.leg]
+        ),
         people=await people(session, [each.match.actor for each in shown if each.match]),
         next=following,
         rules=RULES,

@@ -12,16 +12,17 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, URLEncodedBody
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marketplace.api import Flows, Html, Page, decimal_from_minor
+from marketplace.api import Html, Page
 from marketplace.api import lazy as _l
 from marketplace.errors import InvalidRequest
 from marketplace.identity.domain import Principal
 from marketplace.money import decimal_from_micros
 from settlement.clearing import files, repository, service, views
 from settlement.clearing.domain import SettlementStatus
-from settlement.clearing.models import Settlement
-from settlement.clearing.schemas import PositionView
-from settlement.pages.frame import FINANCE, SETTLEMENTS, party_name, people, picture
+from settlement.clearing.rounding import unit_micros
+from settlement.pages import bank_queries
+from settlement.pages.between import pictures, windows_of
+from settlement.pages.frame import FINANCE, SETTLEMENTS, in_order, party_name, people
 from settlement.pages.words import KINDS, LEGS, MODES, STEPS
 from settlement.pages.words import SETTLEMENTS as STATUSES
 
@@ -76,22 +77,26 @@ async def show_settlement(
         kinds=KINDS,
         steps=steps(page, row.status),
         is_mine=row.recorded_by == principal.actor,
-        positions=[(_name(page, each), each) for each in found.positions],
+        positions=in_order(
+            (party_name(page, each.party, each.member.name), each, each.party)
+            for each in found.positions
+        ),
         legs=[
             (
                 leg,
-                decimal_from_minor(leg.amount_minor, leg.currency),
+                leg.amount_minor * unit_micros(leg.currency),
                 decimal_from_micros(leg.remainder_micros),
             )
             for leg in found.legs
         ],
+        shown_on=await bank_queries.shown_on(session, [leg.id for leg in found.legs]),
         leg_statuses=LEGS,
-        pictures=await _pictures(page, session, row),
+        pictures=await pictures(page, session, row),
         files=[views.file_view(each) for each in await repository.files(session, row.id)],
         events=found.history,
         members=sorted({(each.member.slug, each.member.name) for each in found.positions}),
         people=await people(session, [*actors, row.recorded_by, row.approved_by]),
-        windows=found.settlement.windows,
+        windows=await windows_of(session, found.settlement.windows),
         longest=LONGEST_NOTE,
     )
 
@@ -111,23 +116,6 @@ def steps(page: Page, status: SettlementStatus) -> list[dict[str, str]]:
         }
         for number, words in enumerate(STEPS.values())
     ]
-
-
-def _name(page: Page, position: PositionView) -> str:
-    return party_name(page, position.party, position.member.name)
-
-
-async def _pictures(page: Page, session: AsyncSession, row: Settlement) -> list[Flows]:
-    sums: dict[str, dict[tuple[str, str], tuple[int, str]]] = {}
-    for each in (await views.matrix(session, row)).flows:
-        pair = (
-            party_name(page, each.payer_party, each.payer.name),
-            party_name(page, each.payee_party, each.payee.name),
-        )
-        of_currency = sums.setdefault(each.currency, {})
-        before, _ = of_currency.get(pair, (0, ""))
-        of_currency[pair] = before + each.amount_micros, ""
-    return [picture(page, currency, sums[currency]) for currency in sorted(sums)]
 
 
 @post(f"{AT}/{{step:str}}", opt=FINANCE, include_in_schema=False, status_code=HTTPStatus.OK)

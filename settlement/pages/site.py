@@ -8,6 +8,7 @@ from marketplace import api
 from settlement.pages import (
     accounts,
     bank,
+    between,
     breaks,
     daily,
     disputes,
@@ -15,6 +16,7 @@ from settlement.pages import (
     liability,
     reconcile,
     settlements,
+    statements,
     windows,
 )
 from settlement.pages.frame import NAV
@@ -25,9 +27,11 @@ PAGES = api.Pages(
     routes=[
         show_home,
         *windows.ROUTES,
+        *between.ROUTES,
         *settlements.ROUTES,
         *exports.ROUTES,
         *bank.ROUTES,
+        *statements.ROUTES,
         *reconcile.ROUTES,
         *breaks.ROUTES,
         *accounts.ROUTES,

@@ -31,7 +31,9 @@ from settlement.pages.frame import (
     FINANCE,
     SETTLEMENTS,
     WINDOWS,
+    in_order,
     member_names,
+    names_by_slug,
     party_name,
     people,
     picture,
@@ -117,10 +119,10 @@ async def show_window(
         window=await window_detail(session, row),
         statuses=STATUSES,
         kinds=TOTALS,
-        positions=[
-            (party_name(page, each.party.kind, names[each.party.member_id]), each)
+        positions=in_order(
+            (party_name(page, each.party.kind, names[each.party.member_id]), each, each.party.kind)
             for each in found.positions
-        ],
+        ),
         pictures=await _pictures(page, session, window_id, found),
         events=events,
         members=await slugs_and_names(session, ids),
@@ -181,6 +183,7 @@ async def show_lines(
         payer=payer,
         payee=payee,
         lines=await line_views(session, shown),
+        names=await names_by_slug(session),
         kinds=TOTALS,
         next=following,
         query="".join(

@@ -133,6 +133,9 @@ async def test_the_demonstration_from_the_first_start_to_a_crash_and_on(
     assert first["ok"]
     assert first["burn"]["status"] == "captured"
     assert first["ledger"]["violations"] == 0
+    assert len(first["finance"]["settled"]) > 3
+    assert len(first["finance"]["waiting"]) == 1
+    assert len(first["finance"]["green"]) == first["finance"]["statements"] - 1
     made = await counts(owner)
     assert (made["Member"], made["Firm"], made["Participant"], made["Offer"]) == (12, 30, 400, 60)
     assert made["Lot"] > 3000
@@ -167,6 +170,7 @@ async def test_the_demonstration_from_the_first_start_to_a_crash_and_on(
         await connection.exec_driver_sql("update plugin_activation set digest = 'earlier'")
     second = check(environ)
     assert second["burn"]["id"] != first["burn"]["id"]
+    assert second["finance"] == first["finance"]
     now = await counts(owner)
     assert (now["Member"], now["Lot"]) == (made["Member"], made["Lot"] + 2)
 

@@ -1,0 +1,338 @@
+"""What two people of finance do month after month, at the command line as they would.
+
+Past months are netted, vouched for by both, sent to the bank, and paid; the month before this one
+waits for the second person. Each step looks at what is there and does what comes next, so that
+whoever is interrupted goes on where it ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+
+from marketplace import clock
+from marketplace.coalition.models import Member
+from marketplace.demo import accounts, bank
+from marketplace.demo.bank import Movement, Statement
+from marketplace.demo.logins import CLERK, CONTROLLER, SUPPLIER, Login
+from marketplace.demo.terminal import Terminal
+from marketplace.errors import UsageError
+from marketplace.identity.repository import person_by_email
+from marketplace.ledger.domain import ObligationKind
+from marketplace.ledger.models import Obligation
+from marketplace.runtime import Runtime
+
+ROOM: Final = "settlement"
+WINDOWS: Final = 100
+ROUNDS: Final = 3
+"""Times that the bank is waited for: debtors pay, then creditors are paid."""
+APART: Final = 3
+"""Paid months that are settled one by one, the newest; all before them are settled together."""
+STRANGER: Final = Movement(
+    micros=412_500_000,
+    name="Bauhof Kessler GmbH",
+    account="DE75999501300000815470",
+    text="Rechnung 2026-0417",
+)
+"""Money that belongs to nothing, so that the inbox of breaks has something in it."""
+DISPUTED_BECAUSE: Final = "Delivered twice by mistake; the first card was cancelled by phone."
+
+# When in the days after a window has closed each step is taken.
+NETTED: Final = timedelta(hours=9)
+CHECKED: Final = timedelta(hours=9, minutes=20)
+APPROVED: Final = timedelta(days=1, hours=10)
+SENT: Final = timedelta(days=1, hours=10, minutes=30)
+DUE: Final = timedelta(days=5)
+NOW: Final = datetime.max.replace(tzinfo=UTC)
+"""Later than now, so now."""
+READ: Final = timedelta(days=1, hours=8)
+"""After the day of a statement."""
+
+
+class Window(msgspec.Struct):
+    """A window, as `settlement status` tells it."""
+
+    id: UUID
+    status: str
+    opened_at: datetime
+    closed_at: datetime | None
+    totals: list[Any]
+
+
+class _Lag(msgspec.Struct):
+    rows: int
+
+
+class _Windows(msgspec.Struct):
+    windows: list[Window]
+    lag: _Lag
+
+
+class Done(msgspec.Struct):
+    """What is done, for who checks the demonstration."""
+
+    settled: list[str]
+    """References of settlements that are paid to the last leg."""
+    waiting: list[str]
+    """References of settlements on their way."""
+    statements: int
+    breaks: int
+    """What a person has yet to explain."""
+    green: list[str]
+    """Days on which the bank moved money and all five sides agree."""
+    not_green: list[str]
+    """Such days before the first break on which they do not."""
+
+
+class Finance:
+    """The clerk, the controller, and their bank."""
+
+    def __init__(self, runtime: Runtime, terminal: Terminal) -> None:
+        self._runtime, self._terminal = runtime, terminal
+        self._actors: dict[str, str] = {}
+        self._folder = runtime.settings.var_dir / "bank"
+        """What was sent to the bank and what came from it, to look at."""
+
+    # -- accounts ---------------------------------------------------------------------------------
+
+    async def open_accounts(self) -> None:
+        """The clearing house has an account, and each member one that both people vouched for."""
+        known = await self._json("bank", "accounts")
+        if not known:
+            name = accounts.house()["name"]
+            await self._as(CLERK, "bank", "add-account", accounts.HOUSE.iban, "--name", name)
+        have = {
+            each["member"]["slug"]: each
+            for each in await self._json("accounts", "list")
+            if each["status"] in ("proposed", "active")
+        }
+        for slug, account in accounts.of_members().items():
+            if slug not in have:
+                given = msgspec.json.encode(account).decode()
+                made = await self._as(
+                    CLERK,
+                    *("accounts", "propose", slug, "--rail", accounts.RAIL),
+                    *("--currency", bank.CURRENCY, "--account", given, "--json"),
+                )
+                (have[slug],) = msgspec.json.decode(made)
+            if have[slug]["status"] == "proposed":
+                await self._as(CONTROLLER, "accounts", "approve", have[slug]["id"])
+
+    # -- windows ----------------------------------------------------------------------------------
+
+    async def close(self, note: str) -> None:
+        """The clerk closes the window that is open."""
+        await self._as(CLERK, "close", "--note", note)
+
+    async def closed(self) -> list[Window]:
+        """Windows that are closed, oldest first, but for those in which nothing was."""
+        settled = {each for one in await self._settlements() for each in one["windows"]}
+        return [
+            each
+            for each in reversed((await self._windows()).windows)
+            if each.status == "closed" or str(each.id) in settled
+        ]
+
+    async def has_burns(self) -> bool:
+        """Whether anything is in the window that is open."""
+        found = await self._windows()
+        return bool(found.lag.rows or any(w.totals for w in found.windows if w.status == "open"))
+
+    async def untouched(self) -> bool:
+        """Whether nobody has closed a window or given the clearing house an account."""
+        found = (await self._windows()).windows
+        return len(found) == 1 and not await self._json("bank", "accounts")
+
+    async def _windows(self) -> _Windows:
+        answer = await self._terminal.run(ROOM, "status", "--limit", str(WINDOWS), "--json")
+        return msgspec.json.decode(answer, type=_Windows)
+
+    async def settle_months(self) -> None:
+        """Every closed window is paid, but for the newest, which waits for the controller.
+
+        Business time is the real time afterwards.
+        """
+        windows = await self.closed()
+        paid, last = windows[:-1], windows[-1:]
+        early = paid[:-APART]
+        for together in [early, *([each] for each in paid[-APART:])]:
+            if together:
+                await self._settle(together)
+        if last:
+            await self._stranger_pays()
+            await self._wait_for_controller(last)
+        await self._real_time()
+
+    async def _settle(self, windows: Sequence[Window]) -> None:
+        """From closed windows to a settlement that is paid."""
+        began = windows[-1].closed_at or datetime.now(UTC)
+        due = min(began + DUE, datetime.now(UTC)).date()
+        reference = await self._net(windows, began + NETTED, due)
+        await self._step(reference, "pending", "record", CLERK, began + CHECKED)
+        await self._step(reference, "recorded", "approve", CONTROLLER, began + APPROVED)
+        await self._step(reference, "approved", "submit", CLERK, began + SENT)
+        for number in range(ROUNDS):
+            if await self._status(reference) == "settled":
+                return
+            day = min(began + DUE + timedelta(days=number), datetime.now(UTC))
+            await self._bank_answers(reference, day.date())
+            await self._as(CLERK, "submit", reference)
+        raise UsageError(f"The settlement {reference} of the demonstration is not paid.")
+
+    async def _net(self, windows: Sequence[Window], at: datetime, due: date) -> str:
+        """The reference of the settlement of these windows, made now if need be."""
+        for each in await self._settlements():
+            if str(windows[0].id) in each["windows"]:
+                return str(each["reference"])
+        await self._at(at)
+        named = [word for each in windows for word in ("--window", str(each.id))]
+        made = await self._as(CLERK, "net", *named, "--due", f"{due}", "--json")
+        return str(msgspec.json.decode(made)["settlement"]["reference"])
+
+    async def _step(
+        self, reference: str, before: str, step: str, by: Login, moment: datetime
+    ) -> None:
+        if await self._status(reference) == before:
+            await self._at(moment)
+            await self._as(by, step, reference)
+
+    async def _wait_for_controller(self, windows: Sequence[Window]) -> None:
+        """The newest closed month: netted and checked, without the line that a member disputes."""
+        (window,) = windows
+        await self._real_time()
+        if window.status == "closed":
+            await self._dispute(window)
+        due = (datetime.now(UTC) + timedelta(days=3)).date()
+        reference = await self._net(windows, NOW, due)
+        await self._step(reference, "pending", "record", CLERK, NOW)
+
+    async def _dispute(self, window: Window) -> None:
+        if await self._json("dispute", "list"):
+            return
+        async with self._runtime.database.begin() as session:
+            row = (
+                await session.execute(
+                    sa.select(Obligation.wallet_id, Obligation.id)
+                    .join(Member, Member.id == Obligation.acceptor_id)
+                    .where(
+                        Obligation.window_id == window.id,
+                        Obligation.kind == ObligationKind.CAPTURE,
+                        Member.slug == SUPPLIER.member,
+                    )
+                    .order_by(Obligation.effective_at.desc(), Obligation.id)
+                    .limit(1)
+                )
+            ).first()
+        if row is not None:
+            line = f"{row.wallet_id}:{row.id}"
+            reason = ("--reason", DISPUTED_BECAUSE)
+            await self._as(SUPPLIER, "dispute", "open", str(SUPPLIER.member), line, *reason)
+
+    # -- the bank ---------------------------------------------------------------------------------
+
+    async def _bank_answers(self, reference: str, day: date) -> None:
+        """The bank books what it was sent and not booked yet; the clerk reads its statement."""
+        sent = self._folder / reference
+        await self._terminal.run(ROOM, "files", reference, "--output", str(sent))
+        waiting = {
+            each["reference"]
+            for each in await self._json("legs", reference)
+            if each["status"] in ("submitted", "accepted")
+        }
+        found = [
+            each
+            for path in sorted(sent.iterdir())
+            for each in bank.ordered(path.read_bytes())
+            if each.reference in waiting
+        ]
+        if found:
+            await self._import(day, found)
+
+    async def _stranger_pays(self) -> None:
+        """A statement of yesterday has money on it that nobody can explain."""
+        if not await self._json("bank", "breaks", "--all"):
+            yesterday = datetime.now(UTC).date() - timedelta(days=1)
+            last = max(
+                (date.fromisoformat(each["to_on"]) for each in await self._statements()),
+                default=yesterday,
+            )
+            await self._import(max(yesterday, last), [STRANGER])
+
+    async def _import(self, day: date, movements: Sequence[Movement]) -> None:
+        before = await self._statements()
+        statement = Statement(
+            account=accounts.HOUSE.iban,
+            number=len(before) + 1,
+            day=day,
+            # Those imported last are told first.
+            opening_micros=before[0]["closing_micros"] if before else 0,
+            movements=movements,
+        )
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / statement.file_name
+        path.write_bytes(bank.written(statement))
+        await self._at(datetime(day.year, day.month, day.day, tzinfo=UTC) + READ)
+        await self._as(CLERK, "bank", "import", str(path))
+
+    async def done(self) -> Done:
+        """What is done. Days with an open break, or after one, are not green, and not counted."""
+        settlements = await self._settlements()
+        breaks = await self._json("bank", "breaks")
+        first = min((each["opened_on"] for each in breaks), default="9999-12-31")
+        statements = await self._statements()
+        days = sorted({each["to_on"] for each in statements if each["to_on"] < first})
+        closes = {day: await self._terminal.ask(ROOM, "daily", "--date", day) for day in days}
+        return Done(
+            settled=[each["reference"] for each in settlements if each["status"] == "settled"],
+            waiting=[each["reference"] for each in settlements if each["status"] != "settled"],
+            statements=len(statements),
+            breaks=len(breaks),
+            green=[day for day, said in closes.items() if not said.status],
+            not_green=[day for day, said in closes.items() if said.status],
+        )
+
+    # -- what is there ----------------------------------------------------------------------------
+
+    async def _statements(self) -> list[dict[str, Any]]:
+        return list(await self._json("bank", "statements"))
+
+    async def _settlements(self) -> list[dict[str, Any]]:
+        """Those that are not aborted, newest first."""
+        found = (await self._json("show"))["settlements"]
+        return [each for each in found if each["status"] != "aborted"]
+
+    async def _status(self, reference: str) -> str:
+        return str((await self._json("show", reference))["settlement"]["status"])
+
+    async def _json(self, *words: str) -> Any:
+        return await self._terminal.json(ROOM, *words)
+
+    async def _as(self, who: Login, *words: str) -> str:
+        """What a person does."""
+        return await self._terminal.run(ROOM, *words, who=await self._actor(who))
+
+    async def _actor(self, who: Login) -> str:
+        if who.email not in self._actors:
+            async with self._runtime.database.begin() as session:
+                person = await person_by_email(session, who.email)
+            if person is None:
+                raise UsageError(f"{who.email} is not there any more.")
+            self._actors[who.email] = f"person:{person.id}"
+        return self._actors[who.email]
+
+    async def _at(self, moment: datetime) -> None:
+        """Business time is `moment`, or now where that is still to come."""
+        if moment >= datetime.now(UTC):
+            await self._real_time()
+            return
+        async with self._runtime.database.begin() as session:
+            await clock.travel_to(session, moment, allowed=True)
+
+    async def _real_time(self) -> None:
+        async with self._runtime.database.begin() as session:
+            await clock.travel_back(session)
