@@ -74,7 +74,7 @@ async def known(session: AsyncSession, lines: Sequence[BankLine]) -> Known:
     return Known(
         by_reference={leg.reference: leg for leg in legs},
         by_rail=_unique(by_rail),
-        blocks={each: await files.block(session, *each) for each in blocks if any(each)},
+        blocks=await files.legs_of(session, blocks),
     )
 
 
