@@ -104,5 +104,5 @@ async def _judge(
 
 
 def _words(said: LegAnswer | BatchStatus) -> str:
-    text = re.sub(r"\s+", " ", said.text).strip()
-    return f"{said.code} {text}".strip()[:500]
+    text = re.sub(r"[\s\0]+", " ", f"{said.code} {said.text}")
+    return text.strip()[:500]

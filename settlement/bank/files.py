@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from settlement.arrays import among
 from settlement.clearing import legs
 from settlement.clearing.models import SentFile, SettlementLeg
 
@@ -55,7 +56,7 @@ async def _files(session: AsyncSession, names: Collection[Name]) -> list[_File]:
     rows = await session.execute(
         sa.select(SentFile.id, SentFile.message_id, SentFile.blocks, SentFile.references).where(
             sa.or_(
-                SentFile.message_id.in_(messages),
+                among(SentFile.message_id, messages),
                 SentFile.blocks.has_any(sa.cast(blocks, ARRAY(sa.Text))),
             )
         )

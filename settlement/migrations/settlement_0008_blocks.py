@@ -1,4 +1,4 @@
-"""files of payments say what the bank calls them"""
+"""files of payments say what the bank calls them; numbers of banks have 18 digits"""
 
 from __future__ import annotations
 
@@ -30,6 +30,17 @@ def upgrade() -> None:
     op.create_index(
         "ix_settlement_file_blocks", "settlement_file", ["blocks"], postgresql_using="gin"
     )
+    for table, column in (
+        ("settlement_bank_statement", "number"),
+        ("settlement_bank_entry", "payments"),
+    ):
+        op.alter_column(
+            table,
+            column,
+            existing_type=sa.Integer(),
+            type_=sa.BigInteger(),
+            existing_nullable=True,
+        )
 
 
 def downgrade() -> None:
