@@ -86,7 +86,7 @@ from marketplace.web.i18n import Lazy, lazy
 from marketplace.web.nav import NavEntry
 from marketplace.web.page import Html, Page
 
-API_VERSION = "1.0"
+API_VERSION = "1.1"
 """Version of this contract."""
 
 hookimpl = pluggy.HookimplMarker("marketplace")

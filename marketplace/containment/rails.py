@@ -35,6 +35,9 @@ HEALTH_S: Final = 2.0
 MOST_LEGS: Final = 200
 """Legs that `submit` and `lookup` of a rail take at once."""
 FILE_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+BANK_ID: Final = re.compile(
+    r"[A-Za-z0-9/?:().,'+-](?:[A-Za-z0-9/?:().,'+ -]{0,68}[A-Za-z0-9/?:().,'+-])?"
+)
 KINDS: Final = frozenset(api.LegOutcome.__args__)
 PIECE: Final = 1_048_576
 
@@ -204,6 +207,8 @@ def fault_of_files(legs: Sequence[api.Leg], files: Sequence[api.RailFile]) -> st
             return f"{each.name[:100]!r} is no name of a file"
         if not each.content or not each.references:
             return f"the file {each.name} is empty"
+        if fault := _fault_of_blocks(each):
+            return fault
     if len({each.name for each in files}) < len(files):
         return "two files have one name"
     paid = Counter(reference for each in files for reference in each.references)
@@ -213,6 +218,23 @@ def fault_of_files(legs: Sequence[api.Leg], files: Sequence[api.RailFile]) -> st
             return f"leg {reference[:100]!r} was not asked for"
         if paid[reference] != 1:
             return f"leg {reference} is in {paid[reference]} places, not in one"
+    names = [each.message_id for each in files if each.message_id]
+    for ids in (names, [name for each in files for name in each.blocks]):
+        twice = [name for name, count in Counter(ids).items() if count > 1]
+        if twice:
+            return f"two files, or two blocks of payments, have the id {twice[0]}"
+    return ""
+
+
+def _fault_of_blocks(file: api.RailFile) -> str:
+    for name in filter(None, (file.message_id, *file.blocks)):
+        if not BANK_ID.fullmatch(name):
+            return f"{name[:100]!r} is no id that a bank repeats"
+    if "" in file.blocks:
+        return f"a block of {file.name} has no id"
+    inside = Counter(reference for block in file.blocks.values() for reference in block)
+    if file.blocks and inside != Counter(file.references):
+        return f"the blocks of {file.name} do not hold each of its legs once"
     return ""
 
 

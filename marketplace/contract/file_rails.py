@@ -34,6 +34,13 @@ class RailFile(msgspec.Struct, frozen=True, kw_only=True):
     content: bytes
     references: tuple[str, ...]
     """Those of the legs it pays, at least one."""
+    message_id: str = ""
+    """What the bank calls the file when it answers for all of it (`MsgId`), never used twice.
+    Empty: such an answer is shown to people, and touches no leg. Since 1.1."""
+    blocks: dict[str, tuple[str, ...]] = {}
+    """What the bank calls the blocks of payments in it (`PmtInfId`) when it answers for one or
+    books it in one sum, never used twice; and the references of its legs. Each leg of the file is
+    in one block. Empty: as with `message_id`. Since 1.1."""
 
 
 @runtime_checkable

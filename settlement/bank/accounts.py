@@ -87,6 +87,11 @@ def _checks(iban: str) -> bool:
     return int("".join(str(int(each, 36)) for each in turned)) % 97 == 1
 
 
+def _domestic(identifier: str) -> str:
+    """An IBAN as banks write it at home (BBAN): without country and check digits."""
+    return identifier[4:] if IBAN.fullmatch(identifier) and _checks(identifier) else identifier
+
+
 async def find(session: AsyncSession, account_id: UUID) -> BankAccount:
     """An account by id."""
     found = await session.get(BankAccount, account_id)
@@ -107,6 +112,7 @@ def ours(known: list[BankAccount], identifier: str, currency: str, statement: st
     if not number:
         raise UnknownBankAccount(f"{statement} does not say which account it is for.")
     same = [each for each in known if each.identifier == number]
+    same = same or [each for each in known if _domestic(each.identifier) == number]
     fitting = [each for each in same if not currency or each.currency == currency]
     if len(fitting) == 1:
         return fitting[0]

@@ -53,20 +53,28 @@ async def apply(
         await _judge(session, leg, each, found, actor)
     # The whole file last: its blocks know better.
     batches = [each for each in said if isinstance(each, BatchStatus)]
+    blocks = await files.legs_of(session, [_name(each) for each in batches])
     for batch in sorted(batches, key=lambda each: not each.payment_information_id):
-        await _judge_batch(session, batch, judged, found, actor)
+        await _judge_batch(session, batch, blocks.get(_name(batch), []), judged, found, actor)
     return found
 
 
+def _name(batch: BatchStatus) -> files.Name:
+    return batch.payment_information_id, batch.original_message_id
+
+
 async def _judge_batch(
-    session: AsyncSession, batch: BatchStatus, judged: set[UUID], found: Answered, actor: str
+    session: AsyncSession,
+    batch: BatchStatus,
+    members: Sequence[SettlementLeg],
+    judged: set[UUID],
+    found: Answered,
+    actor: str,
 ) -> None:
     if batch.state in (BankAnswer.PENDING, BankAnswer.PARTIAL):
         return
-    names = (batch.payment_information_id, batch.original_message_id)
-    members = await files.block(session, *names)
     if not members:
-        named = " ".join(filter(None, reversed(names))) or "without an id"
+        named = " ".join(filter(None, reversed(_name(batch)))) or "without an id"
         found.strange.append(f"{named}: there is no such file of payments")
     for leg in members:
         if leg.id not in judged:
@@ -96,5 +104,5 @@ async def _judge(
 
 
 def _words(said: LegAnswer | BatchStatus) -> str:
-    text = re.sub(r"\s+", " ", said.text).strip()
-    return f"{said.code} {text}".strip()[:500]
+    text = re.sub(r"[\s\0]+", " ", f"{said.code} {said.text}")
+    return text.strip()[:500]

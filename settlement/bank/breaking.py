@@ -15,6 +15,7 @@ from marketplace.clock import NOW
 from marketplace.errors import NotFound
 from marketplace.ids import uuid7
 from settlement import history
+from settlement.arrays import among
 from settlement.bank.domain import BreakKind, BreakStatus
 from settlement.bank.models import Break
 
@@ -101,7 +102,9 @@ async def let_go(
     """Breaks of these subjects whose reason is gone; returns how many were open."""
     if not subject_ids:
         return 0
-    query = sa.select(Break).where(Break.subject_id.in_(subject_ids), Break.status.in_(UNRESOLVED))
+    query = sa.select(Break).where(
+        among(Break.subject_id, subject_ids), Break.status.in_(UNRESOLVED)
+    )
     if kind is not None:
         query = query.where(Break.kind == kind)
     found = list(await session.scalars(query.with_for_update()))

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.money import decimal_from_micros
+from settlement.arrays import among
 from settlement.bank import files
 from settlement.bank.domain import BreakKind, Rule, normal_account, references_in
 from settlement.bank.lines import AWAITED, Found, expected
@@ -74,14 +75,14 @@ async def known(session: AsyncSession, lines: Sequence[BankLine]) -> Known:
     return Known(
         by_reference={leg.reference: leg for leg in legs},
         by_rail=_unique(by_rail),
-        blocks={each: await files.block(session, *each) for each in blocks if any(each)},
+        blocks=await files.legs_of(session, blocks),
     )
 
 
 async def _legs(session: AsyncSession, column: Any, values: set[str]) -> list[SettlementLeg]:
     if not values:
         return []
-    query = sa.select(SettlementLeg).where(column.in_(values), SettlementLeg.amount_minor > 0)
+    query = sa.select(SettlementLeg).where(among(column, values), SettlementLeg.amount_minor > 0)
     return list(await session.scalars(query.execution_options(populate_existing=True)))
 
 

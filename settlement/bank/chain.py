@@ -83,7 +83,7 @@ def refuse_overlap(
             or _chained(of, [other for other in touching if other is not each])
             or _numbered_apart(each, of, days)
         )
-        if (after or ahead) and goes_on:
+        if ((after or ahead) and goes_on) or _next_to(each, of):
             continue
         raise StatementOverlaps(
             f"{of.name} of account {account.identifier} covers {first} to {last}; statement "
@@ -103,6 +103,19 @@ def _chained(of: Gathered, others: Sequence[BankStatement]) -> bool:
         each.closing_micros == of.opening_micros or each.opening_micros == of.closing_micros
         for each in others
     )
+
+
+def _next_to(one: BankStatement, other: Gathered) -> bool:
+    """Numbered one after the other, and one closes with what the other opens with: the entries of
+    the later one may be of days before it."""
+    if one.number is None or other.start.number is None:
+        return False
+    match other.start.number - one.number:
+        case 1:
+            return one.closing_micros == other.opening_micros
+        case -1:
+            return other.closing_micros == one.opening_micros
+    return False
 
 
 def _numbered_apart(one: BankStatement, other: Gathered, days: tuple[date, date]) -> bool:
@@ -143,28 +156,28 @@ async def watch(session: AsyncSession, account: BankAccount) -> int:
     """Open a break for each gap between statements, and let go of those that are filled; returns
     how many gaps there are."""
     ordered = in_order(await statements(session, account.id))
+    numbered = _counts_by_one(ordered)
     gaps = set()
     for before, after in pairwise(ordered):
         missing = (after.opening_micros or 0) - (before.closing_micros or 0)
         if missing:
-            gaps.add(after.id)
-            await breaking.open_(
-                session,
-                kind=BreakKind.STATEMENT_GAP,
-                subject_id=after.id,
-                statement_id=after.id,
-                account_id=account.id,
-                currency=account.currency,
-                amount_micros=missing,
-                opened_on=after.from_on,
-                reason=(
-                    f"Statement {after.reference} of {account.identifier} opens with "
-                    f"{decimal_from_micros(after.opening_micros or 0)} on {after.from_on}, but "
-                    f"statement {before.reference} closed with "
-                    f"{decimal_from_micros(before.closing_micros or 0)} on {before.to_on}: one "
-                    f"between them is missing. Fetch and import it."
-                ),
-            )
+            reason = _amount_missing(account, before, after)
+        elif numbered and _step(before, after) > 1:
+            reason = _number_missing(account, before, after)
+        else:
+            continue
+        gaps.add(after.id)
+        await breaking.open_(
+            session,
+            kind=BreakKind.STATEMENT_GAP,
+            subject_id=after.id,
+            statement_id=after.id,
+            account_id=account.id,
+            currency=account.currency,
+            amount_micros=missing,
+            opened_on=after.from_on,
+            reason=reason,
+        )
     await breaking.let_go(
         session,
         BreakKind.STATEMENT_GAP,
@@ -172,3 +185,35 @@ async def watch(session: AsyncSession, account: BankAccount) -> int:
         "the statement between was imported",
     )
     return len(gaps)
+
+
+def _step(before: BankStatement, after: BankStatement) -> int:
+    """From number to number; 0 where there is none, or the bank has begun to count anew."""
+    if before.number is None or after.number is None:
+        return 0
+    return max(after.number - before.number, 0)
+
+
+def _counts_by_one(ordered: Sequence[BankStatement]) -> bool:
+    """Whether the bank numbers the statements of this account one by one, as it seems: some count
+    reports too, or all accounts together, and their numbers prove nothing."""
+    steps = [step for before, after in pairwise(ordered) if (step := _step(before, after))]
+    return 2 * steps.count(1) >= len(steps) > 1
+
+
+def _amount_missing(account: BankAccount, before: BankStatement, after: BankStatement) -> str:
+    return (
+        f"Statement {after.reference} of {account.identifier} opens with "
+        f"{decimal_from_micros(after.opening_micros or 0)} on {after.from_on}, but "
+        f"statement {before.reference} closed with "
+        f"{decimal_from_micros(before.closing_micros or 0)} on {before.to_on}: one "
+        f"between them is missing. Fetch and import it."
+    )
+
+
+def _number_missing(account: BankAccount, before: BankStatement, after: BankStatement) -> str:
+    return (
+        f"Statement {after.reference} of {account.identifier} has the number {after.number}, and "
+        f"{before.reference} before it {before.number}: one between them is missing, whose entries "
+        f"come to zero. Fetch and import it."
+    )

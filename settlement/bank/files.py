@@ -1,76 +1,73 @@
 """Which legs a name in our files stands for: a whole file, or one block of payments in it.
 
-A rail names its files and blocks as it likes, so they are looked up in the files themselves.
+Rails state the names (`RailFile.message_id`, `RailFile.blocks`); nothing is looked for in the files
+themselves, whose formats only the rails know.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import TypeAlias
+from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from settlement.arrays import among
 from settlement.clearing import legs
 from settlement.clearing.models import SentFile, SettlementLeg
 
-NAME = re.compile(r"[A-Za-z0-9/?:().,'+ -]{3,70}")
+Name: TypeAlias = tuple[str, str]
+"""Ids of a block of payments (empty: the whole file) and of the message it is in, as a bank says
+them; either may be the bank's own."""
 
 
-async def block(session: AsyncSession, block_id: str, message_id: str) -> list[SettlementLeg]:
-    """Legs of the block of payments `block_id`, or (empty) of the file `message_id`, in the order
-    of the file; empty where none of our files has it, or more than one."""
-    name = block_id or message_id
-    if not NAME.fullmatch(name):
+class _File(msgspec.Struct, frozen=True):
+    id: UUID
+    message_id: str
+    blocks: Mapping[str, Sequence[str]]
+    references: Sequence[str]
+
+
+async def legs_of(
+    session: AsyncSession, names: Collection[Name]
+) -> dict[Name, list[SettlementLeg]]:
+    """The legs of each block or file, in the order of the file, in two statements for all; none
+    where no file of ours is called so, or more than one."""
+    # PostgreSQL keeps no zero bytes in texts, so nothing of ours is called so.
+    asked = [each for each in dict.fromkeys(names) if any(each) and "\0" not in "".join(each)]
+    files = await _files(session, asked)
+    inside = {each: _references(files, *each) for each in asked}
+    wanted = {reference for each in inside.values() for reference in each}
+    known = await legs.by_reference(session, wanted) if wanted else {}
+    return {
+        name: [known[each] for each in references if each in known]
+        for name, references in inside.items()
+    }
+
+
+async def _files(session: AsyncSession, names: Collection[Name]) -> list[_File]:
+    if not names:
         return []
-    found = await _containing(session, name)
-    if len(found) != 1:
-        return []
-    content, references = found[0].content, found[0].references
-    part = _part(content, block_id, references) if block_id else content
-    inside = [each for each in references if _place(part, each) is not None]
-    if not block_id:
-        inside = list(references)
-    known = await legs.by_reference(session, inside)
-    ordered = sorted(inside, key=lambda each: (_place(content, each) or 0, each))
-    return [known[each] for each in ordered if each in known]
-
-
-async def _containing(session: AsyncSession, name: str) -> Sequence[SentFile]:
-    """Files in which this name stands as a whole."""
-    rows = await session.scalars(
-        sa.select(SentFile)
-        .where(sa.text("position(:name in settlement_file.content) > 0"))
-        .order_by(SentFile.made_at),
-        {"name": name.encode()},
+    blocks = [block for block, _ in names if block]
+    messages = [message for _, message in names if message]
+    rows = await session.execute(
+        sa.select(SentFile.id, SentFile.message_id, SentFile.blocks, SentFile.references).where(
+            sa.or_(
+                among(SentFile.message_id, messages),
+                SentFile.blocks.has_any(sa.cast(blocks, ARRAY(sa.Text))),
+            )
+        )
     )
-    return [each for each in rows if _place(each.content, name) is not None]
+    return [_File(*row) for row in rows]
 
 
-def _place(content: bytes, name: str) -> int | None:
-    """Where a name stands as a whole, not as the beginning or end of another one."""
-    word = rb"(?<![A-Za-z0-9-])" + re.escape(name.encode()) + rb"(?![A-Za-z0-9-])"
-    found = re.search(word, content)
-    return None if found is None else found.start()
-
-
-def _part(content: bytes, block_id: str, references: Sequence[str]) -> bytes:
-    """The file from the name of a block to that of the next one: same name, other number.
-
-    Empty where the name does not tell what the next one is called.
-    """
-    start = _place(content, block_id)
-    if start is None:
-        return b""
-    stem = re.sub(r"\d+$", "", block_id)
-    rest = content[start + len(block_id) :]
-    if stem == block_id:
-        # Where the next block begins is unknown, and what the bank says of this one must not touch
-        # the legs of others.
-        return b""
-    other = rb"(?<![A-Za-z0-9-])" + re.escape(stem.encode()) + rb"\d+(?![A-Za-z0-9-])"
-    for found in re.finditer(other, rest):
-        name = found.group().decode()
-        if name != block_id and name not in references:
-            return rest[: found.start()]
-    return rest
+def _references(files: Sequence[_File], block: str, message: str) -> Sequence[str]:
+    of_message = [each for each in files if message and each.message_id == message]
+    if not block:
+        return of_message[0].references if len(of_message) == 1 else ()
+    # Where the message is one of ours, the block has to be in it; else it is the bank's own name.
+    found = [each for each in of_message or files if block in each.blocks]
+    return found[0].blocks[block] if len(found) == 1 else ()

@@ -71,6 +71,8 @@ class Gathered(msgspec.Struct, kw_only=True):
 
 def begin(start: StatementStart) -> Gathered:
     """A statement begins."""
+    own = {name: _cut(getattr(start, name)) for name in ("account", "currency", "reference")}
+    start = msgspec.structs.replace(start, **own)
     return Gathered(id=uuid7(), start=start, digest=hashlib.sha256())
 
 

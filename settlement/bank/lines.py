@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from marketplace.clock import NOW
 from marketplace.contract.rails import Direction
 from marketplace.ids import uuid7
+from settlement.arrays import among
 from settlement.bank.domain import LineStatus, Rule
 from settlement.bank.models import BankLine, LineState, Match
 from settlement.clearing import books, legs
@@ -91,7 +92,7 @@ async def set_status(
         return
     done = await session.execute(
         sa.update(LineState)
-        .where(LineState.entry_id.in_(entry_ids), LineState.status.in_(before))
+        .where(among(LineState.entry_id, entry_ids), LineState.status.in_(before))
         .values(status=to)
         .returning(LineState.entry_id)
     )
@@ -221,7 +222,7 @@ async def unseen(session: AsyncSession, of: Sequence[SettlementLeg]) -> dict[UUI
     rows = await session.scalars(
         sa.select(Posting)
         .where(
-            Posting.leg_id.in_(rails),
+            among(Posting.leg_id, rails),
             sa.or_(
                 Posting.debit_account == AccountKind.BANK,
                 Posting.credit_account == AccountKind.BANK,
@@ -252,7 +253,7 @@ async def rows_of(session: AsyncSession, entry_ids: Sequence[UUID]) -> list[Bank
     query: Any = (
         sa.select(BankLine)
         .join(LineState, LineState.entry_id == BankLine.id)
-        .where(BankLine.id.in_(entry_ids))
+        .where(among(BankLine.id, entry_ids))
         .order_by(LineState.place)
     )
     return list(await session.scalars(query))

@@ -62,7 +62,7 @@ class BankStatement(SettlementBase):
     )
     reference: Mapped[str]
     """The bank's id of it."""
-    number: Mapped[int | None]
+    number: Mapped[int | None] = mapped_column(sa.BigInteger)
     from_on: Mapped[date]
     to_on: Mapped[date]
     opening_micros: Mapped[int | None] = mapped_column(sa.BigInteger)
@@ -121,7 +121,7 @@ class BankLine(SettlementBase):
     code: Mapped[str]
     return_code: Mapped[str]
     return_text: Mapped[str]
-    payments: Mapped[int | None]
+    payments: Mapped[int | None] = mapped_column(sa.BigInteger)
     """How many payments the bank says it booked in one sum."""
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from marketplace.clock import NOW
 from marketplace.errors import NotFound
 from marketplace.ids import uuid7
+from settlement.arrays import among
 from settlement.bank import cascade, lines
 from settlement.bank.domain import LineStatus, Rule, SuggestionStatus
 from settlement.bank.models import BankLine, LineState, Suggestion
@@ -73,7 +74,7 @@ async def _pairs(
         .join(LineState, LineState.entry_id == BankLine.id)
         .where(
             LineState.status == LineStatus.OPEN,
-            BankLine.amount_micros.in_({amount for _, amount in wanted}),
+            among(BankLine.amount_micros, {amount for _, amount in wanted}),
         )
         .limit(MOST_PAIRS)
     )

@@ -110,6 +110,8 @@ async def _keep(
             sha256=hashlib.sha256(each.content).hexdigest(),
             content=each.content,
             references=list(each.references),
+            message_id=each.message_id,
+            blocks={name: list(legs) for name, legs in each.blocks.items()},
             made_at=NOW,
         )
         for each in made

@@ -272,6 +272,8 @@ class SentFile(SettlementBase):
     __tablename__ = "settlement_file"
     __table_args__ = (
         sa.UniqueConstraint("batch_id", "name"),
+        sa.Index("ix_settlement_file_message_id", "message_id"),
+        sa.Index("ix_settlement_file_blocks", "blocks", postgresql_using="gin"),
         {"info": INSERT_ONLY},
     )
 
@@ -285,6 +287,10 @@ class SentFile(SettlementBase):
     content: Mapped[bytes]
     references: Mapped[list[str]] = mapped_column("leg_references", ARRAY(sa.Text))
     """Of its legs."""
+    message_id: Mapped[str] = mapped_column(server_default="")
+    """What the bank calls it; empty where its rail does not say."""
+    blocks: Mapped[dict[str, list[str]]] = mapped_column(JSONB, server_default="{}")
+    """What the bank calls the blocks of payments in it -> references of their legs."""
     made_at: Mapped[datetime] = mapped_column(utc_timestamp())
 
 

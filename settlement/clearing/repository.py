@@ -14,6 +14,7 @@ from marketplace.coalition.models import Contract, Member
 from marketplace.errors import NotFound, UsageError
 from marketplace.ledger.domain import WindowStatus
 from marketplace.ledger.models import SettlementWindow
+from settlement.arrays import among
 from settlement.clearing.domain import LegStatus, SettlementKind, SettlementStatus
 from settlement.clearing.models import (
     CoveredWindow,
@@ -159,8 +160,10 @@ async def legs_by_reference(
     session: AsyncSession, references: Collection[str]
 ) -> dict[str, SettlementLeg]:
     """Legs by their references."""
+    # PostgreSQL keeps no zero bytes in texts, so no reference of ours has one.
+    wanted = [each for each in references if "\0" not in each]
     rows = await session.scalars(
-        sa.select(SettlementLeg).where(SettlementLeg.reference.in_(references))
+        sa.select(SettlementLeg).where(among(SettlementLeg.reference, wanted))
     )
     return {row.reference: row for row in rows}
 

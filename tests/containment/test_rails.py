@@ -198,6 +198,48 @@ def test_each_leg_is_in_one_file_and_no_other_is() -> None:
     assert "not asked" in fault_of_files(legs, [file("a", "L-1", "L-2", "L-3")])
 
 
+@pytest.mark.parametrize(
+    ("message_id", "blocks", "words"),
+    [
+        ("M", {}, ""),
+        ("M", {"M": ("L-1", "L-2")}, ""),
+        ("", {"B-1": ("L-2",), "B-2": ("L-1",)}, ""),
+        ("", {"B-1": ("L-2",)}, "each of its legs once"),
+        ("", {"B-1": ("L-1", "L-2"), "B-2": ("L-1",)}, "each of its legs once"),
+        ("", {"B-1": ("L-1", "L-2"), "B-2": ("L-3",)}, "each of its legs once"),
+        ("", {"": ("L-1", "L-2")}, "no id"),
+        ("a\nb", {}, "no id that a bank repeats"),
+        ("", {"<b>": ("L-1", "L-2")}, "no id that a bank repeats"),
+    ],
+)
+def test_blocks_hold_each_leg_of_their_file_once(
+    message_id: str, blocks: dict[str, tuple[str, ...]], words: str
+) -> None:
+    made = api.RailFile(
+        name="a",
+        media_type="x/y",
+        content=b"x",
+        references=("L-1", "L-2"),
+        message_id=message_id,
+        blocks=blocks,
+    )
+    fault = fault_of_files([leg("L-1"), leg("L-2")], [made])
+    assert words in fault if words else not fault
+
+
+def test_ids_of_a_bank_are_used_once() -> None:
+    first, second = (
+        api.RailFile(
+            name=name, media_type="x/y", content=b"x", references=(name,), blocks={"B": (name,)}
+        )
+        for name in ("L-1", "L-2")
+    )
+    legs = [leg("L-1"), leg("L-2")]
+    assert "the id B" in fault_of_files(legs, [first, second])
+    same = [replace(each, blocks={}, message_id="M") for each in (first, second)]
+    assert "the id M" in fault_of_files(legs, same)
+
+
 class Sloppy(Courier):
     """Forgets one leg and claims proof about another while it submits."""
 

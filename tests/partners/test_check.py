@@ -12,6 +12,7 @@ import pytest
 from click.testing import Result as Invoked
 from cryptography.fernet import Fernet
 
+from marketplace import api
 from marketplace.certify.check import check
 from marketplace.certify.domain import Result, Status, Terms, Verdict, verdict
 from marketplace.certify.target import digest, find, write_shim
@@ -154,10 +155,10 @@ def test_a_stranger_s_report_is_refused_unless_the_key_is_trusted(
 def test_a_failed_check_says_what_to_do_and_its_report_says_failed(
     command: Command, acme: Path, tmp_path: Path
 ) -> None:
-    spoil(acme, "plugin.py", 'api_version = "1.0"', "VERSION = 1")
+    spoil(acme, "plugin.py", f'api_version = "{api.API_VERSION}"', "VERSION = 1")
     done = command("plugins", "check", str(acme), "--json")
     assert done.exit_code == 1
-    assert 'Write api_version = "1.0" into' in done.stderr.replace("\n        ", " ")
+    assert f'Write api_version = "{api.API_VERSION}" into' in done.stderr.replace("\n        ", " ")
     assert json.loads(done.stdout)["report"]["verdict"] == "failed"
     kept = tmp_path / "var/reports/acme-0.1.0.json"
     assert json.loads(kept.read_text()) == json.loads(done.stdout)

@@ -76,9 +76,17 @@ class Clerk:
         content = (head + "".join(map(self.line, legs))).encode()
         return [
             api.RailFile(
-                name="letter.txt", media_type="text/plain", content=content, references=references
+                name="letter.txt",
+                media_type="text/plain",
+                content=content,
+                references=references,
+                message_id=self.message_id(batch),
+                blocks={self.message_id(batch): references},
             )
         ]
+
+    def message_id(self, batch: api.Batch) -> str:
+        return batch.reference
 
     def read(self, source: BinaryIO) -> Iterator[Any]:
         lines = source.read().split(b"\n")
@@ -146,6 +154,30 @@ class Anonymous(Clerk):
 class HasNoDesk(Clerk):
     def house_now(self) -> Any:
         return None
+
+
+@fails("file-blocks")
+class CallsEachFileTheSame(Clerk):
+    def line(self, leg: api.Leg) -> str:
+        return "A-1 " + super().line(leg)
+
+    def message_id(self, batch: api.Batch) -> str:
+        return "A-1"
+
+
+@fails("file-blocks")
+class StatesWhatItDoesNotWrite(Clerk):
+    def message_id(self, batch: api.Batch) -> str:
+        return f"{batch.reference}-ELSE"
+
+
+@fails("file-blocks")
+class ForgetsOneInItsBlock(Clerk):
+    def files(self, batch: api.Batch, legs: Sequence[api.Leg]) -> Any:
+        return [
+            msgspec.structs.replace(each, blocks={batch.reference: each.references[:1]})
+            for each in super().files(batch, legs)
+        ]
 
 
 @fails("file-same")

@@ -172,6 +172,34 @@ def file_legs(stage: Stage) -> None:
                     )
 
 
+@scenario("file-blocks", "What the bank repeats of a file stands for its legs", About.FILE_RAILS)
+def file_blocks(stage: Stage) -> None:
+    """The ids it states of files and blocks of payments are in them, and in no other batch's."""
+    for played in stage.file_rails:
+        seen: set[str] = set()
+        for batch in (_batch(stage, played), _batch(stage, played)):
+            own: set[str] = set()
+            for each in _made(stage, played, batch, _legs(played)):
+                own |= _ids_in(each)
+            if own & seen:
+                raise Failed(
+                    f"The files of two batches have the id {min(own & seen)}.",
+                    advice="Make the ids of files and blocks from Batch.reference.",
+                )
+            seen |= own
+
+
+def _ids_in(file: api.RailFile) -> set[str]:
+    found = {file.message_id, *file.blocks} - {""}
+    for name in sorted(found):
+        if name.encode() not in file.content:
+            raise Failed(
+                f"It states the id {name}, which is not in the file {file.name}.",
+                advice="State in RailFile.message_id and RailFile.blocks what the file says.",
+            )
+    return found
+
+
 @scenario("file-same", "The same batch and legs are the same bytes, later too", About.FILE_RAILS)
 def file_same(stage: Stage) -> None:
     """Made again after a second, from legs that were read back from what was kept."""

@@ -33,7 +33,8 @@ def check(account: Any) -> None:
 
 
 class FakeFileRail:
-    """Writes one file per direction, in which every leg is a line."""
+    """Writes one file per direction, in which every leg is a line; those at even places are the
+    block of payments FRST-1, the others RCUR-1."""
 
     slug = "paper"
     directions = frozenset(api.Direction)
@@ -63,12 +64,17 @@ class FakeFileRail:
                     f"{leg.due_on} {leg.text}"
                     for leg in mine
                 ]
+                name = f"{batch.reference}-{direction}"
+                references = tuple(leg.reference for leg in mine)
+                blocks = {"FRST-1": references[::2], "RCUR-1": references[1::2]}
                 made.append(
                     api.RailFile(
-                        name=f"{batch.reference}-{direction}.txt",
+                        name=f"{name}.txt",
                         media_type="text/plain",
                         content="\n".join(lines).encode(),
-                        references=tuple(leg.reference for leg in mine),
+                        references=references,
+                        message_id=name,
+                        blocks={f"{name}-{own}": legs for own, legs in blocks.items() if legs},
                     )
                 )
         return made

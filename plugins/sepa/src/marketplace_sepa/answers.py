@@ -11,8 +11,12 @@ from marketplace_sepa.stream import Part, Unreadable
 from marketplace_sepa.values import identifier, text, texts
 
 ANSWERS: Final = {
-    **dict.fromkeys(("ACCP", "ACTC", "ACSP", "ACSC", "ACWC", "ACCC", "ACWP"), BankAnswer.ACCEPTED),
-    **dict.fromkeys(("PDNG", "RCVD"), BankAnswer.PENDING),
+    **dict.fromkeys(
+        ("ACCP", "ACTC", "ACFC", "ACSP", "ACPD", "ACSC", "ACWC", "ACCC", "ACWP", "ACIS", "CPUC"),
+        BankAnswer.ACCEPTED,
+    ),
+    # PATC waits for another signature; what is BLCK went out, and it is not known where it is.
+    **dict.fromkeys(("PDNG", "RCVD", "PATC", "PRES", "BLCK"), BankAnswer.PENDING),
     "PART": BankAnswer.PARTIAL,
     **dict.fromkeys(("RJCT", "CANC"), BankAnswer.REJECTED),
 }

@@ -111,8 +111,9 @@ def entry(
     amount = micros(text(found, "Amt"), "the amount of an entry")
     signed = amount if is_credit(found, "an entry") else -amount
     currency = _currency(found.find("Amt")) or own[1]
-    batch = found.find("NtryDtls/Btch")
-    batch = Element("Btch") if batch is None else batch
+    batches = found.findall("NtryDtls/Btch")
+    # The sum of several blocks is no block's.
+    batch = batches[0] if len(batches) == 1 else Element("Btch")
     return BankEntry(
         position=position,
         amount_micros=signed,
@@ -127,7 +128,7 @@ def entry(
         text=text(found, "AddtlNtryInf"),
         message_id=identifier(batch, "MsgId"),
         payment_information_id=identifier(batch, "PmtInfId"),
-        count=whole(text(batch, "NbOfTxs")),
+        count=sum(whole(text(each, "NbOfTxs")) or 0 for each in batches) or None,
         details=_settled(details, signed, currency, own[0]),
         line=line,
     )

@@ -97,6 +97,8 @@ class Sepa:
             media_type=XML,
             content=content,
             references=tuple(leg.reference for leg in message.legs),
+            message_id=message_id,
+            blocks={each.id: tuple(leg.reference for leg in each.legs) for each in message.blocks},
         )
 
     def read(self, source: BinaryIO) -> Iterator[BankRecord]:

@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 from marketplace.api import BankRecord, InvalidRequest
 from marketplace_sepa import entries
 from marketplace_sepa.answers import Answers
-from marketplace_sepa.statements import KINDS, Statement
+from marketplace_sepa.statements import KINDS, Page, Statement, page
 from marketplace_sepa.stream import Part, Unreadable, parts
 
 REPORT: Final = "CstmrPmtStsRpt"
@@ -25,6 +25,9 @@ class _File:
     def __init__(self) -> None:
         self.statement: Statement | None = None
         self.answers: Answers | None = None
+        self._page = Page()
+        self._held: Statement | None = None
+        """A statement whose next page may come."""
 
     def take(self, part: Part) -> Iterator[BankRecord]:
         """What a part of the file says."""
@@ -37,10 +40,19 @@ class _File:
                 yield from self.statement.take(part)
             case _ if self.answers is not None:
                 yield from self.answers.take(part)
+            case _ if part.tag == "GrpHdr":
+                pages = part.tree.find("MsgPgntn")
+                self._page = Page() if pages is None else page(pages)
+
+    def end(self) -> Iterator[BankRecord]:
+        """What is known at the end of the file."""
+        if self._held is not None:
+            yield from self._held.end()
 
     def _begin(self, part: Part) -> None:
         if part.tag in KINDS:
-            self.statement = Statement(part.tag, part.line)
+            self.statement = Statement(part.tag, part.line, self._page, self._held)
+            self._held = None
         elif part.tag == REPORT:
             self.answers = Answers()
         elif part.tag == BLOCK and self.answers is not None:
@@ -48,7 +60,11 @@ class _File:
 
     def _end(self, part: Part) -> Iterator[BankRecord]:
         if part.tag in KINDS and self.statement is not None:
-            yield from self.statement.end()
+            if self.statement.goes_on:
+                yield from self.statement.start()
+                self._held = self.statement
+            else:
+                yield from self.statement.end()
             self.statement = None
         elif part.tag == BLOCK and self.answers is not None:
             yield from self.answers.end_block()
@@ -64,3 +80,4 @@ def records(source: BinaryIO) -> Iterator[BankRecord]:
             yield from file.take(part)
         except Unreadable as error:
             raise InvalidRequest(f"Line {part.line}: {error}.") from None
+    yield from file.end()

@@ -23,7 +23,11 @@ MOST_TEXT: Final = 16_000_000
 MOST_FOLDED: Final = 100_000
 """Transactions of one entry: as many as fit into memory many times over."""
 BLANK: Final = b" \t\r\n"
+PADDING: Final = BLANK + b"\0\x1a"
+"""What some systems fill a file up with, or end it with."""
 DECLARED: Final = re.compile(rb"""^<\?xml[^>]*encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+EIGHT_BIT: Final = (b"utf-8", b"utf8")
+SIXTEEN_BIT: Final = (b"utf-16", b"utf16", b"utf-16le", b"utf-16be", b"ucs-2", b"unicode")
 WIDE: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"<\0", b"\0<")
 OTHER_FILES: Final = (
     (b"PK\x03\x04", "a ZIP archive: unpack it, and import the files in it one by one"),
@@ -69,8 +73,11 @@ def parts(
     reader = _Reader(roots, containers, folds, encoding, skipped)
     piece = kept
     while piece:
+        following = source.read(PIECE)
+        if not following and first[:2] not in WIDE:
+            piece = piece.rstrip(PADDING)
         yield from reader.feed(piece)
-        piece = source.read(PIECE)
+        piece = following
     yield from reader.feed(b"", last=True)
     if not reader.met_root:
         raise InvalidRequest(
@@ -93,14 +100,17 @@ def _refuse_other_files(first: bytes) -> None:
 def _encoding(source: BinaryIO, first: bytes) -> str | None:
     """None to believe what the file declares; Latin-1 where it says UTF-8 and is not.
 
-    Some banks convert their files and leave the declaration as it was.
+    Some banks convert their files and leave the declaration as it was; some programs write "utf-16"
+    into whatever they write.
     """
     start = first.removeprefix(codecs.BOM_UTF8).lstrip(BLANK)
     declared = DECLARED.match(start)
-    if first[:2] in WIDE or (declared and declared[1].lower() not in (b"utf-8", b"utf8")):
+    said = declared[1].lower() if declared else b"utf-8"
+    if first[:2] in WIDE or said not in (*EIGHT_BIT, *SIXTEEN_BIT):
         return None
+    believed = None if said in EIGHT_BIT else "utf-8"
     if not source.seekable():
-        return None
+        return believed
     back, decoder = source.tell(), codecs.getincrementaldecoder("utf-8")()
     piece = first
     try:
@@ -112,7 +122,7 @@ def _encoding(source: BinaryIO, first: bytes) -> str | None:
         return "iso-8859-1"
     finally:
         source.seek(back)
-    return None
+    return believed
 
 
 class _Reader:
