@@ -101,10 +101,10 @@ def _in_force() -> sa.Subquery:
     )
 
 
-async def uses(session: AsyncSession) -> list[Use]:
-    """How much of its cap every capped member uses, by name."""
+async def uses(session: AsyncSession, member_id: UUID | None = None) -> list[Use]:
+    """How much of its cap every capped member uses, by name; or this one."""
     contract = _in_force()
-    rows = await session.execute(
+    query = (
         sa.select(
             Exposure.member_id,
             Member.name,
@@ -118,6 +118,8 @@ async def uses(session: AsyncSession) -> list[Use]:
         .where(contract.c.exposure_cap_micros.is_not(None))
         .order_by(Member.name, Member.id)
     )
+    if member_id is not None:
+        query = query.where(Exposure.member_id == member_id)
     return [
         Use(
             member_id=member_id,
@@ -127,7 +129,7 @@ async def uses(session: AsyncSession) -> list[Use]:
             cap_micros=cap,
             alert_bps=alert_bps,
         )
-        for member_id, name, currency, used, cap, alert_bps in rows
+        for member_id, name, currency, used, cap, alert_bps in await session.execute(query)
     ]
 
 

@@ -134,6 +134,18 @@ async def lines_of(
     return found
 
 
+async def holding(session: AsyncSession, lines: Collection[LineId]) -> dict[LineId, Dispute]:
+    """The dispute that each of these lines is or was decided in; those never disputed, or whose
+    dispute was withdrawn, are left out."""
+    pair = sa.tuple_(DisputeLine.wallet_id, DisputeLine.line_id)
+    rows = await session.execute(
+        sa.select(DisputeLine.wallet_id, DisputeLine.line_id, Dispute)
+        .join(Dispute, Dispute.id == DisputeLine.dispute_id)
+        .where(DisputeLine.holds, pair.in_([(each.wallet_id, each.id) for each in lines]))
+    )
+    return {LineId(row[0], row[1]): row[2] for row in rows}
+
+
 async def adjustments_of(
     session: AsyncSession, dispute_ids: Collection[UUID]
 ) -> Sequence[tuple[Adjustment, MemberDebt]]:
