@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.clock import NOW
@@ -93,6 +94,19 @@ async def contract_at(session: AsyncSession, member_id: UUID, at: datetime) -> C
         .order_by(Contract.valid_from.desc())
         .limit(1)
     )
+
+
+async def dispute_days(
+    session: AsyncSession, member_ids: Collection[UUID], at: datetime
+) -> dict[UUID, int]:
+    """How many days each of these members has for disputes of what was closed at a moment."""
+    rows = await session.execute(
+        sa.select(Contract.member_id, Contract.dispute_days)
+        .where(Contract.member_id.in_(member_ids), Contract.valid_from <= at)
+        .ext(distinct_on(Contract.member_id))
+        .order_by(Contract.member_id, Contract.valid_from.desc())
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 async def fee_bps(session: AsyncSession, contract_id: UUID | None) -> int:

@@ -20,13 +20,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.clock import now
 from marketplace.coalition.domain import DisputeDefault
+from marketplace.coalition.models import Member
 from marketplace.errors import InvalidRequest, NotFound
 from marketplace.ids import uuid7
 from marketplace.ledger.debts import Debt, owe
 from marketplace.ledger.domain import ObligationKind, WindowStatus
 from marketplace.ledger.models import MemberDebt, SettlementWindow
 from marketplace.ledger.repository import operator_id as the_operator
-from settlement import history
+from settlement import history, telling
 from settlement.disputes import repository
 from settlement.disputes.domain import DisputeStatus, Line, LineId, Undoing, undo
 from settlement.disputes.errors import NotDisputable
@@ -98,7 +99,19 @@ async def open_dispute(session: AsyncSession, asked: NewDispute, *, actor: str) 
     await _hold(session, dispute, [line.line for line in found])
     change = _change(dispute, None, DisputeStatus.OPEN, actor, dispute.reason)
     await history.record(session, change)
+    await _tell_opened(session, dispute, len(found))
     return dispute
+
+
+async def _tell_opened(session: AsyncSession, dispute: Dispute, lines: int) -> None:
+    who = await session.get_one(Member, dispute.member_id)
+    told = {
+        "member": who.name,
+        "lines": lines,
+        "until": dispute.decide_by.isoformat(),
+        "dispute": str(dispute.id),
+    }
+    await telling.finance(session, "dispute_opened", f"dispute:{dispute.id}", told)
 
 
 def _check(asked: NewDispute) -> None:
@@ -210,6 +223,13 @@ async def _decide(
         operator = await the_operator(session)
         for each in ids:
             await _adjust(session, dispute, found[each], operator)
+    told = {
+        "opened": dispute.opened_at.isoformat(),
+        "note": telling.words(note),
+        "dispute": str(dispute.id),
+    }
+    kind = "dispute_upheld" if upheld else "dispute_rejected"
+    await telling.member(session, dispute.member_id, kind, f"decided:{dispute.id}", told)
 
 
 async def _adjust(session: AsyncSession, dispute: Dispute, line: Line, operator: UUID) -> None:
