@@ -22,6 +22,7 @@ from settlement.clearing import routes as clearing_routes
 from settlement.clearing.checks import CHECKS
 from settlement.clearing.tasks import make_tasks as make_clearing_tasks
 from settlement.commands import positions
+from settlement.console import routes as own_routes
 from settlement.disputes import commands as disputes
 from settlement.disputes import routes as dispute_routes
 from settlement.disputes.tasks import disputes_task
@@ -81,6 +82,7 @@ def marketplace_register_routes() -> api.Routes:
         *dispute_routes.ROUTES,
         *runoff_routes.ROUTES,
         *statement_routes.ROUTES,
+        *own_routes.ROUTES,
     ]
 
 
@@ -106,5 +108,5 @@ def marketplace_register_checks() -> Sequence[api.Check]:
 
 @api.hookimpl
 def marketplace_register_pages(host: api.Host) -> api.Pages:
-    """What finance sees under /settlement."""
+    """What finance sees under /settlement, and members of their own money in the console."""
     return PAGES

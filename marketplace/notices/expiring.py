@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.ids import take_keys
-from marketplace.notices.kinds import POINTS_EXPIRE_7, POINTS_EXPIRE_30, Kind
+from marketplace.notices.kind import Kind
+from marketplace.notices.kinds import POINTS_EXPIRE_7, POINTS_EXPIRE_30
 from marketplace.notices.posting import TAIL, terms
 
 

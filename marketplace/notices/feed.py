@@ -14,6 +14,7 @@ from uuid import UUID
 
 from marketplace.ids import next_key, take_keys
 from marketplace.notices import kinds
+from marketplace.notices.kind import Kind
 from marketplace.notices.posting import TAIL, terms
 
 PEOPLE: Final = """
@@ -25,7 +26,7 @@ PEOPLE: Final = """
 OFFER: Final = f"'offer', o.name, '{kinds.OFFER_ID}', o.id"
 
 
-def _of_burns(kind: kinds.Kind, more: str = "") -> str:
+def _of_burns(kind: Kind, more: str = "") -> str:
     return f"""
 with source as (
     select p.id as person_id, u.key as id, 'burn:' || u.burn_id as once_key,
@@ -53,7 +54,7 @@ where undone_at is null
 """
 
 
-def _of_gifts(kind: kinds.Kind, whom: str, context: str) -> str:
+def _of_gifts(kind: Kind, whom: str, context: str) -> str:
     """For `tell`: about gifts in force, to their colleagues (`to`) or givers (`from`)."""
     return f"""
 with source as (

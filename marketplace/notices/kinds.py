@@ -1,7 +1,8 @@
 """Every kind of notice: what it says, of which category it is, where it leads.
 
-To add one: a `Kind` in `KINDS`. Texts are msgids with `%(field)s` places; each field is named in
-`fields` with how it is shown, and `notify` refuses a context that does not fit.
+To add one: a `Kind` in `KINDS`; those of settlements are in `money_kinds`. Texts are msgids with
+`%(field)s` places; each field is named in `fields` with how it is shown, and `notify` refuses a
+context that does not fit.
 """
 
 from __future__ import annotations
@@ -9,57 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-import msgspec
-
 from marketplace.notices.domain import Category
+from marketplace.notices.kind import Field, Kind
 from marketplace.notices.marking import N_, NN_, Phrase
+from marketplace.notices.money_kinds import MONEY_KINDS
 from marketplace.web.i18n import NAMES, SOURCE
-
-
-class Field(StrEnum):
-    """How a value of a context is shown, and what `notify` takes for it."""
-
-    TEXT = "text"
-    """A name or a few words of somebody's, shown in one line: str."""
-    NUMBER = "number"
-    """Points or a count: int."""
-    DATE = "date"
-    """A moment, shown as a date: str, ISO 8601."""
-    REASON = "reason"
-    """Why a burn was voided: one of `REASONS`, or words a supplier gave: str."""
-    ID = "id"
-    """Part of an address: str of letters, digits and dashes."""
-    PATH = "path"
-    """A page of ours: str that begins with one slash."""
-
-
-class Kind(msgspec.Struct, frozen=True, kw_only=True):
-    """One kind of notice."""
-
-    slug: str
-    category: Category
-    subject: Phrase
-    text: Phrase
-    fields: Mapping[str, Field]
-    path: str
-    """The page it leads to, with `%(field)s` places; `%(path)s` where the context names it."""
-    action: str
-    """Words of the link, a msgid."""
-    tips: tuple[str, ...] = ()
-    """Msgids of short hints that take turns, one a day."""
-    in_app: bool = True
-    """Whether it may be shown in the inbox."""
-    mails: bool = True
-    """Whether it may be mailed."""
-    secret: bool = False
-    """Whether the mail leads to a page that nothing else names (a link to sign in with)."""
-    life: timedelta = timedelta(days=3)
-    """A mail not sent by then is of no use any more and is dropped."""
-
 
 OFFER_ID: Final = "offer_id"
 """What a context may hold besides its fields: the offer that `offer` is the name of, so that it is
@@ -321,22 +279,6 @@ WEBHOOK_GONE: Final = Kind(
     action=N_("See what it answered"),
 )
 
-CAP_ALERT: Final = Kind(
-    slug="cap_alert",
-    category=Category.ACCOUNT,
-    subject=Phrase(N_("%(member)s: %(percent)s of the cap is used")),
-    text=Phrase(
-        N_(
-            "%(member)s has used %(percent)s of what its contract lets it owe. "
-            "When nothing is left, its points cannot be burnt until windows are settled "
-            "or money is paid ahead."
-        )
-    ),
-    fields={"member": Field.TEXT, "percent": Field.TEXT, "path": Field.PATH},
-    path="%(path)s",
-    action=N_("See what is owed"),
-)
-
 KINDS: Final[dict[str, Kind]] = {
     kind.slug: kind
     for kind in (
@@ -356,7 +298,7 @@ KINDS: Final[dict[str, Kind]] = {
         SIGN_IN_LINK,
         WEBHOOK_STOPPED,
         WEBHOOK_GONE,
-        CAP_ALERT,
+        *MONEY_KINDS,
     )
 }
 

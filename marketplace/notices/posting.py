@@ -8,7 +8,7 @@ person_id, id, context, once_key, effective_at, secret, and the columns of `term
 from __future__ import annotations
 
 from marketplace.notices.domain import CATEGORIES, STALE_AFTER
-from marketplace.notices.kinds import Kind
+from marketplace.notices.kind import Kind
 
 TAIL = f"""
 , chosen as (
@@ -54,9 +54,10 @@ select count(*) from made
 def terms(kind: Kind) -> str:
     """The columns of `source` that depend on the kind only."""
     defaults = CATEGORIES[kind.category]
+    shows = defaults.in_app or kind.shows or not kind.mails
     return (
         f"'{kind.slug}'::text as kind, '{kind.category.value}'::text as category, "
-        f"{kind.in_app} as may_show, {defaults.in_app or not kind.mails} as show_default, "
+        f"{kind.in_app} as may_show, {shows} as show_default, "
         f"{kind.mails} as may_mail, '{defaults.email.value}'::notice_email as mail_default, "
         f"interval '{int(kind.life.total_seconds())} seconds' as life"
     )

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from marketplace.errors import NotFound
 from marketplace.notices.domain import DIGESTS, Category, Email, Preference
-from marketplace.notices.kinds import Kind
+from marketplace.notices.kind import Kind
 from marketplace.notices.models import Mail, Notice, NoticeDelivery, NoticePreference
 from marketplace.notices.posting import TAIL, terms
 

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from marketplace.ids import take_keys
 from marketplace.notices import queue, repository
 from marketplace.notices.domain import CHOOSABLE, Email, Preference, default_preference
-from marketplace.notices.kinds import KINDS, PATTERNS, Field, Kind, check_context
+from marketplace.notices.kind import Field, Kind
+from marketplace.notices.kinds import KINDS, PATTERNS, check_context
 from marketplace.secrets import Vault
 
 

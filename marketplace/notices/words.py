@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from marketplace.notices.kinds import KINDS, REASONS, Field
+from marketplace.notices.kind import Field
+from marketplace.notices.kinds import KINDS, REASONS
 from marketplace.notices.marking import Phrase
 from marketplace.web import formats
 from marketplace.web.i18n import spoken

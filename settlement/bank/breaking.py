@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,15 +11,17 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marketplace.clock import NOW
+from marketplace.clock import NOW, now
 from marketplace.errors import NotFound
 from marketplace.ids import uuid7
-from settlement import history
+from settlement import history, telling
 from settlement.arrays import among
 from settlement.bank.domain import BreakKind, BreakStatus
 from settlement.bank.models import Break
 
 SYSTEM = "system"
+PATIENCE = timedelta(days=1)
+"""Finance is not told of breaks that are younger: most go away by themselves."""
 UNRESOLVED = (BreakStatus.OPEN, BreakStatus.PROPOSED)
 
 
@@ -175,3 +177,18 @@ async def breaks(
     if before is not None:
         query = query.where(Break.id < before)
     return list(await session.scalars(query))
+
+
+async def tell_waiting(session: AsyncSession) -> int:
+    """Tell finance, once a day, how many breaks have waited for longer than PATIENCE; how many
+    people were told. Money in transit for too long is a break as well."""
+    moment = await now(session)
+    waiting = await session.scalar(
+        sa.select(sa.func.count())
+        .select_from(Break)
+        .where(Break.status.in_(UNRESOLVED), Break.opened_at < moment - PATIENCE)
+    )
+    if not waiting:
+        return 0
+    key = f"breaks:{moment.date()}"
+    return await telling.finance(session, "breaks_wait", key, {"breaks": waiting})

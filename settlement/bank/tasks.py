@@ -1,4 +1,5 @@
-"""Periodic work: lines that wait are matched, legs that no statement shows become breaks."""
+"""Periodic work: lines that wait are matched, legs that no statement shows become breaks, and
+finance hears of breaks that stay."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from marketplace.api import PeriodicTask
 from marketplace.coalition.models import Member
 from marketplace.host import PluginHost
 from marketplace.settings import load
+from settlement.bank.breaking import tell_waiting
 from settlement.bank.matching import match
 
 MATCH_EVERY_S = 300
@@ -21,6 +23,7 @@ def match_task(host: PluginHost) -> PeriodicTask:
         if await session.scalar(sa.select(Member.id).where(Member.is_operator)) is None:
             return  # Nobody has imported members yet, so there are no legs.
         await match(session, late_days=load().bank_late_days)
+        await tell_waiting(session)
 
     return PeriodicTask(
         name="match-bank-lines", every_s=MATCH_EVERY_S, run=lambda: host.transact(work)

@@ -105,10 +105,20 @@ async def approve(
 
 
 async def refuse(
-    session: AsyncSession, account_id: UUID, *, actor: str, note: str = ""
+    session: AsyncSession,
+    account_id: UUID,
+    *,
+    actor: str,
+    note: str = "",
+    member_id: UUID | None = None,
 ) -> PayAccount:
-    """A proposed account is not to be used; who proposed it may take it back too."""
+    """A proposed account is not to be used; who proposed it may take it back too.
+
+    With `member_id` it is this member's, or there is none (NotFound).
+    """
     row = await _get(session, account_id)
+    if member_id not in (None, row.member_id):
+        raise NotFound(f"There is no account {account_id}.")
     await _move(session, row, PayAccountStatus.REFUSED, actor, note, PayAccountStatus.PROPOSED)
     return row
 

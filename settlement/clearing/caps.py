@@ -17,11 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.clock import NOW
 from marketplace.coalition.models import Contract, Member
-from marketplace.identity.domain import Role
-from marketplace.identity.models import Person
 from marketplace.ids import uuid7
 from marketplace.ledger.models import Exposure
-from marketplace.notices.service import Telling, notify_many
+from settlement import telling
 from settlement.clearing.books import balances
 from settlement.clearing.domain import AccountKind
 from settlement.clearing.models import CapAlert
@@ -101,10 +99,10 @@ def _in_force() -> sa.Subquery:
     )
 
 
-async def uses(session: AsyncSession) -> list[Use]:
-    """How much of its cap every capped member uses, by name."""
+async def uses(session: AsyncSession, member_id: UUID | None = None) -> list[Use]:
+    """How much of its cap every capped member uses, by name; or this one."""
     contract = _in_force()
-    rows = await session.execute(
+    query = (
         sa.select(
             Exposure.member_id,
             Member.name,
@@ -118,6 +116,8 @@ async def uses(session: AsyncSession) -> list[Use]:
         .where(contract.c.exposure_cap_micros.is_not(None))
         .order_by(Member.name, Member.id)
     )
+    if member_id is not None:
+        query = query.where(Exposure.member_id == member_id)
     return [
         Use(
             member_id=member_id,
@@ -127,7 +127,7 @@ async def uses(session: AsyncSession) -> list[Use]:
             cap_micros=cap,
             alert_bps=alert_bps,
         )
-        for member_id, name, currency, used, cap, alert_bps in rows
+        for member_id, name, currency, used, cap, alert_bps in await session.execute(query)
     ]
 
 
@@ -161,30 +161,10 @@ async def watch(session: AsyncSession) -> int:
 
 
 async def _tell(session: AsyncSession, use: Use, alert_id: UUID) -> None:
-    people = await session.execute(
-        sa.select(Person.id, Person.roles, Person.member_id).where(
-            Person.disabled_at.is_(None),
-            sa.or_(
-                Person.roles.contains([Role.FINANCE.value]),
-                sa.and_(
-                    Person.roles.contains([Role.PARTNER.value]), Person.member_id == use.member_id
-                ),
-            ),
-        )
-    )
-    tellings = [
-        Telling(
-            once_key=f"cap:{alert_id}",
-            person_id=person_id,
-            context={
-                "member": use.name,
-                "percent": f"{use.percent} %",
-                "path": "/settlement" if Role.FINANCE.value in roles else "/partner",
-            },
-        )
-        for person_id, roles, _ in people
-    ]
-    await notify_many(session, "cap_alert", tellings)
+    key, told = f"cap:{alert_id}", {"member": use.name, "percent": f"{use.percent} %"}
+    await telling.finance(session, "cap_alert", key, {**told, "path": "/settlement"})
+    own = {**told, "path": "/settlement/partner/cap"}
+    await telling.member(session, use.member_id, "cap_alert", key, own)
 
 
 async def alerts(session: AsyncSession) -> list[tuple[UUID, datetime]]:

@@ -70,10 +70,21 @@ class Netted(msgspec.Struct, frozen=True):
 
 
 async def netted(
-    session: AsyncSession, window_ids: Sequence[UUID], *, held: Sequence[Total] = ()
+    session: AsyncSession,
+    window_ids: Sequence[UUID],
+    *,
+    held: Sequence[Total] = (),
+    member_id: UUID | None = None,
 ) -> Netted:
-    """Windows netted by what their totals count now, without `held`; nothing is written."""
-    found = await totals(session, window_ids)
+    """Windows netted by what their totals count now, without `held`; nothing is written.
+
+    With `member_id` only what this member pays or is paid: of the positions its own alone is right.
+    """
+    found = [
+        each
+        for each in await totals(session, window_ids)
+        if member_id in (None, each.issuer_id, each.acceptor_id)
+    ]
     everything = [*found, *held]
     contracts = {each.contract_id for each in everything}
     contracts |= {each.acceptor_contract_id for each in everything}

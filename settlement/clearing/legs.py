@@ -16,10 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.errors import Conflict
 from marketplace.ids import uuid7
-from settlement import history
+from settlement import history, telling
 from settlement.clearing import books, repository, settling
 from settlement.clearing.domain import LegStatus, PostingCode, SettlementStatus
 from settlement.clearing.models import Posting, SettlementLeg
+from settlement.clearing.rounding import unit_micros
 from settlement.errors import StatusChanged
 
 BANK_KNOWS = (LegStatus.SUBMITTED, LegStatus.ACCEPTED, LegStatus.UNKNOWN)
@@ -188,6 +189,19 @@ async def reject(
         await not_taken(
             session, leg, LegStatus.REJECTED, actor=actor, note=note or reason, **values
         )
+    await _tell_failed(session, leg)
+
+
+async def _tell_failed(session: AsyncSession, leg: SettlementLeg) -> None:
+    """The member's people hear of it, bilaterally those of both members."""
+    told = {
+        "payment": leg.reference,
+        "money": telling.money(leg.amount_minor * unit_micros(leg.currency), leg.currency),
+        "reason": telling.words(leg.reason).rstrip("."),
+    }
+    sides = [leg.member_id, *([leg.counterparty_id] if leg.counterparty_id else [])]
+    key = f"failed:{leg.id}:{leg.status}"
+    await telling.members(session, "payment_failed", key, dict.fromkeys(sides, told))
 
 
 async def return_(
@@ -214,6 +228,7 @@ async def return_(
     far = books.far_side(leg, bank_account_id)
     posting = books.of_leg(PostingCode.RETURN, leg, books.due(leg), far, entry_id=entry_id)
     await books.post(session, [posting])
+    await _tell_failed(session, leg)
 
 
 async def _from_prefund(session: AsyncSession, leg: SettlementLeg) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.clock import NOW
@@ -95,6 +96,19 @@ async def contract_at(session: AsyncSession, member_id: UUID, at: datetime) -> C
     )
 
 
+async def dispute_days(
+    session: AsyncSession, member_ids: Collection[UUID], at: datetime
+) -> dict[UUID, int]:
+    """How many days each of these members has for disputes of what was closed at a moment."""
+    rows = await session.execute(
+        sa.select(Contract.member_id, Contract.dispute_days)
+        .where(Contract.member_id.in_(member_ids), Contract.valid_from <= at)
+        .ext(distinct_on(Contract.member_id))
+        .order_by(Contract.member_id, Contract.valid_from.desc())
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 async def fee_bps(session: AsyncSession, contract_id: UUID | None) -> int:
     """The fee of a contract, in basis points."""
     found = await session.scalar(sa.select(Contract.fee_bps).where(Contract.id == contract_id))
@@ -132,6 +146,18 @@ async def lines_of(
     for dispute_id, wallet_id, line_id in rows:
         found[dispute_id].append(LineId(wallet_id, line_id))
     return found
+
+
+async def holding(session: AsyncSession, lines: Collection[LineId]) -> dict[LineId, Dispute]:
+    """The dispute that each of these lines is or was decided in; those never disputed, or whose
+    dispute was withdrawn, are left out."""
+    pair = sa.tuple_(DisputeLine.wallet_id, DisputeLine.line_id)
+    rows = await session.execute(
+        sa.select(DisputeLine.wallet_id, DisputeLine.line_id, Dispute)
+        .join(Dispute, Dispute.id == DisputeLine.dispute_id)
+        .where(DisputeLine.holds, pair.in_([(each.wallet_id, each.id) for each in lines]))
+    )
+    return {LineId(row[0], row[1]): row[2] for row in rows}
 
 
 async def adjustments_of(

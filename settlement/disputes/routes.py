@@ -64,8 +64,8 @@ def _seen_by(principal: Principal) -> UUID | None:
     return None if _is_house(principal) else _own(principal)
 
 
-async def _view(session: AsyncSession, dispute: Dispute) -> DisputeView:
-    return (await views(session, [dispute]))[0]
+async def _view(session: AsyncSession, principal: Principal, dispute: Dispute) -> DisputeView:
+    return (await views(session, [dispute], member_id=_seen_by(principal)))[0]
 
 
 @post("/disputes", opt=WRITE, tags=TAGS, summary="Dispute lines")
@@ -81,7 +81,7 @@ async def open_dispute(
     lines = [line_id(each) for each in data.lines]
     asked = service.NewDispute(member_id, lines, data.reason)
     dispute = await service.open_dispute(session, asked, actor=principal.actor)
-    return await _view(session, dispute)
+    return await _view(session, principal, dispute)
 
 
 @get("/disputes", opt=READ, tags=TAGS, summary="List disputes")
@@ -94,7 +94,7 @@ async def list_disputes(
     """Disputes, newest first."""
     member_id = await _member_id(session, principal, member)
     found = await repository.disputes(session, member_id, status)
-    return Disputes(await views(session, found))
+    return Disputes(await views(session, found, member_id=_seen_by(principal)))
 
 
 @get("/disputes/{dispute_id:uuid}", opt=READ, tags=TAGS, summary="Read a dispute")
@@ -104,9 +104,8 @@ async def read_dispute(
     session: NamedDependency[AsyncSession],
 ) -> DisputeView:
     """A dispute with its lines and what came of it."""
-    return await _view(
-        session, await service.get(session, dispute_id, member_id=_seen_by(principal))
-    )
+    dispute = await service.get(session, dispute_id, member_id=_seen_by(principal))
+    return await _view(session, principal, dispute)
 
 
 @post(
@@ -127,7 +126,7 @@ async def withdraw_dispute(
     dispute = await service.withdraw(
         session, dispute_id, member_id=member_id, actor=principal.actor, note=data.note
     )
-    return await _view(session, dispute)
+    return await _view(session, principal, dispute)
 
 
 @post(
@@ -151,7 +150,7 @@ async def decide_dispute(
         actor=principal.actor,
         note=data.note,
     )
-    return await _view(session, dispute)
+    return await _view(session, principal, dispute)
 
 
 ROUTES = [open_dispute, list_disputes, read_dispute, withdraw_dispute, decide_dispute]

@@ -87,8 +87,12 @@ class Disputes(msgspec.Struct, frozen=True):
     disputes: list[DisputeView]
 
 
-async def views(session: AsyncSession, disputes: Sequence[Dispute]) -> list[DisputeView]:
-    """Disputes with their lines and adjustments."""
+async def views(
+    session: AsyncSession, disputes: Sequence[Dispute], *, member_id: UUID | None = None
+) -> list[DisputeView]:
+    """Disputes with their lines and adjustments; with `member_id` those that it pays or is paid,
+    for what others are paid is told to nobody else.
+    """
     ids = [each.id for each in disputes]
     lines = await repository.lines_of(session, ids)
     adjustments = await repository.adjustments_of(session, ids)
@@ -96,6 +100,8 @@ async def views(session: AsyncSession, disputes: Sequence[Dispute]) -> list[Disp
     slugs = {row.id: row.slug for row in rows}
     found: dict[UUID, list[AdjustmentView]] = {each: [] for each in ids}
     for adjustment, debt in adjustments:
+        if member_id not in (None, debt.debtor_id, debt.creditor_id):
+            continue
         found[adjustment.dispute_id].append(
             AdjustmentView(
                 line=str(LineId(adjustment.wallet_id, adjustment.line_id)),

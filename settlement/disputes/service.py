@@ -9,7 +9,7 @@ each is in exactly one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -19,13 +19,15 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.clock import now
+from marketplace.coalition.domain import DisputeDefault
+from marketplace.coalition.models import Member
 from marketplace.errors import InvalidRequest, NotFound
 from marketplace.ids import uuid7
 from marketplace.ledger.debts import Debt, owe
 from marketplace.ledger.domain import ObligationKind, WindowStatus
 from marketplace.ledger.models import MemberDebt, SettlementWindow
 from marketplace.ledger.repository import operator_id as the_operator
-from settlement import history
+from settlement import history, telling
 from settlement.disputes import repository
 from settlement.disputes.domain import DisputeStatus, Line, LineId, Undoing, undo
 from settlement.disputes.errors import NotDisputable
@@ -45,6 +47,25 @@ class NewDispute(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Terms(msgspec.Struct, frozen=True):
+    """What a member's contract says of disputes about one closed window."""
+
+    until: datetime
+    """When the last one may be opened."""
+    days: int
+    """A dispute that nobody decides for so long is decided by default."""
+    default: DisputeDefault
+
+
+async def terms_of(session: AsyncSession, member_id: UUID, closed_at: datetime) -> Terms | None:
+    """Terms of disputes about a window closed then; None where the member had no contract."""
+    contract = await repository.contract_at(session, member_id, closed_at)
+    if contract is None:
+        return None
+    until = closed_at + timedelta(days=contract.dispute_days)
+    return Terms(until, contract.dispute_days, contract.dispute_default)
+
+
 async def open_dispute(session: AsyncSession, asked: NewDispute, *, actor: str) -> Dispute:
     """Dispute lines of one closed window.
 
@@ -56,15 +77,11 @@ async def open_dispute(session: AsyncSession, asked: NewDispute, *, actor: str) 
     found = await _own_lines(session, asked)
     window = await _closed_window(session, found)
     moment = await now(session)
-    closed_at = window.closed_at or moment
-    contract = await repository.contract_at(session, asked.member_id, closed_at)
-    if contract is None:
+    terms = await terms_of(session, asked.member_id, window.closed_at or moment)
+    if terms is None:
         raise NotDisputable("The member has had no contract.")
-    days = timedelta(days=contract.dispute_days)
-    if moment > closed_at + days:
-        raise NotDisputable(
-            f"Lines of this window could be disputed until {closed_at + days:%Y-%m-%d}."
-        )
+    if moment > terms.until:
+        raise NotDisputable(f"Lines of this window could be disputed until {terms.until:%Y-%m-%d}.")
     dispute = Dispute(
         id=uuid7(),
         member_id=asked.member_id,
@@ -73,8 +90,8 @@ async def open_dispute(session: AsyncSession, asked: NewDispute, *, actor: str) 
         reason=asked.reason.strip(),
         opened_at=moment,
         opened_by=actor,
-        decide_by=moment + days,
-        default=contract.dispute_default,
+        decide_by=moment + timedelta(days=terms.days),
+        default=terms.default,
         note="",
     )
     session.add(dispute)
@@ -82,7 +99,19 @@ async def open_dispute(session: AsyncSession, asked: NewDispute, *, actor: str) 
     await _hold(session, dispute, [line.line for line in found])
     change = _change(dispute, None, DisputeStatus.OPEN, actor, dispute.reason)
     await history.record(session, change)
+    await _tell_opened(session, dispute, len(found))
     return dispute
+
+
+async def _tell_opened(session: AsyncSession, dispute: Dispute, lines: int) -> None:
+    who = await session.get_one(Member, dispute.member_id)
+    told = {
+        "member": who.name,
+        "lines": lines,
+        "until": dispute.decide_by.isoformat(),
+        "dispute": str(dispute.id),
+    }
+    await telling.finance(session, "dispute_opened", f"dispute:{dispute.id}", told)
 
 
 def _check(asked: NewDispute) -> None:
@@ -194,6 +223,13 @@ async def _decide(
         operator = await the_operator(session)
         for each in ids:
             await _adjust(session, dispute, found[each], operator)
+    told = {
+        "opened": dispute.opened_at.isoformat(),
+        "note": telling.words(note),
+        "dispute": str(dispute.id),
+    }
+    kind = "dispute_upheld" if upheld else "dispute_rejected"
+    await telling.member(session, dispute.member_id, kind, f"decided:{dispute.id}", told)
 
 
 async def _adjust(session: AsyncSession, dispute: Dispute, line: Line, operator: UUID) -> None:

@@ -17,20 +17,17 @@ from marketplace.api import lazy as _l
 from marketplace.coalition.service import get_member
 from marketplace.errors import InvalidRequest, MarketplaceError
 from marketplace.identity.domain import Principal
-from marketplace.registry import forms
-from marketplace.registry.errors import InvalidSettings
 from marketplace.runtime import Runtime
 from marketplace.web.filled import Filled
-from marketplace.web.i18n import Lazy
 from marketplace.web.page import AnyRequest
 from settlement.clearing import accounts, views
-from settlement.clearing.rails import rail_of
+from settlement.clearing.errors import RailMissing
+from settlement.pages import account_form
 from settlement.pages.frame import ACCOUNTS, FINANCE, all_members, bank_tabs, people
 from settlement.pages.words import ACCOUNTS as STATUSES
 
 AT: Final = "/accounts/{account_id:uuid}"
 LONGEST_NOTE: Final = 500
-PREFIX: Final = "set:"
 Rail = Annotated[str | None, QueryParameter(max_length=100)]
 
 
@@ -85,26 +82,12 @@ async def _form(
     problems: dict[str, Any] | None = None,
 ) -> Html:
     page.active = "bank"
-    found = rail_of(runtime.rails, rail)
     return page.render(
         "settlement/account.html",
         status_code=HTTPStatus.UNPROCESSABLE_ENTITY if problems else HTTPStatus.OK,
-        rail=rail,
-        currencies=sorted(found.currencies),
-        fields=_fields(found.account),
         members=await all_members(session),
-        filled=filled,
-        problems=problems or {},
-        prefix=PREFIX,
+        **account_form.parts(runtime.rails, rail, filled, problems or {}),
     )
-
-
-def _fields(struct: Any) -> tuple[forms.FormField, ...]:
-    """What a form can ask of an account of this rail; nothing where none can."""
-    try:
-        return forms.fields(struct)
-    except forms.Unsupported:
-        return ()
 
 
 @post("/accounts/new", opt=FINANCE, include_in_schema=False, status_code=HTTPStatus.OK)
@@ -116,36 +99,24 @@ async def propose(
 ) -> Html:
     """Put an account forward; the rail is asked first whether money could reach it."""
     filled = Filled(await request.form())
-    rail, currency = filled["rail"], filled["currency"].strip().upper()
-    struct = rail_of(runtime.rails, rail).account
-    if not _fields(struct):
-        raise InvalidRequest(f"No form can ask for accounts of the rail {rail}: use the API.")
-    given = {
-        name.removeprefix(PREFIX): value
-        for name, value in filled.typed.items()
-        if name.startswith(PREFIX)
-    }
-    problems: dict[str, Any] = {}
     try:
-        account = msgspec.to_builtins(forms.read(struct, given, form=True))
-        await accounts.check(runtime.rails, rail=rail, currency=currency, account=account)
+        asked = await account_form.ask(runtime.rails, filled)
         async with runtime.database.begin() as session:
             member = await get_member(session, filled["member"])
             await accounts.propose(
                 session,
                 member_id=member.id,
-                currency=currency,
-                rail=rail,
-                account=account,
+                currency=asked.currency,
+                rail=asked.rail,
+                account=asked.account,
                 actor=principal.actor,
             )
-    except InvalidSettings as error:
-        problems = {PREFIX + name: words for name, words in error.errors.items()}
+    except RailMissing:
+        raise
     except MarketplaceError as error:
-        problems = {"": (Lazy(error.title), str(error))}
-    if problems:
+        problems = account_form.problems_of(error)
         async with runtime.database.begin() as session:
-            return await _form(page, session, runtime, rail, filled, problems)
+            return await _form(page, session, runtime, filled["rail"], filled, problems)
     notice = _l("Proposed. It is used once a second person approves it.")
     return page.redirect(ACCOUNTS, notice=notice)
 

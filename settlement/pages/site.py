@@ -1,10 +1,16 @@
-"""Everything that finance sees, as it is registered."""
+"""Everything that finance and members see, as it is registered."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from marketplace import api
+from settlement.console import accounts as own_accounts
+from settlement.console import disputes as own_disputes
+from settlement.console import overview as own_overview
+from settlement.console import statements as own_statements
+from settlement.console import windows as own_windows
+from settlement.console.frame import NAV as CONSOLE_NAV
 from settlement.pages import (
     accounts,
     bank,
@@ -38,8 +44,13 @@ PAGES = api.Pages(
         *daily.ROUTES,
         *disputes.ROUTES,
         *liability.ROUTES,
+        *own_overview.ROUTES,
+        *own_windows.ROUTES,
+        *own_statements.ROUTES,
+        *own_disputes.ROUTES,
+        *own_accounts.ROUTES,
     ],
-    nav=NAV,
+    nav=(*NAV, *CONSOLE_NAV),
     templates=FOLDER / "templates",
     translations=FOLDER / "locale",
 )

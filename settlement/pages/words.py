@@ -68,6 +68,7 @@ TOTALS: Final = {
     "issuance": _l("Points paid for when issued"),
     "expiry": _l("Points that expired"),
     "debt": _l("Between members, outside rewards"),
+    "adjustment": _l("Adjustment after a dispute"),
 }
 FLOWS: Final = {
     FlowKind.COST: _l("Rewards"),

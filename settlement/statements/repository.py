@@ -162,6 +162,24 @@ async def find_obligations(
     return [_obligated(row) for row in rows]
 
 
+async def obligations_at(
+    session: AsyncSession, places: Sequence[tuple[UUID, int]]
+) -> list[Obligated]:
+    """The obligations at these places (wallet, id), in order of id."""
+    connection = await raw_connection(session)
+    where = "(o.wallet_id, o.id) in (select * from unnest($1::uuid[], $2::bigint[]))"
+    given = [list(each) for each in zip(*places, strict=True)] or [[], []]
+    rows = await connection.fetch(OBLIGATIONS.format(where=where), *given)
+    return [_obligated(row) for row in rows]
+
+
+async def debts_at(session: AsyncSession, ids: Sequence[int]) -> list[Indebted]:
+    """The debts of these ids, in order of id."""
+    connection = await raw_connection(session)
+    rows = await connection.fetch(DEBTS.format(where="d.id = any($1)"), list(ids))
+    return [_indebted(row) for row in rows]
+
+
 async def find_debt(session: AsyncSession, debt_id: int) -> Indebted | None:
     """The debt of this id."""
     connection = await raw_connection(session)

@@ -164,19 +164,23 @@ def _place(line: Line) -> tuple[int, int, str]:
     return (1, int(last), "") if first == "debt" else (0, int(last), first)
 
 
+async def named(session: AsyncSession, names: Sequence[str], reader: Reader) -> list[Line]:
+    """These lines as the reader may see them, in the order given; who is on them all."""
+    places = [(UUID(first), int(last)) for first, _, last in map(_parted, names) if first != "debt"]
+    debts = [int(last) for first, _, last in map(_parted, names) if first == "debt"]
+    found = [seen(each, reader) for each in await repository.obligations_at(session, places)]
+    found += [seen_debt(each, reader) for each in await repository.debts_at(session, debts)]
+    by_name = {each.line: each for each in found}
+    return [by_name[name] for name in names if name in by_name]
+
+
+def _parted(name: str) -> tuple[str, str, str]:
+    return name.partition(":")
+
+
 async def _taken_in(session: AsyncSession, names: Sequence[str], reader: Reader) -> list[Line]:
-    """Lines by their names, in order."""
-    found = []
-    for name in names:
-        first, _, last = name.partition(":")
-        if first == "debt":
-            debt = await repository.find_debt(session, int(last))
-            found += [seen_debt(debt, reader)] if debt else []
-        else:
-            place = (UUID(first), int(last))
-            rows = await repository.find_obligations(session, line=place)
-            found += [seen(row, reader) for row in rows]
-    return sorted(found, key=_place)
+    """Lines by their names, as they stand in a statement."""
+    return sorted(await named(session, names, reader), key=_place)
 
 
 def _frozen(line: Line) -> Line:

@@ -15,7 +15,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marketplace.ledger.totals import totals
+from marketplace.ledger.totals import DEBT, Total, totals
 
 FIRST_SLICE: Final = 1_000
 """Transactions of the first slice."""
@@ -70,6 +70,24 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     window_id: UUID
     debtor_id: UUID | None = None
     creditor_id: UUID | None = None
+    member_id: UUID | None = None
+    """On either side."""
+    with_margin: bool = False
+    """Obligations of all others too: each changes the margin of the operator, who is `member_id`.
+    """
+
+    def counts(self, total: Total) -> bool:
+        """Whether a total may count such lines."""
+        sides = (total.issuer_id, total.acceptor_id)
+        return (
+            self.debtor_id in (None, total.issuer_id)
+            and self.creditor_id in (None, total.acceptor_id)
+            and (
+                self.member_id is None
+                or self.member_id in sides
+                or (self.with_margin and total.kind != DEBT)
+            )
+        )
 
 
 # Of the lots of one page only: joined outside.
@@ -83,6 +101,8 @@ select page.*, l.reference as lot_reference from (
       and (txid, id, wallet_id) > (:txid, :id, :wallet_id)
       and (cast(:debtor_id as uuid) is null or issuer_id = :debtor_id)
       and (cast(:creditor_id as uuid) is null or acceptor_id = :creditor_id)
+      and (cast(:member_id as uuid) is null or :with_margin
+           or :member_id in (issuer_id, acceptor_id))
     union all
     select txid, id, cast(:nil as uuid), 'debt', currency::text, debtor_id, creditor_id, null, null,
            0, amount_micros, amount_micros, effective_at, plugin || ':' || reference, reason
@@ -91,6 +111,7 @@ select page.*, l.reference as lot_reference from (
       and (txid, id, cast(:nil as uuid)) > (:txid, :id, :wallet_id)
       and (cast(:debtor_id as uuid) is null or debtor_id = :debtor_id)
       and (cast(:creditor_id as uuid) is null or creditor_id = :creditor_id)
+      and (cast(:member_id as uuid) is null or :member_id in (debtor_id, creditor_id))
     order by txid, id, wallet_id limit :most
 ) page
 left join lot l on l.wallet_id = page.wallet_id and l.id = page.lot_id
@@ -98,6 +119,8 @@ order by page.txid, page.id, page.wallet_id
 """).bindparams(
     sa.bindparam("debtor_id", type_=sa.Uuid()),
     sa.bindparam("creditor_id", type_=sa.Uuid()),
+    sa.bindparam("member_id", type_=sa.Uuid()),
+    sa.bindparam("with_margin", type_=sa.Boolean()),
     sa.bindparam("wallet_id", type_=sa.Uuid()),
     sa.bindparam("nil", type_=sa.Uuid()),
     sa.bindparam("txid", type_=sa.BigInteger()),
@@ -109,12 +132,7 @@ async def lines(
     session: AsyncSession, asked: Asked, *, after: Position | None, most: int
 ) -> list[Line]:
     """Up to `most` lines after a position; of an open window those that its totals count."""
-    found = [
-        each
-        for each in await totals(session, [asked.window_id])
-        if asked.debtor_id in (None, each.issuer_id)
-        and asked.creditor_id in (None, each.acceptor_id)
-    ]
+    found = [each for each in await totals(session, [asked.window_id]) if asked.counts(each)]
     if not found:
         return []
     end = max(each.last_txid for each in found) + 1

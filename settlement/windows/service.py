@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -26,6 +26,8 @@ from marketplace.ledger.domain import WindowStatus
 from marketplace.ledger.models import SettlementWindow
 from marketplace.ledger.totals import Total, complete, lines_counted, totals
 from marketplace.ledger.windows import GATE
+from settlement import telling
+from settlement.disputes.repository import dispute_days
 from settlement.errors import StatusChanged
 from settlement.history import Change, Subject, move, record
 from settlement.windows.domain import Every
@@ -140,7 +142,27 @@ async def finish(session: AsyncSession, window_id: UUID, *, actor: str = SYSTEM)
         await _move(
             session, window_id, WindowStatus.CLOSED, WindowStatus.SETTLED, SYSTEM, NOTHING_IN_IT
         )
-    return await read_closed(session, window_id)
+    closed = await read_closed(session, window_id)
+    if count:
+        await _tell_ready(session, closed)
+    return closed
+
+
+async def _tell_ready(session: AsyncSession, closed: Closed) -> None:
+    """People of each member with a line hear that there is a statement, and how long to look."""
+    found = await totals(session, [closed.window_id])
+    sides = {each.issuer_id for each in found}
+    sides |= {each.acceptor_id for each in found if each.acceptor_id is not None}
+    days = await dispute_days(session, sides, closed.closed_at)
+    contexts = {
+        member_id: {
+            "closed": closed.closed_at.isoformat(),
+            "until": (closed.closed_at + timedelta(days=many)).isoformat(),
+            "window": str(closed.window_id),
+        }
+        for member_id, many in days.items()
+    }
+    await telling.members(session, "statement_ready", f"window:{closed.window_id}", contexts)
 
 
 async def read_closed(session: AsyncSession, window_id: UUID) -> Closed:

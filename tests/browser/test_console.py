@@ -143,6 +143,8 @@ async def test_the_console_fits_in_every_language(
         "order": order_of(came),
         "refund": f"{order_of(came)}/refund",
         "keys": "/partner/keys",
+        "own-money": "/settlement/partner",
+        "own-statements": "/settlement/partner/statements",
     }.items():
         wrong += await pictures(paid, f"{name}-{language}", path)
     for name, path in {

@@ -14,7 +14,8 @@ from marketplace.identity.models import Person
 from marketplace.ids import uuid7
 from marketplace.notices.compose import Composer, UnusableAddress
 from marketplace.notices.domain import CATEGORIES, Category, Claimed, Told
-from marketplace.notices.kinds import KINDS, Field
+from marketplace.notices.kind import Field
+from marketplace.notices.kinds import KINDS
 from marketplace.notices.service import notify
 from marketplace.notices.words import words_of
 from marketplace.secrets import Vault

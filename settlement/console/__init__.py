@@ -1,0 +1,1 @@
+"""What a member sees of its own money, in the partner console and over HTTP."""
