@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import socket
 import sys
 
 import uvicorn
 
+from marketplace import heap
 from marketplace.web.direct import DirectProtocol
 
-GENERATION_0 = 50_000
-"""Allocations between two collections; the default 700 costs a fifth of the rate."""
 KEEP_ALIVE_S = 75
 STOP_WITHIN_S = 5
 
@@ -22,9 +20,7 @@ class ApiServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then freeze: modules and routes live as long as the process does."""
         await super().startup(sockets)
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(GENERATION_0, 20, 50)
+        heap.freeze()
 
 
 def run_api(fd: int) -> None:

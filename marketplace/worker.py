@@ -25,6 +25,7 @@ from celery.worker import state
 from celery.worker.worker import WorkController
 from kombu.entity import Exchange, Queue
 
+from marketplace import heap
 from marketplace.errors import UsageError
 from marketplace.fulfilment.domain import stale_s
 from marketplace.fulfilment.home import Home, open_home
@@ -159,6 +160,7 @@ def run_beat(settings: Settings) -> None:
     with open_home(settings) as home:
         app = make_app(broker_url, home.runtime.plugins.slugs)
         home.stop_on_signal()
+        heap.freeze()
         serve_beat(app, home)
         home.stopping.wait()
 
@@ -222,6 +224,7 @@ def _work(broker_url: str, home: Home, found: Sequence[Lane]) -> None:
     home.serve_tally()
     home.stop_on_signal()
     state.should_stop = state.should_terminate = None
+    heap.freeze()
     workers = [worker for lane in found for worker in _workers(broker_url, home, lane)]
     threads = [
         threading.Thread(target=worker.start, name="worker", daemon=True) for worker in workers

@@ -54,8 +54,13 @@ def client_name() -> str:
     return "wrk" if shutil.which("wrk") else "bench/load/client.py (slow; install wrk)"
 
 
-def run(target: Target, *, clients: int, seconds: int, name: str) -> Load:
-    """Burn on `clients` keep-alive connections for `seconds`; keys begin with `name`."""
+def run(
+    target: Target, *, clients: int, seconds: int, name: str, pause_ms: float | None = None
+) -> Load:
+    """Burn on `clients` keep-alive connections for `seconds`; keys begin with `name`.
+
+    With `pause_ms` each waits so long on average before each request, which only wrk can.
+    """
     given = os.environ | {
         "BENCH_TOKEN": target.token,
         "BENCH_WALLETS": str(target.wallets),
@@ -66,7 +71,13 @@ def run(target: Target, *, clients: int, seconds: int, name: str) -> Load:
     url = f"http://127.0.0.1:{target.port}"
     if wrk := shutil.which("wrk"):
         threads = ["-t", str(min(clients, 2)), "-c", str(clients), "-d", f"{seconds}s"]
-        command = [wrk, *threads, "--timeout", "30s", "-s", str(HERE / "burns.lua"), url]
+        script = HERE / "burns.lua"
+        if pause_ms is not None:
+            given |= {"BENCH_SCRIPT": str(script), "BENCH_PAUSE_MS": str(pause_ms)}
+            script = HERE / "paced.lua"
+        command = [wrk, *threads, "--timeout", "30s", "-s", str(script), url]
+    elif pause_ms is not None:
+        raise BenchError("a load at a pace needs wrk (apt-get install wrk)")
     else:
         command = [sys.executable, "-m", "bench.load.client", url, str(clients), str(seconds)]
     done = subprocess.run(command, env=given, capture_output=True, text=True, check=False)

@@ -18,6 +18,7 @@ from uuid import UUID
 
 import msgspec
 
+from marketplace import heap
 from marketplace.containment import limits, messages
 from marketplace.containment.messages import (
     Ask,
@@ -145,6 +146,7 @@ def main() -> None:
         except BaseException as error:
             messages.send(channel, _raised(error))
             os._exit(0)
+        heap.freeze()
         messages.send(channel, Reply(raised=plugin.refusal))
         if not plugin.refusal:
             _serve(channel, plugin.do, terms.cpu_s)

@@ -131,27 +131,26 @@ async def _lock_held(connection: Any, pairs: Sequence[tuple[UUID, UUID]]) -> lis
 async def _store_deliveries(connection: Any, deliveries: Sequence[Delivery], vault: Vault) -> None:
     await connection.execute(
         repository.CONFIRM,
-        [each.burn_id for each in deliveries],
-        [each.wallet_id for each in deliveries],
-        [each.plugin for each in deliveries],
-        [each.supplier_reference for each in deliveries],
+        [
+            (each.burn_id, each.wallet_id, each.plugin, each.supplier_reference)
+            for each in deliveries
+        ],
     )
     rows = [
-        (each, position, artefact)
+        (
+            each.burn_id,
+            each.wallet_id,
+            position,
+            artefact.kind,
+            artefact.label,
+            vault.encrypt(artefact.secret),
+            artefact.expires_at,
+        )
         for each in deliveries
         for position, artefact in enumerate(each.artefacts)
     ]
     if rows:
-        await connection.execute(
-            repository.ARTEFACTS,
-            [each.burn_id for each, _, _ in rows],
-            [each.wallet_id for each, _, _ in rows],
-            [position for _, position, _ in rows],
-            [artefact.kind for _, _, artefact in rows],
-            [artefact.label for _, _, artefact in rows],
-            [vault.encrypt(artefact.secret) for _, _, artefact in rows],
-            [artefact.expires_at for _, _, artefact in rows],
-        )
+        await connection.execute(repository.ARTEFACTS, rows)
 
 
 def _fact(burn: LockedBurn, reason: str, now: datetime) -> api.BurnFact:

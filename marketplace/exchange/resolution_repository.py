@@ -80,12 +80,10 @@ POST = """
 with t as (
     insert into transfer (wallet_id, id, code, debit_account, debit_owner, credit_account,
                           credit_owner, unit, amount, burn_id, window_id, effective_at)
-    select u.wallet_id, u.id, u.code::transfer_code, u.debit::account, u.debit_owner,
-           u.credit::account, u.credit_owner, u.unit, u.amount, u.burn_id,
+    select u.wallet_id, u.id, u.code::transfer_code, u.debit_account::account, u.debit_owner,
+           u.credit_account::account, u.credit_owner, u.unit, u.amount, u.burn_id,
            case when u.unit <> 'POINTS' then $1::uuid end, $2::timestamptz
-    from unnest($3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::uuid[], $8::text[],
-                $9::uuid[], $10::text[], $11::bigint[], $12::uuid[])
-      as u(wallet_id, id, code, debit, debit_owner, credit, credit_owner, unit, amount, burn_id)
+    from unnest($3::posted_transfer[]) as u
 )
 insert into obligation (wallet_id, id, window_id, kind, funding, issuer_id, acceptor_id,
                         contract_id, acceptor_contract_id, burn_id, lot_id, points, currency,
@@ -93,11 +91,7 @@ insert into obligation (wallet_id, id, window_id, kind, funding, issuer_id, acce
 select u.wallet_id, u.id, $1, u.kind::obligation_kind, u.funding::funding, u.issuer_id,
        u.acceptor_id, u.contract_id, u.acceptor_contract_id, u.burn_id, u.lot_id, u.points,
        u.currency, u.funded_micros, u.cost_micros, $2
-from unnest($13::uuid[], $14::bigint[], $15::text[], $16::text[], $17::uuid[], $18::uuid[],
-            $19::uuid[], $20::uuid[], $21::uuid[], $22::bigint[], $23::bigint[], $24::text[],
-            $25::bigint[], $26::bigint[])
-  as u(wallet_id, id, kind, funding, issuer_id, acceptor_id, contract_id, acceptor_contract_id,
-       burn_id, lot_id, points, currency, funded_micros, cost_micros)
+from unnest($4::posted_obligation[]) as u
 """
 
 RESOLVE = """
@@ -118,13 +112,12 @@ from unnest($1::uuid[], $2::bigint[]) as u(id, points) where wallet.id = u.id
 
 CONFIRM = """
 insert into supplier_confirmation (burn_id, wallet_id, plugin, supplier_reference)
-select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[])
+select * from unnest($1::posted_delivery[])
 """
 
 ARTEFACTS = """
 insert into artefact (burn_id, wallet_id, position, kind, label, secret, expires_at)
-select * from unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::text[], $5::text[], $6::bytea[],
-                     $7::timestamptz[])
+select * from unnest($1::posted_artefact[])
 """
 
 GIVE_BACK = """
@@ -234,31 +227,53 @@ async def post(
         POST,
         books.window_id,
         books.now,
-        [row.burn.wallet_id for row in transfers],
-        take_keys(len(transfers)),
-        [row.code.value for row in transfers],
-        [row.debit_account.value for row in transfers],
-        [row.debit_owner for row in transfers],
-        [row.credit_account.value for row in transfers],
-        [row.credit_owner for row in transfers],
-        [row.unit for row in transfers],
-        [row.amount for row in transfers],
-        [row.burn.id for row in transfers],
-        [row.burn.wallet_id for row in obligations],
-        take_keys(len(obligations)),
-        [row.kind.value for row in obligations],
-        [row.funding.value for row in obligations],
-        [row.part.issuer_id for row in obligations],
-        [row.burn.acceptor_id for row in obligations],
-        [row.part.contract_id for row in obligations],
-        [contracts[row.burn.id] for row in obligations],
-        [row.burn.id for row in obligations],
-        [row.part.lot_id for row in obligations],
-        [row.points for row in obligations],
-        [row.part.currency for row in obligations],
-        [row.funded_micros for row in obligations],
-        [row.cost_micros for row in obligations],
+        _transfer_rows(transfers),
+        _obligation_rows(obligations, contracts),
     )
+
+
+def _transfer_rows(transfers: Sequence[TransferRow]) -> list[tuple[Any, ...]]:
+    """As `posted_transfer`."""
+    return [
+        (
+            row.burn.wallet_id,
+            key,
+            row.code,
+            row.debit_account,
+            row.debit_owner,
+            row.credit_account,
+            row.credit_owner,
+            row.unit,
+            row.amount,
+            row.burn.id,
+        )
+        for row, key in zip(transfers, take_keys(len(transfers)), strict=True)
+    ]
+
+
+def _obligation_rows(
+    obligations: Sequence[ObligationRow], contracts: Mapping[UUID, UUID | None]
+) -> list[tuple[Any, ...]]:
+    """As `posted_obligation`."""
+    return [
+        (
+            row.burn.wallet_id,
+            key,
+            row.kind,
+            row.funding,
+            row.part.issuer_id,
+            row.burn.acceptor_id,
+            row.part.contract_id,
+            contracts[row.burn.id],
+            row.burn.id,
+            row.part.lot_id,
+            row.points,
+            row.part.currency,
+            row.funded_micros,
+            row.cost_micros,
+        )
+        for row, key in zip(obligations, take_keys(len(obligations)), strict=True)
+    ]
 
 
 async def resolve(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
@@ -33,7 +34,7 @@ class Home:
         self.settings = settings
         self.stopping = threading.Event()
         self.runtime: Runtime
-        self._loop = asyncio.new_event_loop()
+        self._loop = _new_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="home", daemon=True)
         self._stack = AsyncExitStack()
         self._services: list[asyncio.Task[None]] = []
@@ -101,6 +102,15 @@ class Home:
         for task in self._services:
             with suppress(asyncio.CancelledError):
                 await task
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """The quicker loop where there is one, as in API processes."""
+    if sys.platform == "win32":
+        return asyncio.new_event_loop()
+    import uvloop
+
+    return uvloop.new_event_loop()
 
 
 @contextmanager

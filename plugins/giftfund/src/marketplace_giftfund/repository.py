@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -39,9 +40,11 @@ class GivenCode(NamedTuple):
     expires_on: date | None
 
 
+# What an order needs is sent and read as JSON, one value a statement: the driver takes longer over
+# an array or a row than the server over the whole order.
 CLAIM_CODES = sa.text("""
-select wanted.sku, free.id
-from unnest(cast(:skus as text[]), cast(:units as int[])) as wanted(sku, units)
+select coalesce(json_agg(json_build_array(wanted.sku, free.id)), '[]')
+from json_to_recordset(cast(:wanted as json)) as wanted(sku text, units int)
 cross join lateral (
     select id from giftfund_code
     where sku = wanted.sku and order_reference is null
@@ -55,8 +58,7 @@ cross join lateral (
 GIVE = sa.text("""
 update giftfund_code
 set order_reference = given.reference, position = given.position
-from unnest(cast(:ids as bigint[]), cast(:references as text[]), cast(:positions as int[]))
-  as given(id, reference, position)
+from json_to_recordset(cast(:gifts as json)) as given(id bigint, reference text, position int)
 where giftfund_code.id = given.id
 """)
 
@@ -87,13 +89,15 @@ where fingerprint in (select decode(u, 'hex') from unnest(cast(:fingerprints as 
 """)
 
 ADD_ORDERS = sa.text("""
-insert into giftfund_order (reference, sku, quantity, given)
-select reference, sku, quantity, true
-from unnest(cast(:references as text[]), cast(:skus as text[]), cast(:quantities as int[]))
-  as u(reference, sku, quantity)
-order by reference
-on conflict (reference) do nothing
-returning reference
+with added as (
+    insert into giftfund_order (reference, sku, quantity, given)
+    select reference, sku, quantity, true
+    from json_to_recordset(cast(:orders as json)) as u(reference text, sku text, quantity int)
+    order by reference
+    on conflict (reference) do nothing
+    returning reference
+)
+select coalesce(json_agg(reference), '[]') from added
 """)
 
 REFUSE = sa.text("""
@@ -101,7 +105,8 @@ update giftfund_order set given = false where reference = any(cast(:references a
 """)
 
 ANSWERS = sa.text("""
-select reference, given from giftfund_order where reference = any(cast(:references as text[]))
+select coalesce(json_object_agg(reference, given), '{}') from giftfund_order
+where reference in (select json_array_elements_text(cast(:references as json)))
 """)
 
 # One statement, so one snapshot: an order given meanwhile has its codes or its promise, never both.
@@ -118,9 +123,11 @@ select (select count(*) from giftfund_code
 """)
 
 CODES_OF = sa.text("""
-select order_reference, id, sku, convert_from(secret, 'utf8') as secret, label, expires_on
-from giftfund_code where order_reference = any(cast(:references as text[]))
-order by order_reference, position
+select coalesce(json_agg(json_build_array(order_reference, id, sku, convert_from(secret, 'utf8'),
+                                          label, expires_on) order by order_reference, position),
+                '[]')
+from giftfund_code
+where order_reference in (select json_array_elements_text(cast(:references as json)))
 """)
 
 POOLS = sa.text("""
@@ -196,39 +203,30 @@ def add_orders(session: Session, orders: Sequence[Order]) -> set[str]:
 
     Waits for a transaction that is answering the same order right now.
     """
-    result = session.execute(
-        ADD_ORDERS,
-        {
-            "references": [each.reference for each in orders],
-            "skus": [each.sku for each in orders],
-            "quantities": [each.quantity for each in orders],
-        },
-    )
-    return {row[0] for row in result}
+    sent = [
+        {"reference": each.reference, "sku": each.sku, "quantity": each.quantity} for each in orders
+    ]
+    return set(session.execute(ADD_ORDERS, {"orders": json.dumps(sent)}).scalar_one())
 
 
 def claim_codes(session: Session, units: Mapping[str, int], today: date) -> dict[str, list[int]]:
     """Lock up to so many free codes of each sku, those that run out first; ids by sku."""
     skus = sorted(units)
-    rows = session.execute(
-        CLAIM_CODES, {"skus": skus, "units": [units[sku] for sku in skus], "today": today}
-    )
+    wanted = json.dumps([{"sku": sku, "units": units[sku]} for sku in skus])
+    rows = session.execute(CLAIM_CODES, {"wanted": wanted, "today": today})
     found: dict[str, list[int]] = {sku: [] for sku in skus}
-    for sku, code_id in rows:
+    for sku, code_id in rows.scalar_one():
         found[sku].append(code_id)
     return found
 
 
 def give(session: Session, gifts: Sequence[tuple[int, str, int]]) -> None:
     """Give codes (id, order reference, position)."""
-    session.execute(
-        GIVE,
-        {
-            "ids": [code_id for code_id, _, _ in gifts],
-            "references": [reference for _, reference, _ in gifts],
-            "positions": [position for _, _, position in gifts],
-        },
-    )
+    sent = [
+        {"id": code_id, "reference": reference, "position": position}
+        for code_id, reference, position in gifts
+    ]
+    session.execute(GIVE, {"gifts": json.dumps(sent)})
 
 
 def refuse(session: Session, references: Sequence[str]) -> None:
@@ -238,15 +236,20 @@ def refuse(session: Session, references: Sequence[str]) -> None:
 
 def answers(session: Session, references: Sequence[str]) -> dict[str, bool]:
     """Whether each order seen was given its codes."""
-    rows = session.execute(ANSWERS, {"references": list(references)})
-    return {row.reference: row.given for row in rows}
+    found: dict[str, bool] = session.execute(
+        ANSWERS, {"references": json.dumps(list(references))}
+    ).scalar_one()
+    return found
 
 
 def codes_of(session: Session, references: Sequence[str]) -> dict[str, list[GivenCode]]:
     """Codes of orders by reference, in order of position."""
+    rows = session.execute(CODES_OF, {"references": json.dumps(list(references))}).scalar_one()
     found: dict[str, list[GivenCode]] = {}
-    for reference, *fields in session.execute(CODES_OF, {"references": list(references)}):
-        found.setdefault(reference, []).append(GivenCode(*fields))
+    for reference, code_id, sku, secret, label, day in rows:
+        expires_on = date.fromisoformat(day) if day else None
+        given = GivenCode(code_id, sku, secret, label, expires_on)
+        found.setdefault(reference, []).append(given)
     return found
 
 

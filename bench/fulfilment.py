@@ -1,0 +1,331 @@
+"""From burn to fulfilled: how fast the real worker delivers what is burnt over HTTP.
+
+    python -m bench.fulfilment [--json] [--seconds N] [--rounds N]
+
+Two API processes, `marketplace beat` (the relay), `marketplace worker` and the gift fund in its
+own processes, on a real broker: that of MARKETPLACE_BROKER_URL, else a Redis started for this.
+How each row is taken: bench/README.md. Exit status: 0 when every figure could be taken and the
+ledger is clean, whether goals are met or not; 1 otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import msgspec
+
+from bench import load, machine, processor
+from bench.load import Load, Target
+from bench.rows import Row, json_lines, ratio_row, table
+from bench.seed import seed
+from bench.server import (
+    BenchError,
+    environment,
+    execute,
+    free_port,
+    fresh_database,
+    program,
+    query,
+    server_url,
+    serving,
+    stop,
+)
+from marketplace.secrets import open_vault
+from marketplace.settings import Settings
+
+WALLETS = 50_000
+OFFERS = 50
+CLIENTS = 64
+"""Of the burns alone, as in bench.burns."""
+PACED_CLIENTS = 128
+"""With a pause between two burns of each: many, so that the pause is long beside the answer."""
+WARM_UP_S = 3
+PATIENCE_S = 600
+GOAL = 0.5
+LAG_S = 2.0
+"""A pace is sustained where, at its end, no more than the burns of so long wait."""
+FASTER, SLOWEST = 1.2, 0.5
+"""What the next pace is of this one: at most, and at least."""
+MORE_CODES = 500
+"""Of each pool, for chance does not draw offers evenly, and a pool that is empty ends its sale."""
+MOST_FAILED = 0.005
+
+POOLS = "insert into giftfund_pool (sku) select sku from offer on conflict do nothing"
+CODES = """
+insert into giftfund_code (sku, fingerprint, secret, label, expires_on)
+select o.sku, uuid_send(gen_random_uuid()), $1, 'Card', '2040-01-01'
+from offer o, generate_series(1, $2) n
+"""
+COUNTS = """
+select (select count(*) from burn where due_at is not null and status = 'held'),
+       (select count(*) from burn_resolution where outcome = 'captured')
+"""
+
+
+def say(text: str) -> None:
+    """Progress, on stderr."""
+    click.echo(text, err=True)
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """How things stand at a moment."""
+
+    held: int
+    captured: int
+    at: float
+
+
+class Round(msgspec.Struct, frozen=True):
+    """Burns at a pace while they are delivered."""
+
+    burnt_per_second: float
+    fulfilled_per_second: float
+    waiting: int
+    """Burns not yet delivered when the load ended."""
+
+    @property
+    def sustained(self) -> bool:
+        return self.waiting <= self.burnt_per_second * LAG_S
+
+
+@contextmanager
+def broker(folder: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The broker's URL and, where it was started for this, its process."""
+    given = os.environ.get("MARKETPLACE_BROKER_URL")
+    if given:
+        yield given, ()
+        return
+    redis = shutil.which("redis-server") or shutil.which("valkey-server")
+    if redis is None:
+        raise BenchError("bench.fulfilment needs redis-server, or MARKETPLACE_BROKER_URL.")
+    port = free_port()
+    process = subprocess.Popen(
+        [redis, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)],
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield f"redis://127.0.0.1:{port}/0", (process.pid,)
+    finally:
+        stop(process)
+
+
+@contextmanager
+def delivering(settings: Settings, url: str) -> Iterator[tuple[int, ...]]:
+    """`marketplace worker` and `marketplace beat` for the length of the block; their ids."""
+    given = environment(settings, MARKETPLACE_BROKER_URL=url)
+    running: list[subprocess.Popen[bytes]] = []
+    try:
+        for name in ("worker", "beat"):
+            log = Path(tempfile.gettempdir()) / f"bench-fulfilment-{name}.log"
+            with log.open("wb") as output:
+                running.append(
+                    subprocess.Popen(
+                        program(name),
+                        env=given,
+                        stdout=output,
+                        stderr=subprocess.STDOUT,
+                        start_new_session=True,
+                    )
+                )
+        yield tuple(each.pid for each in running)
+    finally:
+        for each in running:
+            stop(each)
+
+
+def stand(url: str) -> Waiting:
+    """How many burns wait and how many are delivered, now."""
+    held, captured = query(url, COUNTS)[0]
+    return Waiting(held, captured, time.monotonic())
+
+
+def fill_pools(settings: Settings, codes: int) -> None:
+    """So many more codes, spread over the pools."""
+    own = settings.database_url or ""
+    secret = open_vault(settings).encrypt("ABCD-EFGH-IJKL-MNOP")
+    execute(own, POOLS)
+    query(own, CODES, secret, codes // OFFERS + MORE_CODES)
+    execute(own, "vacuum analyze giftfund_code")
+
+
+def delivered_alone(url: str, pids: Sequence[int]) -> tuple[float, float]:
+    """Deliveries per second and processor seconds of each while nothing is burnt.
+
+    From a quarter of what waits, when every process has started, until a twentieth is left.
+    """
+    first = stand(url)
+    began, end = _until(url, first.held * 0.75), first.held * 0.05
+    spent = processor.of_trees(pids)
+    ended = _until(url, end)
+    count = ended.captured - began.captured
+    return count / (ended.at - began.at), (processor.of_trees(pids) - spent) / count
+
+
+def _until(url: str, held: float) -> Waiting:
+    """Wait until no more burns than that are held."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        now = stand(url)
+        if now.held <= held:
+            return now
+        if time.monotonic() > deadline:
+            raise BenchError(f"{now.held} burns were not delivered in {PATIENCE_S} s")
+        time.sleep(0.5)
+
+
+def paced(url: str, target: Target, pace: float, seconds: int, name: str) -> Round:
+    """Burn at about `pace` per second while deliveries go on."""
+    pause_ms = PACED_CLIENTS / pace * 1_000
+    before = stand(url)
+    one = load.run(target, clients=PACED_CLIENTS, seconds=seconds, name=name, pause_ms=pause_ms)
+    after = stand(url)
+    _refuse_failed(one)
+    found = Round(
+        one.per_second,
+        (after.captured - before.captured) / (after.at - before.at),
+        after.held,
+    )
+    say(
+        f"  {found.burnt_per_second:,.0f} burns/s, {found.fulfilled_per_second:,.0f} fulfilled/s, "
+        f"{found.waiting:,} wait at the end: {'sustained' if found.sustained else 'not sustained'}"
+    )
+    return found
+
+
+def _refuse_failed(one: Load) -> None:
+    if one.failed_share > MOST_FAILED:
+        raise BenchError(f"{one.refused} refused, {one.broken} broken of {one.requests} requests")
+
+
+def most_sustained(
+    settings: Settings, target: Target, first: float, seconds: int, rounds: int
+) -> float:
+    """The most fulfilled per second at a pace that deliveries keep up with."""
+    own, pace, best = settings.database_url or "", first, 0.0
+    for number in range(rounds):
+        fill_pools(settings, int(pace * seconds * 1.3))
+        one = paced(own, target, pace, seconds, f"paced-{number}")
+        if one.sustained:
+            best = max(best, one.fulfilled_per_second)
+        _until(own, 0)
+        if best and not one.sustained:
+            break
+        pace = (
+            one.burnt_per_second * FASTER
+            if one.sustained
+            else max(one.fulfilled_per_second, pace * SLOWEST)
+        )
+    if not best:
+        raise BenchError("deliveries kept up with no pace that was tried")
+    return best
+
+
+def check(settings: Settings) -> None:
+    """Raise BenchError unless the ledger is clean and every delivery gave codes."""
+    own = settings.database_url or ""
+    empty = query(own, "select count(*) from burn where status not in ('captured', 'rejected')")
+    if empty[0][0]:
+        raise BenchError(f"{empty[0][0]} burns were not captured")
+    done = subprocess.run(
+        program("ledger", "verify"),
+        env=environment(settings),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise BenchError(f"`marketplace ledger verify` failed: {done.stdout}{done.stderr}")
+
+
+def judge(
+    burns: float, sustained: float, alone: float, burn_s: float | None, delivery_s: float | None
+) -> list[Row]:
+    """Every figure against the burns alone of the same run."""
+    against = f"burns/s alone@{CLIENTS}"
+    rows = [
+        ratio_row(
+            "fulfilled", sustained, "burns/s", against=against, reference=burns, at_least=GOAL
+        ),
+        ratio_row("fulfilled_backlog", alone, "burns/s", against=against, reference=burns),
+    ]
+    if burn_s and delivery_s:
+        rows.append(
+            ratio_row(
+                "fulfilled_processor",
+                delivery_s * 1e6,
+                "us a delivery",
+                against="us a burn",
+                reference=burn_s * 1e6,
+            )
+        )
+    return rows
+
+
+def run(seconds: int, rounds: int) -> list[Row]:
+    """The whole measurement."""
+    url = server_url(Path("var"))
+    found = machine.facts(url)
+    machine.refuse_unless_durable(found)
+    say("\n".join(f"{name}: {value}" for name, value in found.items()))
+    server = processor.server(url)
+    log = Path(tempfile.gettempdir()) / "bench-fulfilment-serve.log"
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        broker(Path(folder)) as (broker_url, broker_pids),
+        fresh_database(url, "bench_fulfilment") as settings,
+    ):
+        own = settings.database_url or ""
+        say(f"seeding {WALLETS:,} wallets")
+        token = seed(own, wallets=WALLETS, offers=OFFERS)
+        with serving(settings, log, "--processes", "2", "--no-background") as port:
+            target = Target(port, token, WALLETS, OFFERS)
+            load.run(target, clients=CLIENTS, seconds=WARM_UP_S, name="warm")
+            spent = _burning(server)
+            one = load.run(target, clients=CLIENTS, seconds=seconds, name="alone")
+            _refuse_failed(one)
+            burn_s = (_burning(server) - spent) / one.requests if server else None
+            say(f"  burns alone: {one.per_second:,.0f}/s")
+            fill_pools(settings, int(stand(own).held * 1.3) + 5_000)
+            with delivering(settings, broker_url) as pids:
+                all_pids = (*pids, *broker_pids, *((server,) if server else ()))
+                alone, delivery_s = delivered_alone(own, all_pids)
+                say(f"  deliveries alone: {alone:,.0f}/s")
+                _until(own, 0)
+                first = one.per_second * alone / (one.per_second + alone)
+                best = most_sustained(settings, target, first, seconds, rounds)
+        check(settings)
+    return judge(one.per_second, best, alone, burn_s, delivery_s if server else None)
+
+
+def _burning(server: int | None) -> float:
+    """Processor seconds of the server and of everything this process has started, but wrk."""
+    own = [each for each in processor.children() if each != server]
+    return processor.of_trees([*own, *((server,) if server else ())])
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per row.")
+@click.option("--seconds", default=10, show_default=True, help="Length of each load.")
+@click.option("--rounds", default=4, show_default=True, help="Paces tried at most.")
+def main(as_json: bool, seconds: int, rounds: int) -> None:
+    """Measure how fast burns are fulfilled while more of them come."""
+    try:
+        rows = run(seconds, rounds)
+    except BenchError as error:
+        say(f"error: {error}")
+        sys.exit(1)
+    click.echo(json_lines(rows) if as_json else table(rows))
+
+
+if __name__ == "__main__":
+    main()
