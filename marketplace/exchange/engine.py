@@ -40,6 +40,7 @@ from marketplace.exchange.decide import (
 )
 from marketplace.exchange.domain import OfferTerms
 from marketplace.exchange.errors import REJECTIONS, BurnRejected
+from marketplace.exchange.troubles import CONNECTION_LOST, LOST_RACE, REFUSED, DatabaseAway
 from marketplace.metrics.tally import Tally
 
 log = logging.getLogger(__name__)
@@ -49,18 +50,18 @@ TRIES = 8
 LOOK_FIRST = 64
 """Batches that look keys up first once a used one was met: clients that retry come in crowds."""
 RECONNECT_S = 0.2
+ANSWER_S = 20.0
+"""Longest a batch waits for the database, which gives up a statement sooner; after that the
+connection is dead, though nobody said so."""
 OFFERS_KEPT = 10_000
 SESSION = (
     # Index nested loops are right for every batch; a plan made on empty tables must not be kept.
     "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off;"
     "set jit = off; set max_parallel_workers_per_gather = 0;"
-    "set plan_cache_mode = force_generic_plan; set lock_timeout = '5s';"
-    "set statement_timeout = '15s'"
+    "set plan_cache_mode = force_generic_plan; set lock_timeout = '2s';"
+    # A process that stands still must not keep others from its wallets.
+    "set statement_timeout = '15s'; set idle_in_transaction_session_timeout = '15s'"
 )
-
-
-class DatabaseAway(Busy):
-    """The database cannot be reached; whether the last batch was written shows when it is back."""
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -83,6 +84,8 @@ class Answer(msgspec.Struct, frozen=True):
     error: MarketplaceError | None
     replayed: bool = False
 
+
+LOCKED = "Somebody else is changing what this burn needs."
 
 Waiting = tuple[BurnRequest, Callable[[Answer], None]]
 
@@ -163,6 +166,9 @@ class BurnEngine:
         """Answer every burn of the batch, whatever happens."""
         try:
             answers = await self._outcomes([request for request, _ in batch])
+        except asyncpg.LockNotAvailableError:
+            await self._serve_around_locks(batch)
+            return
         except Exception as error:
             if len(batch) > 1 and not isinstance(error, DatabaseAway):
                 log.warning("a batch of %d burns failed (%s); one by one now", len(batch), error)
@@ -175,6 +181,37 @@ class BurnEngine:
             for outcome, count in Counter(map(_outcome, answers)).items():
                 self._tally.add("burns", count, label=outcome)
 
+    async def _serve_around_locks(self, batch: Sequence[Waiting]) -> None:
+        """Somebody holds a lock and does not let go: refuse whom it concerns, serve the others."""
+        wallets = {request.wallet_id for request, _ in batch}
+        try:
+            free = await repository.unlocked_wallets(self._connection, wallets)
+        except Exception as error:
+            log.warning("it cannot be seen which wallets are locked (%s)", error)
+            free = set()
+        if len(batch) > 1 and free == wallets:
+            await self._serve_by_offer(batch)
+            return
+        if len(batch) == 1:
+            free = set()
+        refused = [each for each in batch if each[0].wallet_id not in free]
+        log.warning("%d of %d burns wait for a lock in vain", len(refused), len(batch))
+        _tell_all(refused, [Answer(None, Busy(LOCKED))] * len(refused))
+        rest = [each for each in batch if each[0].wallet_id in free]
+        if rest:
+            await self._serve(rest)
+
+    async def _serve_by_offer(self, batch: Sequence[Waiting]) -> None:
+        """The lock is on no wallet, so on what burns of an offer share, or an issuer's cap."""
+        by_offer: dict[UUID, list[Waiting]] = {}
+        for each in batch:
+            by_offer.setdefault(each[0].offer_id, []).append(each)
+        if len(by_offer) == 1:
+            _tell_all(batch, [Answer(None, Busy(LOCKED))] * len(batch))
+            return
+        for each in by_offer.values():
+            await self._serve(each)
+
     @property
     def waiting(self) -> int:
         """Burns in the queue."""
@@ -185,24 +222,24 @@ class BurnEngine:
         failure = Busy()
         for attempt in range(TRIES):
             try:
-                if self._connection is None:
-                    self._connection = await self._open()
-                return await self._attempt(requests, again=attempt > 0)
-            except (
-                asyncpg.SerializationError,  # what was read has changed
-                asyncpg.DeadlockDetectedError,
-                asyncpg.UniqueViolationError,  # a key was used before
-            ) as error:
+                async with asyncio.timeout(ANSWER_S):
+                    if self._connection is None:
+                        self._connection = await self._open()
+                    return await self._attempt(requests, again=attempt > 0)
+            except LOST_RACE as error:
                 if isinstance(error, asyncpg.UniqueViolationError):
                     self._look_first = LOOK_FIRST
                 log.debug("batch of %d, attempt %d: %s", len(requests), attempt, error)
                 failure = Busy("Too many others changed the same things at once.")
-            except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError) as error:
+            except CONNECTION_LOST as error:
                 # The commit may or may not have happened: the next read finds it by its key.
-                log.warning("database connection lost (%s); reconnecting", error)
+                log.warning("database connection lost (%r); reconnecting", error)
                 self._drop_connection()
                 await asyncio.sleep(RECONNECT_S * attempt)
                 failure = DatabaseAway("The database cannot be reached.")
+            except REFUSED as error:
+                log.warning("the database refuses a batch of %d: %s", len(requests), error)
+                raise DatabaseAway("The database cannot write just now.") from None
         raise failure
 
     async def _attempt(self, requests: list[BurnRequest], *, again: bool) -> list[Answer]:

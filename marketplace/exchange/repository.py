@@ -98,6 +98,7 @@ from exposure e left join contract c on c.member_id = e.member_id
 """
 
 LOCK_WALLETS = "select 1 from wallet where id = any($1::uuid[]) order by id for update"
+UNLOCKED_WALLETS = "select id from wallet where id = any($1::uuid[]) for update skip locked"
 
 OFFERS = """
 select id, version, reference, kind, acceptor_id, plugin, points, cost_micros, currency,
@@ -322,6 +323,11 @@ async def load_who(connection: Any, wallet_ids: Iterable[UUID]) -> dict[UUID, Wh
 async def lock_wallets(connection: Any, wallet_ids: Iterable[UUID]) -> None:
     """Lock wallets in order, so that a batch that lost a race wins the next one."""
     await connection.fetch(LOCK_WALLETS, list(wallet_ids))
+
+
+async def unlocked_wallets(connection: Any, wallet_ids: Iterable[UUID]) -> set[UUID]:
+    """Those of these wallets that nobody has locked just now."""
+    return {row["id"] for row in await connection.fetch(UNLOCKED_WALLETS, list(wallet_ids))}
 
 
 async def write(

@@ -1,0 +1,37 @@
+"""What errors of the database mean to a batch of burns."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from marketplace.errors import Busy
+
+LOST_RACE = (
+    asyncpg.SerializationError,  # what was read has changed
+    asyncpg.DeadlockDetectedError,
+    asyncpg.UniqueViolationError,  # a key was used before
+)
+"""Nothing was written; the batch is decided again."""
+
+CONNECTION_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,  # it starts or recovers
+    asyncpg.TooManyConnectionsError,
+    asyncpg.IdleInTransactionSessionTimeoutError,  # this process stood still
+    OSError,  # a time limit too
+)
+"""Whether the batch was written shows when there is a connection again."""
+
+REFUSED = (
+    asyncpg.InsufficientResourcesError,  # no disk, no memory
+    asyncpg.QueryCanceledError,  # too slow
+    asyncpg.ReadOnlySQLTransactionError,  # a standby
+)
+"""Nothing was written, and no part of the batch would fare better."""
+
+
+class DatabaseAway(Busy):
+    """The database cannot be used; whether the last batch was written shows when it is back."""

@@ -1,0 +1,177 @@
+"""A broker of the harness's own: RabbitMQ where it is installed, else Redis, else none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+import psutil
+
+from bench.server import free_port
+
+RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+"""The script itself; the one on the PATH wants to become another user."""
+START_S = 120.0
+
+
+class Broker(Protocol):
+    """A message broker that can be killed, paused, and started again with or without its data."""
+
+    name: str
+    port: int
+
+    @property
+    def url(self) -> str: ...
+    def start(self) -> None: ...
+    def kill(self) -> None: ...
+    def wipe(self) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+
+
+class _Program:
+    """A server in a session of its own, with what it starts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def _start(self, command: list[str], **environ: str) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "log.txt").open("ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                env=os.environ | environ,
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_S
+        while not listens(self.port):
+            assert time.monotonic() < deadline, (self.folder / "log.txt").read_text()[-2_000:]
+            time.sleep(0.2)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is None or self._process.poll() is not None:
+            return
+        for each in [
+            *psutil.Process(self._process.pid).children(recursive=True),
+            psutil.Process(self._process.pid),
+        ]:
+            with suppress(psutil.NoSuchProcess):
+                each.send_signal(number)
+
+    def kill(self) -> None:
+        """Kill -9 of all of it."""
+        self._signal(signal.SIGKILL)
+        if self._process is not None:
+            self._process.wait()
+
+    def pause(self) -> None:
+        """It stands still, its connections stay open."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """It goes on."""
+        self._signal(signal.SIGCONT)
+
+
+class RabbitMQ(_Program):
+    """A node of our own, found through an epmd of our own."""
+
+    name = "rabbitmq"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._distribution, self._epmd = free_port(), free_port()
+
+    @property
+    def url(self) -> str:
+        return f"amqp://guest:guest@127.0.0.1:{self.port}//"
+
+    def start(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "plugins").write_text("[].")
+        (self.folder / "rabbitmq.conf").write_text("log.file.level = warning\n")
+        (self.folder / "environment").write_text("")
+        self._start(
+            [str(RABBITMQ)],
+            HOME=str(self.folder),
+            ERL_EPMD_PORT=str(self._epmd),
+            RABBITMQ_NODENAME=f"chaos{self.port}@localhost",
+            RABBITMQ_NODE_IP_ADDRESS="127.0.0.1",
+            RABBITMQ_NODE_PORT=str(self.port),
+            RABBITMQ_DIST_PORT=str(self._distribution),
+            RABBITMQ_MNESIA_BASE=str(self.folder / "data"),
+            RABBITMQ_LOG_BASE=str(self.folder / "logs"),
+            RABBITMQ_PID_FILE=str(self.folder / "pid"),
+            RABBITMQ_CONFIG_FILE=str(self.folder / "rabbitmq.conf"),
+            RABBITMQ_CONF_ENV_FILE=str(self.folder / "environment"),
+            RABBITMQ_ENABLED_PLUGINS_FILE=str(self.folder / "plugins"),
+        )
+
+    def wipe(self) -> None:
+        """Kill it and take away its disk."""
+        self.kill()
+        shutil.rmtree(self.folder / "data", ignore_errors=True)
+
+    def close(self) -> None:
+        """Kill it and the epmd that it started."""
+        self.kill()
+        epmd = shutil.which("epmd")
+        deadline = time.monotonic() + 10
+        while epmd and time.monotonic() < deadline:
+            command = [epmd, "-port", str(self._epmd), "-kill"]
+            # It refuses until it has seen that the node is gone.
+            if not subprocess.run(command, capture_output=True, check=False).returncode:
+                break
+            time.sleep(0.3)
+
+
+class Redis(_Program):
+    """A server of our own that keeps what it has on disk until it is wiped."""
+
+    name = "redis"
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        options = ["--bind", "127.0.0.1", "--appendonly", "yes", "--appendfsync", "always"]
+        self._start(["redis-server", "--port", str(self.port), *options])
+
+    def wipe(self) -> None:
+        """Kill it and take away its disk."""
+        self.kill()
+        shutil.rmtree(self.folder / "appendonlydir", ignore_errors=True)
+
+    def close(self) -> None:
+        """Kill it."""
+        self.kill()
+
+
+def listens(port: int) -> bool:
+    """Whether something answers at this port."""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+def make_broker(folder: Path, kind: str) -> RabbitMQ | Redis | None:
+    """The broker of this kind; `auto` takes what is installed. None: the memory of a process."""
+    rabbitmq = RABBITMQ.exists() and shutil.which("erl") is not None
+    if kind == "rabbitmq" or (kind == "auto" and rabbitmq):
+        return RabbitMQ(folder / "rabbitmq")
+    if kind == "redis" or (kind == "auto" and shutil.which("redis-server")):
+        return Redis(folder / "redis")
+    return None

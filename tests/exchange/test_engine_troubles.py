@@ -1,0 +1,159 @@
+"""The database is in trouble: burns are refused for now, never lost, and others go on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import asyncpg
+import pytest
+
+from marketplace.db import Database
+from marketplace.exchange import engine as engine_module
+from marketplace.exchange.engine import BurnEngine
+from marketplace.runtime import Runtime
+from tests.exchange.conftest import Ask, code, make_engine
+from tests.factories import Coalition
+
+FULL = """
+create function full_disk() returns trigger language plpgsql as
+$$ begin raise exception 'No space left on device' using errcode = '53100'; end $$;
+create trigger full_disk before insert on transfer for each statement execute function full_disk()
+"""
+
+
+async def test_a_full_disk_refuses_for_now_and_the_same_keys_burn_once_it_has_room(
+    owner: Database, coalition: Coalition, engine: BurnEngine, ask: Ask
+) -> None:
+    await coalition.issue("ann", 50_000)
+    connection = await owner.connect_raw()
+    await connection.execute(FULL)
+    keys = [f"k{number}" for number in range(5)]
+    answers = await asyncio.gather(*(engine.submit(ask("ann", key=key)) for key in keys))
+    assert [code(answer) for answer in answers] == ["busy"] * 5
+    assert answers[0].error is not None
+    assert answers[0].error.headers["Retry-After"] == "1"
+    await connection.execute("drop trigger full_disk on transfer")
+    await connection.close()
+    answers = await asyncio.gather(*(engine.submit(ask("ann", key=key)) for key in keys))
+    assert [(code(answer), answer.replayed) for answer in answers] == [("held", False)] * 5
+
+
+@pytest.mark.parametrize(
+    ("statement", "whose"),
+    [
+        ("select 1 from wallet where id = $1 for update", "ann"),
+        ("select 1 from offer_stock where offer_id = $1 for update", "rare"),
+    ],
+)
+async def test_a_lock_that_nobody_lets_go_of_holds_up_only_whom_it_concerns(
+    statement: str,
+    whose: str,
+    owner: Database,
+    coalition: Coalition,
+    engine: BurnEngine,
+    ask: Ask,
+) -> None:
+    await coalition.add_offer("rare", acceptor="shop", stock=50)
+    for name in ("ann", "bob"):
+        await coalition.issue(name, 50_000)
+    connection = await owner.connect_raw()
+    await connection.execute("begin")
+    await connection.execute(statement, {**coalition.wallets, **coalition.offers}[whose])
+    asked = [
+        *(ask("ann", "rare", key=f"a{number}") for number in range(10)),
+        *(ask("bob", "card", key=f"b{number}") for number in range(10)),
+    ]
+    answers = await asyncio.gather(*map(engine.submit, asked))
+    assert [code(answer) for answer in answers] == ["busy"] * 10 + ["held"] * 10
+    await connection.close()
+    answers = await asyncio.gather(*map(engine.submit, asked))
+    assert Counter((code(answer), answer.replayed) for answer in answers) == {
+        ("held", False): 10,
+        ("held", True): 10,
+    }
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.TooManyConnectionsError("sorry, too many clients already"),
+        asyncpg.CannotConnectNowError("the database system is starting up"),
+    ],
+)
+async def test_a_database_that_takes_no_connection_is_waited_for(
+    error: Exception, runtime: Runtime, coalition: Coalition, ask: Ask
+) -> None:
+    await coalition.issue("ann", 50_000)
+    engine = make_engine(runtime)
+    await engine.start()
+    refusals = [error, error]
+
+    async def connect() -> Any:
+        if refusals:
+            raise refusals.pop()
+        return await runtime.database.connect_raw()
+
+    engine._connect = connect
+    engine._drop_connection()
+    answers = await asyncio.gather(*(engine.submit(ask("ann")) for _ in range(10)))
+    assert [code(answer) for answer in answers] == ["held"] * 10
+    assert not refusals
+    await engine.stop()
+
+
+@pytest.mark.parametrize("reason", ["AdminShutdownError", "CrashShutdownError"])
+async def test_one_burn_whose_session_is_ended_is_made_on_the_next(
+    reason: str, runtime: Runtime, coalition: Coalition, ask: Ask
+) -> None:
+    await coalition.issue("ann", 50_000)
+    shutdowns = [getattr(asyncpg, reason)("terminating connection")]
+    engine = make_engine(runtime)
+    engine._connect = Troubled(runtime, shutdowns).connect
+    await engine.start()
+    assert code(await engine.submit(ask("ann"))) == "held"
+    assert not shutdowns
+    await engine.stop()
+
+
+async def test_a_connection_that_answers_no_more_is_given_up_and_the_burn_found_by_its_key(
+    runtime: Runtime, coalition: Coalition, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "ANSWER_S", 1.0)
+    await coalition.issue("ann", 50_000)
+    silences: list[Exception | None] = [None]
+    engine = make_engine(runtime)
+    engine._connect = Troubled(runtime, silences).connect
+    await engine.start()
+    answers = await asyncio.gather(*(engine.submit(ask("ann")) for _ in range(10)))
+    assert [code(answer) for answer in answers] == ["held"] * 10
+    assert not silences
+    balance = await runtime.database.connect_raw()
+    assert await balance.fetchval("select sum(held) from wallet") == 10_000
+    await balance.close()
+    await engine.stop()
+
+
+class Troubled:
+    """Connections whose writes commit, then raise what is in `troubles`, or say nothing (None)."""
+
+    def __init__(self, runtime: Runtime, troubles: list[Any], real: Any = None) -> None:
+        self._runtime, self._troubles, self._real = runtime, troubles, real
+
+    async def connect(self) -> Any:
+        real = await self._runtime.database.connect_raw()
+        return Troubled(self._runtime, self._troubles, real)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    async def fetchval(self, *arguments: Any) -> Any:
+        result = await self._real.fetchval(*arguments)
+        if not self._troubles:
+            return result
+        trouble = self._troubles.pop()
+        if trouble is not None:
+            raise trouble
+        await asyncio.Event().wait()
+        return result
