@@ -26,8 +26,9 @@ from marketplace.clock import NOW
 from marketplace.coalition.models import Firm, Participant
 from marketplace.exchange.domain import BurnStatus
 from marketplace.exchange.models import Burn, Offer
+from marketplace.ledger.by_wallet import points_transfers
 from marketplace.ledger.domain import TransferCode
-from marketplace.ledger.models import Lot, Transfer, Wallet
+from marketplace.ledger.models import Lot, Wallet
 
 RECENT_BURNS = 200
 """Burns of a participant that suggestions look back at."""
@@ -146,14 +147,9 @@ async def want_suggestions(session: AsyncSession, participant_id: UUID, on: bool
 
 async def offers_taken(session: AsyncSession, wallet_id: UUID) -> Sequence[UUID]:
     """Offers of the last burns of a wallet that were not given back, newest first."""
-    # Burns are found by the transfers that held their points: those have an index by wallet.
-    holds = (
-        sa.select(Transfer.burn_id, Transfer.id)
-        .where(Transfer.wallet_id == wallet_id, Transfer.code == TransferCode.HOLD)
-        .order_by(Transfer.id.desc())
-        .limit(RECENT_BURNS)
-        .subquery()
-    )
+    # Burns are found by the transfers that held their points.
+    held = points_transfers(wallet_id, codes=(TransferCode.HOLD,), limit=RECENT_BURNS)
+    holds = sa.select(held.burn_id, held.id).order_by(held.id.desc()).limit(RECENT_BURNS).subquery()
     rows = await session.scalars(
         sa.select(Burn.offer_id)
         .join(holds, sa.and_(Burn.id == holds.c.burn_id, Burn.wallet_id == wallet_id))

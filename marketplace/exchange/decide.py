@@ -48,6 +48,10 @@ class BurnRequest(msgspec.Struct, frozen=True):
     """What the caller was told it costs; another price by now refuses the burn."""
 
 
+RowPlace: TypeAlias = tuple[int, int] | None
+"""Where the version of a row that was read lies in its table: writing it needs no look-up then."""
+
+
 class LotState(msgspec.Struct):
     """A lot with points left that have not expired."""
 
@@ -56,6 +60,7 @@ class LotState(msgspec.Struct):
     remaining: int
     price_micros: int
     currency: str
+    at: RowPlace = None
 
 
 class WalletState(msgspec.Struct):
@@ -67,6 +72,9 @@ class WalletState(msgspec.Struct):
     version: int
     lots: list[LotState]
     all_lots: bool = True
+    at: RowPlace = None
+    last_hold_id: int = 0
+    """The transfer of its latest burn; 0: none is known."""
 
 
 class ExposureState(msgspec.Struct):

@@ -7,7 +7,7 @@ batch stays. Locks are taken in one order everywhere: wallets, lots, exposures, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -32,46 +32,54 @@ from marketplace.ledger.domain import DRAW_ORDER
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_LOTS = 64
-"""Lots read per wallet at first; a burn that needs more has them read in a second round."""
+"""Lots read per wallet at first by who looks at one; what is missing is read in a second round."""
+FEWEST_LOTS = 2
+"""The same of the burn engine while burns take points of one lot each, as most do."""
 
-# Columns of every part: tag, a, b, c uuid; i, j, k bigint; s text; h bytea. Tables that grow are
-# read `lateral`: a plan made while they were small must look up what was asked, not walk them.
-# {} is the number of the part's own parameter.
+# Columns of every part: tag, a, b, c uuid; i, j, k bigint; s text; h bytea; then those that only
+# wallets have (NO_WALLET where a part has none): issuer, price, last hold, and where both rows lie.
+# Tables that grow are read `lateral`: a plan made while they were small must look up what was
+# asked, not walk them. Each row has to be decoded value by value, so a wallet comes with its first
+# lot, and of offers only those that changed or have stock. {} is the number of a part's parameter.
+NO_WALLET = "null, null, null, null, null"
 READ_ALWAYS = f"""
 select 0 as tag, null::uuid as a, null::uuid as b, null::uuid as c,
        (extract(epoch from marketplace_now()) * 1000000)::bigint as i,
-       null::bigint as j, null::bigint as k, null::text as s, null::bytea as h
+       null::bigint as j, null::bigint as k, null::text as s, null::bytea as h,
+       null::uuid, null::bigint, null::bigint, null::tid, null::tid
 union all
-select 3, w.id, w.participant_id, w.sponsor_id, w.version, null, null, null, null
-from wallet w where w.id = any($1::uuid[])
-union all
-select 4, asked.wallet_id, l.issuer_id, null, l.id, l.remaining, l.price_micros, l.currency, null
-from unnest($1::uuid[]) as asked(wallet_id)
-cross join lateral (
-    select id, issuer_id, remaining, price_micros, currency
+select 3, w.id, w.participant_id, w.sponsor_id, w.version, l.id, l.remaining, l.currency, null,
+       l.issuer_id, l.price_micros, w.last_hold_id, w.ctid, l.ctid
+from wallet w
+left join lateral (
+    select ctid, id, issuer_id, remaining, price_micros, currency
     from lot
-    where lot.wallet_id = asked.wallet_id and open and expires_at > (select marketplace_now())
+    where lot.wallet_id = w.id and open and expires_at > (select marketplace_now())
     order by {DRAW_ORDER}
     limit $2::int
-) l
+) l on true
+where w.id = any($1::uuid[])
 union all
-select 5, o.id, null, null, o.version, s.remaining, null, null, null
-from offer o left join offer_stock s on s.offer_id = o.id
-where o.id = any($3::uuid[])
+select 5, o.id, null, null, o.version, s.remaining, null, null, null, {NO_WALLET}
+from unnest($3::engine_offer[]) as asked
+join offer o on o.id = asked.id
+left join offer_stock s on s.offer_id = o.id
+where o.version <> asked.version or s.offer_id is not null
 """
-READ_API_KEYS = """union all
-select 1, id, null, null, null, null, null, null, null
-from api_key where id = any({}::uuid[]) and revoked_at is null
+READ_API_KEYS = f"""union all
+select 1, id, null, null, null, null, null, null, null, {NO_WALLET}
+from api_key where id = any({{}}::uuid[]) and revoked_at is null
 """
-READ_SIGN_INS = """union all
-select 1, sign_in.id, null, null, null, null, null, null, null
+READ_SIGN_INS = f"""union all
+select 1, sign_in.id, null, null, null, null, null, null, null, {NO_WALLET}
 from sign_in join person on person.id = sign_in.person_id
-where sign_in.id = any({}::uuid[]) and sign_in.revoked_at is null
+where sign_in.id = any({{}}::uuid[]) and sign_in.revoked_at is null
   and sign_in.expires_at > statement_timestamp() and person.disabled_at is null
 """
-READ_EARLIER = """union all
-select 2, e.caller_id, e.subject_id, e.wallet_id, null, null, null, e.key, e.request_hash
-from unnest({}::engine_key[]) as asked
+READ_EARLIER = f"""union all
+select 2, e.caller_id, e.subject_id, e.wallet_id, null, null, null, e.key, e.request_hash,
+       {NO_WALLET}
+from unnest({{}}::engine_key[]) as asked
 cross join lateral (
     select caller_id, subject_id, wallet_id, key, request_hash
     from idempotency_key
@@ -79,9 +87,9 @@ cross join lateral (
     limit 1
 ) e
 """
-READ_USED = """union all
-select 6, u.wallet_id, u.offer_id, null, b.quantity, null, null, null, null
-from unnest({}::engine_use[]) as u
+READ_USED = f"""union all
+select 6, u.wallet_id, u.offer_id, null, b.quantity, null, null, null, null, {NO_WALLET}
+from unnest({{}}::engine_use[]) as u
 cross join lateral (
     select sum(quantity) as quantity
     from burn
@@ -90,9 +98,9 @@ cross join lateral (
 ) b
 where b.quantity is not null
 """
-READ_EXPOSURES = """union all
+READ_EXPOSURES = f"""union all
 select 7, e.member_id, null, null, e.used_micros, c.exposure_cap_micros + e.prefunded_micros,
-       null, null, null
+       null, null, null, {NO_WALLET}
 from exposure e left join contract c on c.member_id = e.member_id
  and c.valid_from <= marketplace_now() and (c.valid_to is null or c.valid_to > marketplace_now())
 """
@@ -116,29 +124,35 @@ where w.id = any($1::uuid[])
 """
 
 # One array of rows for burns and one for draws: everything else is derived from them here, for
-# what is sent has to be encoded value by value. {} is the number of the part's own parameter.
+# what is sent has to be encoded value by value. Wallets and lots are updated where they were read,
+# without a look-up: whoever has written one since has moved it, which counts as a conflict. {} is
+# the number of the part's own parameter.
 WRITE = """
 with
 burn_rows as materialized (select * from unnest($3::engine_burn[])),
 draw_rows as materialized (select * from unnest($4::engine_draw[])),
 wallets as (
     update wallet
-    set available = available - u.points, held = held + u.points, version = wallet.version + 1
+    set available = available - u.points, held = held + u.points, version = wallet.version + 1,
+        last_hold_id = u.hold_id
     from (
-        select wallet_id, wallet_version, sum(points)::bigint as points
+        select wallet_id, wallet_at, wallet_version, sum(points)::bigint as points,
+               max(transfer_id) as hold_id
         from burn_rows where rejection is null
-        group by wallet_id, wallet_version order by wallet_id
+        group by wallet_id, wallet_at, wallet_version order by wallet_id
     ) as u
-    where wallet.id = u.wallet_id and wallet.version = u.wallet_version
+    where wallet.ctid = u.wallet_at and wallet.id = u.wallet_id
+      and wallet.version = u.wallet_version
     returning 1
 ),
 lots as (
     update lot set remaining = remaining - u.points, open = remaining > u.points
     from (
-        select wallet_id, lot_id, sum(points)::bigint as points
-        from draw_rows group by wallet_id, lot_id order by wallet_id, lot_id
+        select wallet_id, lot_id, lot_at, sum(points)::bigint as points
+        from draw_rows group by wallet_id, lot_id, lot_at order by wallet_id, lot_id
     ) as u
-    where lot.wallet_id = u.wallet_id and lot.id = u.lot_id and remaining >= u.points
+    where lot.ctid = u.lot_at and lot.wallet_id = u.wallet_id and lot.id = u.lot_id
+      and remaining >= u.points
     returning 1
 ),
 burns as (
@@ -166,9 +180,9 @@ draws as (
 ),
 transfers as (
     insert into transfer (wallet_id, id, code, debit_account, debit_owner, credit_account,
-                          credit_owner, unit, amount, burn_id, effective_at)
+                          credit_owner, unit, amount, burn_id, previous_hold_id, effective_at)
     select wallet_id, transfer_id, 'hold', 'wallet_available', wallet_id, 'wallet_held', wallet_id,
-           'POINTS', points, id, $1
+           'POINTS', points, id, previous_hold_id, $1
     from burn_rows where rejection is null
 )
 """
@@ -212,6 +226,7 @@ join burn b on b.id = u.id and b.wallet_id = u.wallet_id
 """
 
 NO_CAP = 2**62
+NO_VERSION = -1
 
 
 async def read(
@@ -222,13 +237,17 @@ async def read(
     *,
     keys: bool,
     exposures: bool = True,
+    known: Mapping[UUID, OfferTerms] | None = None,
 ) -> tuple[State, dict[UUID, int]]:
     """Read what `requests` need, at most `lots` lots a wallet; earlier outcomes only with `keys`.
 
     Returns the state and the version of each offer found; `state.offers`, `who` and `rules` are
-    left to the caller, who caches them. Parts that nothing needs are left out of the statement:
-    each costs its start even where it finds nothing.
+    left to the caller, who caches them (`known` are the offers it has). Parts that nothing needs
+    are left out of the statement: each costs its start even where it finds nothing.
     """
+    known = known or {}
+    offer_ids = {request.offer_id for request in requests}
+    versions = {offer_id: known[offer_id].version for offer_id in offer_ids if offer_id in known}
     api_keys, sign_ins = _credentials(requests)
     parts = [
         (READ_API_KEYS, api_keys),
@@ -242,16 +261,18 @@ async def read(
         + (READ_EXPOSURES if exposures else ""),
         sorted({request.wallet_id for request in requests}),
         lots,
-        list({request.offer_id for request in requests}),
+        [(offer_id, versions.get(offer_id, NO_VERSION)) for offer_id in offer_ids],
         *(values for _, values in asked),
     )
     state = State(EPOCH, set(), {}, {}, {}, {}, {}, {}, {}, {})
-    versions: dict[UUID, int] = {}
-    for tag, a, b, c, i, j, k, s, h in rows:
-        if tag == 4:
-            state.wallets[a].lots.append(LotState(i, b, j, k, s))
-        elif tag == 3:
-            state.wallets[a] = WalletState(a, b, c, i, [])
+    wallets = state.wallets
+    for tag, a, b, c, i, j, k, s, h, issuer_id, price, last_hold, wallet_at, lot_at in rows:
+        if tag == 3:
+            wallet = wallets.get(a)
+            if wallet is None:
+                wallet = wallets[a] = WalletState(a, b, c, i, [], True, wallet_at, last_hold or 0)
+            if j is not None:
+                wallet.lots.append(LotState(j, issuer_id, k, price, s, lot_at))
         elif tag == 5:
             versions[a] = i
             if j is not None:
@@ -266,7 +287,7 @@ async def read(
             state.exposures[a] = ExposureState(i, j)
         else:
             state.now = EPOCH + timedelta(microseconds=i)
-    for wallet in state.wallets.values():
+    for wallet in wallets.values():
         wallet.all_lots = len(wallet.lots) < lots
     return state, versions
 
@@ -360,14 +381,15 @@ async def write(
 
 
 def _burn_rows(decided: Sequence[Accepted | Refused], state: State) -> list[tuple[Any, ...]]:
-    """As `engine_burn`: the burn, its key, the version of its wallet and its hold transfer."""
+    """As `engine_burn`: the burn, its key, its wallet as it was read and its hold transfer."""
     rows: list[tuple[Any, ...]] = []
-    for each, transfer_id in zip(decided, take_keys(len(decided)), strict=True):
+    for each, transfer_id in zip(decided, _transfer_ids(decided, state), strict=True):
         request = each.request
         asked = (request.burn_id, request.wallet_id, request.offer_id, request.principal.caller_id)
         key = (request.key, request.request_hash)
         if isinstance(each, Accepted):
-            offer = each.offer
+            offer, wallet = each.offer, state.wallets[request.wallet_id]
+            previous, wallet.last_hold_id = wallet.last_hold_id, transfer_id
             rows.append(
                 (
                     *asked,
@@ -381,16 +403,23 @@ def _burn_rows(decided: Sequence[Accepted | Refused], state: State) -> list[tupl
                     None,
                     None,
                     *key,
-                    state.wallets[request.wallet_id].version,
+                    wallet.version,
                     transfer_id,
+                    wallet.at,
+                    previous,
                 )
             )
         else:
             why = (each.error.code, each.error.detail)
-            rows.append(
-                (*asked, None, None, request.quantity, 0, 0, None, False, *why, *key, None, None)
-            )
+            refused = (None, None, request.quantity, 0, 0, None, False, *why)
+            rows.append((*asked, *refused, *key, None, None, None, None))
     return rows
+
+
+def _transfer_ids(decided: Sequence[Accepted | Refused], state: State) -> list[int]:
+    """New ids, above those of earlier holds: they grow along a chain whichever clock made them."""
+    after = max((wallet.last_hold_id for wallet in state.wallets.values()), default=0)
+    return take_keys(len(decided), after=after)
 
 
 def _draw_rows(accepted: list[Accepted]) -> list[tuple[Any, ...]]:
@@ -405,6 +434,7 @@ def _draw_rows(accepted: list[Accepted]) -> list[tuple[Any, ...]]:
             part.lot.issuer_id,
             part.position,
             part.points,
+            part.lot.at,
         )
         for each in accepted
         for part in each.draws

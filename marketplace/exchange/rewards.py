@@ -90,11 +90,22 @@ class Reward(msgspec.Struct, frozen=True, kw_only=True):
         return on_its_way and not self.received and not self.gift_id and self.revealed_at is None
 
 
-# A burn that was ever held has one hold transfer, and those are found by wallet.
+# A burn that was ever held has one hold transfer, and those are found as in `ledger.by_wallet`.
 OF_A_WALLET = """
-select transfer.burn_id, transfer.wallet_id, false as received
-from transfer join wallet on wallet.id = transfer.wallet_id
-where wallet.participant_id = :me and transfer.code = 'hold' and transfer.unit = 'POINTS'
+(with recursive chain as (
+    select t.burn_id, t.wallet_id, t.previous_hold_id
+    from wallet join transfer t on t.id = wallet.last_hold_id and t.wallet_id = wallet.id
+    where wallet.participant_id = :me
+    union all
+    select t.burn_id, t.wallet_id, t.previous_hold_id
+    from chain join transfer t on t.id = chain.previous_hold_id and t.wallet_id = chain.wallet_id
+)
+select burn_id, wallet_id, false as received from chain
+union all
+select t.burn_id, t.wallet_id, false
+from transfer t join wallet on wallet.id = t.wallet_id
+where wallet.participant_id = :me and t.code = 'hold' and t.unit = 'POINTS'
+  and t.previous_hold_id is null)
 """
 ONE_OWN = """
 select burn.id as burn_id, burn.wallet_id, false as received

@@ -55,6 +55,8 @@ class Wallet(Base):
     available: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
     held: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
     version: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
+    last_hold_id: Mapped[int | None] = mapped_column(sa.BigInteger)
+    """The transfer of its latest burn; the others follow from there."""
 
 
 class Lot(Base):
@@ -140,15 +142,24 @@ class Transfer(Base):
     __table_args__ = (
         sa.CheckConstraint("amount > 0", name="amount_is_positive"),
         sa.CheckConstraint("num_nonnulls(burn_id, lot_id, debt_id) = 1", name="has_one_event"),
+        # In order of time: new rows go to the end of the index, whatever their wallet.
+        sa.PrimaryKeyConstraint("id", "wallet_id"),
         sa.Index("ix_transfer_posted_at", "posted_at", postgresql_using="brin"),
+        # Points transfers of a wallet that `previous_hold_id` does not lead to.
+        sa.Index(
+            "ix_transfer_of_wallet",
+            "wallet_id",
+            "id",
+            postgresql_where="previous_hold_id is null and unit = 'POINTS'",
+        ),
         {"info": INSERT_ONLY},
     )
 
-    wallet_id: Mapped[UUID] = mapped_column(primary_key=True)
+    wallet_id: Mapped[UUID]
     """The wallet whose event this is; also for money transfers (distribution column).
 
     Of a debt between members, which no wallet has to do with: the debtor's id."""
-    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    id: Mapped[int] = mapped_column(sa.BigInteger, autoincrement=False)
     code: Mapped[TransferCode] = mapped_column(text_enum(TransferCode, "transfer_code"))
     debit_account: Mapped[Account] = mapped_column(text_enum(Account, "account"))
     debit_owner: Mapped[UUID]
@@ -163,6 +174,9 @@ class Transfer(Base):
     """What one member owes another outside burns."""
     window_id: Mapped[UUID | None]
     """The settlement window of a money transfer."""
+    previous_hold_id: Mapped[int | None] = mapped_column(sa.BigInteger)
+    """Of a hold: the hold before it of the same wallet, 0 where it is the first that knows (see
+    `by_wallet.py`). Null for everything else, and for holds made before there was this column."""
     effective_at: Mapped[datetime] = mapped_column(utc_timestamp())
     posted_at: Mapped[datetime] = mapped_column(
         utc_timestamp(), server_default=sa.func.statement_timestamp()

@@ -15,8 +15,9 @@ from marketplace.clock import NOW
 from marketplace.coalition.models import Member, Participant
 from marketplace.errors import UsageError
 from marketplace.exchange.models import Burn, Offer
-from marketplace.ledger.domain import POINTS, Account, TransferCode
-from marketplace.ledger.models import Lot, Transfer, Wallet
+from marketplace.ledger.by_wallet import points_transfers
+from marketplace.ledger.domain import Account, TransferCode
+from marketplace.ledger.models import Lot, Wallet
 
 INFINITY: Final[sa.ColumnElement[Any]] = sa.literal_column("'infinity'")
 NEXT_EXPIRIES: Final = 5
@@ -132,34 +133,32 @@ async def history(
     session: AsyncSession, wallet_id: UUID, *, before: int | None, limit: int
 ) -> Sequence[HistoryRow]:
     """Points transfers of a wallet, newest first, those older than transfer `before`."""
+    found = points_transfers(wallet_id, before=before, limit=limit)
     # The issuer is the lot's (issue, expiry) or the one whose points were redeemed.
     redeemer = sa.case(
-        (Transfer.credit_account == Account.ISSUER_REDEEMED, Transfer.credit_owner),
-        (Transfer.debit_account == Account.ISSUER_REDEEMED, Transfer.debit_owner),
+        (found.credit_account == Account.ISSUER_REDEEMED, found.credit_owner),
+        (found.debit_account == Account.ISSUER_REDEEMED, found.debit_owner),
     )
     query = (
         sa.select(
-            Transfer.id,
-            Transfer.code,
-            Transfer.debit_account,
-            Transfer.credit_account,
-            Transfer.amount,
-            Transfer.burn_id,
+            found.id,
+            found.code,
+            found.debit_account,
+            found.credit_account,
+            found.amount,
+            found.burn_id,
             Offer.name,
             Burn.offer_id,
             Lot.reference,
             Member.slug,
-            Transfer.effective_at,
+            found.effective_at,
         )
-        .outerjoin(Burn, sa.and_(Burn.wallet_id == wallet_id, Burn.id == Transfer.burn_id))
+        .outerjoin(Burn, sa.and_(Burn.wallet_id == wallet_id, Burn.id == found.burn_id))
         .outerjoin(Offer, Offer.id == Burn.offer_id)
-        .outerjoin(Lot, sa.and_(Lot.wallet_id == wallet_id, Lot.id == Transfer.lot_id))
+        .outerjoin(Lot, sa.and_(Lot.wallet_id == wallet_id, Lot.id == found.lot_id))
         .outerjoin(Member, Member.id == sa.func.coalesce(Lot.issuer_id, redeemer))
-        .where(Transfer.wallet_id == wallet_id, Transfer.unit == POINTS)
-        .order_by(Transfer.id.desc())
+        .order_by(found.id.desc())
         .limit(limit)
     )
-    if before is not None:
-        query = query.where(Transfer.id < before)
     rows: Sequence[Any] = (await session.execute(query)).all()
     return [HistoryRow(*row) for row in rows]

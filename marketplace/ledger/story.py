@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.coalition.models import Member
 from marketplace.exchange.models import Burn, BurnResolution, Offer, Refund
-from marketplace.ledger.domain import POINTS, Account, DrawKind, TransferCode
+from marketplace.ledger.by_wallet import points_transfers
+from marketplace.ledger.domain import Account, DrawKind, TransferCode
 from marketplace.ledger.lots import FINITE_EXPIRY
 from marketplace.ledger.models import Draw, Lot, Transfer
 
@@ -71,43 +72,39 @@ class StoryLine(msgspec.Struct, frozen=True, kw_only=True):
     """Lots the points were taken from (hold) or went back to (void, refund)."""
 
 
-def _effect(account: Account) -> sa.ColumnElement[int]:
+def _effect(found: type[Transfer], account: Account) -> sa.ColumnElement[int]:
     """What a transfer adds to one of the wallet's accounts."""
-    return Transfer.amount * (
-        sa.cast(Transfer.credit_account == account, sa.Integer)
-        - sa.cast(Transfer.debit_account == account, sa.Integer)
+    return found.amount * (
+        sa.cast(found.credit_account == account, sa.Integer)
+        - sa.cast(found.debit_account == account, sa.Integer)
     )
 
 
-AVAILABLE: Final = _effect(Account.WALLET_AVAILABLE)
-HELD: Final = _effect(Account.WALLET_HELD)
-
-
-def _lines(wallet_id: UUID) -> sa.Select[Any]:
+def _lines(found: type[Transfer], wallet_id: UUID) -> sa.Select[Any]:
     redeemer = sa.case(
-        (Transfer.credit_account == Account.ISSUER_REDEEMED, Transfer.credit_owner),
-        (Transfer.debit_account == Account.ISSUER_REDEEMED, Transfer.debit_owner),
+        (found.credit_account == Account.ISSUER_REDEEMED, found.credit_owner),
+        (found.debit_account == Account.ISSUER_REDEEMED, found.debit_owner),
     )
-    is_void = Transfer.code == TransferCode.VOID
-    same_burn = (Burn.wallet_id == wallet_id, Burn.id == Transfer.burn_id)
-    voided = (BurnResolution.burn_id == Transfer.burn_id, BurnResolution.wallet_id == wallet_id)
+    is_void = found.code == TransferCode.VOID
+    same_burn = (Burn.wallet_id == wallet_id, Burn.id == found.burn_id)
+    voided = (BurnResolution.burn_id == found.burn_id, BurnResolution.wallet_id == wallet_id)
     refunded = (
-        Refund.burn_id == Transfer.burn_id,
+        Refund.burn_id == found.burn_id,
         Refund.wallet_id == wallet_id,
-        Refund.effective_at == Transfer.effective_at,
-        Transfer.code == TransferCode.REFUND,
+        Refund.effective_at == found.effective_at,
+        found.code == TransferCode.REFUND,
     )
     return (
         sa.select(
-            Transfer.id,
-            Transfer.code,
-            Transfer.effective_at,
-            AVAILABLE,
-            HELD,
+            found.id,
+            found.code,
+            found.effective_at,
+            _effect(found, Account.WALLET_AVAILABLE),
+            _effect(found, Account.WALLET_HELD),
             Member.name,
             Lot.reference,
             FINITE_EXPIRY,
-            Transfer.burn_id,
+            found.burn_id,
             Offer.name,
             Burn.offer_id,
             Burn.quantity,
@@ -115,11 +112,10 @@ def _lines(wallet_id: UUID) -> sa.Select[Any]:
         )
         .outerjoin(Burn, sa.and_(*same_burn))
         .outerjoin(Offer, Offer.id == Burn.offer_id)
-        .outerjoin(Lot, sa.and_(Lot.wallet_id == wallet_id, Lot.id == Transfer.lot_id))
+        .outerjoin(Lot, sa.and_(Lot.wallet_id == wallet_id, Lot.id == found.lot_id))
         .outerjoin(Member, Member.id == sa.func.coalesce(Lot.issuer_id, redeemer))
         .outerjoin(BurnResolution, sa.and_(is_void, *voided))
         .outerjoin(Refund, sa.and_(*refunded))
-        .where(Transfer.wallet_id == wallet_id, Transfer.unit == POINTS)
     )
 
 
@@ -132,11 +128,9 @@ async def page_of_story(
     limit: int,
 ) -> list[StoryLine]:
     """Lines of a wallet, newest first, those older than transfer `before`."""
-    query = _lines(wallet_id).order_by(Transfer.id.desc()).limit(limit)
-    if topic is not None:
-        query = query.where(Transfer.code.in_(CODES[topic]))
-    if before is not None:
-        query = query.where(Transfer.id < before)
+    codes = () if topic is None else CODES[topic]
+    found = points_transfers(wallet_id, before=before, codes=codes, limit=limit)
+    query = _lines(found, wallet_id).order_by(found.id.desc()).limit(limit)
     return await _told(session, wallet_id, query)
 
 
@@ -144,10 +138,11 @@ async def story_of_period(
     session: AsyncSession, wallet_id: UUID, start: datetime, stop: datetime, *, limit: int
 ) -> list[StoryLine]:
     """Lines of a wallet from `start` until before `stop`, oldest first."""
+    found = points_transfers(wallet_id)
     query = (
-        _lines(wallet_id)
-        .where(Transfer.effective_at >= start, Transfer.effective_at < stop)
-        .order_by(Transfer.effective_at, Transfer.id)
+        _lines(found, wallet_id)
+        .where(found.effective_at >= start, found.effective_at < stop)
+        .order_by(found.effective_at, found.id)
         .limit(limit)
     )
     return await _told(session, wallet_id, query)
@@ -157,13 +152,11 @@ async def balance_before(
     session: AsyncSession, wallet_id: UUID, moment: datetime
 ) -> tuple[int, int]:
     """(available, held) of a wallet just before a moment, by its transfers."""
+    found = points_transfers(wallet_id)
     query = sa.select(
-        sa.func.coalesce(sa.func.sum(AVAILABLE), 0), sa.func.coalesce(sa.func.sum(HELD), 0)
-    ).where(
-        Transfer.wallet_id == wallet_id,
-        Transfer.unit == POINTS,
-        Transfer.effective_at < moment,
-    )
+        sa.func.coalesce(sa.func.sum(_effect(found, Account.WALLET_AVAILABLE)), 0),
+        sa.func.coalesce(sa.func.sum(_effect(found, Account.WALLET_HELD)), 0),
+    ).where(found.effective_at < moment)
     available, held = (await session.execute(query)).one()
     return int(available), int(held)
 

@@ -95,6 +95,10 @@ TAMPERINGS = {
         "update wallet set available = available + 1 where id = '{ann}' returning id",
         also="wallet_transfers",
     ),
+    "hold_chain": Tampering(
+        "update transfer set previous_hold_id = null where burn_id = '{held}' and code = 'hold' "
+        "returning id"
+    ),
     "held_burns": Tampering(
         "update burn set status = 'captured' where id = '{held}' returning wallet_id",
         also="wallet_lots issuer_points resolutions confirmations burn_transfers "

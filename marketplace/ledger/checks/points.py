@@ -134,6 +134,22 @@ full join (
 where w.held is distinct from coalesce(b.points, 0)
 """
 
+# A hold that its wallet does not lead to would be missing in the wallet's history.
+HOLD_CHAIN: Final = """
+select format('hold %s of wallet %s', id, wallet_id) as subject,
+       'one hold, found once from its wallet' as expected,
+       format('%s holds, found %s times', sum(holds), sum(found)) as found
+from (
+    select wallet_id, id, (code = 'hold' and previous_hold_id < id)::int as holds, 0 as found
+    from transfer where previous_hold_id is not null
+    union all
+    select wallet_id, previous_hold_id, 0, 1 from transfer where previous_hold_id > 0
+    union all
+    select id, last_hold_id, 0, 1 from wallet where last_hold_id is not null
+) link
+group by wallet_id, id having (sum(holds), sum(found)) <> (1, 1)
+"""
+
 CHECKS: Final = (
     Check("lot_issue", "Each lot has exactly one issue transfer, of its points.", LOT_ISSUE),
     Check("lot_remaining", "A lot has left what was not drawn or expired.", LOT_REMAINING),
@@ -145,5 +161,6 @@ CHECKS: Final = (
     ),
     Check("wallet_transfers", "Wallet balances = sum of transfers.", WALLET_TRANSFERS),
     Check("wallet_lots", "Wallet balances = lots and draws of held burns.", WALLET_LOTS),
+    Check("hold_chain", "Each hold is found from its wallet, once.", HOLD_CHAIN),
     Check("held_burns", "Points held = points of open burns.", HELD_BURNS),
 )
