@@ -52,9 +52,7 @@ async def run_fault(arena: Arena, name: str, rounds: int, seconds: float, seed: 
     connection = await arena.connect()
     before = await connection.fetchval(POINTS)
     await connection.close()
-    crowd = Crowd(
-        arena.house.port, arena.ground.token, run, wallets=WALLETS, offers=OFFERS
-    )
+    crowd = Crowd(arena.house.port, arena.ground.token, run, wallets=WALLETS, offers=OFFERS)
     crowd.start()
     injected = 0
     for _ in range(rounds):
