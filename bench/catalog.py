@@ -176,7 +176,7 @@ def judge(found: dict[str, Load], reference: float, clients: int) -> list[Row]:
             reference=reference,
             at_least=goal,
         )
-        for mode, goal in (("hit", 1.5), ("miss", 0.25), ("personal", None))
+        for mode, goal in (("hit", 1.5), ("miss", 0.5), ("personal", None))
     ]
     for name in ("first", "miss calm", "personal calm"):
         rows.append(
