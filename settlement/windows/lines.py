@@ -15,6 +15,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from marketplace.ledger.domain import ObligationKind
 from marketplace.ledger.totals import totals
 
 FIRST_SLICE: Final = 1_000
@@ -70,6 +71,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     window_id: UUID
     debtor_id: UUID | None = None
     creditor_id: UUID | None = None
+    kind: ObligationKind | None = None
+    """Only obligations of this kind."""
 
 
 # Of the lots of one page only: joined outside.
@@ -83,6 +86,7 @@ select page.*, l.reference as lot_reference from (
       and (txid, id, wallet_id) > (:txid, :id, :wallet_id)
       and (cast(:debtor_id as uuid) is null or issuer_id = :debtor_id)
       and (cast(:creditor_id as uuid) is null or acceptor_id = :creditor_id)
+      and (cast(:kind as text) is null or kind::text = :kind)
     union all
     select txid, id, cast(:nil as uuid), 'debt', currency::text, debtor_id, creditor_id, null, null,
            0, amount_micros, amount_micros, effective_at, plugin || ':' || reference, reason
@@ -91,6 +95,7 @@ select page.*, l.reference as lot_reference from (
       and (txid, id, cast(:nil as uuid)) > (:txid, :id, :wallet_id)
       and (cast(:debtor_id as uuid) is null or debtor_id = :debtor_id)
       and (cast(:creditor_id as uuid) is null or creditor_id = :creditor_id)
+      and cast(:kind as text) is null
     order by txid, id, wallet_id limit :most
 ) page
 left join lot l on l.wallet_id = page.wallet_id and l.id = page.lot_id
@@ -98,6 +103,7 @@ order by page.txid, page.id, page.wallet_id
 """).bindparams(
     sa.bindparam("debtor_id", type_=sa.Uuid()),
     sa.bindparam("creditor_id", type_=sa.Uuid()),
+    sa.bindparam("kind", type_=sa.Text()),
     sa.bindparam("wallet_id", type_=sa.Uuid()),
     sa.bindparam("nil", type_=sa.Uuid()),
     sa.bindparam("txid", type_=sa.BigInteger()),
@@ -114,6 +120,7 @@ async def lines(
         for each in await totals(session, [asked.window_id])
         if asked.debtor_id in (None, each.issuer_id)
         and asked.creditor_id in (None, each.acceptor_id)
+        and asked.kind in (None, each.kind)
     ]
     if not found:
         return []
