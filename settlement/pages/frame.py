@@ -12,11 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from marketplace.api import Flows, NavEntry, Page, Payment, Role, access
 from marketplace.api import lazy as _l
 from marketplace.coalition.models import Member
+from marketplace.contract.rails import Direction
 from marketplace.identity.models import Person
 from marketplace.ledger.domain import ObligationKind
 from marketplace.web.i18n import Lazy
 from settlement.clearing import repository
-from settlement.clearing.domain import FlowKind
+from settlement.clearing.domain import FlowKind, LegStatus
+from settlement.clearing.models import SettlementLeg
+from settlement.clearing.schemas import LegView
 from settlement.domain import PartyKind
 from settlement.pages.words import PARTIES
 
@@ -115,14 +118,23 @@ async def people(session: AsyncSession, actors: Iterable[str | None]) -> Mapping
     return {each: each for each in wanted} | {SYSTEM: _l("by itself")} | dict(found.all())
 
 
+def waits_for_debtors(legs: Iterable[SettlementLeg | LegView]) -> bool:
+    """Whether all that is left to be sent off are payments to creditors, whose money is coming."""
+    rows = list(legs)
+    left = [each for each in rows if each.status is LegStatus.PLANNED]
+    coming = any(
+        each.direction is Direction.COLLECT and each.status in repository.WITH_RAIL for each in rows
+    )
+    return coming and all(each.direction is Direction.PAY and each.rail for each in left)
+
+
 def lines_query(what: FlowKind, payer: tuple[PartyKind, str], payee: tuple[PartyKind, str]) -> str:
     """The query that finds the lines of a flow; parties are kinds with slugs of their members.
 
-    A fee is charged on what its payer is paid for; whoever issues points too pays it with the
-    margin of its own lines.
+    A fee is charged on all that its payer owes and is owed.
     """
     if what is FlowKind.FEE:
-        return f"creditor={payer[1]}"
+        return f"member={payer[1]}"
     if PartyKind.OPERATOR in (payer[0], payee[0]):
         # Rewards that cost more than their points were worth are paid by the margin.
         return f"debtor={payee[1] if payer[0] is PartyKind.OPERATOR else payer[1]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Annotated
+from urllib.parse import urlencode
 from uuid import UUID
 
 import msgspec
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.api import Flows, Html, Page
 from marketplace.api import lazy as _l
+from marketplace.coalition.models import Member
 from marketplace.coalition.service import get_member
 from marketplace.errors import InvalidRequest
 from marketplace.identity.domain import Principal
@@ -163,20 +165,22 @@ async def show_lines(
     session: NamedDependency[AsyncSession],
     debtor: Slug = None,
     creditor: Slug = None,
+    member: Slug = None,
     kind: Kind = None,
     cursor: Cursor = None,
 ) -> Html:
     """The lines behind a figure: each reward, lot and voucher."""
     page.active = "windows"
     row = await repository.window(session, window_id)
-    payer = None if debtor is None else await get_member(session, debtor)
-    payee = None if creditor is None else await get_member(session, creditor)
+    payer, payee, either = [await _named(session, each) for each in (debtor, creditor, member)]
     asked = Asked(
         window_id=window_id,
         debtor_id=None if payer is None else payer.id,
         creditor_id=None if payee is None else payee.id,
+        member_id=None if either is None else either.id,
         kind=kind,
     )
+    given = (("debtor", debtor), ("creditor", creditor), ("member", member), ("kind", kind))
     after = decode_cursor(cursor, Position)
     found = await lines(session, asked, after=after, most=DEFAULT_LIMIT + 1)
     shown, following = cut_page(found, DEFAULT_LIMIT, lambda line: line.position)
@@ -185,18 +189,18 @@ async def show_lines(
         window=row,
         payer=payer,
         payee=payee,
+        member=either,
         lines=await line_views(session, shown),
         names=await names_by_slug(session),
         kinds=TOTALS,
         next=following,
-        query="".join(
-            f"{name}={each.slug}&"
-            for name, each in (("debtor", payer), ("creditor", payee))
-            if each
-        )
-        + (f"kind={kind.value}&" if kind else ""),
+        query=urlencode([(name, value) for name, value in given if value]),
         kind=kind,
     )
+
+
+async def _named(session: AsyncSession, slug: str | None) -> Member | None:
+    return None if slug is None else await get_member(session, slug)
 
 
 @get(f"{AT}/close", opt=FINANCE, include_in_schema=False)

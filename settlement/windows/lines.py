@@ -71,6 +71,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     window_id: UUID
     debtor_id: UUID | None = None
     creditor_id: UUID | None = None
+    member_id: UUID | None = None
+    """Its lines on either side."""
     kind: ObligationKind | None = None
     """Only obligations of this kind."""
 
@@ -86,6 +88,7 @@ select page.*, l.reference as lot_reference from (
       and (txid, id, wallet_id) > (:txid, :id, :wallet_id)
       and (cast(:debtor_id as uuid) is null or issuer_id = :debtor_id)
       and (cast(:creditor_id as uuid) is null or acceptor_id = :creditor_id)
+      and (cast(:member_id as uuid) is null or :member_id in (issuer_id, acceptor_id))
       and (cast(:kind as text) is null or kind::text = :kind)
     union all
     select txid, id, cast(:nil as uuid), 'debt', currency::text, debtor_id, creditor_id, null, null,
@@ -95,6 +98,7 @@ select page.*, l.reference as lot_reference from (
       and (txid, id, cast(:nil as uuid)) > (:txid, :id, :wallet_id)
       and (cast(:debtor_id as uuid) is null or debtor_id = :debtor_id)
       and (cast(:creditor_id as uuid) is null or creditor_id = :creditor_id)
+      and (cast(:member_id as uuid) is null or :member_id in (debtor_id, creditor_id))
       and cast(:kind as text) is null
     order by txid, id, wallet_id limit :most
 ) page
@@ -103,6 +107,7 @@ order by page.txid, page.id, page.wallet_id
 """).bindparams(
     sa.bindparam("debtor_id", type_=sa.Uuid()),
     sa.bindparam("creditor_id", type_=sa.Uuid()),
+    sa.bindparam("member_id", type_=sa.Uuid()),
     sa.bindparam("kind", type_=sa.Text()),
     sa.bindparam("wallet_id", type_=sa.Uuid()),
     sa.bindparam("nil", type_=sa.Uuid()),
@@ -120,6 +125,7 @@ async def lines(
         for each in await totals(session, [asked.window_id])
         if asked.debtor_id in (None, each.issuer_id)
         and asked.creditor_id in (None, each.acceptor_id)
+        and asked.member_id in (None, each.issuer_id, each.acceptor_id)
         and asked.kind in (None, each.kind)
     ]
     if not found:
