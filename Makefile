@@ -24,8 +24,8 @@ help: ## List these targets
 
 venv: $(STAMP) ## Create or refresh the environment in .venv from the hashed lock file
 
-demo: $(STAMP) ## Start the demonstration (PORT=8000); CHECK=1 burns one reward, reports, stops
-	@$(BIN)/marketplace demo $(if $(CHECK),--check) $(if $(PORT),--port $(PORT))
+demo: $(STAMP) ## Start the demonstration (PORT=8000); CHECK=1 burns one reward, reports, stops; BANK=1 has its bank answer
+	@$(BIN)/marketplace demo $(if $(CHECK),--check) $(if $(BANK),--bank) $(if $(PORT),--port $(PORT))
 
 reset: ## Delete the demonstration's data (var/), so that the next `make demo` starts afresh
 	@for file in var/postgres/postmaster.pid var/test/postgres/postmaster.pid; do \

@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from marketplace.demo.check import run_check
+from marketplace.demo.finance import Finance
 from marketplace.demo.logins import KEYS, LOGINS, DemoState, write_shell_file
 from marketplace.demo.processes import (
     environment,
@@ -19,17 +20,23 @@ from marketplace.demo.processes import (
     wait_port_free,
 )
 from marketplace.demo.seed import prepare
+from marketplace.demo.terminal import Terminal
+from marketplace.runtime import open_runtime
 from marketplace.settings import Settings, load
 
 
 @click.command("demo")
 @click.option("--check", is_flag=True, help="Burn one reward, verify, print JSON, stop.")
+@click.option("--bank", is_flag=True, help="Write what its bank answers, and stop.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port.  [MARKETPLACE_PORT, 8000]")
-def demo_command(check: bool, port: int | None) -> None:
+def demo_command(check: bool, bank: bool, port: int | None) -> None:
     """Run everything on a demonstration coalition; Ctrl-C stops it and keeps the data."""
     settings = load()
     try:
         with term_is_ctrl_c():
+            if bank:
+                _say(asyncio.run(_bank_answers(settings)))
+                return
             _run(settings, check, port)
     except KeyboardInterrupt:
         _say("Stopped. The data is kept; the next start continues with it.")
@@ -52,6 +59,14 @@ def _run(settings: Settings, check: bool, port: int | None) -> None:
         else:
             _welcome(settings, address, state)
             server.wait_forever()
+
+
+async def _bank_answers(settings: Settings) -> str:
+    async with open_runtime(settings) as runtime:
+        path = await Finance(runtime, Terminal(runtime)).bank_answers()
+    if path is None:
+        return "No payment waits for the bank: approve a settlement and send it off first."
+    return f"The bank's statement is {path}: import it on the page Bank."
 
 
 def _say(text: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
@@ -180,7 +181,7 @@ class Finance:
             if await self._status(reference) == "settled":
                 return
             day = min(began + DUE + timedelta(days=number), datetime.now(UTC))
-            await self._bank_answers(reference, day.date())
+            await self._bank_books(reference, day.date())
             await self._as(CLERK, "submit", reference)
         raise UsageError(f"The settlement {reference} of the demonstration is not paid.")
 
@@ -235,8 +236,24 @@ class Finance:
 
     # -- the bank ---------------------------------------------------------------------------------
 
-    async def _bank_answers(self, reference: str, day: date) -> None:
-        """The bank books what it was sent and not booked yet; the clerk reads its statement."""
+    async def bank_answers(self) -> Path | None:
+        """The bank's statement on payments that were sent off, not imported; None: there are none.
+
+        It books them today, whenever they are due.
+        """
+        found: list[Movement] = []
+        for each in await self._settlements():
+            if each["status"] in ("submitted", "settling"):
+                found += await self._awaited(each["reference"])
+        return await self._write(datetime.now(UTC).date(), found) if found else None
+
+    async def _bank_books(self, reference: str, day: date) -> None:
+        """The bank books what it was sent and has not booked; the clerk reads its statement."""
+        if found := await self._awaited(reference):
+            await self._import(day, found)
+
+    async def _awaited(self, reference: str) -> list[Movement]:
+        """What the bank was sent for a settlement, and no statement shows."""
         sent = self._folder / reference
         await self._terminal.run(ROOM, "files", reference, "--output", str(sent))
         waiting = {
@@ -244,14 +261,12 @@ class Finance:
             for each in await self._json("legs", reference)
             if each["status"] in ("submitted", "accepted")
         }
-        found = [
+        return [
             each
             for path in sorted(sent.iterdir())
             for each in bank.ordered(path.read_bytes())
             if each.reference in waiting
         ]
-        if found:
-            await self._import(day, found)
 
     async def _stranger_pays(self) -> None:
         """A statement of yesterday has money on it that nobody can explain."""
@@ -264,6 +279,12 @@ class Finance:
             await self._import(max(yesterday, last), [STRANGER])
 
     async def _import(self, day: date, movements: Sequence[Movement]) -> None:
+        path = await self._write(day, movements)
+        await self._at(datetime(day.year, day.month, day.day, tzinfo=UTC) + READ)
+        await self._as(CLERK, "bank", "import", str(path))
+
+    async def _write(self, day: date, movements: Sequence[Movement]) -> Path:
+        """The bank's next statement."""
         before = await self._statements()
         statement = Statement(
             account=accounts.HOUSE.iban,
@@ -276,8 +297,7 @@ class Finance:
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / statement.file_name
         path.write_bytes(bank.written(statement))
-        await self._at(datetime(day.year, day.month, day.day, tzinfo=UTC) + READ)
-        await self._as(CLERK, "bank", "import", str(path))
+        return path
 
     async def done(self) -> Done:
         """What is done. Days with an open break, or after one, are not green, and not counted."""

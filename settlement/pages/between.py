@@ -15,17 +15,17 @@ from marketplace.api import Flows, Html, Page
 from marketplace.coalition.service import get_member
 from settlement.clearing import repository as clearing
 from settlement.clearing import views
+from settlement.clearing.domain import FlowKind
 from settlement.clearing.drafting import netted
 from settlement.clearing.models import Settlement
 from settlement.clearing.netting import Party
 from settlement.clearing.schemas import FlowView
 from settlement.domain import PartyKind
-from settlement.pages.frame import FINANCE, SETTLEMENTS, WINDOWS, party_name, picture
+from settlement.pages.frame import FINANCE, SETTLEMENTS, WINDOWS, lines_query, party_name, picture
 from settlement.windows import repository
 from settlement.windows.service import WindowRow
 
-Debtor = Annotated[str, QueryParameter(max_length=100)]
-Creditor = Annotated[str | None, QueryParameter(max_length=100)]
+Slug = Annotated[str, QueryParameter(max_length=100)]
 Kind = Annotated[PartyKind, QueryParameter()]
 
 
@@ -39,7 +39,9 @@ async def pictures(page: Page, session: AsyncSession, row: Settlement) -> list[F
     """Who owes whom, a picture for each currency; each amount leads to what it is made of."""
     sums: dict[str, dict[tuple[str, str], tuple[int, str]]] = {}
     covered = await clearing.windows_of(session, row.id)
-    for each in (await views.matrix(session, row)).flows:
+    flows = (await views.matrix(session, row)).flows
+    # Where there is more than a fee between two, that says which lines they are.
+    for each in sorted(flows, key=lambda flow: flow.what is not FlowKind.FEE):
         pair = (
             party_name(page, each.payer_party, each.payer.name),
             party_name(page, each.payee_party, each.payee.name),
@@ -52,13 +54,13 @@ async def pictures(page: Page, session: AsyncSession, row: Settlement) -> list[F
 
 def _behind(reference: str, covered: Sequence[UUID], flow: FlowView) -> str:
     """Where the lines of a flow are; of several windows, how much of it is in each."""
-    query = f"debtor={flow.payer.slug}"
-    if flow.payee_party is PartyKind.MEMBER:
-        query += f"&creditor={flow.payee.slug}"
     if len(covered) == 1:
+        payer, payee = (flow.payer_party, flow.payer.slug), (flow.payee_party, flow.payee.slug)
+        query = lines_query(flow.what, payer, payee)
         return f"{WINDOWS}/{covered[0]}/lines?{query}"
-    parties = f"payer={flow.payer_party.value}&payee={flow.payee_party.value}"
-    return f"{SETTLEMENTS}/{reference}/between?{query}&{parties}" if covered else ""
+    query = f"debtor={flow.payer.slug}&payer={flow.payer_party.value}"
+    query += f"&creditor={flow.payee.slug}&payee={flow.payee_party.value}"
+    return f"{SETTLEMENTS}/{reference}/between?{query}" if covered else ""
 
 
 @get("/settlements/{reference:str}/between", opt=FINANCE, include_in_schema=False)
@@ -66,23 +68,24 @@ async def show_between(
     reference: FromPath[str],
     page: NamedDependency[Page],
     session: NamedDependency[AsyncSession],
-    debtor: Debtor,
+    debtor: Slug,
     payer: Kind,
+    creditor: Slug,
     payee: Kind,
-    creditor: Creditor = None,
 ) -> Html:
     """What one party owes another, window by window; each leads to its lines."""
     page.active = "settlements"
     row = await clearing.find(session, reference)
     owes = await get_member(session, debtor)
-    owed = None if creditor is None else await get_member(session, creditor)
-    found, sums = [], dict[str, int]()
+    owed = await get_member(session, creditor)
+    pair = (Party(payer, owes.id), Party(payee, owed.id))
+    found, sums, what = [], dict[str, int](), FlowKind.FEE
     for window in await windows_of(session, await clearing.windows_of(session, row.id)):
         here: dict[str, int] = {}
         for flow in (await netted(session, [window.id])).flows:
-            of_pair = (flow.payer, flow.payee.kind) == (Party(payer, owes.id), payee)
-            if of_pair and (owed is None or flow.payee.member_id == owed.id):
+            if (flow.payer, flow.payee) == pair:
                 here[flow.currency] = here.get(flow.currency, 0) + flow.amount_micros
+                what = flow.what if what is FlowKind.FEE else what
         for currency, micros in sorted(here.items()):
             found.append((window, currency, micros))
             sums[currency] = sums.get(currency, 0) + micros
@@ -90,10 +93,10 @@ async def show_between(
         "settlement/between.html",
         settlement=row,
         payer=party_name(page, payer, owes.name),
-        payee=party_name(page, payee, owed.name if owed else owes.name),
+        payee=party_name(page, payee, owed.name),
         windows=found,
         sums=sums,
-        query=f"debtor={debtor}" + (f"&creditor={creditor}" if creditor else ""),
+        query=lines_query(what, (payer, debtor), (payee, creditor)),
     )
 
 

@@ -12,8 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from marketplace.api import Flows, NavEntry, Page, Payment, Role, access
 from marketplace.api import lazy as _l
 from marketplace.coalition.models import Member
+from marketplace.contract.rails import Direction
 from marketplace.identity.models import Person
+from marketplace.ledger.domain import ObligationKind
+from marketplace.web.i18n import Lazy
 from settlement.clearing import repository
+from settlement.clearing.domain import FlowKind, LegStatus
+from settlement.clearing.models import SettlementLeg
+from settlement.clearing.schemas import LegView
 from settlement.domain import PartyKind
 from settlement.pages.words import PARTIES
 
@@ -31,6 +37,8 @@ DISPUTES: Final = f"{HOME}/disputes"
 FINANCE: Final = access(roles=[Role.FINANCE, Role.OPERATOR], page=True)
 ROLES: Final = frozenset({Role.FINANCE})
 PERSON: Final = "person:"
+SYSTEM: Final = "system"
+"""Who does what happens by itself."""
 
 
 def entry(key: str, label: object, path: str, order: int) -> NavEntry:
@@ -102,12 +110,37 @@ async def names_by_slug(session: AsyncSession) -> Mapping[str, str]:
     return {each.slug: each.name for each in await all_members(session)}
 
 
-async def people(session: AsyncSession, actors: Iterable[str | None]) -> Mapping[str, str]:
-    """Names of the people among these actors; who is none keeps its own name."""
+async def people(session: AsyncSession, actors: Iterable[str | None]) -> Mapping[str, str | Lazy]:
+    """Names of the people among these actors; who is none keeps its own name, but the program."""
     wanted = {each for each in actors if each}
     who = sa.literal(PERSON) + sa.cast(Person.id, sa.Text)
     found = await session.execute(sa.select(who, Person.name).where(who.in_(wanted)))
-    return {each: each for each in wanted} | dict(found.all())
+    return {each: each for each in wanted} | {SYSTEM: _l("by itself")} | dict(found.all())
+
+
+def waits_for_debtors(legs: Iterable[SettlementLeg | LegView]) -> bool:
+    """Whether all that is left to be sent off are payments to creditors, whose money is coming."""
+    rows = list(legs)
+    left = [each for each in rows if each.status is LegStatus.PLANNED]
+    coming = any(
+        each.direction is Direction.COLLECT and each.status in repository.WITH_RAIL for each in rows
+    )
+    return coming and all(each.direction is Direction.PAY and each.rail for each in left)
+
+
+def lines_query(what: FlowKind, payer: tuple[PartyKind, str], payee: tuple[PartyKind, str]) -> str:
+    """The query that finds the lines of a flow; parties are kinds with slugs of their members.
+
+    A fee is charged on all that its payer owes and is owed.
+    """
+    if what is FlowKind.FEE:
+        return f"member={payer[1]}"
+    if PartyKind.OPERATOR in (payer[0], payee[0]):
+        # Rewards that cost more than their points were worth are paid by the margin.
+        return f"debtor={payee[1] if payer[0] is PartyKind.OPERATOR else payer[1]}"
+    if what is FlowKind.POOL:
+        return f"debtor={payer[1]}&kind={ObligationKind.ISSUANCE.value}"
+    return f"debtor={payer[1]}&creditor={payee[1]}"
 
 
 def picture(page: Page, currency: str, sums: Mapping[tuple[str, str], tuple[int, str]]) -> Flows:

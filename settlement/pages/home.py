@@ -15,7 +15,7 @@ from settlement.clearing.domain import LegStatus, SettlementStatus
 from settlement.clearing.drafting import netted
 from settlement.clearing.models import Settlement
 from settlement.domain import PartyKind
-from settlement.pages.frame import FINANCE, in_order, member_names, party_name
+from settlement.pages.frame import FINANCE, in_order, member_names, party_name, waits_for_debtors
 from settlement.pages.outlook import Standing, Window, tasks
 from settlement.pages.waiting import waiting
 from settlement.windows.service import windows
@@ -74,6 +74,6 @@ async def _standing(session: AsyncSession, row: Settlement) -> Standing:
         reference=row.reference,
         status=row.status,
         recorded_by=row.recorded_by,
-        trouble=row.trouble,
+        trouble="" if waits_for_debtors(legs) else row.trouble,
         failed=len(failed),
     )

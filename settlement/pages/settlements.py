@@ -22,7 +22,14 @@ from settlement.clearing.domain import SettlementStatus
 from settlement.clearing.rounding import unit_micros
 from settlement.pages import bank_queries
 from settlement.pages.between import pictures, windows_of
-from settlement.pages.frame import FINANCE, SETTLEMENTS, in_order, party_name, people
+from settlement.pages.frame import (
+    FINANCE,
+    SETTLEMENTS,
+    in_order,
+    party_name,
+    people,
+    waits_for_debtors,
+)
 from settlement.pages.words import KINDS, LEGS, MODES, STEPS
 from settlement.pages.words import SETTLEMENTS as STATUSES
 
@@ -72,6 +79,7 @@ async def show_settlement(
     return page.render(
         "settlement/settlement.html",
         settlement=row,
+        waits=waits_for_debtors(found.legs),
         statuses=STATUSES,
         modes=MODES,
         kinds=KINDS,

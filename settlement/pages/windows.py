@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Annotated
+from urllib.parse import urlencode
 from uuid import UUID
 
 import msgspec
@@ -14,17 +15,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.api import Flows, Html, Page
 from marketplace.api import lazy as _l
+from marketplace.coalition.models import Member
 from marketplace.coalition.service import get_member
 from marketplace.errors import InvalidRequest
 from marketplace.identity.domain import Principal
-from marketplace.ledger.domain import WindowStatus
+from marketplace.ledger.domain import ObligationKind, WindowStatus
 from marketplace.runtime import Runtime
 from marketplace.web.paging import DEFAULT_LIMIT, Cursor, cut_page, decode_cursor
 from settlement.clearing import repository as clearing
 from settlement.clearing import service
-from settlement.clearing.domain import Mode
+from settlement.clearing.domain import FlowKind, Mode
 from settlement.clearing.drafting import Netted, netted
-from settlement.domain import PartyKind
 from settlement.errors import StatusChanged
 from settlement.history import Subject, history
 from settlement.pages.frame import (
@@ -32,6 +33,7 @@ from settlement.pages.frame import (
     SETTLEMENTS,
     WINDOWS,
     in_order,
+    lines_query,
     member_names,
     names_by_slug,
     party_name,
@@ -49,6 +51,7 @@ from settlement.windows.tasks import teller
 from settlement.windows.views import line_views, window_detail
 
 Slug = Annotated[str | None, QueryParameter(max_length=100)]
+Kind = Annotated[ObligationKind | None, QueryParameter()]
 AT = "/windows/{window_id:uuid}"
 LONGEST_NOTE = 500
 
@@ -138,14 +141,14 @@ async def _pictures(
     names = await member_names(session, {each.member_id for each in sides})
     slugs = await repository.slugs(session, names)
     sums: dict[str, dict[tuple[str, str], tuple[int, str]]] = {}
-    for each in found.flows:
+    # Where there is more than a fee between two, that says which lines they are.
+    for each in sorted(found.flows, key=lambda flow: flow.what is not FlowKind.FEE):
         pair = (
             party_name(page, each.payer.kind, names[each.payer.member_id]),
             party_name(page, each.payee.kind, names[each.payee.member_id]),
         )
-        query = f"debtor={slugs[each.payer.member_id]}"
-        if each.payee.kind is PartyKind.MEMBER:
-            query += f"&creditor={slugs[each.payee.member_id]}"
+        payer, payee = ((side.kind, slugs[side.member_id]) for side in (each.payer, each.payee))
+        query = lines_query(each.what, payer, payee)
         of_currency = sums.setdefault(each.currency, {})
         before, _ = of_currency.get(pair, (0, ""))
         of_currency[pair] = (
@@ -162,18 +165,22 @@ async def show_lines(
     session: NamedDependency[AsyncSession],
     debtor: Slug = None,
     creditor: Slug = None,
+    member: Slug = None,
+    kind: Kind = None,
     cursor: Cursor = None,
 ) -> Html:
     """The lines behind a figure: each reward, lot and voucher."""
     page.active = "windows"
     row = await repository.window(session, window_id)
-    payer = None if debtor is None else await get_member(session, debtor)
-    payee = None if creditor is None else await get_member(session, creditor)
+    payer, payee, either = [await _named(session, each) for each in (debtor, creditor, member)]
     asked = Asked(
         window_id=window_id,
         debtor_id=None if payer is None else payer.id,
         creditor_id=None if payee is None else payee.id,
+        member_id=None if either is None else either.id,
+        kind=kind,
     )
+    given = (("debtor", debtor), ("creditor", creditor), ("member", member), ("kind", kind))
     after = decode_cursor(cursor, Position)
     found = await lines(session, asked, after=after, most=DEFAULT_LIMIT + 1)
     shown, following = cut_page(found, DEFAULT_LIMIT, lambda line: line.position)
@@ -182,16 +189,18 @@ async def show_lines(
         window=row,
         payer=payer,
         payee=payee,
+        member=either,
         lines=await line_views(session, shown),
         names=await names_by_slug(session),
         kinds=TOTALS,
         next=following,
-        query="".join(
-            f"{name}={each.slug}&"
-            for name, each in (("debtor", payer), ("creditor", payee))
-            if each
-        ),
+        query=urlencode([(name, value) for name, value in given if value]),
+        kind=kind,
     )
+
+
+async def _named(session: AsyncSession, slug: str | None) -> Member | None:
+    return None if slug is None else await get_member(session, slug)
 
 
 @get(f"{AT}/close", opt=FINANCE, include_in_schema=False)

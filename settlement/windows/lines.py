@@ -15,6 +15,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from marketplace.ledger.domain import ObligationKind
 from marketplace.ledger.totals import DEBT, Total, totals
 
 FIRST_SLICE: Final = 1_000
@@ -75,6 +76,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     with_margin: bool = False
     """Obligations of all others too: each changes the margin of the operator, who is `member_id`.
     """
+    kind: ObligationKind | None = None
+    """Only obligations of this kind."""
 
     def counts(self, total: Total) -> bool:
         """Whether a total may count such lines."""
@@ -82,6 +85,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         return (
             self.debtor_id in (None, total.issuer_id)
             and self.creditor_id in (None, total.acceptor_id)
+            and self.kind in (None, total.kind)
             and (
                 self.member_id is None
                 or self.member_id in sides
@@ -103,6 +107,7 @@ select page.*, l.reference as lot_reference from (
       and (cast(:creditor_id as uuid) is null or acceptor_id = :creditor_id)
       and (cast(:member_id as uuid) is null or :with_margin
            or :member_id in (issuer_id, acceptor_id))
+      and (cast(:kind as text) is null or kind::text = :kind)
     union all
     select txid, id, cast(:nil as uuid), 'debt', currency::text, debtor_id, creditor_id, null, null,
            0, amount_micros, amount_micros, effective_at, plugin || ':' || reference, reason
@@ -112,6 +117,7 @@ select page.*, l.reference as lot_reference from (
       and (cast(:debtor_id as uuid) is null or debtor_id = :debtor_id)
       and (cast(:creditor_id as uuid) is null or creditor_id = :creditor_id)
       and (cast(:member_id as uuid) is null or :member_id in (debtor_id, creditor_id))
+      and cast(:kind as text) is null
     order by txid, id, wallet_id limit :most
 ) page
 left join lot l on l.wallet_id = page.wallet_id and l.id = page.lot_id
@@ -121,6 +127,7 @@ order by page.txid, page.id, page.wallet_id
     sa.bindparam("creditor_id", type_=sa.Uuid()),
     sa.bindparam("member_id", type_=sa.Uuid()),
     sa.bindparam("with_margin", type_=sa.Boolean()),
+    sa.bindparam("kind", type_=sa.Text()),
     sa.bindparam("wallet_id", type_=sa.Uuid()),
     sa.bindparam("nil", type_=sa.Uuid()),
     sa.bindparam("txid", type_=sa.BigInteger()),

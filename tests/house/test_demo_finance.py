@@ -149,7 +149,7 @@ async def test_an_older_demonstration_comes_along_wherever_it_was_stopped(
     surroundings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await made_by_an_earlier_version(surroundings, monkeypatch)
-    stops = (Finance.close, Finance._dispute, Finance._bank_answers, Finance._stranger_pays)
+    stops = (Finance.close, Finance._dispute, Finance._bank_books, Finance._stranger_pays)
     for step in stops:
         monkeypatch.setattr(Finance, step.__name__, failing_once(step))
     for _ in stops:
@@ -171,6 +171,16 @@ async def test_an_older_demonstration_comes_along_wherever_it_was_stopped(
         assert all(each["same"] for each in made["again"])
         async with runtime.database.begin() as session:
             assert not await verify(session)
+        # The month goes on by hand: the bank answers what is sent, debits first.
+        for step in ("approve", "submit"):
+            await terminal.run("settlement", step, done.waiting[0])
+        assert await finance.bank_answers() == await finance.bank_answers()
+        for _ in range(2):
+            await terminal.run("settlement", "bank", "import", str(await finance.bank_answers()))
+            await terminal.run("settlement", "submit", done.waiting[0])
+        assert await finance.bank_answers() is None
+        assert len((await finance.done()).settled) == 2
+        done = await finance.done()
     # What is there is left alone from now on.
     await seed.prepare(surroundings, lambda _: None)
     async with open_runtime(surroundings) as runtime:
