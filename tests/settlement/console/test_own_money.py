@@ -104,9 +104,13 @@ async def test_a_month_of_a_member(
     await finance.send(f"{decide}/decide", outcome="upheld", note="The courier agrees.")
     await count(coalition)
     said = await shop.open(here)
-    for words in ("Upheld", "The courier agrees.", "you owe €7.00", "alpha"):
+    for words in ("Upheld", "The courier agrees.", "you owe €7.00", "operator"):
         assert words in said
-    assert "€1.00" not in said  # what alpha gets of the operator is no concern of the shop's
+    assert "€8.00" not in said  # what alpha gets back is no concern of the shop's
+    alpha = Browser(client, await sign_in(Role.PARTNER, "alpha"))
+    said = await alpha.open(found(WINDOW, shop))
+    assert "you are owed €8.00" in said
+    assert "€7.00" not in said
     said = await shop.open(found(WINDOW, shop))
     assert "Adjustment after a dispute" in said
     assert "you owe €7.00" in said
