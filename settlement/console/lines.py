@@ -12,7 +12,7 @@ from settlement.disputes import repository as disputes
 from settlement.disputes.domain import line_id
 from settlement.disputes.models import Dispute
 from settlement.statements import service
-from settlement.statements.domain import Line, LineKind, Reader
+from settlement.statements.domain import Line, LineKind, Reader, Side
 from settlement.windows.lines import Asked, Position
 from settlement.windows.lines import lines as places
 
@@ -31,7 +31,8 @@ class Seen(msgspec.Struct, frozen=True):
     @property
     def may_be_disputed(self) -> bool:
         """Whether the line itself allows it; the window has to be closed, and the time not over."""
-        return self.dispute is None and not self.is_pooled
+        own = self.line.side is not Side.OPERATOR
+        return self.dispute is None and own and not self.is_pooled
 
 
 async def page_of_lines(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -12,7 +12,7 @@ import msgspec
 
 from settlement.clearing.caps import Use
 from settlement.console.frame import ACCOUNTS, CAP, WINDOWS
-from settlement.console.standing import Payment, Standing
+from settlement.console.standing import Payment, Settled, Standing
 
 SOON: Final = timedelta(days=7)
 """So long before the time for disputes is over the page says so first."""
@@ -44,21 +44,25 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def what_next(
-    standings: Sequence[Standing], uses: Sequence[Use], accounts: Collection[str], *, now: datetime
+    standings: Sequence[Standing],
+    others: Sequence[Settled],
+    uses: Sequence[Use],
+    missing: Sequence[str],
+    *,
+    now: datetime,
 ) -> Task | None:
     """The most pressing thing; None where nothing waits.
 
-    `standings` newest first; `accounts`: currencies with an account in use or put forward.
+    `standings` newest first; `others`: settlements of no window; `missing`: currencies without an
+    account.
     """
     settled = [each.settlement for each in standings if each.settlement is not None]
-    failed = [payment for each in settled for payment in each.failed]
+    failed = [payment for each in [*settled, *others] for payment in each.failed]
     if failed:
         return Task(act=Act.FAILED, path=ACCOUNTS, payment=failed[0])
     alarming = [each for each in uses if each.alarming]
     if alarming:
         return Task(act=Act.CAP, path=CAP, use=alarming[0])
-    due = {share.currency for each in standings for share in each.shares if share.net_micros}
-    missing = sorted(due - set(accounts))
     if missing:
         return Task(act=Act.ACCOUNT, path=ACCOUNTS, currency=missing[0])
     ending = [

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from marketplace.contract.rails import Direction
 from marketplace.ledger.domain import WindowStatus
 from marketplace.ledger.totals import DEBT, totals
-from settlement.clearing.domain import LegStatus, SettlementStatus
+from settlement.clearing.domain import LegStatus, SettlementKind, SettlementStatus
 from settlement.clearing.drafting import netted
 from settlement.clearing.models import CoveredWindow, SettledPosition, Settlement, SettlementLeg
 from settlement.clearing.rounding import unit_micros
@@ -29,6 +29,8 @@ from settlement.statements.domain import Reader
 from settlement.windows.service import WindowRow
 
 FAILED = (LegStatus.REJECTED, LegStatus.RETURNED)
+MOST_EXCEPTIONAL = 12
+"""Settlements of what others failed to pay that are shown, the newest."""
 UNFINISHED = (WindowStatus.OPEN, WindowStatus.CLOSING)
 
 
@@ -181,7 +183,7 @@ async def settled(session: AsyncSession, reader: Reader, row: Settlement) -> Set
     """A settlement with the payments of this member."""
     legs = await statements.legs(session, row.id, reader.id)
     names = await statements.slugs(session) if any(leg.counterparty_id for leg in legs) else {}
-    again = {leg.replaces_id for leg in legs}
+    again = await _again(session, [leg.id for leg in legs])
     return Settled(
         reference=row.reference,
         status=row.status,
@@ -189,6 +191,14 @@ async def settled(session: AsyncSession, reader: Reader, row: Settlement) -> Set
         windows=len(await statements.covered(session, row.id)),
         payments=[_payment(leg, reader, names, leg.id in again) for leg in legs],
     )
+
+
+async def _again(session: AsyncSession, leg_ids: Collection[UUID]) -> set[UUID | None]:
+    """Of these legs those that another stands for, be it of an exceptional settlement."""
+    query = sa.select(SettlementLeg.replaces_id).where(
+        SettlementLeg.replaces_id.in_(leg_ids), SettlementLeg.status != LegStatus.CANCELLED
+    )
+    return set(await session.scalars(query))
 
 
 def _payment(leg: SettlementLeg, reader: Reader, names: dict[UUID, str], again: bool) -> Payment:
@@ -206,6 +216,29 @@ def _payment(leg: SettlementLeg, reader: Reader, names: dict[UUID, str], again: 
         reason=leg.reason,
         again=again,
     )
+
+
+async def exceptional(session: AsyncSession, reader: Reader) -> list[Settled]:
+    """Settlements of what a member failed to pay that take money from this one or bring it some,
+    newest first: of no window, so they are in no statement of one."""
+    query = (
+        sa.select(Settlement)
+        .where(
+            Settlement.kind == SettlementKind.EXCEPTIONAL,
+            Settlement.status.not_in([SettlementStatus.PENDING, SettlementStatus.ABORTED]),
+            sa.exists().where(
+                SettlementLeg.settlement_id == Settlement.id,
+                SettlementLeg.amount_minor > 0,
+                sa.or_(
+                    SettlementLeg.member_id == reader.id,
+                    SettlementLeg.counterparty_id == reader.id,
+                ),
+            ),
+        )
+        .order_by(Settlement.made_at.desc())
+        .limit(MOST_EXCEPTIONAL)
+    )
+    return [await settled(session, reader, row) for row in await session.scalars(query)]
 
 
 async def settled_with(session: AsyncSession, reader: Reader) -> list[Settlement]:

@@ -96,7 +96,7 @@ class Undoing(msgspec.Struct, frozen=True):
     """A debt that undoes one part of a line."""
 
     part: str
-    """Which: of the cost, of the rest, or of a fee."""
+    """Which: of the amount of a debt; of the cost, of the worth, or of a fee."""
     debtor_id: UUID
     creditor_id: UUID
     amount_micros: int
@@ -106,13 +106,20 @@ class Undoing(msgspec.Struct, frozen=True):
 def undo(line: Line, operator_id: UUID, issuer_bps: int, acceptor_bps: int) -> list[Undoing]:
     """The debts that put all members where they were before the line, fees too.
 
-    The money of a line funded at issuance came out of the issuer's pool, for points that are gone:
-    it comes back to the issuer itself. Fees are reckoned on the line by itself, towards zero.
+    What an acceptor is paid is told to nobody else (decision 13): it goes back to the operator, and
+    the issuer has the worth of its points back from the operator. The money of a line funded at
+    issuance came out of the issuer's pool, for points that are gone: it comes back to the issuer
+    itself. Fees are reckoned on the line by itself, towards zero.
     """
-    paid = [("cost", line.acceptor_id, line.issuer_id, line.cost_micros)]
-    if line.kind is not None:
-        rest = line.funded_micros - line.cost_micros
-        paid.append(("rest", operator_id, line.issuer_id, rest))
+    if line.kind is None:
+        paid = [("amount", line.acceptor_id, line.issuer_id, line.cost_micros)]
+    else:
+        cost = line.cost_micros if line.acceptor_id is not None else 0
+        worth = line.funded_micros - line.cost_micros + cost
+        paid = [
+            ("cost", line.acceptor_id, operator_id, cost),
+            ("worth", operator_id, line.issuer_id, worth),
+        ]
     if line.kind in (ObligationKind.CAPTURE, ObligationKind.REFUND):
         funded, cost = line.funded_micros, line.cost_micros
         paid.append(("fee of the issuer", operator_id, line.issuer_id, fee(funded, issuer_bps)))

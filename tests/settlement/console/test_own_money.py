@@ -14,12 +14,14 @@ import pytest
 from marketplace.clock import now, travel_to
 from marketplace.identity.domain import Role
 from marketplace.ledger.totals import roll
+from settlement.clearing.defaulting import Cover, default
 from settlement.statements.verify.checker import verify
 from tests.conftest import Headers
 from tests.exchange.browsing import Browser
 from tests.exchange.test_http import burn, burn_body, deliver
 from tests.factories import Coalition, days
-from tests.settlement.clearing.house import House
+from tests.ledger.driver import Driver
+from tests.settlement.clearing.house import ANNA, House
 from tests.settlement.clearing.test_members import capped, pay_ahead
 
 Make = Callable[..., Awaitable[Headers]]
@@ -102,9 +104,13 @@ async def test_a_month_of_a_member(
     await finance.send(f"{decide}/decide", outcome="upheld", note="The courier agrees.")
     await count(coalition)
     said = await shop.open(here)
-    for words in ("Upheld", "The courier agrees.", "you owe €7.00", "alpha"):
+    for words in ("Upheld", "The courier agrees.", "you owe €7.00", "operator"):
         assert words in said
-    assert "€1.00" not in said  # what alpha gets of the operator is no concern of the shop's
+    assert "€8.00" not in said  # what alpha gets back is no concern of the shop's
+    alpha = Browser(client, await sign_in(Role.PARTNER, "alpha"))
+    said = await alpha.open(found(WINDOW, shop))
+    assert "you are owed €8.00" in said
+    assert "€7.00" not in said
     said = await shop.open(found(WINDOW, shop))
     assert "Adjustment after a dispute" in said
     assert "you owe €7.00" in said
@@ -194,6 +200,11 @@ async def test_lines_cannot_be_disputed_after_the_deadline(
     shop = Browser(client, await sign_in(Role.PARTNER))
     await shop.open(f"{OWN}/windows/{window}")
     line = found(LINE, shop).rsplit("/", 1)[1]
+    await house.accounts("online")
+    async with coalition.runtime.database.begin() as session:
+        await travel_to(session, await now(session) + days(28), allowed=True)
+    soon = Browser(client, await sign_in(Role.PARTNER))
+    assert "Look at the lines before" in await soon.open(OWN)
     async with coalition.runtime.database.begin() as session:
         await travel_to(session, await now(session) + days(400), allowed=True)
     late = Browser(client, await sign_in(Role.PARTNER))
@@ -229,6 +240,17 @@ async def test_what_is_paid_when_is_told(
     said = await alpha.open(OWN)
     assert "A payment failed" in said
     assert "The payment of €8.00 failed: no mandate" in said
+
+    leg = (await house.legs(made))["alpha"]
+    async with coalition.runtime.database.begin() as session:
+        cover = await default(session, leg.id, cover=Cover.CREDITORS, actor=ANNA, note="broke")
+    assert "What others failed to pay" not in await shop.open(OWN)
+    await house.record(cover)
+    await house.approve(cover)
+    said = await shop.open(OWN)
+    assert f"What others failed to pay {cover.reference}" in said
+    assert "will be collected from you on" in said
+    assert "A payment failed" not in await alpha.open(OWN)
 
 
 async def test_an_account_is_put_forward_and_approved_by_finance(
@@ -270,5 +292,10 @@ async def test_a_capped_member_sees_what_is_left(
     said = await member.open(f"{OWN}/cap")
     assert "€0.00 of €25.00, 0 %" in said
     assert "Paid ahead EUR €5.00" in said
+    async with Driver.start(coalition) as drive:
+        for _ in range(3):
+            await drive.capture("ann", await drive.burn("ann", "card"))
+    assert "96 % of your cap is used" in await member.open(OWN)
+    assert "Nearly all of it is used" in await member.open(f"{OWN}/cap")
     shop = Browser(client, await sign_in(Role.PARTNER))
     assert "Your contract sets no limit" in await shop.open(f"{OWN}/cap")

@@ -75,9 +75,10 @@ async def test_an_upheld_line_is_undone_by_debts_in_the_open_window(
     dispute_id = await dispute(coalition, [line])
     await decide(runtime, dispute_id, upheld=True)
     assert await debts(runtime, coalition) == {
-        # EUR 7.00 of the cost; the operator's EUR 1.00 and the fees of 1.5 % of 8.00 and of 7.00.
-        ("shop", "alpha"): 7_000_000,
-        ("operator", "alpha"): 1_000_000 + 120_000,
+        # EUR 7.00 of the cost, EUR 8.00 that the points are worth, and the fees of 1.5 % of both.
+        # Neither the shop nor alpha sees what the other has had.
+        ("shop", "operator"): 7_000_000,
+        ("operator", "alpha"): 8_000_000 + 120_000,
         ("operator", "shop"): 105_000,
     }
     async with runtime.database.begin() as session:
@@ -213,7 +214,7 @@ async def test_the_deadline_decides_as_the_contract_says(
         assert (await session.get_one(Dispute, rejected)).status is DisputeStatus.REJECTED
         row = await session.get_one(Dispute, upheld)
         assert (row.status, row.decided_by) == (DisputeStatus.UPHELD, "system")
-    assert (await debts(runtime, coalition))["shop", "alpha"] == 7_000_000
+    assert (await debts(runtime, coalition))["shop", "operator"] == 7_000_000
 
 
 async def test_a_dispute_is_decided_once(
@@ -226,7 +227,7 @@ async def test_a_dispute_is_decided_once(
     )
     assert sum(each is None for each in done) == 1
     assert all(isinstance(each, StatusChanged) for each in done if each is not None)
-    assert (await debts(runtime, coalition))["shop", "alpha"] == 7_000_000
+    assert (await debts(runtime, coalition))["shop", "operator"] == 7_000_000
 
 
 async def test_a_debt_and_a_refund_are_undone_the_other_way_round(
@@ -242,13 +243,13 @@ async def test_a_debt_and_a_refund_are_undone_the_other_way_round(
     (contra,) = await lines_in(runtime, today)
     await decide(runtime, await dispute(coalition, [contra], member="shop"), upheld=True)
     assert await debts(runtime, coalition) == {
-        ("alpha", "shop"): 3_500_000,
-        ("alpha", "operator"): 500_000,
+        ("operator", "shop"): 3_500_000,
+        ("alpha", "operator"): 4_000_000,
     }
     third = await close_window(runtime)
     to_shop, _ = await lines_in(runtime, third)
-    await decide(runtime, await dispute(coalition, [to_shop]), upheld=True)
-    assert (await debts(runtime, coalition))["shop", "alpha"] == 3_500_000
+    await decide(runtime, await dispute(coalition, [to_shop], member="shop"), upheld=True)
+    assert (await debts(runtime, coalition))["shop", "operator"] == 3_500_000
     async with runtime.database.begin() as session:
         assert await verify(session) == []
 

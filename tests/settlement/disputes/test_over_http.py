@@ -60,7 +60,7 @@ async def test_a_member_disputes_and_finance_decides(
     assert [
         (each["line"], each["debtor"], each["creditor"], each["amount_micros"])
         for each in decided["adjustments"]
-    ] == [(line, "shop", "alpha", 7_000_000), (line, "operator", "alpha", 1_000_000)]
+    ] == [(line, "shop", "operator", 7_000_000), (line, "operator", "alpha", 8_000_000)]
     late = await client.post(f"{one}/withdraw", json={}, headers=shop)
     assert (late.status_code, late.json()["code"]) == (409, "status_changed")
     read = await client.get(path, params={"status": "upheld"}, headers=shop)
