@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
+
+DUE_DAYS: Final = 3
+"""Days from drafting, or from paying again, to when legs are executed, unless said otherwise: what
+banks need for a debit."""
 
 
 class Mode(StrEnum):

@@ -7,18 +7,19 @@ status that the step starts from. The settlement is locked before the leg.
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from marketplace.clock import now
 from marketplace.errors import Conflict
 from marketplace.ids import uuid7
 from settlement import history, telling
 from settlement.clearing import books, repository, settling
-from settlement.clearing.domain import LegStatus, PostingCode, SettlementStatus
+from settlement.clearing.domain import DUE_DAYS, LegStatus, PostingCode, SettlementStatus
 from settlement.clearing.models import Posting, SettlementLeg
 from settlement.clearing.rounding import unit_micros
 from settlement.errors import StatusChanged
@@ -243,7 +244,8 @@ async def _from_prefund(session: AsyncSession, leg: SettlementLeg) -> bool:
 async def repay(session: AsyncSession, leg_id: UUID, *, actor: str, note: str = "") -> UUID:
     """A new leg that pays what a failed one did not; once per failed leg. Returns its id.
 
-    It is planned: the next pass submits it, with the account that the member has then.
+    It is planned: the next pass submits it, with the account that the member has then. Its day is
+    no day that is over: banks execute nothing in the past.
     """
     leg = await _take(session, leg_id, repository.FAILED, "paid again")
     taken = await session.scalar(
@@ -256,6 +258,7 @@ async def repay(session: AsyncSession, leg_id: UUID, *, actor: str, note: str = 
         raise StatusChanged(
             f"Settlement {settlement.reference} is {settlement.status}. Look again."
         )
+    earliest = (await now(session)).date() + timedelta(days=DUE_DAYS)
     made = SettlementLeg(
         id=uuid7(),
         settlement_id=leg.settlement_id,
@@ -272,7 +275,7 @@ async def repay(session: AsyncSession, leg_id: UUID, *, actor: str, note: str = 
         rail=None,
         account=None,
         rail_reference="",
-        due_on=leg.due_on,
+        due_on=max(leg.due_on, earliest),
         replaces_id=leg.id,
         reason="",
     )

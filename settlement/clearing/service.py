@@ -29,6 +29,7 @@ from settlement.clearing import (
     settling,
 )
 from settlement.clearing.domain import (
+    DUE_DAYS,
     LegStatus,
     Mode,
     PostingCode,
@@ -42,8 +43,6 @@ from settlement.disputes.freezing import frozen
 from settlement.domain import PartyKind
 from settlement.errors import SamePerson, StatusChanged
 
-DUE_DAYS: Final = 3
-"""Days from drafting to when legs are executed, unless said otherwise."""
 UNSENT: Final = (
     SettlementStatus.PENDING,
     SettlementStatus.RECORDED,

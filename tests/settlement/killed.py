@@ -36,25 +36,30 @@ BEFOREHAND = 2
 """Transactions before the window is touched: they finish what was left, and roll."""
 
 
-async def close(url: str, statements: int) -> None:
-    """Close the open window; this process is killed before it sends so many statements."""
-    database = Database(url, role="marketplace_app", pool_size=0)
+def die_at(engine: sa.Engine, statements: int, *, beforehand: int = 0) -> None:
+    """Kill this process before it sends so many statements or commits; the first `beforehand`
+    transactions do not count."""
     sent, over = 0, 0
 
     def count(*_: object) -> None:
         nonlocal sent
-        sent += over >= BEFOREHAND
+        sent += over >= beforehand
         if sent > statements:
             os.kill(os.getpid(), signal.SIGKILL)
-
-    sa.event.listen(database.engine.sync_engine, "before_cursor_execute", count)
 
     def commit(*_: object) -> None:
         nonlocal over
         count()  # between the last statement of a transaction and its commit, too
         over += 1
 
-    sa.event.listen(database.engine.sync_engine, "commit", commit)
+    sa.event.listen(engine, "before_cursor_execute", count)
+    sa.event.listen(engine, "commit", commit)
+
+
+async def close(url: str, statements: int) -> None:
+    """Close the open window; this process is killed before it sends so many statements."""
+    database = Database(url, role="marketplace_app", pool_size=0)
+    die_at(database.engine.sync_engine, statements, beforehand=BEFOREHAND)
     await close_window(database.begin, lambda _: None, actor="test")
     await database.close()
 

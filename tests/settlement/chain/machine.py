@@ -1,0 +1,373 @@
+"""Random lives of a coalition: every step is taken by the product and by the oracle."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from hypothesis import event
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from marketplace.runtime import open_runtime
+from tests.conftest import FreshDatabase, make_settings
+from tests.ledger.driver import Driver
+from tests.settlement.chain.naive import OPERATOR, Burn, Line, Terms, World
+from tests.settlement.chain.naive_house import HOUSE, House, Leg, Settlement
+from tests.settlement.chain.stage import Stage
+
+CURRENCIES = ("EUR", "JPY")
+WALLETS = ("ann", "bob")
+MOST_POINTS = 120
+MICROS = st.integers(1, 3_000_000) | st.sampled_from([5_000, 15_000, 1_500_000, 10_000])
+
+TERMS = st.builds(
+    Terms,
+    currency=st.sampled_from(CURRENCIES),
+    price=st.integers(2, 60_000),
+    funding=st.sampled_from(["redemption", "issuance", "mixed"]),
+    # A share below one micro is no share.
+    pooled_bps=st.integers(5_000, 9_999),
+    breakage=st.sampled_from(["operator", "issuer", "shared"]),
+    fee_bps=st.sampled_from([0, 1, 33, 150, 999]),
+)
+
+
+class Chain(RuleBasedStateMachine):
+    """From points to money."""
+
+    fresh_database: FreshDatabase
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.Runner()
+        self.database = type(self).fresh_database()
+        self.opened = open_runtime(make_settings(self.database.__enter__()))
+        self.runtime = self.run(self.opened.__aenter__())
+        self.started: Any = None
+        self.windows: dict[int, UUID] = {}
+        self.ids: dict[Settlement, UUID] = {}
+        self.disputes: dict[Line, UUID] = {}
+        self.burns: dict[Burn, UUID] = {}
+        self.offers = 0
+
+    def run(self, work: Any) -> Any:
+        return self.loop.run(work)
+
+    @initialize(terms=st.lists(TERMS, min_size=3, max_size=6))
+    def begin(self, terms: list[Terms]) -> None:
+        names = [OPERATOR, *(f"m{number}" for number in range(1, len(terms)))]
+        self.world = World(dict(zip(names, terms, strict=True)), {name: [] for name in WALLETS})
+        self.house = House(self.world)
+        coalition = self.run(Stage.coalition_of(self.runtime, self.world.terms))
+        self.started = Driver.start(coalition)
+        self.drive: Driver = self.run(self.started.__aenter__())
+        self.stage = Stage(coalition, self.drive)
+        for name in names:
+            self.issue(WALLETS[0], name, 70, None)
+
+    def member(self, data: st.DataObject) -> str:
+        return data.draw(st.sampled_from(list(self.world.terms)))
+
+    # -- points -----------------------------------------------------------------------------------
+
+    def issue(self, wallet: str, issuer: str, points: int, life: int | None) -> None:
+        self.run(self.stage.issue(wallet, issuer, points, life))
+        self.world.issue(wallet, issuer, points, life)
+
+    @rule(
+        data=st.data(),
+        wallet=st.sampled_from(WALLETS),
+        points=st.integers(1, MOST_POINTS),
+        life=st.none() | st.integers(1, 40),
+    )
+    def earn(self, data: st.DataObject, wallet: str, points: int, life: int | None) -> None:
+        self.issue(wallet, self.member(data), points, life)
+
+    @rule(
+        data=st.data(),
+        wallet=st.sampled_from(WALLETS),
+        points=st.integers(1, MOST_POINTS),
+        cost=MICROS,
+        at_once=st.integers(0, 4),
+    )
+    def burn(self, data: st.DataObject, wallet: str, points: int, cost: int, at_once: int) -> None:
+        """A new offer each time: any points, any cost, any acceptor."""
+        acceptor, currency = self.member(data), data.draw(st.sampled_from(CURRENCIES))
+        self.offers += 1
+        name = f"offer-{self.offers}"
+        terms = {"points": points, "cost_micros": cost, "currency": currency}
+        self.run(self.stage.coalition.add_offer(name, acceptor=acceptor, **terms))
+        answer = self.run(self.drive.ask(wallet, name))
+        burn = self.world.burn(wallet, acceptor, currency, points, cost)
+        if burn is None:
+            assert answer.error is not None
+            return
+        assert answer.held is not None, answer.error
+        self.burns[burn] = answer.held.id
+        if at_once:
+            self.deliver(burn)
+
+    def deliver(self, burn: Burn) -> None:
+        self.run(self.drive.capture(burn.wallet, self.burns[burn]))
+        self.world.capture(burn)
+
+    @precondition(lambda self: any(each.held for each in self.world.burns))
+    @rule(data=st.data())
+    def capture(self, data: st.DataObject) -> None:
+        self.deliver(data.draw(st.sampled_from([b for b in self.world.burns if b.held])))
+
+    @precondition(lambda self: any(each.kept for each in self.world.burns))
+    @rule(data=st.data())
+    def refund(self, data: st.DataObject) -> None:
+        """Of any burn, settled or not."""
+        burn = data.draw(st.sampled_from([b for b in self.world.burns if b.kept]))
+        points = data.draw(st.integers(1, burn.kept))
+        self.run(self.drive.refund(burn.wallet, self.burns[burn], points))
+        self.world.refund(burn, points)
+        event("refunded")
+
+    @rule(days=st.integers(1, 25))
+    def later(self, days: int) -> None:
+        self.run(self.drive.later(timedelta(days=days)))
+        self.world.today += days
+        self.run(self.drive.expire())
+        self.world.sweep(*WALLETS)
+
+    # -- debts ------------------------------------------------------------------------------------
+
+    @rule(data=st.data(), currency=st.sampled_from(CURRENCIES), micros=MICROS)
+    def owe(self, data: st.DataObject, currency: str, micros: int) -> None:
+        order = data.draw(st.permutations(list(self.world.terms)))
+        self.run(self.stage.owe(order[0], order[1], currency, micros))
+        self.world.owe(order[0], order[1], currency, micros)
+
+    @rule(data=st.data(), currency=st.sampled_from(CURRENCIES), micros=MICROS)
+    def cycle(self, data: st.DataObject, currency: str, micros: int) -> None:
+        """Three that owe each other the same: nobody pays anything for it."""
+        three = data.draw(st.permutations(list(self.world.terms)))[:3]
+        before = self.world.nets(self.world.of_window(self.world.window))
+        for debtor, creditor in zip(three, [*three[1:], three[0]], strict=True):
+            self.run(self.stage.owe(debtor, creditor, currency, micros))
+            self.world.owe(debtor, creditor, currency, micros)
+        assert self.world.nets(self.world.of_window(self.world.window)) == before
+
+    # -- windows and settlements ------------------------------------------------------------------
+
+    @rule()
+    def close(self) -> None:
+        window_id = self.run(self.stage.finance.close_window())
+        window = self.house.close()
+        self.windows[window] = window_id
+        told = self.world.of_window(window)
+        self.run(self.stage.take_rows(window_id, told))
+        expected = "closed" if told else "settled"
+        assert self.run(self.stage.finance.window(window_id)) == expected
+
+    @precondition(lambda self: self.house.closed)
+    @rule(data=st.data(), bilateral=st.booleans())
+    def net(self, data: st.DataObject, bilateral: bool) -> None:
+        count = data.draw(st.integers(1, len(self.house.closed)))
+        windows = [self.windows[each] for each in self.house.closed[:count]]
+        settlement_id = self.run(self.stage.draft(windows, bilateral=bilateral))
+        made = self.house.draft(count, bilateral=bilateral)
+        event(f"netted {'bilaterally' if bilateral else 'multilaterally'}")
+        left_out = [each for w in made.windows for each in self.world.of_window(w)]
+        if set(left_out) - set(made.lines):
+            event("left lines out")
+        if set(made.lines) - set(left_out):
+            event("took lines in again")
+        self.ids[made] = settlement_id
+        self.look_at(made)
+
+    def look_at(self, made: Settlement) -> None:
+        """Positions and legs are what the oracle says, to the micro."""
+        assert self.run(self.stage.positions(self.ids[made])) == made.nets
+        rows = self.run(self.stage.read_legs(self.ids[made]))
+        told = {
+            (each.currency, each.member, each.other, each.net, each.paid): each
+            for each in made.legs
+        }
+        shown = {content for _, content in rows}
+        if made.bilateral:
+            # A pair that comes out even may have a leg of nothing.
+            assert {key for key in told if key[3]} == {key for key in shown if key[3]}
+            made.legs = [each for each in made.legs if each.net]
+        else:
+            assert told.keys() == shown
+        for row, content in rows:
+            if content in told:
+                self.stage.legs[told[content]] = row.id
+                assert (row.status.value == "booked") == (row.amount_minor == 0)
+
+    def of_status(self, *statuses: str) -> list[Settlement]:
+        return [each for each in self.house.settlements if each.status in statuses]
+
+    @precondition(lambda self: self.of_status("pending", "recorded", "approved"))
+    @rule(data=st.data())
+    def go_on(self, data: st.DataObject) -> None:
+        """The next step of a settlement."""
+        found = self.of_status("pending", "recorded", "approved")
+        self.advance(data.draw(st.sampled_from(found)))
+
+    def advance(self, of: Settlement) -> None:
+        step = {"pending": "record", "recorded": "approve", "approved": "submit"}[of.status]
+        if step == "submit":
+            self.run(self.stage.step("submit", self.ids[of]))
+            self.house.submit(of)
+        else:
+            self.run(self.stage.step(step, self.ids[of]))
+            if step == "approve":
+                self.house.approve(of)
+            else:
+                of.status = "recorded"
+        self.look_at_status(of)
+
+    @precondition(lambda self: self.of_status("pending", "recorded", "approved"))
+    @rule(data=st.data())
+    def abort(self, data: st.DataObject) -> None:
+        of = data.draw(st.sampled_from(self.of_status("pending", "recorded", "approved")))
+        if of.covers is not None and of.status == "approved":
+            return
+        self.run(self.stage.step("abort", self.ids[of]))
+        event("aborted")
+        self.house.abort(of)
+
+    def look_at_status(self, of: Settlement) -> None:
+        assert self.run(self.stage.status(self.ids[of])) == of.status
+        for window in of.windows:
+            shown = self.run(self.stage.finance.window(self.windows[window]))
+            assert shown == ("settled" if of.status == "settled" else "in_settlement")
+
+    # -- legs -------------------------------------------------------------------------------------
+
+    def of_leg(self, *statuses: str) -> list[tuple[Settlement, Leg]]:
+        return [
+            (each, leg)
+            for each in self.of_status("submitted", "settled")
+            for leg in each.legs
+            if leg.status in statuses and leg.paid
+        ]
+
+    @precondition(lambda self: self.of_leg("planned", "submitted"))
+    @rule(data=st.data(), refused=st.integers(0, 4))
+    def bank(self, data: st.DataObject, refused: int) -> None:
+        """The bank shows a leg, or refuses it."""
+        of, leg = data.draw(st.sampled_from(self.of_leg("planned", "submitted")))
+        self.run(self.stage.leg("book" if refused else "reject", leg))
+        leg.status = "booked" if refused else "rejected"
+        event(f"a leg was {leg.status}")
+        if refused:
+            of.progress()
+        self.look_at_status(of)
+
+    @precondition(lambda self: self.of_leg("booked"))
+    @rule(data=st.data())
+    def give_back(self, data: st.DataObject) -> None:
+        """Money comes back, though all was settled."""
+        of, leg = data.draw(st.sampled_from(self.of_leg("booked")))
+        self.run(self.stage.leg("return_", leg))
+        leg.status = "returned"
+        event(f"money came back of a settlement that was {of.status}")
+        self.look_at_status(of)
+
+    @precondition(lambda self: self.failed())
+    @rule(data=st.data())
+    def repay(self, data: st.DataObject) -> None:
+        of, leg = data.draw(st.sampled_from(self.failed()))
+        again = self.house.repay(of, leg)
+        event("paid again")
+        self.run(self.stage.repay(leg, again))
+
+    def failed(self) -> list[tuple[Settlement, Leg]]:
+        found = self.of_leg("rejected", "returned")
+        return [(of, leg) for of, leg in found if leg.again is None]
+
+    @precondition(lambda self: self.defaulters())
+    @rule(data=st.data(), by_creditors=st.booleans())
+    def default(self, data: st.DataObject, by_creditors: bool) -> None:
+        of, leg = data.draw(st.sampled_from(self.defaulters()))
+        made = self.house.default(of, leg, by_creditors)
+        if made is None:
+            return
+        self.ids[made] = self.run(self.stage.default(leg, by_creditors=by_creditors))
+        event(f"a default, covered by {'creditors' if by_creditors else 'the operator'}")
+        self.look_at(made)
+
+    def defaulters(self) -> list[tuple[Settlement, Leg]]:
+        return [(of, leg) for of, leg in self.failed() if leg.net < 0 and leg.other == HOUSE]
+
+    # -- disputes ---------------------------------------------------------------------------------
+
+    def disputable(self) -> list[Line]:
+        return [
+            line
+            for line in self.stage.lines
+            if line.kind != "issuance" and self.house.disputed.get(line, "withdrawn") == "withdrawn"
+        ]
+
+    @precondition(lambda self: self.disputable())
+    @rule(data=st.data())
+    def dispute(self, data: st.DataObject) -> None:
+        line = data.draw(st.sampled_from(self.disputable()))
+        by = data.draw(st.sampled_from([each for each in (line.payer, line.payee) if each]))
+        self.disputes[line] = self.run(self.stage.dispute(line, by))
+        self.house.disputed[line] = "open"
+
+    def open_disputes(self) -> list[Line]:
+        return [line for line, status in self.house.disputed.items() if status == "open"]
+
+    @precondition(lambda self: self.open_disputes())
+    @rule(data=st.data(), how=st.sampled_from(["upheld", "rejected", "withdrawn"]))
+    def decide(self, data: st.DataObject, how: str) -> None:
+        self.end(data.draw(st.sampled_from(self.open_disputes())), how)
+
+    def end(self, line: Line, how: str) -> None:
+        if how == "withdrawn":
+            self.run(self.stage.withdraw(self.disputes[line]))
+        else:
+            self.run(self.stage.decide(self.disputes[line], upheld=how == "upheld"))
+        self.house.disputed[line] = how
+        event(f"a dispute was {how}")
+        if how == "upheld":
+            self.world.undo(line)
+
+    # -- the end ----------------------------------------------------------------------------------
+
+    def prove(self) -> None:
+        """Books, caps and proofs agree with the oracle."""
+        assert self.run(self.stage.books()) == self.house.books()
+        assert self.run(self.stage.used()) == self.house.used()
+        assert self.run(self.stage.finance.findings()) == []
+        for line in self.world.lines:
+            assert len(self.house.holder(line)) <= 1
+
+    def wind_up(self) -> None:
+        """Everything is decided, closed and settled: each line in exactly one settlement."""
+        for line in self.open_disputes():
+            self.end(line, "rejected")
+        while of := next(iter(self.of_status("pending", "recorded", "approved")), None):
+            self.advance(of)
+        self.close()
+        if self.house.closed:
+            windows = [self.windows[each] for each in self.house.closed]
+            settlement_id = self.run(self.stage.draft(windows, bilateral=False))
+            made = self.house.draft(len(windows), bilateral=False)
+            self.ids[made] = settlement_id
+            self.look_at(made)
+            assert all(len(self.house.holder(line)) == 1 for line in self.world.lines)
+        self.prove()
+
+    def teardown(self) -> None:
+        try:
+            if self.started is not None:
+                self.prove()
+                self.wind_up()
+        finally:
+            if self.started is not None:
+                self.run(self.started.__aexit__(None, None, None))
+            self.run(self.opened.__aexit__(None, None, None))
+            self.loop.close()
+            self.database.__exit__(None, None, None)
