@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -53,9 +54,19 @@ def spool(reader: BankReader, source: Path, keep: Path, progress: Callable[[int]
     its records make no sense, StatementDoesNotFoot where a statement does not add up.
     """
     found = Spooled(keep, digest_of(source), [], [], [])
-    with source.open("rb") as file, keep.open("wb") as lines:
-        _Spooling(found, lines, progress).take_all(reader.read(file))
+    with source.open("rb") as file, keep.open("wb") as lines, _closing(reader.read(file)) as read:
+        _Spooling(found, lines, progress).take_all(read)
     return found
+
+
+@contextmanager
+def _closing(records: Iterator[BankRecord]) -> Iterator[Iterator[BankRecord]]:
+    """What a reader holds open, a folder of its own or more, is let go when no more is read."""
+    try:
+        yield records
+    finally:
+        if isinstance(records, Generator):
+            records.close()
 
 
 class _Spooling:
