@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from marketplace import heap
 from marketplace.coalition.contracts import ContractView, contract_views
 from marketplace.coalition.imports import ROWS, ImportReport, import_file
 from marketplace.commands import Group, actor, run
@@ -47,6 +48,7 @@ def _run(kind: str, file: Path, dry_run: bool) -> ImportReport:
         raise UsageError(f"{file} cannot be read: {error.strerror}.") from None
 
     async def work(runtime: Runtime) -> ImportReport:
+        heap.freeze()
         with _progress(kind, size) as progress:
             return await import_file(
                 runtime, kind, file, dry_run=dry_run, progress=progress, actor=actor()
