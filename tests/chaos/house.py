@@ -45,7 +45,9 @@ class Kept:
 class House:
     """Two API processes, two beats and two workers; without a broker two background processes."""
 
-    def __init__(self, folder: Path, environ: Mapping[str, str], port: int, *, broker: bool) -> None:
+    def __init__(
+        self, folder: Path, environ: Mapping[str, str], port: int, *, broker: bool
+    ) -> None:
         self.port = port
         self._environ = environ
         self._folder = folder

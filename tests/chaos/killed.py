@@ -44,7 +44,9 @@ OFF = "catalog,charity,settlement,giftfund,remote,sepa,vouchers"
 class Life:
     """A process that is API, relay and worker in one, on the database at `url`."""
 
-    def __init__(self, url: str, wallet_id: str, offer_id: str, key_id: str, member_id: str) -> None:
+    def __init__(
+        self, url: str, wallet_id: str, offer_id: str, key_id: str, member_id: str
+    ) -> None:
         self.home = Home(make_settings(url, plugins_off=OFF, relay_chunk=BURNS // 2))
         self.home.open()
         self._wallet_id, self._offer_id = UUID(wallet_id), UUID(offer_id)

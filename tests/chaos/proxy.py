@@ -50,9 +50,9 @@ class Proxy:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def cut(self) -> int:
+    def cut(self, *, only_forgotten: bool = False) -> int:
         """Reset every connection, whatever it is in the middle of; returns how many."""
-        pairs = list(self._pairs)
+        pairs = [p for p in self._pairs if not only_forgotten or p[0] in self._forgotten]
         for client, server in pairs:
             for writer in (client, server):
                 sock: socket.socket = writer.get_extra_info("socket")
