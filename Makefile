@@ -17,7 +17,7 @@ PIP     := $(BIN)/python -m pip --disable-pip-version-check --no-input
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo reset test check format lint types imports unit messages bench journey lock clean
+.PHONY: help venv demo reset test check format lint types imports unit messages bench chaos journey lock clean
 
 help: ## List these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -77,6 +77,9 @@ messages: $(STAMP) ## Collect what is to be translated into the .po files
 
 bench: $(STAMP) ## Measure burns per second against pgbench on this machine (needs wrk)
 	$(BIN)/python -m bench.burns $(ARGS)
+
+chaos: $(STAMP) ## Break a running marketplace in every way known; ARGS="--fault NAME --rounds 3"
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 journey: $(JOURNEY) ## Replay The Complete Journey; the report goes to REPORT=var/journey.json
 	$(BIN)/python -m bench.journey --report "$(or $(REPORT),var/journey.json)"

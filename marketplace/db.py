@@ -6,6 +6,8 @@ uses raw asyncpg (`connect_raw`); plugins, which are synchronous, get `sync_engi
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -28,6 +30,20 @@ DRIVERS = (
 )
 
 
+IDLE_S, INTERVAL_S, PROBES, UNACKNOWLEDGED_S = 10, 5, 3, 25
+"""A peer that is gone without a word is noticed after `IDLE_S + INTERVAL_S * PROBES` seconds of
+silence, or `UNACKNOWLEDGED_S` after something was sent to it; by default it would take hours."""
+FORGOTTEN = {
+    # The server's side of the same, so that what a dead process has locked is free again.
+    "tcp_keepalives_idle": str(IDLE_S),
+    "tcp_keepalives_interval": str(INTERVAL_S),
+    "tcp_keepalives_count": str(PROBES),
+    "tcp_user_timeout": str(UNACKNOWLEDGED_S * 1000),
+    # A process that stands still in a transaction; five minutes is longer than any of ours thinks.
+    "idle_in_transaction_session_timeout": "300000",
+}
+
+
 def parse_url(text: str) -> URL:
     """A PostgreSQL URL without driver; UsageError where it is none."""
     try:
@@ -47,7 +63,7 @@ def _socket_dir(url: URL) -> str | None:
 
 def raw_arguments(url: URL, role: str | None) -> dict[str, Any]:
     """Arguments of `asyncpg.connect` for this URL; the session acts as `role` if given."""
-    settings = {"application_name": "marketplace", "timezone": "UTC"}
+    settings = {"application_name": "marketplace", "timezone": "UTC", **FORGOTTEN}
     if role:
         settings["role"] = role
     return {
@@ -94,7 +110,9 @@ class Database:
 
     async def connect_raw(self) -> asyncpg.Connection[Any]:
         """A new asyncpg connection; the caller closes it."""
-        return await asyncpg.connect(**raw_arguments(self.url, self.role))
+        connection = await asyncpg.connect(**raw_arguments(self.url, self.role))
+        notice_a_dead_server(connection)
+        return connection
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncSession]:
@@ -148,6 +166,24 @@ def _sync_engine(url: URL, statements: Sequence[str], pool_size: int) -> sa.Engi
         connection.commit()
 
     return engine
+
+
+def notice_a_dead_server(connection: asyncpg.Connection[Any]) -> None:
+    """Have the kernel end a connection whose server is gone without a word."""
+    wrapped = connection._transport.get_extra_info("socket")  # the driver offers no other way
+    # The loop's own object refuses options; a second handle on the same socket takes them.
+    with socket.socket(fileno=os.dup(wrapped.fileno())) as same:
+        if same.family not in (socket.AF_INET, socket.AF_INET6):
+            return
+        same.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in (
+            ("TCP_KEEPIDLE", IDLE_S),
+            ("TCP_KEEPINTVL", INTERVAL_S),
+            ("TCP_KEEPCNT", PROBES),
+            ("TCP_USER_TIMEOUT", UNACKNOWLEDGED_S * 1000),
+        ):
+            if hasattr(socket, name):  # not everywhere
+                same.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 async def raw_connection(session: AsyncSession) -> Any:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+import sys
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
 from cryptography.fernet import Fernet
 
-from marketplace.db import Database
+from marketplace.db import IDLE_S, UNACKNOWLEDGED_S, Database, parse_url
 from marketplace.errors import SecretUnreadable, UsageError
 from marketplace.models import insert_only_tables
 from marketplace.runtime import Runtime
@@ -14,6 +18,7 @@ from marketplace.schema import differences
 from marketplace.secrets import Vault
 from marketplace.settings import load
 from marketplace.tables import METADATA
+from tests.chaos.proxy import Proxy, to_socket
 
 
 async def test_migrations_and_models_agree(owner: Database) -> None:
@@ -44,3 +49,23 @@ def test_secrets_survive_new_keys_and_a_lost_one_is_named() -> None:
     with pytest.raises(SecretUnreadable, match="restore the key") as lost:
         Vault([new]).decrypt(token)
     assert lost.value.status == 500  # nothing the caller did
+
+
+async def test_a_server_that_is_gone_without_a_word_is_noticed(database_url: str) -> None:
+    url = parse_url(database_url)
+    proxy = Proxy(to_socket(Path(str(url.query["host"])) / ".s.PGSQL.5432"))
+    await proxy.start()
+    over_network = url.set(host="127.0.0.1", port=proxy.port, query={})
+    database = Database(over_network.render_as_string(), role=None, pool_size=0)
+    connection = await database.connect_raw()
+    ours = connection._transport.get_extra_info("socket")
+    assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    if sys.platform == "linux":
+        assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == IDLE_S
+        sent_ms = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+        assert sent_ms == UNACKNOWLEDGED_S * 1000
+    # And the other way round: what a process that stands still has locked is free again.
+    assert await connection.fetchval("show idle_in_transaction_session_timeout") == "5min"
+    await connection.close()
+    await database.close()
+    await proxy.close()

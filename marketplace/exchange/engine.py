@@ -178,7 +178,7 @@ class BurnEngine:
                 for each in batch:
                     await self._serve([each])
                 return
-            answers = [Answer(None, _as_business_error(error))]
+            answers = [Answer(None, _as_business_error(error))] * len(batch)
         _tell_all(batch, answers)
         if self._tally is not None:
             for outcome, count in Counter(map(_outcome, answers)).items():

@@ -115,6 +115,15 @@ def on_database_away(request: AnyRequest, error: Exception) -> Response[bytes]:
     return problem_response(request, Busy("The database is busy or away; try again."))
 
 
+def on_group(request: AnyRequest, group: ExceptionGroup[Exception]) -> Response[bytes]:
+    """Cleaning up failed too, as it must where the connection broke: answer what came first."""
+    first = group.__cause__
+    for kind in type(first).__mro__:
+        if kind in HANDLERS and kind is not ExceptionGroup:
+            return HANDLERS[kind](request, first)  # type: ignore[arg-type]
+    return on_crash(request, group)
+
+
 def on_crash(request: AnyRequest, error: Exception) -> Response[bytes]:
     """Anything unforeseen: the log gets the traceback, the caller an id to quote."""
     log.error(
@@ -135,5 +144,6 @@ HANDLERS: ExceptionHandlersMap = {
     asyncpg.InterfaceError: on_database_away,
     sa.exc.TimeoutError: on_database_away,
     ConnectionError: on_database_away,
+    ExceptionGroup: on_group,
     Exception: on_crash,
 }

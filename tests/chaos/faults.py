@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
+from marketplace.db import UNACKNOWLEDGED_S
 from tests.chaos import failpoints
 from tests.chaos.arena import SUPPLIER_TIMEOUT_S, Arena
 
 FIRE_S = 40.0
 """Longest until a failpoint is passed under load."""
+AWAY_S = 10.0
 
 Act = Callable[[Arena], Awaitable[int]]
 
@@ -203,12 +205,17 @@ async def database_crashed(arena: Arena) -> int:
     return await _restart(arena, "immediate")
 
 
-async def _restart(arena: Arena, mode: str) -> int:
+async def _restart(arena: Arena, mode: str, seconds: float = 1.0) -> int:
     postgres = arena.ground.postgres
     await asyncio.to_thread(postgres.stop, mode)
-    await asyncio.sleep(1)
+    await asyncio.sleep(seconds)
     await asyncio.to_thread(postgres.start)
     return 1
+
+
+@fault("PostgreSQL away for longer than anybody tries")
+async def database_away(arena: Arena) -> int:
+    return await _restart(arena, "fast", AWAY_S)
 
 
 @fault("every connection to the database cut mid-transaction, four times")
@@ -220,20 +227,22 @@ async def connections_cut(arena: Arena) -> int:
     return int(cut > 0)
 
 
-@fault("the network to the database half open for 25 s, then cut")
+@fault(
+    "connections to the database half open: silent until the kernel gives them up, new ones work"
+)
 async def half_open(arena: Arena) -> int:
-    arena.database_proxy.stall()
-    await asyncio.sleep(25)
-    arena.database_proxy.cut()
-    arena.database_proxy.flow()
-    return 1
+    """A proxy cannot withhold what the kernel acknowledges, so it does what the kernel would."""
+    forgotten = arena.database_proxy.forget()
+    await asyncio.sleep(UNACKNOWLEDGED_S)
+    arena.database_proxy.cut(only_forgotten=True)
+    return int(forgotten > 0)
 
 
 @fault("a slow database: 100 ms on every message")
 async def slow_database(arena: Arena) -> int:
     arena.database_proxy.delay_s = 0.1
     await asyncio.sleep(5)
-    arena.database_proxy.flow()
+    arena.database_proxy.delay_s = 0.0
     return 1
 
 

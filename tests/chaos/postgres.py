@@ -63,7 +63,10 @@ class Postgres:
             self.url,
             f"select pid from pg_stat_activity where {PROGRAM} order by state = 'active' desc",
         )
-        os.kill(rows[0]["pid"], signal.SIGKILL)
+        for row in rows:
+            with suppress(ProcessLookupError):  # it has just ended
+                os.kill(row["pid"], signal.SIGKILL)
+                return
 
     def _pg_ctl(self, *arguments: str) -> int:
         user = "embedded_postgres" if os.geteuid() == 0 else pwd.getpwuid(os.getuid()).pw_name

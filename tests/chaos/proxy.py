@@ -1,4 +1,4 @@
-"""A proxy between the product and a server, that can cut, stall and slow down connections."""
+"""A proxy between the product and a server, that can cut, forget and slow down connections."""
 
 from __future__ import annotations
 
@@ -31,11 +31,9 @@ class Proxy:
         self._open_server = open_server
         self._pairs: set[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._going = asyncio.Event()
-        self._going.set()
+        self._forgotten: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self.delay_s = 0.0
-        self.refusing = False
         self.port = 0
 
     async def start(self) -> None:
@@ -52,9 +50,9 @@ class Proxy:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def cut(self) -> int:
+    def cut(self, *, only_forgotten: bool = False) -> int:
         """Reset every connection, whatever it is in the middle of; returns how many."""
-        pairs = list(self._pairs)
+        pairs = [p for p in self._pairs if not only_forgotten or p[0] in self._forgotten]
         for client, server in pairs:
             for writer in (client, server):
                 sock: socket.socket = writer.get_extra_info("socket")
@@ -64,14 +62,10 @@ class Proxy:
                 writer.transport.abort()
         return len(pairs)
 
-    def stall(self) -> None:
-        """Half open: connections stay, nothing comes through, new ones get no answer."""
-        self._going.clear()
-
-    def flow(self) -> None:
-        """What was stalled or slow goes on."""
-        self.delay_s = 0.0
-        self._going.set()
+    def forget(self) -> int:
+        """Half open: those that are open stay so, and nothing comes through them ever again."""
+        self._forgotten |= {writer for pair in self._pairs for writer in pair}
+        return len(self._pairs)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -86,7 +80,6 @@ class Proxy:
             writer.transport.abort()
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await self._going.wait()
         try:
             from_server, to_server = await self._open_server()
         except OSError:
@@ -106,13 +99,15 @@ class Proxy:
             await asyncio.gather(*done, *pending, return_exceptions=True)
         finally:
             self._pairs.discard(pair)
+            self._forgotten -= {*pair}
             to_server.transport.abort()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while data := await reader.read(65_536):
-                await self._going.wait()
                 if self.delay_s:
                     await asyncio.sleep(self.delay_s)
+                if writer in self._forgotten:
+                    continue
                 writer.write(data)
                 await writer.drain()

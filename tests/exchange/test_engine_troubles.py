@@ -103,6 +103,31 @@ async def test_a_database_that_takes_no_connection_is_waited_for(
     await engine.stop()
 
 
+async def test_a_database_that_stays_away_refuses_every_burn_and_the_engine_lives_on(
+    runtime: Runtime, coalition: Coalition, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "RECONNECT_S", 0.0)
+    await coalition.issue("ann", 50_000)
+    engine = make_engine(runtime)
+    await engine.start()
+    away = True
+
+    async def connect() -> Any:
+        if away:
+            raise ConnectionRefusedError("connection refused")
+        return await runtime.database.connect_raw()
+
+    engine._connect = connect
+    engine._drop_connection()
+    asked = [ask("ann", key=f"k{number}") for number in range(10)]
+    answers = await asyncio.gather(*map(engine.submit, asked))
+    assert [code(answer) for answer in answers] == ["busy"] * 10
+    away = False
+    answers = await asyncio.gather(*map(engine.submit, asked))
+    assert [code(answer) for answer in answers] == ["held"] * 10
+    await engine.stop()
+
+
 @pytest.mark.parametrize("reason", ["AdminShutdownError", "CrashShutdownError"])
 async def test_one_burn_whose_session_is_ended_is_made_on_the_next(
     reason: str, runtime: Runtime, coalition: Coalition, ask: Ask

@@ -17,6 +17,7 @@ from litestar.params import JSONBody, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace import app as app_module
+from marketplace.db import raw_connection
 from marketplace.errors import Conflict
 from marketplace.runtime import Runtime
 from marketplace.web.access import access
@@ -59,7 +60,14 @@ async def change_then_fail(session: NamedDependency[AsyncSession]) -> None:
     raise Conflict("after the change")
 
 
-TRIALS = [take_points, take_limit, crash, store, change_then_fail]
+@get("/v1/trial/cut", opt=PUBLIC)
+async def cut_off(session: NamedDependency[AsyncSession]) -> None:
+    connection = await raw_connection(session)
+    connection.terminate()
+    await connection.fetchval("select 1")
+
+
+TRIALS = [take_points, take_limit, crash, store, change_then_fail, cut_off]
 
 
 @pytest_asyncio.fixture
@@ -117,6 +125,14 @@ async def test_malformed_json_is_400(client: httpx.AsyncClient) -> None:
 async def test_a_body_over_the_limit_is_413(client: httpx.AsyncClient) -> None:
     body = b"[" + b"1," * app_module.MAX_BODY_BYTES + b"1]"
     problem(await client.post("/v1/trial/points", content=body), 413, "too_large")
+
+
+async def test_a_connection_that_breaks_in_the_middle_is_busy_not_broken(
+    client: httpx.AsyncClient,
+) -> None:
+    answer = await client.get("/v1/trial/cut")
+    problem(answer, 503, "busy")
+    assert answer.headers["retry-after"] == "1"
 
 
 async def test_text_the_database_cannot_hold_is_the_callers_fault(

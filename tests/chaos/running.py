@@ -1,0 +1,149 @@
+"""One fault from its first client to its verdict, and the table of all."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from tests.chaos import failpoints
+from tests.chaos.arena import OFFERS, WALLETS, Arena
+from tests.chaos.clients import Crowd
+from tests.chaos.faults import FAULTS, pass_time
+from tests.chaos.judging import POINTS, Findings, judge
+
+DRAIN_S = 150.0
+"""Longest until everything accepted is delivered or given back."""
+PASS_TIME_EVERY_S = 1.5
+LONGEST_WAIT_S = 100.0
+"""No order waits longer for its next look: `stale_s` and a breaker's first pauses, spread."""
+STUCK = """
+select count(*) from burn where status = 'held'
+   and (due_at is null or due_at > clock_timestamp() + $1 * interval '1 second')
+"""
+HEAD = ("fault", "injected", "accepted", "lost", "doubled", "verdict")
+
+Say = Callable[[str], None]
+
+
+class Line(msgspec.Struct, frozen=True):
+    """What one fault came to."""
+
+    fault: str
+    injected: int
+    accepted: int
+    """Burns that clients were told are held."""
+    lost: int
+    doubled: int
+    verdict: str
+    """`good`, or what is wrong: FAILED, NOT INJECTED."""
+
+    def cells(self) -> tuple[str, ...]:
+        """As a row of the table."""
+        counts = (self.injected, self.accepted, self.lost, self.doubled)
+        return (self.fault, *map(str, counts), self.verdict)
+
+
+async def run_all(
+    arena: Arena, names: Sequence[str], *, rounds: int, seconds: float, seed: int, say: Say
+) -> list[Line]:
+    """Each fault in turn, announced."""
+    lines = []
+    began = time.monotonic()
+    for number, name in enumerate(names, start=1):
+        spent_s = time.monotonic() - began
+        say(f"[{spent_s:4.0f} s] {number}/{len(names)} {name}: {FAULTS[name].words}")
+        lines.append(
+            await run_fault(arena, name, rounds=rounds, seconds=seconds, seed=seed, say=say)
+        )
+    return lines
+
+
+async def run_fault(
+    arena: Arena, name: str, *, rounds: int, seconds: float, seed: int, say: Say
+) -> Line:
+    """Let clients burn, inject, wait until everything is delivered, judge."""
+    run = f"{name}-{seed}"
+    before = await _points(arena)
+    crowd = Crowd(arena.house.port, arena.ground.token, run, wallets=WALLETS, offers=OFFERS)
+    crowd.start()
+    injected = 0
+    for _ in range(rounds):
+        await asyncio.sleep(seconds)
+        injected += await FAULTS[name].act(arena)
+    await asyncio.sleep(seconds)
+    failpoints.disarm(arena.points)
+    await crowd.stop()
+    stuck = await drain(arena)
+    connection = await arena.connect()
+    try:
+        found = await judge(connection, arena.runtime, crowd, run, before)
+    finally:
+        await connection.close()
+    found.wrong += stuck
+    if crowd.answers["500"]:
+        found.wrong.append(f"{crowd.answers['500']} answers were 500")
+    say("    answers: " + ", ".join(f"{what} {n}" for what, n in sorted(crowd.answers.items())))
+    for words in found.words():
+        say(f"    {words}")
+    return Line(
+        name,
+        injected,
+        len(crowd.accepted),
+        len(found.lost),
+        len(found.doubled),
+        _verdict(found, injected, rounds),
+    )
+
+
+async def _points(arena: Arena) -> int:
+    connection = await arena.connect()
+    try:
+        points: int = await connection.fetchval(POINTS)
+        return points
+    finally:
+        await connection.close()
+
+
+def _verdict(found: Findings, injected: int, rounds: int) -> str:
+    if not found.clean:
+        return "FAILED"
+    return "good" if injected == rounds else "NOT INJECTED"
+
+
+async def drain(arena: Arena) -> list[str]:
+    """Wait until no burn is held; says of those that would wait for longer than they may.
+
+    The minute for which an order waits that a broker lost, or a killed worker leased, is made to
+    pass, once it is certain that it waits for no longer.
+    """
+    await arena.house.until_ready()
+    connection = await arena.connect()
+    stuck: list[str] = []
+    deadline = time.monotonic() + DRAIN_S
+    try:
+        while await connection.fetchval("select count(*) from burn where status = 'held'"):
+            if beyond := await connection.fetchval(STUCK, LONGEST_WAIT_S):
+                stuck = [f"{beyond} burns are held beyond the sweep"]
+            if time.monotonic() > deadline:
+                break
+            await asyncio.sleep(PASS_TIME_EVERY_S)
+            await pass_time(arena)
+    finally:
+        await connection.close()
+    return stuck
+
+
+def table(lines: Sequence[Line]) -> str:
+    """The lines with aligned columns."""
+    rows = [HEAD, *(line.cells() for line in lines)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if 0 < column < len(HEAD) - 1 else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
