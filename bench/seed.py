@@ -18,6 +18,7 @@ PRICE_MICROS = 8_000
 STOCK = 1_000_000_000
 LIMIT = 1_000_000
 """Stock and limit of the offers that have one: checked by every burn, never reached."""
+CAP_MICROS = 10**16
 
 _HEX = "lpad(to_hex({}), 12, '0')"
 
@@ -51,16 +52,16 @@ from generate_series(1, {{wallets}}) as n
 """
 WALLETS = f"""
 insert into wallet (id, participant_id, sponsor_id, available)
-select {_id("8000", "n")}, {_id("d000", "n")}, {_id("a000", "1")}, {LOTS_PER_WALLET * LOT_POINTS}
+select {_id("8000", "n")}, {_id("d000", "n")}, {_id("a000", "1")}, {{lots}} * {LOT_POINTS}::bigint
 from generate_series(1, {{wallets}}) as n
 """
 LOTS = f"""
 insert into lot (wallet_id, id, issuer_id, contract_id, reference, points, remaining, open,
                  currency, price_micros, funding, effective_at)
-select {_id("8000", "n")}, n * {LOTS_PER_WALLET} + k, {_id("a000", "issuer")},
+select {_id("8000", "n")}, n * {{lots}}::bigint + k, {_id("a000", "issuer")},
        {_id("b000", "issuer")}, n || '/' || k, {LOT_POINTS}, {LOT_POINTS}, true, 'EUR',
        {PRICE_MICROS}, 'redemption', statement_timestamp() - (10 * (k + 1)) * interval '1 day'
-from generate_series(1, {{wallets}}) as n, generate_series(0, {LOTS_PER_WALLET - 1}) as k,
+from generate_series(1, {{wallets}}) as n, generate_series(0, {{lots}} - 1) as k,
      lateral (select (n + k) % {ISSUERS} + 1 as issuer) as who
 """
 TRANSFERS = """
@@ -84,10 +85,21 @@ select {_id("9000", "n")}, {STOCK} from generate_series(1, {{offers}}) as n wher
 """
 
 
-def seed(url: str, *, wallets: int, offers: int) -> str:
+CAP = f"""
+update contract set exposure_cap_micros = {CAP_MICROS} where member_id = {_id("a000", "1")}
+"""
+EXPOSURE = f"""
+insert into exposure (member_id, used_micros) values ({_id("a000", "1")}, 0)
+"""
+
+
+def seed(
+    url: str, *, wallets: int, offers: int, lots: int = LOTS_PER_WALLET, capped: bool = False
+) -> str:
     """Fill the migrated, empty database `url`; returns an API key of the operator.
 
-    One in five offers has stock, one in ten a limit for each wallet.
+    One in five offers has stock, one in ten a limit for each wallet. Each wallet has so many lots;
+    with `capped` the first issuer has a cap on what it may owe, which is not reached.
     """
     token = new_token(KEY_PREFIX)
     scopes = f"array['{Scope.BURNS_WRITE}', '{Scope.BURNS_READ}']"
@@ -97,6 +109,7 @@ def seed(url: str, *, wallets: int, offers: int) -> str:
             {scopes})
     """
     statements = (MEMBERS, CONTRACTS, FIRM, PARTICIPANTS, WALLETS, LOTS, TRANSFERS, OFFERS, STOCKS)
-    filled = [text.format(wallets=wallets, offers=offers) for text in statements]
-    execute(url, *filled, key, "vacuum analyze", "checkpoint")
+    filled = [text.format(wallets=wallets, offers=offers, lots=lots) for text in statements]
+    caps = (CAP, EXPOSURE) if capped else ()
+    execute(url, *filled, key, *caps, "vacuum analyze", "checkpoint")
     return token

@@ -47,6 +47,11 @@ class Target(msgspec.Struct, frozen=True):
     token: str
     wallets: int
     offers: int
+    first_wallet: int = 1
+    """Wallets are `first_wallet`, and every so many after it:"""
+    wallet_step: int = 1
+    first_offer: int = 1
+    """Offers are chosen from this one up to number `offers`."""
 
 
 def client_name() -> str:
@@ -65,6 +70,9 @@ def run(
         "BENCH_TOKEN": target.token,
         "BENCH_WALLETS": str(target.wallets),
         "BENCH_OFFERS": str(target.offers),
+        "BENCH_FIRST_WALLET": str(target.first_wallet),
+        "BENCH_WALLET_STEP": str(target.wallet_step),
+        "BENCH_FIRST_OFFER": str(target.first_offer),
         "BENCH_RUN": name,
         "BENCH_SEED": str(sum(name.encode())),
     }

@@ -1,8 +1,8 @@
 -- wrk script: each request burns one unit of a random offer from a random wallet under a new key.
 -- Answers of 400 and more are counted by wrk itself (a `response` function would slow it down);
 -- that each of the others made one burn is checked in the database afterwards.
--- Environment: BENCH_TOKEN (API key), BENCH_WALLETS and BENCH_OFFERS (how many), BENCH_RUN (begins
--- every key), BENCH_SEED.
+-- Environment: BENCH_TOKEN (API key), BENCH_WALLETS and BENCH_OFFERS (the last of each),
+-- BENCH_FIRST_WALLET, BENCH_WALLET_STEP, BENCH_FIRST_OFFER, BENCH_RUN (begins every key), BENCH_SEED.
 local threads = 0
 
 function setup(thread)
@@ -12,7 +12,10 @@ end
 
 function init()
   math.randomseed(tonumber(os.getenv("BENCH_SEED")) + thread_number)
-  wallets = tonumber(os.getenv("BENCH_WALLETS"))
+  first = tonumber(os.getenv("BENCH_FIRST_WALLET"))
+  step = tonumber(os.getenv("BENCH_WALLET_STEP"))
+  steps = math.floor((tonumber(os.getenv("BENCH_WALLETS")) - first) / step)
+  first_offer = tonumber(os.getenv("BENCH_FIRST_OFFER"))
   offers = tonumber(os.getenv("BENCH_OFFERS"))
   key = os.getenv("BENCH_RUN") .. "-" .. thread_number .. "-"
   sent = 0
@@ -28,7 +31,7 @@ function request()
   sent = sent + 1
   headers["Idempotency-Key"] = key .. sent
   return wrk.format("POST", "/v1/burns", headers,
-    string.format(body, math.random(1, wallets), math.random(1, offers)))
+    string.format(body, first + step * math.random(0, steps), math.random(first_offer, offers)))
 end
 
 function done(summary, latency)

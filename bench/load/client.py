@@ -68,8 +68,10 @@ class _Run:
         self.refused = 0
         self.taken: list[float] = []
         self._random = random.Random(os.environ["BENCH_SEED"])  # noqa: S311 (a load, no secret)
-        self._wallets = int(os.environ["BENCH_WALLETS"])
-        self._offers = int(os.environ["BENCH_OFFERS"])
+        first, step = (int(os.environ[f"BENCH_{x}"]) for x in ("FIRST_WALLET", "WALLET_STEP"))
+        self._wallets = range(first, int(os.environ["BENCH_WALLETS"]) + 1, step)
+        first_offer = int(os.environ["BENCH_FIRST_OFFER"])
+        self._offers = range(first_offer, int(os.environ["BENCH_OFFERS"]) + 1)
         self._name = os.environ["BENCH_RUN"]
         self._head = (
             f"POST /v1/burns HTTP/1.1\r\nHost: {host}:{port}\r\n"
@@ -79,8 +81,8 @@ class _Run:
 
     def request(self, number: str) -> bytes:
         """The bytes of one burn."""
-        wallet = WALLET_ID.format(self._random.randint(1, self._wallets))
-        offer = OFFER_ID.format(self._random.randint(1, self._offers))
+        wallet = WALLET_ID.format(self._random.choice(self._wallets))
+        offer = OFFER_ID.format(self._random.choice(self._offers))
         body = f'{{"wallet_id":"{wallet}","offer_id":"{offer}","quantity":1}}'
         key = f"Idempotency-Key: {self._name}-{number}\r\nContent-Length: {len(body)}\r\n\r\n"
         return (self._head + key + body).encode()
