@@ -212,8 +212,8 @@ class BurnEngine:
         if len(by_offer) == 1:
             _tell_all(batch, [Answer(None, Busy(LOCKED))] * len(batch))
             return
-        for each in by_offer.values():
-            await self._serve(each)
+        for some in by_offer.values():
+            await self._serve(some)
 
     @property
     def waiting(self) -> int:
