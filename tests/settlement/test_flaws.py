@@ -2,8 +2,9 @@
 
 Told elsewhere already: money that is lost when a window closes under load
 (`test_closing_under_load.py::test_closing_without_a_pause_loses_nothing`), empty windows that are
-stuck (`test_windows.py::test_an_empty_window_is_settled_at_once`), and a wrong file that is accepted
-with a warning (`bank/test_importing.py::test_a_statement_that_does_not_add_up_is_refused_whole`).
+stuck (`test_windows.py::test_an_empty_window_is_settled_at_once`), and a wrong file that is
+accepted with a warning
+(`bank/test_importing.py::test_a_statement_that_does_not_add_up_is_refused_whole`).
 """
 
 from __future__ import annotations
@@ -38,6 +39,12 @@ select gen_random_uuid(), n, w.id, 'capture', 'redemption', :issuer, :acceptor, 
 from generate_series(cast(:first as bigint), cast(:last as bigint)) as n, settlement_window w
 where w.status = 'open'
 """)
+LEFT = sa.text("""
+select exists (select 1 from obligation where txid >= (select watermark from window_total_mark))
+""")
+SUMMARIZE = sa.text("select brin_summarize_new_values('ix_obligation_txid')")
+BLOCK_ROWS = 5_000
+"""More than the rows of two ranges of blocks, the least that such an index finds."""
 # Rows that this transaction has read, by whatever way.
 READ = sa.text("""
 select coalesce(sum(seq_tup_read + idx_tup_fetch), 0) from pg_stat_xact_user_tables
@@ -143,13 +150,24 @@ async def test_closing_and_netting_cost_what_there_are_members(
         first += count
         async with owner.begin() as session:
             await session.execute(MANY, given)
-        async with house.runtime.database.begin() as session:
-            await roll(session)
+        await _count_in_the_background(house.runtime.database, owner)
         costs.append(await _cost_of_a_month(house))
         assert costs[-1][2] == -8_000 * count
     (few, few_rows, _), (many, many_rows, _) = costs
-    assert (many, many_rows) == (few, few_rows)
-    assert many_rows == 0
+    assert many == few
+    assert max(few_rows, many_rows) <= BLOCK_ROWS
+
+
+async def _count_in_the_background(database: Database, owner: Database) -> None:
+    """As the clock does: once nothing older runs, on this server, everything is counted; and what
+    PostgreSQL does by itself for an index of blocks."""
+    left = True
+    while left:
+        async with database.begin() as session:
+            await roll(session)
+            left = bool(await session.scalar(LEFT))
+    async with owner.begin() as session:
+        await session.execute(SUMMARIZE)
 
 
 async def _cost_of_a_month(house: House) -> tuple[int, int, int]:

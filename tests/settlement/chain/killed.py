@@ -28,7 +28,7 @@ from settlement.bank import importing, lines, matching, resolving
 from settlement.bank.domain import Action, BreakStatus
 from settlement.bank.models import Break
 from settlement.bank.resolving import Resolution
-from settlement.clearing import books, checks, driving, files, service
+from settlement.clearing import books, checks, driving, files, repository, service
 from settlement.clearing.domain import LegStatus, SettlementStatus
 from settlement.clearing.models import SentFile, Settlement, SettlementLeg
 from settlement.windows.closing import close_window
@@ -49,7 +49,7 @@ async def one(runtime: Runtime) -> Settlement | None:
 
 async def close(runtime: Runtime, _: Path) -> None:
     async with runtime.database.begin() as session:
-        waiting = await service.repository.closed_windows(session)
+        waiting = await repository.closed_windows(session)
     if not waiting:
         await close_window(runtime.database.begin, lambda _: None, actor=ANNA)
 

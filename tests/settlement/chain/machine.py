@@ -98,7 +98,7 @@ class Chain(RuleBasedStateMachine):
         acceptor, currency = self.member(data), data.draw(st.sampled_from(CURRENCIES))
         self.offers += 1
         name = f"offer-{self.offers}"
-        terms = {"points": points, "cost_micros": cost, "currency": currency}
+        terms: dict[str, Any] = {"points": points, "cost_micros": cost, "currency": currency}
         self.run(self.stage.coalition.add_offer(name, acceptor=acceptor, **terms))
         answer = self.run(self.drive.ask(wallet, name))
         burn = self.world.burn(wallet, acceptor, currency, points, cost)

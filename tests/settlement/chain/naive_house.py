@@ -225,9 +225,9 @@ class House:
         for each in settlement.legs:
             if each.net:
                 self.world.owe(failed.member, each.member, each.currency, -each.net)
-        for each in self.settlements:
-            if failed in each.legs:
-                each.progress()
+        for origin in self.settlements:
+            if failed in origin.legs:
+                origin.progress()
 
     def submit(self, settlement: Settlement) -> None:
         """Sent off: its legs go."""
@@ -283,14 +283,20 @@ class House:
             held["due", leg.other, leg.currency] += leg.paid
 
     def used(self) -> dict[str, int]:
-        """What counts against the cap of each issuer: what is held, and what is not settled."""
+        """What counts against the cap of each issuer: what is held, and what was captured in
+        windows that are not settled, whatever was disputed of them."""
         used: Counter[str] = Counter()
         for burn in self.world.burns:
             if burn.held:
                 for lot in burn.numbered:
                     used[lot.issuer] += self.world.terms[lot.issuer].price
+        settled = {
+            window
+            for each in self.settlements
+            if each.status == "settled"
+            for window in each.windows
+        }
         for line in self.world.lines:
-            paid = any(each.status == "settled" for each in self.holder(line))
-            if line.kind in ("capture", "refund") and not paid:
+            if line.kind in ("capture", "refund") and line.window not in settled:
                 used[line.payer] += line.funded
         return {name: used[name] for name in self.world.terms}

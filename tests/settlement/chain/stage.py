@@ -91,7 +91,7 @@ class Stage:
             self.lines[waiting[content].pop()] = line_id
         assert not any(waiting.values()), waiting
 
-    async def _rows(self, window_id: UUID) -> list[tuple[LineId, tuple[object, ...]]]:
+    async def _rows(self, window_id: UUID) -> Sequence[tuple[LineId, tuple[object, ...]]]:
         names = {each: name for name, each in self.coalition.members.items()} | {None: None}
         async with self.runtime.database.begin() as session:
             obligations = await session.scalars(
