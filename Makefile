@@ -75,8 +75,8 @@ unit: $(STAMP) ## Only the tests; ARGS="tests/test_x.py -k name" picks some
 messages: $(STAMP) ## Collect what is to be translated into the .po files
 	@$(BIN)/python -m marketplace.web.messages
 
-bench: $(STAMP) ## Measure burns per second against pgbench on this machine (needs wrk)
-	$(BIN)/python -m bench.burns $(ARGS)
+bench: $(STAMP) ## Measure everything (25 minutes, needs wrk); ARGS="burns --json" picks a group
+	@$(BIN)/python -m bench $(ARGS)
 
 journey: $(JOURNEY) ## Replay The Complete Journey; the report goes to REPORT=var/journey.json
 	$(BIN)/python -m bench.journey --report "$(or $(REPORT),var/journey.json)"
