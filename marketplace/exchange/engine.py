@@ -23,7 +23,6 @@ from marketplace.api import EligibilityRule
 from marketplace.errors import (
     Busy,
     IdempotencyKeyReused,
-    InternalError,
     MarketplaceError,
     NotAuthenticated,
 )
@@ -40,7 +39,14 @@ from marketplace.exchange.decide import (
 )
 from marketplace.exchange.domain import OfferTerms
 from marketplace.exchange.errors import REJECTIONS, BurnRejected
-from marketplace.exchange.troubles import CONNECTION_LOST, LOST_RACE, REFUSED, DatabaseAway
+from marketplace.exchange.troubles import (
+    CONNECTION_LOST,
+    LOCKED,
+    LOST_RACE,
+    REFUSED,
+    DatabaseAway,
+    as_business_error,
+)
 from marketplace.metrics.tally import Tally
 
 log = logging.getLogger(__name__)
@@ -84,8 +90,6 @@ class Answer(msgspec.Struct, frozen=True):
     error: MarketplaceError | None
     replayed: bool = False
 
-
-LOCKED = "Somebody else is changing what this burn needs."
 
 Waiting = tuple[BurnRequest, Callable[[Answer], None]]
 
@@ -175,7 +179,7 @@ class BurnEngine:
                 for each in batch:
                     await self._serve([each])
                 return
-            answers = [Answer(None, _as_business_error(error))] * len(batch)
+            answers = [Answer(None, as_business_error(error))] * len(batch)
         _tell_all(batch, answers)
         if self._tally is not None:
             for outcome, count in Counter(map(_outcome, answers)).items():
@@ -209,8 +213,8 @@ class BurnEngine:
         if len(by_offer) == 1:
             _tell_all(batch, [Answer(None, Busy(LOCKED))] * len(batch))
             return
-        for each in by_offer.values():
-            await self._serve(each)
+        for burns in by_offer.values():
+            await self._serve(burns)
 
     @property
     def waiting(self) -> int:
@@ -396,10 +400,3 @@ def _outcome(answer: Answer) -> str:
     if answer.held is not None:
         return "held"
     return "rejected" if isinstance(answer.error, BurnRejected) else "failed"
-
-
-def _as_business_error(error: Exception) -> MarketplaceError:
-    if isinstance(error, MarketplaceError):
-        return error
-    log.error("a burn failed", exc_info=error)
-    return InternalError()

@@ -120,7 +120,7 @@ def on_group(request: AnyRequest, group: ExceptionGroup[Exception]) -> Response[
     first = group.__cause__
     for kind in type(first).__mro__:
         if kind in HANDLERS and kind is not ExceptionGroup:
-            return HANDLERS[kind](request, first)  # type: ignore[arg-type]
+            return HANDLERS[kind](request, first)
     return on_crash(request, group)
 
 
