@@ -23,7 +23,6 @@ from marketplace.api import EligibilityRule
 from marketplace.errors import (
     Busy,
     IdempotencyKeyReused,
-    InternalError,
     MarketplaceError,
     NotAuthenticated,
 )
@@ -40,7 +39,14 @@ from marketplace.exchange.decide import (
 )
 from marketplace.exchange.domain import OfferTerms
 from marketplace.exchange.errors import REJECTIONS, BurnRejected
-from marketplace.exchange.troubles import CONNECTION_LOST, LOST_RACE, REFUSED, DatabaseAway
+from marketplace.exchange.troubles import (
+    CONNECTION_LOST,
+    LOCKED,
+    LOST_RACE,
+    REFUSED,
+    DatabaseAway,
+    as_business_error,
+)
 from marketplace.metrics.tally import Tally
 
 log = logging.getLogger(__name__)
@@ -49,8 +55,6 @@ TRIES = 8
 """Tries of one batch before it is split, and of one burn before it is refused as busy."""
 LOOK_FIRST = 64
 """Batches that look keys up first once a used one was met: clients that retry come in crowds."""
-MORE_LOTS = 4
-"""Times as many lots are read for a batch in which a burn needed more than were read."""
 RECONNECT_S = 0.2
 ANSWER_S = 20.0
 """Longest a batch waits for the database, which gives up a statement sooner; after that the
@@ -87,8 +91,6 @@ class Answer(msgspec.Struct, frozen=True):
     replayed: bool = False
 
 
-LOCKED = "Somebody else is changing what this burn needs."
-
 Waiting = tuple[BurnRequest, Callable[[Answer], None]]
 
 
@@ -116,7 +118,6 @@ class BurnEngine:
         self._arrived = asyncio.Event()
         self._look_first = 0
         self._capped = True
-        self._lots = repository.FEWEST_LOTS
         self._connection: Any = None
         self._loop_task: asyncio.Task[None] | None = None
 
@@ -178,7 +179,7 @@ class BurnEngine:
                 for each in batch:
                     await self._serve([each])
                 return
-            answers = [Answer(None, _as_business_error(error))] * len(batch)
+            answers = [Answer(None, as_business_error(error))] * len(batch)
         _tell_all(batch, answers)
         if self._tally is not None:
             for outcome, count in Counter(map(_outcome, answers)).items():
@@ -212,8 +213,8 @@ class BurnEngine:
         if len(by_offer) == 1:
             _tell_all(batch, [Answer(None, Busy(LOCKED))] * len(batch))
             return
-        for some in by_offer.values():
-            await self._serve(some)
+        for burns in by_offer.values():
+            await self._serve(burns)
 
     @property
     def waiting(self) -> int:
@@ -271,8 +272,8 @@ class BurnEngine:
         self, requests: list[BurnRequest], *, keys: bool
     ) -> tuple[State, list[Decision]]:
         """Read and decide, reading again while offers were stale or lots too few."""
+        lots = repository.FIRST_LOTS
         while True:
-            lots = self._lots
             state, versions = await repository.read(
                 self._connection,
                 requests,
@@ -280,7 +281,6 @@ class BurnEngine:
                 self._limited_pairs(requests),
                 keys=keys,
                 exposures=keys or self._capped,
-                known=self._offers,
             )
             self._capped = bool(state.exposures)
             if await self._refresh_offers(versions):
@@ -297,15 +297,8 @@ class BurnEngine:
                 state.who = await repository.load_who(self._connection, restricted)
             decisions = decide(requests, state)
             if not any(isinstance(each, MoreLots) for each in decisions):
-                self._read_fewer_lots(decisions)
                 return state, decisions
-            self._lots = lots * MORE_LOTS
-
-    def _read_fewer_lots(self, decisions: list[Decision]) -> None:
-        """Come down, slowly, to the lots that burns need: reading them is most of a read."""
-        most = max((len(each.draws) for each in decisions if isinstance(each, Accepted)), default=0)
-        if self._lots > max(repository.FEWEST_LOTS, most + 1):
-            self._lots -= 1
+            lots *= 8
 
     def _limited_pairs(self, requests: list[BurnRequest]) -> list[tuple[UUID, UUID]]:
         offers = self._offers
@@ -407,10 +400,3 @@ def _outcome(answer: Answer) -> str:
     if answer.held is not None:
         return "held"
     return "rejected" if isinstance(answer.error, BurnRejected) else "failed"
-
-
-def _as_business_error(error: Exception) -> MarketplaceError:
-    if isinstance(error, MarketplaceError):
-        return error
-    log.error("a burn failed", exc_info=error)
-    return InternalError()

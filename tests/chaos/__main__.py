@@ -7,6 +7,7 @@ or wrong, or where a fault could not be injected.
 from __future__ import annotations
 
 import asyncio
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -36,7 +37,7 @@ BROKERS = ("auto", "rabbitmq", "redis", "none")
 @click.option(
     "--seconds", default=1.0, show_default=True, help="Load before and after each injection."
 )
-@click.option("--seed", default=1, show_default=True, help="Begins the clients' choices.")
+@click.option("--seed", default=1, show_default=True, help="Of what clients and faults choose.")
 @click.option(
     "--broker", default="auto", show_default=True, type=click.Choice(BROKERS), help="Of its own."
 )
@@ -62,6 +63,7 @@ def main(
         for name, each in FAULTS.items():
             click.echo(f"{name:<24}{each.words}")
         return
+    random.seed(seed)
     _say("starting PostgreSQL, a broker and the marketplace (half a minute)")
     with prepare(folder, broker) as ground:
         used = ground.broker.name if ground.broker else "none, in memory of two processes"

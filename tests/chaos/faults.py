@@ -177,7 +177,7 @@ async def pass_time(arena: Arena) -> None:
         await connection.close()
 
 
-# -- the database -----------------------------------------------------------------------------------
+# -- the database ---------------------------------------------------------------------------------
 
 
 @fault("PostgreSQL killed, all of it, and started again")
