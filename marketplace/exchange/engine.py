@@ -55,6 +55,8 @@ TRIES = 8
 """Tries of one batch before it is split, and of one burn before it is refused as busy."""
 LOOK_FIRST = 64
 """Batches that look keys up first once a used one was met: clients that retry come in crowds."""
+MORE_LOTS = 4
+"""Times as many lots are read for a batch in which a burn needed more than were read."""
 RECONNECT_S = 0.2
 ANSWER_S = 20.0
 """Longest a batch waits for the database, which gives up a statement sooner; after that the
@@ -118,6 +120,7 @@ class BurnEngine:
         self._arrived = asyncio.Event()
         self._look_first = 0
         self._capped = True
+        self._lots = repository.FEWEST_LOTS
         self._connection: Any = None
         self._loop_task: asyncio.Task[None] | None = None
 
@@ -272,8 +275,8 @@ class BurnEngine:
         self, requests: list[BurnRequest], *, keys: bool
     ) -> tuple[State, list[Decision]]:
         """Read and decide, reading again while offers were stale or lots too few."""
-        lots = repository.FIRST_LOTS
         while True:
+            lots = self._lots
             state, versions = await repository.read(
                 self._connection,
                 requests,
@@ -281,6 +284,7 @@ class BurnEngine:
                 self._limited_pairs(requests),
                 keys=keys,
                 exposures=keys or self._capped,
+                known=self._offers,
             )
             self._capped = bool(state.exposures)
             if await self._refresh_offers(versions):
@@ -297,8 +301,15 @@ class BurnEngine:
                 state.who = await repository.load_who(self._connection, restricted)
             decisions = decide(requests, state)
             if not any(isinstance(each, MoreLots) for each in decisions):
+                self._read_fewer_lots(decisions)
                 return state, decisions
-            lots *= 8
+            self._lots = lots * MORE_LOTS
+
+    def _read_fewer_lots(self, decisions: list[Decision]) -> None:
+        """Come down, slowly, to the lots that burns need: reading them is most of a read."""
+        most = max((len(each.draws) for each in decisions if isinstance(each, Accepted)), default=0)
+        if self._lots > max(repository.FEWEST_LOTS, most + 1):
+            self._lots -= 1
 
     def _limited_pairs(self, requests: list[BurnRequest]) -> list[tuple[UUID, UUID]]:
         offers = self._offers
