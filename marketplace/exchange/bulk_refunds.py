@@ -32,7 +32,7 @@ from marketplace.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
-BATCH = 200
+BATCH = 100
 """Burns of one transaction: enough to be quick, few enough to hold their wallets only briefly."""
 NAMED = 5_000
 """Burns looked up by id in one statement."""

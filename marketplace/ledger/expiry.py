@@ -29,7 +29,7 @@ from marketplace.ledger.windows import pass_gate, share_open
 
 log = logging.getLogger(__name__)
 
-BATCH = 1_000
+BATCH = 250
 """Lots of one transaction: enough to be quick, few enough to hold their wallets only briefly."""
 LOG_EVERY_S = 10.0
 
