@@ -34,6 +34,12 @@ GROUPS: Final = (
         quick=("--seconds", "1", "--processes", "1", "--clients", "8"),
     ),
     Group(
+        name="hot",
+        about="burns on one hot offer, issuer and wallet; with many lots; memory under load",
+        minutes=6,
+        quick=("--seconds", "1", "--rounds", "1", "--lots", "20000", "--memory-seconds", "5"),
+    ),
+    Group(
         name="fulfilment",
         about="burns fulfilled by worker, broker and gift fund while more come",
         minutes=4,

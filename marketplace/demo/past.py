@@ -20,8 +20,9 @@ import sqlalchemy as sa
 from marketplace import clock
 from marketplace.coalition.models import Participant
 from marketplace.demo.plan import Day, Fate, Purchase, Wish
+from marketplace.exchange.answering import Held
 from marketplace.exchange.decide import BurnRequest
-from marketplace.exchange.engine import BurnEngine, Held
+from marketplace.exchange.engine import BurnEngine
 from marketplace.exchange.models import Offer
 from marketplace.exchange.refunds import RefundRequest, refund
 from marketplace.exchange.resolution import VoidRequest, void

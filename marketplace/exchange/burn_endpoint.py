@@ -32,8 +32,9 @@ from marketplace.errors import (
     MethodNotAllowed,
     TooLarge,
 )
+from marketplace.exchange.answering import Answer, Held
 from marketplace.exchange.decide import BurnRequest
-from marketplace.exchange.engine import Answer, BurnEngine, Held
+from marketplace.exchange.engine import BurnEngine
 from marketplace.exchange.schemas import BurnBody
 from marketplace.identity.authenticator import Authenticator
 from marketplace.identity.domain import Principal, Role

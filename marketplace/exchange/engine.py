@@ -10,36 +10,31 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import asyncpg
-import msgspec
 
 from marketplace.api import EligibilityRule
 from marketplace.errors import (
     Busy,
-    IdempotencyKeyReused,
-    MarketplaceError,
-    NotAuthenticated,
 )
-from marketplace.exchange import repository
+from marketplace.exchange import answering, holding_repository, repository
+from marketplace.exchange.answering import Answer, Waiting, outcome_of, tell_all
 from marketplace.exchange.decide import (
     Accepted,
     BurnRequest,
     Decision,
     MoreLots,
     Refused,
-    Replayed,
     State,
     WalletState,
     decide,
 )
 from marketplace.exchange.domain import OfferTerms
-from marketplace.exchange.errors import REJECTIONS, BurnRejected
 from marketplace.exchange.troubles import (
     CONNECTION_LOST,
     LOCKED,
@@ -74,30 +69,6 @@ SESSION = (
     # A process that stands still must not keep others from its wallets.
     "set statement_timeout = '15s'; set idle_in_transaction_session_timeout = '15s'"
 )
-
-
-class Held(msgspec.Struct, frozen=True):
-    """The answer to an accepted burn; the same again for every replay of its key."""
-
-    id: UUID
-    wallet_id: UUID
-    offer_id: UUID
-    quantity: int
-    points: int
-    effective_at: datetime
-    hold_until: datetime
-    status: str = "held"
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What the caller is told: `held` or the `error` that refuses; `replayed` on a repeat."""
-
-    held: Held | None
-    error: MarketplaceError | None
-    replayed: bool = False
-
-
-Waiting = tuple[BurnRequest, Callable[[Answer], None]]
 
 
 class BurnEngine:
@@ -161,7 +132,7 @@ class BurnEngine:
 
     async def stop(self) -> None:
         """Answer what is queued with 503, finish the batch in flight, close the connection."""
-        _tell_all(self._queue, [Answer(None, Busy("The server is stopping."))] * len(self._queue))
+        tell_all(self._queue, [Answer(None, Busy("The server is stopping."))] * len(self._queue))
         self._queue.clear()
         if self._apart is not None:
             await self._apart.stop()
@@ -239,9 +210,9 @@ class BurnEngine:
                     await self._serve([each])
                 return
             answers = [Answer(None, as_business_error(error))] * len(batch)
-        _tell_all(batch, answers)
+        tell_all(batch, answers)
         if self._tally is not None:
-            for outcome, count in Counter(map(_outcome, answers)).items():
+            for outcome, count in Counter(map(outcome_of, answers)).items():
                 self._tally.add("burns", count, label=outcome)
 
     async def _serve_around_locks(self, batch: Sequence[Waiting]) -> None:
@@ -259,7 +230,7 @@ class BurnEngine:
             free = set()
         refused = [each for each in batch if each[0].wallet_id not in free]
         log.warning("%d of %d burns wait for a lock in vain", len(refused), len(batch))
-        _tell_all(refused, [Answer(None, Busy(LOCKED))] * len(refused))
+        tell_all(refused, [Answer(None, Busy(LOCKED))] * len(refused))
         rest = [each for each in batch if each[0].wallet_id in free]
         if rest:
             await self._serve(rest)
@@ -270,7 +241,7 @@ class BurnEngine:
         for each in batch:
             by_offer.setdefault(each[0].offer_id, []).append(each)
         if len(by_offer) == 1:
-            _tell_all(batch, [Answer(None, Busy(LOCKED))] * len(batch))
+            tell_all(batch, [Answer(None, Busy(LOCKED))] * len(batch))
             return
         for burns in by_offer.values():
             await self._serve(burns)
@@ -328,9 +299,9 @@ class BurnEngine:
         state, decisions = await self._decide(requests, keys=keys)
         writes = [each for each in decisions if isinstance(each, Accepted | Refused)]
         if writes:
-            await repository.write(self._connection, state, writes, self._hold_for)
-        replayed = await self._replays(decisions)
-        return [self._answer(each, state, replayed) for each in decisions]
+            await holding_repository.write(self._connection, state, writes, self._hold_for)
+        replayed = await answering.replays(self._connection, decisions)
+        return [answering.answer(each, state.now, self._hold_for, replayed) for each in decisions]
 
     async def _decide(
         self, requests: list[BurnRequest], *, keys: bool
@@ -400,54 +371,6 @@ class BurnEngine:
             offers[terms.id] = terms
         return True
 
-    async def _replays(self, decisions: list[Decision]) -> dict[UUID, Answer]:
-        """Stored outcomes of keys that were used before, by burn id."""
-        asked = [
-            (each.earlier.burn_id, each.earlier.wallet_id)
-            for each in decisions
-            if isinstance(each, Replayed)
-        ]
-        if not asked:
-            return {}
-        rows = await self._connection.fetch(
-            repository.OUTCOMES, [burn for burn, _ in asked], [wallet for _, wallet in asked]
-        )
-        found: dict[UUID, Answer] = {}
-        for burn_id, wallet_id, offer_id, quantity, points, effective_at, until, code, why in rows:
-            if code is None:
-                held = Held(burn_id, wallet_id, offer_id, quantity, points, effective_at, until)
-                found[burn_id] = Answer(held, None, replayed=True)
-            else:
-                error = REJECTIONS[code](why, burn_id=str(burn_id))
-                found[burn_id] = Answer(None, error, replayed=True)
-        return found
-
-    def _answer(self, decision: Decision, state: State, replayed: dict[UUID, Answer]) -> Answer:
-        request = decision.request
-        match decision:
-            case Accepted():
-                return Answer(
-                    Held(
-                        request.burn_id,
-                        request.wallet_id,
-                        request.offer_id,
-                        request.quantity,
-                        decision.points,
-                        state.now,
-                        state.now + self._hold_for,
-                    ),
-                    None,
-                )
-            case Refused():
-                decision.error.extra["burn_id"] = str(request.burn_id)
-                return Answer(None, decision.error)
-            case Replayed(earlier=earlier):
-                if earlier.request_hash != request.request_hash:
-                    return Answer(None, IdempotencyKeyReused())
-                # A key of another operation (a refund) has no burn to replay.
-                return replayed.get(earlier.burn_id, Answer(None, IdempotencyKeyReused()))
-        return Answer(None, NotAuthenticated("The credential was revoked or has expired."))
-
     async def _open(self) -> Any:
         connection = await self._connect()
         await connection.execute(SESSION)
@@ -458,19 +381,3 @@ class BurnEngine:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
-
-
-def _tell_all(waiting: Iterable[Waiting], answers: Sequence[Answer]) -> None:
-    for (_, tell), answer in zip(waiting, answers, strict=True):
-        try:
-            tell(answer)
-        except Exception:
-            log.exception("an outcome could not be told; its key will find it")
-
-
-def _outcome(answer: Answer) -> str:
-    if answer.replayed:
-        return "replayed"
-    if answer.held is not None:
-        return "held"
-    return "rejected" if isinstance(answer.error, BurnRejected) else "failed"

@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.errors import IdempotencyKeyReused, InvalidRequest, MarketplaceError, NotFound
 from marketplace.exchange import gifts
+from marketplace.exchange.answering import Answer
 from marketplace.exchange.burn_endpoint import LONGEST_KEY, burn_request
 from marketplace.exchange.decide import MAX_QUANTITY
-from marketplace.exchange.engine import Answer
 from marketplace.exchange.errors import BurnRejected
 from marketplace.exchange.gifts import LONGEST_MESSAGE
 from marketplace.exchange.previewing import preview

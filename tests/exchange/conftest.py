@@ -11,8 +11,9 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
+from marketplace.exchange.answering import Answer
 from marketplace.exchange.decide import BurnRequest
-from marketplace.exchange.engine import Answer, BurnEngine
+from marketplace.exchange.engine import BurnEngine
 from marketplace.identity.domain import Principal, Scope
 from marketplace.identity.models import ApiKey
 from marketplace.ids import uuid7

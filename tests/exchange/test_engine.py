@@ -17,7 +17,7 @@ from marketplace.coalition.exposure import open_exposures
 from marketplace.coalition.models import Contract
 from marketplace.db import Database
 from marketplace.errors import Busy
-from marketplace.exchange import repository
+from marketplace.exchange import holding_repository
 from marketplace.exchange.domain import OfferStatus
 from marketplace.exchange.engine import BurnEngine
 from marketplace.exchange.models import Burn, OfferStock
@@ -370,7 +370,7 @@ async def test_a_wallet_that_others_burn_from_too_holds_up_nobody_else(
         await coalition.issue(name, 5_000)
     bump = sa.text("update wallet set version = version + 1 where id = :id")
     ann = {"id": coalition.wallets["ann"]}
-    write = repository.write
+    write = holding_repository.write
     raced = False
 
     async def write_late(*arguments: Any) -> None:
@@ -381,7 +381,7 @@ async def test_a_wallet_that_others_burn_from_too_holds_up_nobody_else(
                 await session.execute(bump, ann)
         await write(*arguments)
 
-    monkeypatch.setattr(repository, "write", write_late)
+    monkeypatch.setattr(holding_repository, "write", write_late)
     assert code(await engine.submit(ask("ann"))) == "held"
     assert raced
     async with owner.begin() as session:  # another process is in the middle of a burn of hers

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from marketplace.clock import now, travel_to
+from marketplace.exchange.answering import Answer
 from marketplace.exchange.decide import BurnRequest
-from marketplace.exchange.engine import Answer, BurnEngine
+from marketplace.exchange.engine import BurnEngine
 from marketplace.exchange.refunds import RefundRequest, refund
 from marketplace.exchange.resolution import Delivery, VoidRequest, capture, void
 from marketplace.identity.domain import Principal, Scope
