@@ -82,9 +82,10 @@ def test_the_groups_are_listed() -> None:
     assert [line.split()[0] for line in done.stdout.splitlines()] == [each.name for each in GROUPS]
 
 
-def test_a_pace_is_sustained_while_little_waits() -> None:
-    assert fulfilment.Round(1_000, 990, 2_000).sustained
-    assert not fulfilment.Round(1_000, 400, 2_001).sustained
+def test_a_pace_is_sustained_while_no_more_waits_than_before() -> None:
+    assert fulfilment.Round(1_000, 1_010, 2_000, -50, 5.0).sustained
+    assert fulfilment.Round(1_000, 950, 2_000, 250, 5.0).sustained
+    assert not fulfilment.Round(1_000, 940, 2_000, 300, 5.0).sustained
 
 
 def test_fulfilment_is_judged_against_the_burns_alone() -> None:
