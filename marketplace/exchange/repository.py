@@ -244,7 +244,8 @@ async def read(
         list({request.offer_id for request in requests}),
         *(values for _, values in asked),
     )
-    state = State(EPOCH, set(), {}, {}, {}, {}, {}, {}, {}, {})
+    standing = {r.principal.credential_id for r in requests if r.principal.standing}
+    state = State(EPOCH, standing, {}, {}, {}, {}, {}, {}, {}, {})
     versions: dict[UUID, int] = {}
     for tag, a, b, c, i, j, k, s, h in rows:
         if tag == 4:
@@ -284,6 +285,8 @@ def _credentials(requests: Sequence[BurnRequest]) -> tuple[list[UUID], list[UUID
     sign_ins: set[UUID] = set()
     for request in requests:
         principal = request.principal
+        if principal.standing:
+            continue
         (keys if principal.is_key else sign_ins).add(principal.credential_id)
     return list(keys), list(sign_ins)
 
