@@ -7,9 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from charity import giving, receipts, registry
+from charity import giving, hooks, receipts, registry
 from charity.domain import Donor, GiftStatus
 from charity.errors import CharityNotVerified, GiftFinal, UnknownCause
+from marketplace import api
 from marketplace.errors import IdempotencyKeyReused
 from marketplace.exchange import refunds
 from tests.charity.conftest import OPERATOR, RATE_MICROS, Cause
@@ -127,6 +128,33 @@ async def test_a_refund_takes_the_match_along_and_corrects_the_receipt(cause: Ca
     assert (await cause.used(match), await cause.owed()) == (0, {})
     assert (await cause.raised()).givers == 0
     assert await cause.findings() == []
+
+
+async def test_who_is_told_of_a_capture_makes_the_receipt_once(cause: Cause) -> None:
+    given = await cause.give(100)
+    await asyncio.to_thread(cause.work.fulfil, "charity", [await pair(cause, given)], False)
+    fact = api.BurnFact(
+        burn_id=given.burn_id,
+        wallet_id=cause.coalition.wallets["ann"],
+        offer_id=cause.coalition.offers["wells"],
+        acceptor_id=cause.coalition.members["aqua"],
+        plugin="charity",
+        quantity=100,
+        points=100,
+        cost_micros=100 * RATE_MICROS,
+        currency="EUR",
+        reason="",
+        effective_at=(await cause.gift(given.burn_id)).made_at,
+    )
+    for _ in range(2):
+        await asyncio.to_thread(hooks.marketplace_after_burn_fulfilled, fact, cause.host)
+    assert len(await cause.receipts()) == 1
+    assert await cause.follow() == 0
+
+
+async def pair(cause: Cause, given: giving.Given) -> tuple[str, str]:
+    """A gift's burn as messages carry it."""
+    return str(given.burn_id), str((await cause.gift(given.burn_id)).wallet_id)
 
 
 async def test_a_lapsed_charity_cannot_receive_and_says_so(cause: Cause) -> None:
