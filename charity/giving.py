@@ -6,6 +6,7 @@ happens in between, `following` brings the gift to what became of its burn.
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
@@ -17,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from charity import matching, registry
-from charity.domain import LONGEST_DEDICATION, Donor, GiftStatus, Origin
+from charity.domain import LONGEST_DEDICATION, SLUG, Donor, GiftStatus, Origin
 from charity.errors import CampaignOver, GiftFinal, UnknownCause
 from charity.models import Campaign, Charity, Gift
 from charity.notes import note, now_of
@@ -29,9 +30,11 @@ from marketplace.exchange.decide import MAX_AMOUNT, BurnRequest
 from marketplace.exchange.engine import Answer
 from marketplace.exchange.models import Burn
 from marketplace.exchange.schemas import BurnBody
+from marketplace.host import PluginHost
 from marketplace.identity.domain import Principal
 from marketplace.ids import uuid7
 from marketplace.ledger.models import Wallet
+from marketplace.runtime import Runtime
 
 CANCELLED = "cancelled"
 
@@ -134,6 +137,17 @@ def own_wallet(session: Session, principal: Principal, wallet_id: UUID) -> Walle
         if principal.firm_id is not None and wallet.firm_id == principal.firm_id:
             return wallet
     raise UnknownCause("There is no such wallet of yours to give from.")
+
+
+def wallets_of(session: Session, principal: Principal) -> list[Wallet]:
+    """The wallets that the caller gives from: their own first, then pools of their firm."""
+    found: list[Wallet] = []
+    if principal.participant_id is not None:
+        own = sa.select(Wallet).where(Wallet.participant_id == principal.participant_id)
+        found += session.scalars(own)
+    if principal.firm_id is not None:
+        found += session.scalars(sa.select(Wallet).where(Wallet.firm_id == principal.firm_id))
+    return found
 
 
 def _known(session: Session, caller_id: UUID, key: str) -> Gift | None:
@@ -272,6 +286,17 @@ async def take_back(session: AsyncSession, principal: Principal, burn_id: UUID) 
     GiftFinal.
     """
     return await session.run_sync(_take_back, principal, burn_id)
+
+
+async def wake(runtime: Runtime, burn_id: UUID) -> None:
+    """Have the worker look at a gift at once, so that its points are back soon."""
+
+    def work() -> None:
+        host = PluginHost(SLUG, lambda: runtime.database, lambda: runtime.vault)
+        with host.transaction() as session:
+            host.wake(session, [str(burn_id)])
+
+    await asyncio.to_thread(work)
 
 
 def _take_back(session: Session, principal: Principal, burn_id: UUID) -> Gift:

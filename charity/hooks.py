@@ -10,6 +10,7 @@ from uuid import UUID
 from charity import following
 from charity.checks import CHECKS
 from charity.models import CharityBase
+from charity.routes import ROUTES
 from charity.supplier import GiftSupplier
 from charity.tasks import make_tasks
 from marketplace import api
@@ -34,6 +35,12 @@ def marketplace_register_suppliers(host: api.Host) -> Sequence[api.Supplier]:
 def marketplace_register_tasks(host: api.Host) -> Sequence[api.PeriodicTask]:
     """Gifts follow their burns, verifications lapse, months come."""
     return make_tasks(cast(PluginHost, host))
+
+
+@api.hookimpl
+def marketplace_register_routes() -> api.Routes:
+    """Causes, gifts, receipts and monthly gifts under /v1/charity."""
+    return ROUTES
 
 
 @api.hookimpl

@@ -20,6 +20,7 @@ from charity.domain import Origin
 from charity.errors import UnknownCause
 from charity.models import Campaign, Schedule
 from charity.notes import SYSTEM, note, now_of
+from charity.schemas import ScheduleView
 from marketplace.api import EligibilityRule
 from marketplace.db import Database
 from marketplace.errors import Busy, InvalidRequest, MarketplaceError
@@ -220,3 +221,24 @@ def _move_on(session: Session, schedule_id: UUID, due: date, refusal: str) -> No
     if schedule.next_on <= due:
         schedule.next_on, schedule.last_refusal = next_month(due), refusal
         session.flush()
+
+
+def view(session: Session, schedule: Schedule) -> ScheduleView:
+    """A monthly gift as its giver sees it."""
+    campaign = session.get_one(Campaign, schedule.campaign_id)
+    return ScheduleView(
+        id=schedule.id,
+        campaign=campaign.slug,
+        wallet_id=schedule.wallet_id,
+        points=schedule.points,
+        day=schedule.day,
+        next_on=schedule.next_on,
+        anonymous=schedule.anonymous,
+        last_refusal=schedule.last_refusal,
+    )
+
+
+def views_of(session: Session, principal: Principal) -> list[ScheduleView]:
+    """Monthly gifts from the wallets that the caller gives from."""
+    wallets = [each.id for each in giving.wallets_of(session, principal)]
+    return [view(session, each) for each in standing_of(session, wallets)]
