@@ -237,7 +237,7 @@ def _insert_direct(session: Session, burn_id: UUID) -> bool:
     ).first()
     if found is None:
         return False
-    burn, campaign, wallet = found.tuple()
+    burn, campaign, wallet = found
     locale = session.scalar(
         sa.select(Participant.locale).where(Participant.id == wallet.participant_id)
     )

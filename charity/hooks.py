@@ -9,7 +9,9 @@ from uuid import UUID
 
 from charity import following
 from charity.checks import CHECKS
+from charity.commands import COMMANDS
 from charity.models import CharityBase
+from charity.pages import PAGES
 from charity.routes import ROUTES
 from charity.supplier import GiftSupplier
 from charity.tasks import make_tasks
@@ -41,6 +43,18 @@ def marketplace_register_tasks(host: api.Host) -> Sequence[api.PeriodicTask]:
 def marketplace_register_routes() -> api.Routes:
     """Causes, gifts, receipts and monthly gifts under /v1/charity."""
     return ROUTES
+
+
+@api.hookimpl
+def marketplace_register_pages(host: api.Host) -> api.Pages:
+    """Causes, giving, gifts, receipts under /charity."""
+    return PAGES
+
+
+@api.hookimpl
+def marketplace_register_commands() -> Sequence[api.Command]:
+    """`marketplace charity ...`."""
+    return [api.Command(group="charity", command=each) for each in COMMANDS]
 
 
 @api.hookimpl

@@ -281,7 +281,7 @@ async def receipt_of(session: AsyncSession, owner: Owner, receipt_id: UUID) -> R
     found = (await session.execute(query)).first()
     if found is None:
         raise UnknownCause("There is no such receipt of yours.")
-    receipt, charity = found.tuple()
+    receipt, charity = found
     others = {
         each.id: each for each in (await _receipts(session, [receipt.burn_id]))[receipt.burn_id]
     }
