@@ -14,13 +14,13 @@ SURPLUS: Final[dict[Surplus, Lazy]] = {
     Surplus.GENERAL_FUND: _l("What comes in beyond the goal goes to the charity's general fund."),
 }
 STATUSES: Final[dict[GiftStatus, tuple[Lazy, str]]] = {
-    GiftStatus.ASKED: (_l("being made"), "neutral"),
-    GiftStatus.HELD: (_l("held: you can take it back"), "info"),
-    GiftStatus.GIVEN: (_l("on its way to the charity"), "info"),
-    GiftStatus.CAPTURED: (_l("given"), "success"),
-    GiftStatus.CANCELLED: (_l("taken back, the points return"), "warning"),
-    GiftStatus.VOIDED: (_l("taken back"), "neutral"),
-    GiftStatus.REFUSED: (_l("not made"), "neutral"),
+    GiftStatus.ASKED: (_l("being made"), "told"),
+    GiftStatus.HELD: (_l("held: you can take it back"), "care"),
+    GiftStatus.GIVEN: (_l("on its way to the charity"), "care"),
+    GiftStatus.CAPTURED: (_l("given"), "good"),
+    GiftStatus.CANCELLED: (_l("taken back, the points return"), "care"),
+    GiftStatus.VOIDED: (_l("taken back"), "told"),
+    GiftStatus.REFUSED: (_l("not made"), "told"),
 }
 STAGES: Final[dict[str, Lazy]] = {
     "window": _l("In a settlement window"),
