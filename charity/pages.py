@@ -331,10 +331,10 @@ async def show_receipt_paper(
     )
 
 
-@get("/years/{donor:str}/{year:int}", opt=GIVERS, include_in_schema=False)
+@get("/years/{donor:str}", opt=GIVERS, include_in_schema=False)
 async def show_year(
     donor: FromPath[str],
-    year: FromPath[int],
+    year: Annotated[int, QueryParameter(ge=2000, le=9998)],
     page: NamedDependency[Page],
     principal: NamedDependency[Principal],
     session: NamedDependency[AsyncSession],

@@ -139,9 +139,9 @@ async def cancel_gift(
     return await _gift(runtime, principal, burn_id, lang)
 
 
-@get("/years/{year:int}", opt=GIVERS, tags=TAGS, summary="Read a year's gifts")
+@get("/years", opt=GIVERS, tags=TAGS, summary="Read a year's gifts")
 async def read_year(
-    year: FromPath[int],
+    year: Annotated[int, QueryParameter(ge=2000, le=9998, description="A calendar year, UTC.")],
     principal: NamedDependency[Principal],
     session: NamedDependency[AsyncSession],
     runtime: NamedDependency[Runtime],
