@@ -151,9 +151,9 @@ def _obstacles(
 def closed_in_words(closed: Closed) -> Obstacle:
     """What a reader is told of an offer that its plugin's closures keep shut."""
     match closed.cause:
-        case Cause.OPERATOR if closed.words:
+        case Cause.OPERATOR | Cause.PLUGIN if closed.words:
             return Obstacle(why=Why.CLOSED_BECAUSE, detail=closed.words)
-        case Cause.OPERATOR:
+        case Cause.OPERATOR | Cause.PLUGIN:
             return Obstacle(why=Why.CLOSED)
         case Cause.BREAKER:
             return Obstacle(why=Why.BREAKDOWN)

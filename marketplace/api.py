@@ -62,6 +62,7 @@ from marketplace.contract.registering import (
     Words,
     plugin_metadata,
 )
+from marketplace.contract.tracing import BurnStep, BurnTracer
 from marketplace.errors import (
     Conflict,
     IdempotencyKeyReused,
@@ -111,6 +112,8 @@ __all__ = [
     "BatchStatus",
     "Booked",
     "BurnFact",
+    "BurnStep",
+    "BurnTracer",
     "Chart",
     "Check",
     "Command",

@@ -160,6 +160,18 @@ def marketplace_register_checks() -> Sequence[api.Check]:
 
 
 @hookspec
+def marketplace_register_burn_tracers(host: api.Host) -> Sequence[api.BurnTracer]:
+    """Return what knows where the money of captured burns went.
+
+    Fires: at start of a process that asks; tracers are asked while a page or document is made, in
+    processes that have the plugin loaded. Transaction: none. Errors: any raise disables the plugin;
+    what a tracer itself raises is logged, and the way ends there. Idempotency: called once per
+    process. Since 1.0.
+    """
+    raise NotImplementedError
+
+
+@hookspec
 def marketplace_after_burn_fulfilled(fact: api.BurnFact, host: api.Host) -> None:
     """A burn was captured: its reward is delivered and its points are spent.
 

@@ -204,6 +204,17 @@ class Plugins:
                     self.disable(slug, f"{describer!r} is no OfferDescriber")
         return {slug: each for slug, each in found.items() if slug not in self.disabled}
 
+    def burn_tracers(self) -> dict[str, list[api.BurnTracer]]:
+        """Tracers of burns by slug; one that is none disables the plugin."""
+        found: dict[str, list[api.BurnTracer]] = {}
+        for slug, answer in self.call_each("marketplace_register_burn_tracers"):
+            for tracer in answer:
+                if isinstance(tracer, api.BurnTracer):
+                    found.setdefault(slug, []).append(tracer)
+                else:
+                    self.disable(slug, f"{tracer!r} is no BurnTracer")
+        return {slug: each for slug, each in found.items() if slug not in self.disabled}
+
     def notifiers(self) -> dict[str, api.Notifier]:
         """Notifiers by channel; one that is none, or not the plugin's, disables the plugin."""
         found: dict[str, api.Notifier] = {}
@@ -315,6 +326,7 @@ def probe_one(slug: str, lend: Lender) -> Finding:
         warnings=plugins.warnings.get(slug, []),
     )
     plugins.reward_kinds()
+    plugins.burn_tracers()
     for hook in ("routes", "pages", "commands", "tables", "checks"):
         list(plugins.call_each(f"marketplace_register_{hook}"))
     refusal = plugins.disabled.get(slug)

@@ -25,6 +25,7 @@ from marketplace.containment.routes import PluginRoutes
 from marketplace.containment.rules import WatchedRule
 from marketplace.db import Database, open_database
 from marketplace.faces import Faces
+from marketplace.fulfilment.tracing import BurnTraces
 from marketplace.host import PluginHost
 from marketplace.metrics.tally import Tally
 from marketplace.outbound import Outbound, open_outbound
@@ -147,6 +148,11 @@ class Runtime:
             own = [ProcessDescriber(slug, self.keeper, n) for n in range(finding.describers)]
             found |= {slug: [*own]} if own else {}
         return Faces(found)
+
+    @cached_property
+    def burn_tracers(self) -> BurnTraces:
+        """Where the money of burns went, as plugins that are loaded here know it."""
+        return BurnTraces(self.plugins.burn_tracers())
 
     @cached_property
     def notifiers(self) -> dict[str, api.Notifier]:

@@ -33,6 +33,7 @@ from settlement.runoff import commands as runoff
 from settlement.runoff import routes as runoff_routes
 from settlement.statements import commands as statements
 from settlement.statements import routes as statement_routes
+from settlement.statements.tracer import SettlementTracer
 from settlement.windows import commands as windows
 from settlement.windows import routes as window_routes
 from settlement.windows.tasks import make_tasks as make_window_tasks
@@ -104,6 +105,12 @@ def marketplace_register_tasks(host: api.Host) -> Sequence[api.PeriodicTask]:
 def marketplace_register_checks() -> Sequence[api.Check]:
     """Invariants of settlements and of the clearing house's books."""
     return CHECKS
+
+
+@api.hookimpl
+def marketplace_register_burn_tracers(host: api.Host) -> Sequence[api.BurnTracer]:
+    """Windows, settlements and payments that the money of a burn went through."""
+    return [SettlementTracer(cast(PluginHost, host))]
 
 
 @api.hookimpl

@@ -32,6 +32,10 @@ from marketplace.identity.domain import Principal
 from marketplace.web.i18n import SOURCE
 
 MAX_QUANTITY = 1_000
+"""Units of one burn: pieces, each of which may have a code of its own."""
+MAX_AMOUNT = 1_000_000_000
+"""The same of an offer whose unit is a single point, where a room of ours asks: an amount, as of a
+donation. Requests of others have `MAX_QUANTITY`."""
 
 
 class BurnRequest(msgspec.Struct, frozen=True):
@@ -225,6 +229,8 @@ def _check_offer(request: BurnRequest, offer: OfferTerms, state: State) -> BurnR
         ineligible = _ineligible(offer, state.who.get(request.wallet_id), state.rules)
         if ineligible is not None:
             return ineligible
+    if request.quantity > MAX_QUANTITY and offer.points > 1:
+        return LimitReached(f"At most {MAX_QUANTITY:,} units are burnt at once.")
     if offer.limit_per_wallet is not None:
         had = state.used.get((request.wallet_id, offer.id), 0)
         if had + request.quantity > offer.limit_per_wallet:

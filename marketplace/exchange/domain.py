@@ -78,6 +78,8 @@ class Cause(StrEnum):
     """The member is trying the plugin out."""
     BREAKER = "breaker"
     """The supplier is in trouble and left alone for a while."""
+    PLUGIN = "plugin"
+    """The plugin itself closed them; the words are its own."""
 
 
 REASONS: Final = {
@@ -86,6 +88,7 @@ REASONS: Final = {
     Cause.NOT_ENABLED: "The plugin that delivers it is not enabled for its partner.",
     Cause.SANDBOX: "Its partner is trying out the plugin that delivers it.",
     Cause.BREAKER: "Its supplier is in trouble and is left alone for a while.",
+    Cause.PLUGIN: "Whoever delivers it takes no orders.",
 }
 
 

@@ -32,6 +32,7 @@ CLOSED: Final[dict[Cause, Lazy]] = {
     Cause.NOT_ENABLED: _l("closed: its plugin is not enabled for you"),
     Cause.SANDBOX: _l("closed while the sandbox is on"),
     Cause.BREAKER: _l("closed for a while: its plugin is in trouble"),
+    Cause.PLUGIN: _l("closed by its plugin"),
 }
 FIELDS: Final[dict[str, Lazy]] = {
     "name": _l("Name"),

@@ -163,7 +163,8 @@ async def read(
         [(offer_id, versions.get(offer_id, NO_VERSION)) for offer_id in offer_ids],
         *(values for _, values in asked),
     )
-    state = State(EPOCH, set(), {}, {}, {}, {}, {}, {}, {}, {})
+    standing = {r.principal.credential_id for r in requests if r.principal.standing}
+    state = State(EPOCH, standing, {}, {}, {}, {}, {}, {}, {}, {})
     wallets = state.wallets
     for tag, a, b, c, i, j, k, s, h, issuer_id, price, last_hold, wallet_at, lot_at in rows:
         if tag == 3:
@@ -205,6 +206,8 @@ def _credentials(requests: Sequence[BurnRequest]) -> tuple[list[UUID], list[UUID
     sign_ins: set[UUID] = set()
     for request in requests:
         principal = request.principal
+        if principal.standing:
+            continue
         (keys if principal.is_key else sign_ins).add(principal.credential_id)
     return list(keys), list(sign_ins)
 

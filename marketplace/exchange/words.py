@@ -113,12 +113,12 @@ def _not_on_sale(foreseen: Foreseen) -> Obstacle:
 
 def _closed(closed: Closed) -> Obstacle:
     match closed.cause:
-        case Cause.OPERATOR if closed.words:
+        case Cause.OPERATOR | Cause.PLUGIN if closed.words:
             return Obstacle(
                 why=_l("It is closed for the time being: %(words)s", words=closed.words),
                 help=_l("Something like it may suit you."),
             )
-        case Cause.OPERATOR:
+        case Cause.OPERATOR | Cause.PLUGIN:
             return Obstacle(
                 why=_l("It is closed for the time being."),
                 help=_l("Something like it may suit you."),

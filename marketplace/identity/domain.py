@@ -54,6 +54,9 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """The member an API key belongs to, or a partner, finance or operator person works for."""
     is_operator: bool = False
     """An operator person, or an API key of the operator member."""
+    standing: bool = False
+    """Our own part of the house carries out what somebody ordered earlier and no longer has to be
+    signed in for; it has looked whether they may. No request ever has it."""
     scopes: frozenset[str] = frozenset()
     """Of an API key; empty for persons."""
     roles: frozenset[str] = frozenset()

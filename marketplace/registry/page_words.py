@@ -28,6 +28,7 @@ CAUSES: Final[dict[Cause, Lazy]] = {
     Cause.NOT_ENABLED: _l("It is not enabled for this member."),
     Cause.SANDBOX: _l("The sandbox is on: only trial orders reach it."),
     Cause.BREAKER: _l("Its supplier is in trouble and is left alone for a while."),
+    Cause.PLUGIN: _l("It has closed its offers itself."),
 }
 VERDICTS: Final[dict[Verdict, tuple[Lazy, str]]] = {
     Verdict.PASSED: (_l("Passed"), "good"),

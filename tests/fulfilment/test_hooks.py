@@ -63,6 +63,16 @@ class Painter:
         return dict.fromkeys(offer_ids, face)
 
 
+class Surveyor:
+    """Knows the way of every burn."""
+
+    def trace(
+        self, burn_ids: Sequence[UUID], payee_id: UUID
+    ) -> Mapping[UUID, Sequence[api.BurnStep]]:
+        step = api.BurnStep(stage="window", reference="w", status="open")
+        return {each: [step] for each in burn_ids}
+
+
 class Acme:
     """A plugin that implements every hook and writes down what it is told."""
 
@@ -115,6 +125,10 @@ class Acme:
     @api.hookimpl
     def marketplace_register_offer_describers(self, host: api.Host) -> list[api.OfferDescriber]:
         return [Painter()]
+
+    @api.hookimpl
+    def marketplace_register_burn_tracers(self, host: api.Host) -> list[api.BurnTracer]:
+        return [Surveyor()]
 
     @api.hookimpl
     def marketplace_register_commands(self, host: api.Host) -> list[api.Command]:
@@ -189,6 +203,8 @@ async def test_registering_hooks_are_asked_and_their_answers_used(
     face = await runtime.faces.one(offer_id, "en")
     assert face is not None
     assert face.title == "A tool"
+    steps = await runtime.burn_tracers.of([offer_id], uuid4())
+    assert [each.reference for each in steps[offer_id]] == ["w"]
     ((command,),) = of_acme(list(plugins.call_each("marketplace_register_commands")))
     assert command.command.name == "tools"
     assert [

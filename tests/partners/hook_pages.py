@@ -19,6 +19,7 @@ from marketplace.contract import (
     proving,
     rails,
     registering,
+    tracing,
 )
 from marketplace.contract import facts as told
 from tests.conftest import ROOT
@@ -31,7 +32,18 @@ BEGIN, END = "<!-- from the code -->", "<!-- until here -->"
 LABELS = ("Fires", "Transaction", "Errors", "Idempotency")
 LABEL = re.compile(rf"\b({'|'.join(LABELS)}): ")
 SINCE = re.compile(r"Since (\d+\.\d+)\.")
-PARTS = (orders, registering, notices, rails, file_rails, bank_records, told, proving, host)
+PARTS = (
+    orders,
+    registering,
+    notices,
+    rails,
+    file_rails,
+    bank_records,
+    told,
+    proving,
+    tracing,
+    host,
+)
 """Modules of the plugin API, in the order of the page."""
 HOOKS: dict[str, Callable[..., Any]] = {
     name: function

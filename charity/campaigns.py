@@ -1,0 +1,284 @@
+"""Campaigns: started with everything that is promised, closed early, and what they have raised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from charity import matching, registry
+from charity.domain import GRACE_MINUTES, KIND, SLUG, GiftStatus, Surplus, told_in
+from charity.errors import CampaignOver, UnknownCause
+from charity.models import Campaign, CampaignText, Charity, Gift, Milestone, Share
+from marketplace.clock import now
+from marketplace.errors import Conflict, InvalidRequest
+from marketplace.exchange import offering
+from marketplace.exchange.domain import OfferStatus
+from marketplace.exchange.models import Offer
+from marketplace.identity.audit import audit
+from marketplace.identity.domain import Principal
+from marketplace.ids import uuid7
+from marketplace.money import MAX_MICROS
+
+
+class Text(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Title and story in one language."""
+
+    title: str
+    story: str = ""
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A milestone: an amount, and what it makes possible by language."""
+
+    amount_micros: int
+    words: Mapping[str, str]
+
+
+class NewCampaign(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A campaign to be started. What it promises never changes afterwards."""
+
+    slug: str
+    charity: str
+    """Slug of the charity."""
+    currency: str
+    rate_micros: int
+    """What the charity gets for one point."""
+    goal_micros: int
+    surplus: Surplus
+    texts: Mapping[str, Text]
+    """By language code."""
+    default_locale: str = "en"
+    starts_at: datetime | None = None
+    """None: now."""
+    ends_at: datetime | None = None
+    grace_minutes: int = GRACE_MINUTES
+    designation: str = ""
+    milestones: Sequence[Step] = ()
+
+
+class Raised(msgspec.Struct, frozen=True, kw_only=True):
+    """What a campaign has: captured gifts without what was refunded, and what was matched."""
+
+    points: int = 0
+    money_micros: int = 0
+    matched_points: int = 0
+    matched_micros: int = 0
+    givers: int = 0
+    gifts: int = 0
+    promised_points: int = 0
+    """Held and given, not captured yet."""
+    promised_matched_points: int = 0
+
+    @property
+    def total_micros(self) -> int:
+        return self.money_micros + self.matched_micros
+
+
+async def start(session: AsyncSession, principal: Principal, new: NewCampaign) -> Campaign:
+    """Start a campaign, with its offer of one point a unit.
+
+    Raises UnknownCause, InvalidRequest, Conflict (the slug is taken), and what an offer is refused
+    for (OfferTaken, PriceNotCovered ...).
+    """
+    _check(new)
+    charity = await registry.find(session, new.charity)
+    if await session.scalar(sa.select(Campaign.id).where(Campaign.slug == new.slug)):
+        raise Conflict(f"There is a campaign {new.slug!r} already.")
+    starts_at = new.starts_at or await now(session)
+    if new.ends_at is not None and new.ends_at <= starts_at:
+        raise InvalidRequest("The campaign ends before it starts.", field="ends_at")
+    draft = offering.OfferDraft(
+        reference=f"{SLUG}/{new.slug}",
+        kind=KIND,
+        name=new.texts[new.default_locale].title,
+        plugin=SLUG,
+        sku=new.slug,
+        points=1,
+        cost_micros=new.rate_micros,
+        currency=new.currency,
+        status=OfferStatus.ON_SALE,
+        starts_at=starts_at,
+        ends_at=new.ends_at,
+    )
+    offer = await offering.make_offer(session, principal, charity.member_id, draft)
+    campaign = Campaign(
+        id=uuid7(),
+        charity_id=charity.id,
+        offer_id=offer.id,
+        starts_at=starts_at,
+        **{name: getattr(new, name) for name in _COPIED},
+    )
+    session.add(campaign)
+    await session.flush()
+    for locale, text in new.texts.items():
+        session.add(
+            CampaignText(campaign_id=campaign.id, locale=locale, title=text.title, story=text.story)
+        )
+    for step in new.milestones:
+        session.add(
+            Milestone(
+                campaign_id=campaign.id, amount_micros=step.amount_micros, words=dict(step.words)
+            )
+        )
+    await session.flush()
+    await audit(
+        session, principal.actor, "charity.started", SLUG, campaign.id, **msgspec.to_builtins(new)
+    )
+    await registry.bring_in_line(session, [charity], actor=principal.actor)
+    return campaign
+
+
+_COPIED = (
+    "slug",
+    "currency",
+    "rate_micros",
+    "goal_micros",
+    "ends_at",
+    "surplus",
+    "grace_minutes",
+    "designation",
+    "default_locale",
+)
+
+
+def _check(new: NewCampaign) -> None:
+    if new.default_locale not in new.texts:
+        raise InvalidRequest("There is no text in the default language.", field="texts")
+    if not all(text.title.strip() for text in new.texts.values()):
+        raise InvalidRequest("Every text has a title.", field="texts")
+    if not 0 < new.rate_micros <= new.goal_micros <= MAX_MICROS:
+        raise InvalidRequest("The goal is above zero and above one point.", field="goal_micros")
+    if not 0 <= new.grace_minutes <= 10_080:
+        raise InvalidRequest("The time to take back is a week at most.", field="grace_minutes")
+    amounts = [step.amount_micros for step in new.milestones]
+    if len(set(amounts)) < len(amounts) or not all(0 < each <= new.goal_micros for each in amounts):
+        raise InvalidRequest(
+            "Milestones differ and lie on the way to the goal.", field="milestones"
+        )
+
+
+async def find(session: AsyncSession, slug: str, *, lock: bool = False) -> Campaign:
+    """The campaign with this slug; UnknownCause where there is none."""
+    query = sa.select(Campaign).where(Campaign.slug == slug)
+    campaign = await session.scalar(query.with_for_update() if lock else query)
+    if campaign is None:
+        raise UnknownCause(f"There is no campaign {slug!r}.")
+    return campaign
+
+
+async def charity_of(session: AsyncSession, campaign: Campaign) -> Charity:
+    """The charity that a campaign is of."""
+    return await session.get_one(Charity, campaign.charity_id)
+
+
+async def close(session: AsyncSession, principal: Principal, slug: str, *, reason: str) -> Campaign:
+    """Close a campaign early: no more gifts; matches end. Gifts that were made stay.
+
+    Raises UnknownCause, CampaignOver, InvalidRequest (no reason).
+    """
+    if not reason.strip():
+        raise InvalidRequest("Say why; givers read it.", field="reason")
+    campaign = await find(session, slug, lock=True)
+    if campaign.closed_at is not None:
+        raise CampaignOver(f"It was closed at {campaign.closed_at.isoformat()}.")
+    campaign.closed_at, campaign.closed_reason = await now(session), reason.strip()
+    offer = await session.get_one(Offer, campaign.offer_id, with_for_update=True)
+    await offering.set_status(session, offer, OfferStatus.RETIRED, principal.actor)
+    await audit(session, principal.actor, "charity.closed", SLUG, campaign.id, reason=reason)
+    await session.run_sync(matching.end_all, campaign.id, principal.actor)
+    return campaign
+
+
+async def texts_of(
+    session: AsyncSession, wanted: Sequence[Campaign], language: str
+) -> dict[UUID, CampaignText]:
+    """Title and story of campaigns in a language, or the next best."""
+    found: dict[UUID, dict[str, CampaignText]] = {}
+    query = sa.select(CampaignText).where(
+        CampaignText.campaign_id.in_([each.id for each in wanted])
+    )
+    for text in await session.scalars(query):
+        found.setdefault(text.campaign_id, {})[text.locale] = text
+    return {
+        each.id: found[each.id][told_in(language, each.default_locale, list(found[each.id]))]
+        for each in wanted
+    }
+
+
+async def milestones_of(session: AsyncSession, campaign_id: UUID) -> Sequence[Milestone]:
+    """Milestones of a campaign by amount."""
+    query = sa.select(Milestone).where(Milestone.campaign_id == campaign_id)
+    return list(await session.scalars(query.order_by(Milestone.amount_micros)))
+
+
+async def shown(session: AsyncSession) -> Sequence[Campaign]:
+    """Campaigns that have started, newest first; closed ones after the others."""
+    moment = await now(session)
+    query = sa.select(Campaign).where(Campaign.starts_at <= moment)
+    order = (Campaign.closed_at.is_not(None), Campaign.starts_at.desc(), Campaign.slug)
+    return list(await session.scalars(query.order_by(*order)))
+
+
+PROMISED = (GiftStatus.ASKED, GiftStatus.HELD, GiftStatus.GIVEN)
+
+
+async def raised(session: AsyncSession, wanted: Sequence[Campaign]) -> dict[UUID, Raised]:
+    """What campaigns have by their gifts. Money of a refund goes back as the ledger rounds it."""
+    left = Gift.points - Gift.refunded_points
+    captured = Gift.status == GiftStatus.CAPTURED
+    counts = captured & (left > 0)
+    promised = Gift.status.in_(PROMISED)
+    donor = sa.func.coalesce(Gift.participant_id, Gift.firm_id)
+    ids = [each.id for each in wanted]
+    query = (
+        sa.select(
+            Gift.campaign_id,
+            sa.func.coalesce(sa.func.sum(left).filter(captured), 0).label("points"),
+            sa.func.count(sa.distinct(donor)).filter(counts).label("givers"),
+            sa.func.count().filter(counts).label("gifts"),
+            sa.func.coalesce(sa.func.sum(Gift.points).filter(promised), 0).label("promised"),
+        )
+        .where(Gift.campaign_id.in_(ids))
+        .group_by(Gift.campaign_id)
+    )
+    shares = (
+        sa.select(
+            Gift.campaign_id,
+            sa.func.coalesce(
+                sa.func.sum(Share.points - Share.returned_points).filter(captured), 0
+            ).label("points"),
+            sa.func.coalesce(
+                sa.func.sum(Share.points - Share.returned_points).filter(promised), 0
+            ).label("promised"),
+        )
+        .select_from(Gift)
+        .join(Share, Gift.burn_id == Share.burn_id)
+        .where(Gift.campaign_id.in_(ids))
+        .group_by(Gift.campaign_id)
+    )
+    own = {row.campaign_id: row for row in await session.execute(query)}
+    others = {row.campaign_id: row for row in await session.execute(shares)}
+    return {each.id: _raised(each, own.get(each.id), others.get(each.id)) for each in wanted}
+
+
+def _raised(campaign: Campaign, own: Any, more: Any) -> Raised:
+    if own is None:
+        return Raised()
+    rate = campaign.rate_micros
+    matched_points = int(more.points) if more else 0
+    return Raised(
+        points=int(own.points),
+        money_micros=int(own.points) * rate,
+        matched_points=matched_points,
+        matched_micros=matched_points * rate,
+        givers=own.givers,
+        gifts=own.gifts,
+        promised_points=int(own.promised),
+        promised_matched_points=int(more.promised) if more else 0,
+    )

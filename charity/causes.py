@@ -1,0 +1,203 @@
+"""Campaigns as anybody sees them: the charity, the story, the matches and what has been raised."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from charity import campaigns, registry
+from charity.campaigns import Raised
+from charity.domain import GiftStatus, MatchMode, Surplus, told_in
+from charity.models import Campaign, Charity, Gift, Match
+from marketplace.clock import now
+from marketplace.coalition.models import Firm, Member, Participant
+
+MOST_GIVERS = 20
+
+
+class CharityView(msgspec.Struct, frozen=True, kw_only=True):
+    """A charity with what is known of it."""
+
+    slug: str
+    legal_name: str
+    country: str
+    number: str
+    number_checked: bool
+    """Whether the form of the number was checked; not for every country it can be."""
+    verified_on: date | None
+    document: str
+    review_due_on: date | None
+    cannot_receive: str | None
+    """Why it cannot receive now."""
+
+
+class MatchView(msgspec.Struct, frozen=True, kw_only=True):
+    """A match: who adds what, and how much is left."""
+
+    id: UUID
+    member: str
+    ratio_bps: int
+    cap_points: int
+    used_points: int
+    mode: MatchMode
+    ended: bool
+
+
+class StepView(msgspec.Struct, frozen=True, kw_only=True):
+    """A milestone."""
+
+    amount_micros: int
+    words: str
+    reached: bool
+
+
+class CauseView(msgspec.Struct, frozen=True, kw_only=True):
+    """A campaign. Money in micros of `currency`."""
+
+    slug: str
+    title: str
+    story: str
+    language: str
+    """Of title and story; it may be another than was asked for."""
+    charity: CharityView
+    currency: str
+    rate_micros: int
+    """What the charity gets for one point."""
+    goal_micros: int
+    starts_at: datetime
+    ends_at: datetime | None
+    surplus: Surplus
+    designation: str
+    """What the charity means to use it for: advisory."""
+    grace_minutes: int
+    raised: Raised
+    raised_micros: int
+    """Gifts and matches."""
+    matches: list[MatchView]
+    milestones: list[StepView]
+    closed_at: datetime | None
+    closed_reason: str
+    open: bool
+    givers: list[str] = []
+    """Names of those who did not ask to stay unnamed, newest first; of one campaign only."""
+
+
+async def shown(session: AsyncSession, language: str) -> list[CauseView]:
+    """Every campaign that has started."""
+    return await _views(session, await campaigns.shown(session), language)
+
+
+async def one(session: AsyncSession, slug: str, language: str) -> CauseView:
+    """A campaign; UnknownCause where there is none."""
+    campaign = await campaigns.find(session, slug)
+    (view,) = await _views(session, [campaign], language)
+    return msgspec.structs.replace(view, givers=await _givers(session, campaign.id))
+
+
+async def _views(
+    session: AsyncSession, wanted: Sequence[Campaign], language: str
+) -> list[CauseView]:
+    texts = await campaigns.texts_of(session, wanted, language)
+    raised = await campaigns.raised(session, wanted)
+    moment = await now(session)
+    found = []
+    for each in wanted:
+        charity = await session.get_one(Charity, each.charity_id)
+        found.append(
+            CauseView(
+                slug=each.slug,
+                title=texts[each.id].title,
+                story=texts[each.id].story,
+                language=texts[each.id].locale,
+                charity=_charity(charity, moment.date()),
+                currency=each.currency,
+                rate_micros=each.rate_micros,
+                goal_micros=each.goal_micros,
+                starts_at=each.starts_at,
+                ends_at=each.ends_at,
+                surplus=each.surplus,
+                designation=each.designation,
+                grace_minutes=each.grace_minutes,
+                raised=raised[each.id],
+                raised_micros=raised[each.id].total_micros,
+                matches=await _matches(session, each.id),
+                milestones=await _milestones(session, each, raised[each.id], language),
+                closed_at=each.closed_at,
+                closed_reason=each.closed_reason,
+                open=each.closed_at is None and (each.ends_at is None or moment < each.ends_at),
+            )
+        )
+    return found
+
+
+def _charity(charity: Charity, today: date) -> CharityView:
+    return CharityView(
+        slug=charity.slug,
+        legal_name=charity.legal_name,
+        country=charity.country,
+        number=charity.number,
+        number_checked=charity.number_checked,
+        verified_on=charity.verified_on,
+        document=charity.document,
+        review_due_on=charity.review_due_on,
+        cannot_receive=registry.why_not(charity, today),
+    )
+
+
+async def _matches(session: AsyncSession, campaign_id: UUID) -> list[MatchView]:
+    query = (
+        sa.select(Match, Member.name)
+        .join(Member, Member.id == Match.member_id)
+        .where(Match.campaign_id == campaign_id)
+        .order_by(Match.id)
+    )
+    return [
+        MatchView(
+            id=match.id,
+            member=name,
+            ratio_bps=match.ratio_bps,
+            cap_points=match.cap_points,
+            used_points=match.used_points,
+            mode=match.mode,
+            ended=match.ended_at is not None,
+        )
+        for match, name in (await session.execute(query)).all()
+    ]
+
+
+async def _milestones(
+    session: AsyncSession, campaign: Campaign, raised: Raised, language: str
+) -> list[StepView]:
+    return [
+        StepView(
+            amount_micros=each.amount_micros,
+            words=each.words[told_in(language, campaign.default_locale, list(each.words))],
+            reached=raised.total_micros >= each.amount_micros,
+        )
+        for each in await campaigns.milestones_of(session, campaign.id)
+    ]
+
+
+async def _givers(session: AsyncSession, campaign_id: UUID) -> list[str]:
+    name = sa.func.coalesce(Participant.name, Firm.name)
+    query = (
+        sa.select(name, sa.func.max(Gift.captured_at).label("last"))
+        .select_from(Gift)
+        .outerjoin(Participant, Participant.id == Gift.participant_id)
+        .outerjoin(Firm, Firm.id == Gift.firm_id)
+        .where(
+            Gift.campaign_id == campaign_id,
+            Gift.status == GiftStatus.CAPTURED,
+            Gift.refunded_points < Gift.points,
+            Gift.anonymous.is_(False),
+        )
+        .group_by(Gift.participant_id, Gift.firm_id, name)
+        .order_by(sa.desc("last"))
+        .limit(MOST_GIVERS)
+    )
+    return [row[0] for row in await session.execute(query)]

@@ -1,0 +1,116 @@
+"""Invariants of gifts, matches and receipts, proved with the ledger's."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from marketplace.contract.proving import Check
+
+GIFTS: Final = """
+select format('gift %s', g.burn_id) as subject,
+       format('a %s burn of %s points', g.status, g.points) as expected,
+       format('%s burn of %s points', coalesce(b.status::text, 'no'), b.points) as found
+from charity_gift g
+left join burn b on b.id = g.burn_id and b.wallet_id = g.wallet_id
+left join charity_campaign c on c.id = g.campaign_id
+where (g.status = 'captured' and (b.status is distinct from 'captured'
+                                  or b.refunded_points < g.refunded_points))
+   or (g.status = 'voided' and b.status is distinct from 'voided')
+   or (g.status in ('held', 'given') and b.id is null)
+   or (b.points <> g.points and b.status <> 'rejected') or b.offer_id <> c.offer_id
+   or g.money_micros <> g.points * c.rate_micros
+"""
+RAISED: Final = """
+select format('gift %s', g.burn_id) as subject,
+       format('%s micros to the charity', g.money_micros) as expected,
+       format('%s micros', coalesce(sum(o.cost_micros), 0)) as found
+from charity_gift g
+join charity_campaign c on c.id = g.campaign_id
+join charity_charity k on k.id = c.charity_id
+left join obligation o on o.wallet_id = g.wallet_id and o.burn_id = g.burn_id
+ and o.kind = 'capture' and o.acceptor_id = k.member_id
+where g.status = 'captured'
+group by g.burn_id, g.money_micros
+having coalesce(sum(o.cost_micros), 0) <> g.money_micros
+"""
+CAPS: Final = """
+select format('match %s', m.id) as subject,
+       format('%s points of at most %s', coalesce(sum(s.points - s.returned_points), 0),
+              m.cap_points) as expected,
+       format('%s points', m.used_points) as found
+from charity_match m left join charity_share s on s.match_id = m.id
+group by m.id, m.cap_points, m.used_points
+having coalesce(sum(s.points - s.returned_points), 0) <> m.used_points
+    or m.used_points > m.cap_points
+"""
+SHARES: Final = """
+select format('match %s of gift %s', s.match_id, s.burn_id) as subject,
+       'as much as the gift and its match come to' as expected,
+       format('%s of %s points returned, %s micros booked', s.returned_points, s.points,
+              s.booked_micros) as found
+from charity_share s
+join charity_gift g on g.burn_id = s.burn_id
+join charity_match m on m.id = s.match_id
+join charity_campaign c on c.id = m.campaign_id
+where s.points > div(g.points::numeric * m.ratio_bps, 10000)
+   or (g.status in ('cancelled', 'voided', 'refused') and s.returned_points <> s.points)
+   or (g.status = 'captured' and s.points - s.returned_points
+        <> div(s.points::numeric * (g.points - g.refunded_points), g.points))
+   or s.booked_micros <> case when g.status = 'captured' and m.mode = 'billed'
+        then (s.points - s.returned_points) * c.rate_micros else 0 end
+"""
+DEBTS: Final = """
+with promise (name, micros) as (
+    select format('match:%s', id), booked_micros from charity_match
+    union all
+    select format('share:%s:%s', burn_id, match_id), booked_micros from charity_share
+),
+owed (name, micros) as (
+    select (regexp_match(reference, '^((?:match|share):.*?):[0-9]+(?::undone)?$'))[1],
+           sum(amount_micros)
+    from member_debt where plugin = 'charity' group by 1
+)
+select coalesce(p.name, o.name) as subject,
+       format('%s micros owed', coalesce(p.micros, 0)) as expected,
+       format('%s micros', coalesce(o.micros, 0)) as found
+from promise p full join owed o on o.name = p.name
+where coalesce(p.micros, 0) <> coalesce(o.micros, 0)
+"""
+RECEIPTS: Final = """
+select format('receipts of charity %s in %s', c.charity_id, c.year) as subject,
+       format('numbers 1 to %s', c.last) as expected,
+       format('%s numbers from %s to %s', count(r.number), min(r.number), max(r.number)) as found
+from charity_receipt_counter c
+left join charity_receipt r on r.charity_id = c.charity_id and r.year = c.year
+group by c.charity_id, c.year, c.last
+having count(r.number) <> c.last or min(r.number) <> 1 or max(r.number) <> c.last
+"""
+RECEIPT_OF_EACH: Final = """
+select format('gift %s', g.burn_id) as subject,
+       format('a receipt of %s points to %s', g.points - g.refunded_points, g.donor) as expected,
+       format('%s points to %s', r.facts ->> 'points', r.facts ->> 'donor') as found
+from charity_gift g
+left join lateral (
+    select facts from charity_receipt where burn_id = g.burn_id order by version desc limit 1
+) r on true
+where (g.status = 'captured') <> (r.facts is not null)
+   or (r.facts ->> 'points')::bigint <> g.points - g.refunded_points
+   or r.facts ->> 'donor' <> g.donor::text
+"""
+OWNERS: Final = """
+select format('gift %s', g.burn_id) as subject, 'the owner of its wallet' as expected,
+       format('%s %s', g.donor, coalesce(g.participant_id, g.firm_id)) as found
+from charity_gift g left join wallet w on w.id = g.wallet_id
+where w.participant_id is distinct from g.participant_id or w.firm_id is distinct from g.firm_id
+"""
+
+CHECKS: Final = [
+    Check("charity_gifts", "Each gift is where its burn is, on its campaign's offer.", GIFTS),
+    Check("charity_raised", "What a gift raised is what the ledger owes the charity.", RAISED),
+    Check("charity_caps", "No match gives more than its cap, nor other than its shares.", CAPS),
+    Check("charity_shares", "Each match of a gift follows the gift, to the point.", SHARES),
+    Check("charity_debts", "What matches owe is booked between members, to the micro.", DEBTS),
+    Check("charity_receipts", "Receipts are numbered without gaps by charity and year.", RECEIPTS),
+    Check("charity_receipt_of_each", "Each captured gift has one that says so.", RECEIPT_OF_EACH),
+    Check("charity_donors", "Who owned the points is the donor of record.", OWNERS),
+]

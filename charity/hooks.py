@@ -1,0 +1,88 @@
+"""Joins charity to the core through the same hooks a partner uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+from uuid import UUID
+
+from charity import following
+from charity.checks import CHECKS
+from charity.commands import COMMANDS
+from charity.models import CharityBase
+from charity.pages import PAGES
+from charity.routes import ROUTES
+from charity.supplier import GiftSupplier
+from charity.tasks import make_tasks
+from marketplace import api
+from marketplace.host import PluginHost
+
+
+@api.hookimpl
+def marketplace_register_tables() -> api.PluginTables:
+    """Charities, campaigns, matches, gifts, schedules, receipts."""
+    return api.PluginTables(
+        metadata=CharityBase.metadata, migrations=Path(__file__).parent / "migrations"
+    )
+
+
+@api.hookimpl
+def marketplace_register_suppliers(host: api.Host) -> Sequence[api.Supplier]:
+    """Gifts."""
+    return [GiftSupplier(host)]
+
+
+@api.hookimpl
+def marketplace_register_tasks(host: api.Host) -> Sequence[api.PeriodicTask]:
+    """Gifts follow their burns, verifications lapse, months come."""
+    return make_tasks(cast(PluginHost, host))
+
+
+@api.hookimpl
+def marketplace_register_routes() -> api.Routes:
+    """Causes, gifts, receipts and monthly gifts under /v1/charity."""
+    return ROUTES
+
+
+@api.hookimpl
+def marketplace_register_pages(host: api.Host) -> api.Pages:
+    """Causes, giving, gifts, receipts under /charity."""
+    return PAGES
+
+
+@api.hookimpl
+def marketplace_register_commands() -> Sequence[api.Command]:
+    """`marketplace charity ...`."""
+    return [api.Command(group="charity", command=each) for each in COMMANDS]
+
+
+@api.hookimpl
+def marketplace_register_checks() -> Sequence[api.Check]:
+    """Invariants of gifts, matches and receipts."""
+    return CHECKS
+
+
+def _follow(host: api.Host, burn_id: UUID) -> None:
+    with host.transaction() as session:
+        following.follow(session, burn_id)
+
+
+@api.hookimpl
+def marketplace_after_burn_fulfilled(fact: api.BurnFact, host: api.Host) -> None:
+    """A gift is captured: its match is owed and its receipt made at once."""
+    if fact.plugin == host.slug:
+        _follow(host, fact.burn_id)
+
+
+@api.hookimpl
+def marketplace_after_burn_voided(fact: api.BurnFact, host: api.Host) -> None:
+    """A gift's points are back, so its match is too."""
+    if fact.plugin == host.slug:
+        _follow(host, fact.burn_id)
+
+
+@api.hookimpl
+def marketplace_after_burn_refunded(fact: api.RefundFact, host: api.Host) -> None:
+    """Points of a gift went back: so does its match, and the receipt is corrected."""
+    _follow(host, fact.burn_id)

@@ -1,0 +1,208 @@
+"""Matching: what members add to gifts, never a point above their caps.
+
+Whoever reserves or gives back locks the match first, so that concurrent gifts take turns. A gift's
+own row is locked before its matches, and matches in the order of their ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from charity.booking import rebook
+from charity.domain import GiftStatus, MatchMode, matched, still_matched
+from charity.errors import CampaignOver, UnknownCause
+from charity.models import Campaign, Charity, Gift, Match, Share
+from charity.notes import note, now_of
+from marketplace.coalition.models import Member
+from marketplace.errors import InvalidRequest
+from marketplace.ids import uuid7
+from marketplace.money import MAX_MICROS, MAX_POINTS
+
+MOST_RATIO_BPS = 100_000
+
+
+class NewMatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A member's promise to add to gifts."""
+
+    campaign: str
+    member: str
+    ratio_bps: int
+    """10,000: point for point."""
+    cap_points: int
+    mode: MatchMode = MatchMode.BILLED
+
+
+def start(session: Session, new: NewMatch, actor: str) -> Match:
+    """Start a match; a prefunded one owes its whole cap in the window that is open now.
+
+    Raises UnknownCause, NotFound (no such member), CampaignOver, InvalidRequest.
+    """
+    campaign = session.scalar(
+        sa.select(Campaign).where(Campaign.slug == new.campaign).with_for_update()
+    )
+    member_id = session.scalar(sa.select(Member.id).where(Member.slug == new.member))
+    if campaign is None or member_id is None:
+        raise UnknownCause(f"There is no campaign {new.campaign!r} or no member {new.member!r}.")
+    if campaign.closed_at is not None:
+        raise CampaignOver
+    charity = session.get_one(Charity, campaign.charity_id)
+    if charity.member_id == member_id:
+        raise InvalidRequest("A charity does not match its own gifts.", field="member")
+    if not 0 < new.ratio_bps <= MOST_RATIO_BPS or not 0 < new.cap_points <= MAX_POINTS:
+        raise InvalidRequest("Ratio and cap are above zero, and the ratio ten at most.")
+    if new.cap_points * campaign.rate_micros > MAX_MICROS:
+        raise InvalidRequest("The cap is more money than an account holds.", field="cap_points")
+    match = Match(
+        id=uuid7(),
+        campaign_id=campaign.id,
+        member_id=member_id,
+        ratio_bps=new.ratio_bps,
+        cap_points=new.cap_points,
+        used_points=0,
+        mode=new.mode,
+        booked=0,
+        booked_micros=0,
+    )
+    session.add(match)
+    session.flush()
+    note(session, actor, "match_started", match.id, **msgspec.to_builtins(new))
+    if match.mode is MatchMode.PREFUNDED:
+        _book_match(session, match, new.cap_points)
+    return match
+
+
+def of_campaign(session: Session, campaign_id: UUID) -> Sequence[Match]:
+    """Matches of a campaign, oldest first."""
+    return list(
+        session.scalars(sa.select(Match).where(Match.campaign_id == campaign_id).order_by(Match.id))
+    )
+
+
+def end(session: Session, match_id: UUID, actor: str) -> Match:
+    """End a match; what a prefunded one did not give comes back to its member.
+
+    Raises UnknownCause. Again changes nothing.
+    """
+    match = session.get(Match, match_id, with_for_update=True, populate_existing=True)
+    if match is None:
+        raise UnknownCause("There is no such match.")
+    if match.ended_at is None:
+        match.ended_at = now_of(session)
+        note(session, actor, "match_ended", match.id, used_points=match.used_points)
+        _settle_prefunded(session, match)
+    return match
+
+
+def end_all(session: Session, campaign_id: UUID, actor: str) -> None:
+    """End every match of a campaign."""
+    for match in of_campaign(session, campaign_id):
+        end(session, match.id, actor)
+
+
+def reserve(session: Session, gift: Gift) -> int:
+    """Take from each match in force what it adds to a gift; how many points all of them.
+
+    The gift's row is the caller's: new, or locked.
+    """
+    query = (
+        sa.select(Match)
+        .where(Match.campaign_id == gift.campaign_id, Match.ended_at.is_(None))
+        .order_by(Match.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    total = 0
+    for match in session.scalars(query).all():
+        points = matched(gift.points, match.ratio_bps, match.cap_points - match.used_points)
+        if points:
+            match.used_points += points
+            session.add(
+                Share(
+                    burn_id=gift.burn_id,
+                    match_id=match.id,
+                    points=points,
+                    returned_points=0,
+                    booked=0,
+                    booked_micros=0,
+                )
+            )
+            total += points
+    session.flush()
+    return total
+
+
+def shares_of(session: Session, gift: Gift) -> list[tuple[Share, Match]]:
+    """What matches add to a gift, both locked."""
+    query = (
+        sa.select(Share, Match)
+        .join(Match, Match.id == Share.match_id)
+        .where(Share.burn_id == gift.burn_id)
+        .order_by(Match.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return [(share, match) for share, match in session.execute(query).all()]
+
+
+def settle(session: Session, gift: Gift) -> int:
+    """Bring a gift's matches to how the gift stands; the points that are matched now.
+
+    Captured: billed shares are owed. Refunded in part: the match in the same proportion, rounded
+    down. Never came: all of it goes back below the cap.
+    """
+    came = gift.status is GiftStatus.CAPTURED
+    gone = gift.status in (GiftStatus.CANCELLED, GiftStatus.VOIDED, GiftStatus.REFUSED)
+    total = 0
+    for share, match in shares_of(session, gift):
+        stays = 0 if gone else still_matched(share.points, gift.points, gift.refunded_points)
+        back = share.points - stays - share.returned_points
+        match.used_points -= back
+        share.returned_points += back
+        session.flush()
+        total += stays
+        if came and match.mode is MatchMode.BILLED:
+            _book_share(session, gift, share, match, stays)
+        if back and match.ended_at is not None:
+            _settle_prefunded(session, match)
+    return total
+
+
+def _settle_prefunded(session: Session, match: Match) -> None:
+    """A prefunded match that is over owes what it gave, no more."""
+    if match.mode is MatchMode.PREFUNDED:
+        _book_match(session, match, match.used_points)
+
+
+def _book_match(session: Session, match: Match, points: int) -> None:
+    campaign = session.get_one(Campaign, match.campaign_id)
+    charity = session.get_one(Charity, campaign.charity_id)
+    rebook(
+        session,
+        match,
+        name=f"match:{match.id}",
+        debtor_id=match.member_id,
+        creditor_id=charity.member_id,
+        currency=campaign.currency,
+        amount_micros=points * campaign.rate_micros,
+        reason=f"Match of {campaign.slug}, paid ahead",
+    )
+
+
+def _book_share(session: Session, gift: Gift, share: Share, match: Match, points: int) -> None:
+    campaign = session.get_one(Campaign, match.campaign_id)
+    charity = session.get_one(Charity, campaign.charity_id)
+    rebook(
+        session,
+        share,
+        name=f"share:{gift.burn_id}:{match.id}",
+        debtor_id=match.member_id,
+        creditor_id=charity.member_id,
+        currency=campaign.currency,
+        amount_micros=points * campaign.rate_micros,
+        reason=f"Match of {campaign.slug}",
+    )

@@ -1,0 +1,171 @@
+"""Receipts: numbered without gaps per charity and year; corrections are new ones."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from charity.domain import Donor, told_in
+from charity.models import (
+    Campaign,
+    CampaignText,
+    Charity,
+    Gift,
+    Match,
+    Receipt,
+    ReceiptCounter,
+    Share,
+)
+from charity.notes import now_of
+from marketplace.coalition.models import Firm, Member, Participant
+from marketplace.ids import uuid7
+
+
+class Matcher(msgspec.Struct, frozen=True, kw_only=True):
+    """Who added to a gift, and how much."""
+
+    name: str
+    points: int
+    money_micros: int
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a receipt states; it is never changed."""
+
+    charity: str
+    """Legal name, with country and registration number."""
+    country: str
+    number: str
+    number_checked: bool
+    campaign: str
+    """Title in the receipt's language."""
+    designation: str
+    donor: Donor
+    donor_name: str
+    """The donor of record: who owned the points."""
+    language: str
+    currency: str
+    rate_micros: int
+    points: int
+    """Given, without what was refunded."""
+    money_micros: int
+    refunded_points: int
+    matchers: list[Matcher]
+    dedication: str
+    given_on: date
+    captured_at: datetime
+
+    @property
+    def matched_micros(self) -> int:
+        return sum(each.money_micros for each in self.matchers)
+
+
+def issue(session: Session, gift: Gift, matched_points: int) -> Receipt:
+    """The receipt of a captured gift, or the correction of the one before; the gift is locked.
+
+    The number is taken in this transaction: one that fails gives it back, and whoever takes the
+    next one waits for this one's end.
+    """
+    campaign = session.get_one(Campaign, gift.campaign_id)
+    charity = session.get_one(Charity, campaign.charity_id)
+    before = session.scalar(
+        sa.select(Receipt)
+        .where(Receipt.burn_id == gift.burn_id)
+        .order_by(Receipt.version.desc())
+        .limit(1)
+    )
+    now = now_of(session)
+    facts = _facts(session, gift, campaign, charity)
+    if sum(each.points for each in facts.matchers) != matched_points:
+        raise RuntimeError(f"the match of gift {gift.burn_id} is not what its receipt says")
+    receipt = Receipt(
+        id=uuid7(),
+        charity_id=charity.id,
+        year=now.year,
+        number=_next_number(session, charity.id, now.year),
+        burn_id=gift.burn_id,
+        version=1 if before is None else before.version + 1,
+        corrects_id=None if before is None else before.id,
+        facts=msgspec.to_builtins(facts),
+        issued_at=now,
+    )
+    session.add(receipt)
+    session.flush()
+    return receipt
+
+
+def _next_number(session: Session, charity_id: UUID, year: int) -> int:
+    new = insert(ReceiptCounter).values(charity_id=charity_id, year=year, last=1)
+    asked = new.on_conflict_do_update(
+        index_elements=["charity_id", "year"], set_={"last": ReceiptCounter.last + 1}
+    )
+    number: int = session.execute(asked.returning(ReceiptCounter.last)).scalar_one()
+    return number
+
+
+def _facts(session: Session, gift: Gift, campaign: Campaign, charity: Charity) -> Facts:
+    texts = {
+        text.locale: text.title
+        for text in session.scalars(
+            sa.select(CampaignText).where(CampaignText.campaign_id == campaign.id)
+        )
+    }
+    if gift.captured_at is None:
+        raise RuntimeError(f"gift {gift.burn_id} is not captured")
+    left = gift.points - gift.refunded_points
+    return Facts(
+        charity=charity.legal_name,
+        country=charity.country,
+        number=charity.number,
+        number_checked=charity.number_checked,
+        campaign=texts[told_in(gift.locale, campaign.default_locale, list(texts))],
+        designation=campaign.designation,
+        donor=gift.donor,
+        donor_name=_donor_name(session, gift),
+        language=gift.locale,
+        currency=campaign.currency,
+        rate_micros=campaign.rate_micros,
+        points=left,
+        money_micros=left * campaign.rate_micros,
+        refunded_points=gift.refunded_points,
+        matchers=_matchers(session, gift, campaign.rate_micros),
+        dedication=gift.dedication,
+        given_on=gift.made_at.date(),
+        captured_at=gift.captured_at,
+    )
+
+
+def _donor_name(session: Session, gift: Gift) -> str:
+    if gift.firm_id is not None:
+        return session.get_one(Firm, gift.firm_id).name
+    return session.get_one(Participant, gift.participant_id).name
+
+
+def _matchers(session: Session, gift: Gift, rate_micros: int) -> list[Matcher]:
+    stays = Share.points - Share.returned_points
+    query = (
+        sa.select(Member.name, stays)
+        .join(Match, Match.id == Share.match_id)
+        .join(Member, Member.id == Match.member_id)
+        .where(Share.burn_id == gift.burn_id, stays > 0)
+        .order_by(Match.id)
+    )
+    return [
+        Matcher(name=name, points=points, money_micros=points * rate_micros)
+        for name, points in session.execute(query).all()
+    ]
+
+
+def facts_of(receipt: Receipt) -> Facts:
+    """What a receipt states."""
+    return msgspec.convert(receipt.facts, Facts)
+
+
+def code_of(charity: Charity, receipt: Receipt) -> str:
+    """Its number as it is printed: `aqua/2026/000017`."""
+    return f"{charity.slug}/{receipt.year}/{receipt.number:06d}"

@@ -1,0 +1,244 @@
+"""Monthly gifts: made by whoever owns the points, stopped by them, carried out by the clock.
+
+A month's gift has a key of its own (`monthly:<schedule>:2026-03`), so it is given once however
+often the clock asks. Of months that were missed only the last one that is due is given: nobody
+wakes up to three gifts at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from charity import giving
+from charity.domain import Origin
+from charity.errors import UnknownCause
+from charity.models import Campaign, Schedule
+from charity.notes import SYSTEM, note, now_of
+from charity.schemas import ScheduleView
+from marketplace.api import EligibilityRule
+from marketplace.db import Database
+from marketplace.errors import Busy, InvalidRequest, MarketplaceError
+from marketplace.exchange.decide import MAX_AMOUNT
+from marketplace.exchange.engine import BurnEngine
+from marketplace.identity.domain import Principal, Role
+from marketplace.identity.models import Person
+from marketplace.ids import uuid7
+from marketplace.settings import load
+
+AT_ONCE = 200
+MOST = 20
+"""Monthly gifts of one wallet."""
+
+
+class NewSchedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A monthly gift to be set up."""
+
+    campaign: str
+    wallet_id: UUID
+    points: int
+    day: int
+    """Of the month, 1 to 28."""
+    anonymous: bool = False
+    locale: str = "en"
+
+
+def next_month(day: date) -> date:
+    """The same day a month later; for days that every month has."""
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=day.day)
+
+
+def first_on(today: date, day: int) -> date:
+    """The first time a schedule made today is due: never today."""
+    this = today.replace(day=day)
+    return this if this > today else next_month(this)
+
+
+def last_due(next_on: date, today: date) -> date:
+    """The last due day until today of a schedule whose next one is `next_on`, which is due."""
+    due = next_on
+    while (after := next_month(due)) <= today:
+        due = after
+    return due
+
+
+def set_up(session: Session, principal: Principal, new: NewSchedule) -> Schedule:
+    """Set up a monthly gift. Raises UnknownCause, InvalidRequest, CampaignOver ..."""
+    giving.own_wallet(session, principal, new.wallet_id)
+    campaign = session.scalar(sa.select(Campaign).where(Campaign.slug == new.campaign))
+    if campaign is None:
+        raise UnknownCause(f"There is no campaign {new.campaign!r}.")
+    giving.require_open(session, campaign)
+    if not 0 < new.points <= MAX_AMOUNT or not 1 <= new.day <= 28:
+        raise InvalidRequest("Points are a whole number, the day is 1 to 28.", field="day")
+    if len(standing_of(session, [new.wallet_id])) >= MOST:
+        raise InvalidRequest(f"There are {MOST} monthly gifts already.")
+    now = now_of(session)
+    schedule = Schedule(
+        id=uuid7(),
+        wallet_id=new.wallet_id,
+        person_id=principal.caller_id,
+        campaign_id=campaign.id,
+        points=new.points,
+        day=new.day,
+        next_on=first_on(now.date(), new.day),
+        anonymous=new.anonymous,
+        locale=new.locale,
+        made_at=now,
+        stopped_why="",
+        last_refusal="",
+    )
+    session.add(schedule)
+    session.flush()
+    details = {"points": new.points, "day": new.day, "campaign": new.campaign}
+    note(session, principal.actor, "schedule_made", schedule.id, **details)
+    return schedule
+
+
+def standing_of(session: Session, wallet_ids: Sequence[UUID]) -> Sequence[Schedule]:
+    """Monthly gifts of wallets that are not stopped, oldest first."""
+    query = sa.select(Schedule).where(
+        Schedule.wallet_id.in_(wallet_ids), Schedule.stopped_at.is_(None)
+    )
+    return list(session.scalars(query.order_by(Schedule.id)))
+
+
+def stop(session: Session, principal: Principal, schedule_id: UUID) -> Schedule:
+    """Stop a monthly gift; again changes nothing. Raises UnknownCause."""
+    schedule = session.get(Schedule, schedule_id, with_for_update=True, populate_existing=True)
+    if schedule is None:
+        raise UnknownCause("There is no such monthly gift of yours.")
+    giving.own_wallet(session, principal, schedule.wallet_id)
+    _stop(session, schedule, "", principal.actor)
+    return schedule
+
+
+def _stop(session: Session, schedule: Schedule, why: str, actor: str) -> None:
+    if schedule.stopped_at is None:
+        schedule.stopped_at, schedule.stopped_why = now_of(session), why
+        session.flush()
+        note(session, actor, "schedule_stopped", schedule.id, why=why)
+
+
+async def give_due(database: Database, rules: dict[str, EligibilityRule]) -> int:
+    """Give what is due, each once for its month; how many were looked at."""
+    async with database.begin() as session:
+        due = await session.run_sync(_due)
+    if not due:
+        return 0
+    engine = BurnEngine(
+        database.connect_raw,
+        queue_limit=AT_ONCE,
+        batch_limit=1,
+        hold_for=timedelta(minutes=load().hold_minutes),
+        rules=rules,
+    )
+    await engine.start()
+    try:
+        for schedule_id in due:
+            await _give_one(database, engine, schedule_id)
+    finally:
+        await engine.stop()
+    return len(due)
+
+
+def _due(session: Session) -> Sequence[UUID]:
+    query = sa.select(Schedule.id).where(
+        Schedule.stopped_at.is_(None), Schedule.next_on <= now_of(session).date()
+    )
+    return list(session.scalars(query.order_by(Schedule.next_on, Schedule.id).limit(AT_ONCE)))
+
+
+async def _give_one(database: Database, engine: BurnEngine, schedule_id: UUID) -> None:
+    """One month of one schedule. Trouble of the moment leaves it due."""
+    async with database.begin() as session:
+        asked = await session.run_sync(_wish, schedule_id)
+    if asked is None:
+        return
+    principal, wish, due = asked
+    try:
+        given = await giving.give(database, engine, principal, wish)
+        refusal = getattr(given.error, "code", "")
+    except Busy:
+        return
+    except MarketplaceError as error:
+        refusal = error.code
+    async with database.begin() as session:
+        await session.run_sync(_move_on, schedule_id, due, refusal)
+
+
+def _wish(session: Session, schedule_id: UUID) -> tuple[Principal, giving.Wish, date] | None:
+    """Who gives what for which due day; None where it is stopped, given or its giver is gone."""
+    schedule = session.get(Schedule, schedule_id, with_for_update=True, populate_existing=True)
+    today = now_of(session).date()
+    if schedule is None or schedule.stopped_at is not None or schedule.next_on > today:
+        return None
+    person = session.get(Person, schedule.person_id)
+    campaign = session.get_one(Campaign, schedule.campaign_id)
+    if person is None or person.disabled_at is not None:
+        _stop(session, schedule, "giver_gone", SYSTEM)
+        return None
+    if campaign.closed_at is not None or (campaign.ends_at and campaign.ends_at.date() < today):
+        _stop(session, schedule, "campaign_over", SYSTEM)
+        return None
+    due = last_due(schedule.next_on, today)
+    return (
+        _principal(person),
+        giving.Wish(
+            campaign=campaign.slug,
+            wallet_id=schedule.wallet_id,
+            points=schedule.points,
+            key=f"monthly:{schedule.id}:{due:%Y-%m}",
+            anonymous=schedule.anonymous,
+            locale=schedule.locale,
+            origin=Origin.MONTHLY,
+        ),
+        due,
+    )
+
+
+def _principal(person: Person) -> Principal:
+    """Who ordered it, as they are now: what they may no longer give from is refused."""
+    manages = Role.FIRM_MANAGER.value in person.roles
+    return Principal(
+        credential_id=person.id,
+        caller_id=person.id,
+        actor=f"person:{person.id}",
+        standing=True,
+        roles=frozenset(person.roles),
+        participant_id=person.participant_id,
+        firm_id=person.firm_id if manages else None,
+    )
+
+
+def _move_on(session: Session, schedule_id: UUID, due: date, refusal: str) -> None:
+    schedule = session.get_one(Schedule, schedule_id, with_for_update=True, populate_existing=True)
+    if schedule.next_on <= due:
+        schedule.next_on, schedule.last_refusal = next_month(due), refusal
+        session.flush()
+
+
+def view(session: Session, schedule: Schedule) -> ScheduleView:
+    """A monthly gift as its giver sees it."""
+    campaign = session.get_one(Campaign, schedule.campaign_id)
+    return ScheduleView(
+        id=schedule.id,
+        campaign=campaign.slug,
+        wallet_id=schedule.wallet_id,
+        points=schedule.points,
+        day=schedule.day,
+        next_on=schedule.next_on,
+        anonymous=schedule.anonymous,
+        last_refusal=schedule.last_refusal,
+    )
+
+
+def views_of(session: Session, principal: Principal) -> list[ScheduleView]:
+    """Monthly gifts from the wallets that the caller gives from."""
+    wallets = [each.id for each in giving.wallets_of(session, principal)]
+    return [view(session, each) for each in standing_of(session, wallets)]
