@@ -25,9 +25,9 @@ from charity.notes import note, now_of
 from marketplace.coalition.models import Participant
 from marketplace.db import Database
 from marketplace.errors import IdempotencyKeyReused, InvalidRequest
+from marketplace.exchange.answering import Answer
 from marketplace.exchange.burn_endpoint import burn_request
 from marketplace.exchange.decide import MAX_AMOUNT, BurnRequest
-from marketplace.exchange.engine import Answer
 from marketplace.exchange.models import Burn
 from marketplace.exchange.schemas import BurnBody
 from marketplace.host import PluginHost
