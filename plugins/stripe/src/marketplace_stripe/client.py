@@ -8,6 +8,7 @@ from typing import Final
 import stripe
 
 from marketplace.api import NotConfigured
+from marketplace_stripe.asking import Http
 from marketplace_stripe.settings import House
 
 CONNECT_S: Final = 3.0
@@ -18,7 +19,7 @@ VERSION: Final = "2026-10-28.endive"
 
 @lru_cache(maxsize=8)
 def _client(key: str, address: str) -> stripe.StripeClient:
-    http = stripe.RequestsClient(timeout=(CONNECT_S, ANSWER_S))
+    http = Http(timeout=(CONNECT_S, ANSWER_S))
     return stripe.StripeClient(
         key,
         base_addresses={"api": address.rstrip("/")},

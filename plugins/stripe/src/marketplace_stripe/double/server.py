@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import hmac
 import json
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, Literal, Self, TypeAlias
@@ -22,9 +23,22 @@ from marketplace_stripe.double.world import Refused, World
 
 KEPT_S: Final = 86_400
 """How long a key is known."""
-Trouble: TypeAlias = Literal["lost", "down", "error", "stored error", "limit", "slow"]
+Trouble: TypeAlias = Literal[
+    "lost",
+    "down",
+    "error",
+    "stored error",
+    "limit",
+    "slow",
+    "locked",
+    "page",
+    "cut",
+    "torn",
+]
 """`lost`: done, and the answer lost; `down`: neither; `error`: 500 after doing it, kept under the
-key; `stored error`: 500 without doing it, kept too; `limit`: 429; `slow`: two seconds."""
+key; `stored error`: 500 without doing it, kept too; `limit`: 429; `slow`: two seconds; `locked`:
+429 with lock_timeout, after doing it; `page`: 503 with a page of HTML, after doing it; `cut`: done,
+and half the JSON; `torn`: done, and the connection breaks in the body."""
 SLOW_S: Final = 2.0
 SERVER_ERROR: Final = {"error": {"type": "api_error", "message": "Something went wrong."}}
 TOO_MANY: Final = {
@@ -34,6 +48,14 @@ TOO_MANY: Final = {
         "message": "Too many requests.",
     }
 }
+LOCKED: Final = {
+    "error": {
+        "type": "invalid_request_error",
+        "code": "lock_timeout",
+        "message": "This object cannot be accessed right now.",
+    }
+}
+PAGE: Final = b"<html><body><h1>503 Service Unavailable</h1></body></html>"
 IN_USE: Final = {
     "error": {
         "type": "idempotency_error",
@@ -60,6 +82,17 @@ class Answered(msgspec.Struct):
     body: Any = None
 
 
+class Torn(msgspec.Struct, frozen=True):
+    """A body that ends before it should."""
+
+    content: bytes
+    announced: int
+
+
+Bend: TypeAlias = Callable[[str, int, Any], tuple[int, Any]]
+"""Path, status and body of an answer as it would be; returns another."""
+
+
 class Double:
     """A running double. `with Double() as double: double.address ...`"""
 
@@ -71,6 +104,8 @@ class Double:
         """Of every request, while it is set."""
         self.next_troubles: list[Trouble] = []
         """Of the next requests that change something, one each."""
+        self.bends: list[Bend] = []
+        """What becomes of every answer before it goes out."""
         self.asked: list[tuple[str, str, str]] = []
         """Method, path and key of idempotency of every request."""
         self._keys: dict[str, Answered] = {}
@@ -120,8 +155,20 @@ class Double:
             return 429, TOO_MANY
         if trouble == "slow":
             time.sleep(SLOW_S)
-        found = self._once(method, target, key, form, trouble)
-        return None if trouble == "lost" else found
+        status, body = self._once(method, target, key, form, trouble)
+        if trouble == "lost":
+            return None
+        if trouble == "locked":
+            return 429, LOCKED
+        if trouble == "page":
+            return 503, PAGE
+        for bend in self.bends:
+            status, body = bend(urlsplit(target).path, status, copy.deepcopy(body))
+        if trouble in ("cut", "torn"):
+            content = json.dumps(body).encode()
+            half = content[: len(content) // 2]
+            return status, half if trouble == "cut" else Torn(half, len(content))
+        return status, body
 
     def _once(
         self, method: str, target: str, key: str, form: str, trouble: Trouble | None
@@ -181,10 +228,15 @@ class Double:
                     self._send(*found)
 
             def _send(self, status: int, body: Any) -> None:
-                content = json.dumps(body).encode()
+                kind = "text/html" if body is PAGE else "application/json"
+                if isinstance(body, Torn):
+                    content, length, self.close_connection = body.content, body.announced, True
+                else:
+                    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+                    length = len(content)
                 self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(content)))
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(length))
                 self.send_header("Request-Id", f"req_{secrets.token_hex(8)}")
                 self.end_headers()
                 self.wfile.write(content)
