@@ -75,8 +75,8 @@ unit: $(STAMP) ## Only the tests; ARGS="tests/test_x.py -k name" picks some
 messages: $(STAMP) ## Collect what is to be translated into the .po files
 	@$(BIN)/python -m marketplace.web.messages
 
-bench: $(STAMP) ## Measure burns per second against pgbench on this machine (needs wrk)
-	$(BIN)/python -m bench.burns $(ARGS)
+bench: $(STAMP) ## Measure everything (25 minutes, needs wrk); ARGS="burns --json" picks a group
+	@$(BIN)/python -m bench $(ARGS)
 
 chaos: $(STAMP) ## Break a running marketplace in every way known; ARGS="--fault NAME --rounds 3"
 	@$(BIN)/python -m tests.chaos $(ARGS)

@@ -26,6 +26,7 @@ from bench.server import (
     environment,
     execute,
     fresh_database,
+    grow_log,
     program,
     query,
     server_url,
@@ -51,6 +52,12 @@ References = dict[tuple[str, int], Reference]
 def say(text: str) -> None:
     """Progress, on stderr."""
     click.echo(text, err=True)
+
+
+def prepare_log(url: str) -> None:
+    """Measure a server that has run for a while, or say that it is a new one."""
+    if not grow_log(url):
+        say("warning: this user may not let the log grow; a new server makes its files meanwhile")
 
 
 def measure_references(url: str, seconds: int, warm_up_s: int) -> References:
@@ -202,6 +209,7 @@ def run(seconds: int, processes: Sequence[int], clients: Sequence[int]) -> list[
         bare = with_database(url, "bench_reference")
         reference.prepare(bare)
         token = seed(settings.database_url or "", wallets=WALLETS, offers=OFFERS)
+        prepare_log(url)
         say("references, before")
         before = measure_references(bare, seconds, FIRST_WARM_UP_S)
         measured: dict[Key, Load] = {}

@@ -23,7 +23,7 @@ import msgspec
 import psutil
 
 from bench import load, machine
-from bench.burns import MOST_FAILED, say
+from bench.burns import MOST_FAILED, prepare_log, say
 from bench.load import Load, Target
 from bench.reference import OFFERS, WALLETS
 from bench.rows import Row, json_lines, ratio_row, table
@@ -262,6 +262,7 @@ def run(seconds: int, rounds: int, lots: int, memory_s: int) -> list[Row]:
     found = machine.facts(url)
     machine.refuse_unless_durable(found)
     say("\n".join(f"{name}: {value}" for name, value in found.items()))
+    prepare_log(url)
     rows = contention(url, seconds, rounds)
     if lots:
         rows += many_lots(url, seconds, rounds, lots)

@@ -11,6 +11,7 @@ from marketplace import __version__
 from marketplace.coalition.commands import coalition_group, import_group
 from marketplace.commands import Group
 from marketplace.demo.commands import demo_command
+from marketplace.exchange.burn_commands import burns_group
 from marketplace.exchange.commands import offers_group
 from marketplace.fulfilment.commands import (
     background_command,
@@ -69,6 +70,7 @@ main.add_command(ledger)
 for each in (serve_command, api_process_command, keys_group, people_group):
     main.add_command(each)
 main.add_command(offers_group)
+main.add_command(burns_group)
 main.add_command(plugins_group)
 main.add_command(notices_group)
 main.add_command(webhooks_group)

@@ -18,7 +18,8 @@ MOST_BUFFERS_MB = 512
 SHARE_OF_MEMORY = 16
 """The server takes this part of the machine's memory for its buffers, up to MOST_BUFFERS_MB."""
 MAX_WAL_SIZE = "2GB"
-"""Room for ten minutes of burns at full speed between two checkpoints."""
+"""Room for minutes of burns at full speed between two checkpoints. The server also keeps what it
+has had of that, for everybody waits while a new file of its write-ahead log is made."""
 
 
 def embedded_url(var_dir: Path, *, name: str = "postgres") -> str:
@@ -78,7 +79,12 @@ def _first_settings() -> list[str]:
 
     memory_mb = psutil.virtual_memory().total // 1_048_576
     buffers_mb = max(min(memory_mb // SHARE_OF_MEMORY, MOST_BUFFERS_MB), 64)
-    return ["--set", f"shared_buffers={buffers_mb}MB", "--set", f"max_wal_size={MAX_WAL_SIZE}"]
+    settings = {
+        "shared_buffers": f"{buffers_mb}MB",
+        "max_wal_size": MAX_WAL_SIZE,
+        "min_wal_size": MAX_WAL_SIZE,
+    }
+    return [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
 
 
 def _forget_the_killed(folder: Path) -> None:

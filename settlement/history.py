@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -13,10 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.clock import NOW
-from marketplace.ids import next_key
+from marketplace.ids import take_keys
 from marketplace.models import INSERT_ONLY, text_enum, utc_timestamp
 from settlement.base import SettlementBase
 from settlement.errors import StatusChanged
+
+ROWS: Final = 1_000
+"""Rows sent to the database at once."""
 
 
 class Subject(StrEnum):
@@ -66,18 +70,27 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 async def record(session: AsyncSession, change: Change) -> None:
     """Write a change down, in the transaction that makes it."""
-    await session.execute(
-        sa.insert(SettlementEvent).values(
-            id=next_key(),
-            subject=change.subject,
-            subject_id=change.id,
-            before=change.before,
-            after=change.after,
-            actor=change.actor,
-            note=change.note,
-            at=NOW,
-        )
-    )
+    await record_many(session, [change])
+
+
+async def record_many(session: AsyncSession, changes: Sequence[Change]) -> None:
+    """Write changes down, in the transaction that makes them."""
+    keys = take_keys(len(changes)) if changes else ()
+    rows = [
+        {
+            "id": key,
+            "subject": change.subject,
+            "subject_id": change.id,
+            "before": change.before,
+            "after": change.after,
+            "actor": change.actor,
+            "note": change.note,
+            "at": NOW,
+        }
+        for key, change in zip(keys, changes, strict=True)
+    ]
+    for start in range(0, len(rows), ROWS):
+        await session.execute(sa.insert(SettlementEvent).values(rows[start : start + ROWS]))
 
 
 async def move(session: AsyncSession, table: Any, change: Change, **values: Any) -> None:

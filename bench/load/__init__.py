@@ -30,6 +30,7 @@ class Load(msgspec.Struct, frozen=True):
     mean_us: int
     p50_us: int
     p99_us: int
+    max_us: int = 0
 
     @property
     def per_second(self) -> float:

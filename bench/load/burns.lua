@@ -36,8 +36,9 @@ end
 
 function done(summary, latency)
   io.write(string.format(
-    '\n{"requests":%d,"duration_us":%d,"refused":%d,"broken":%d,"mean_us":%d,"p50_us":%d,"p99_us":%d}\n',
+    '\n{"requests":%d,"duration_us":%d,"refused":%d,"broken":%d,"mean_us":%d,"p50_us":%d,"p99_us":%d,"max_us":%d}\n',
     summary.requests, summary.duration, summary.errors.status,
     summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout,
-    latency.mean, latency:percentile(50), latency:percentile(99)))
+    latency.mean, latency:percentile(50), latency:percentile(99),
+    latency.max))
 end

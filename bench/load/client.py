@@ -119,6 +119,7 @@ async def measure(url: str, clients: int, seconds: float) -> Load:
         mean_us=int(sum(taken) / len(taken) * 1_000_000),
         p50_us=int(taken[len(taken) // 2] * 1_000_000),
         p99_us=int(taken[len(taken) * 99 // 100] * 1_000_000),
+        max_us=int(taken[-1] * 1_000_000),
     )
 
 

@@ -32,7 +32,7 @@ ROOM: Final = "settlement"
 WINDOWS: Final = 100
 ROUNDS: Final = 3
 """Times that the bank is waited for: debtors pay, then creditors are paid."""
-APART: Final = 3
+APART: Final = 2
 """Paid months that are settled one by one, the newest; all before them are settled together."""
 STRANGER: Final = Movement(
     micros=412_500_000,
@@ -173,34 +173,39 @@ class Finance:
         """From closed windows to a settlement that is paid."""
         began = windows[-1].closed_at or datetime.now(UTC)
         due = min(began + DUE, datetime.now(UTC)).date()
-        reference = await self._net(windows, began + NETTED, due)
-        await self._step(reference, "pending", "record", CLERK, began + CHECKED)
-        await self._step(reference, "recorded", "approve", CONTROLLER, began + APPROVED)
-        await self._step(reference, "approved", "submit", CLERK, began + SENT)
+        reference, status = await self._net(windows, began + NETTED, due)
+        for before, step, by, after in (
+            ("pending", "record", CLERK, CHECKED),
+            ("recorded", "approve", CONTROLLER, APPROVED),
+            ("approved", "submit", CLERK, SENT),
+        ):
+            if status == before:
+                await self._at(began + after)
+                status = await self._take(by, step, reference)
         for number in range(ROUNDS):
-            if await self._status(reference) == "settled":
+            if status == "settled":
                 return
             day = min(began + DUE + timedelta(days=number), datetime.now(UTC))
             await self._bank_books(reference, day.date())
-            await self._as(CLERK, "submit", reference)
-        raise UsageError(f"The settlement {reference} of the demonstration is not paid.")
+            status = await self._take(CLERK, "submit", reference)
+        if status != "settled":
+            raise UsageError(f"The settlement {reference} of the demonstration is not paid.")
 
-    async def _net(self, windows: Sequence[Window], at: datetime, due: date) -> str:
-        """The reference of the settlement of these windows, made now if need be."""
+    async def _net(self, windows: Sequence[Window], at: datetime, due: date) -> tuple[str, str]:
+        """Reference and status of the settlement of these windows, made now if need be."""
         for each in await self._settlements():
             if str(windows[0].id) in each["windows"]:
-                return str(each["reference"])
+                return each["reference"], each["status"]
         await self._at(at)
         named = [word for each in windows for word in ("--window", str(each.id))]
         made = await self._as(CLERK, "net", *named, "--due", f"{due}", "--json")
-        return str(msgspec.json.decode(made)["settlement"]["reference"])
+        view = msgspec.json.decode(made)["settlement"]
+        return view["reference"], view["status"]
 
-    async def _step(
-        self, reference: str, before: str, step: str, by: Login, moment: datetime
-    ) -> None:
-        if await self._status(reference) == before:
-            await self._at(moment)
-            await self._as(by, step, reference)
+    async def _take(self, who: Login, step: str, reference: str) -> str:
+        """The status after a step of a settlement."""
+        made = msgspec.json.decode(await self._as(who, step, reference, "--json"))
+        return str(made["settlement"]["status"])
 
     async def _wait_for_controller(self, windows: Sequence[Window]) -> None:
         """The newest closed month: netted and checked, without the line that a member disputes."""
@@ -209,8 +214,9 @@ class Finance:
         if window.status == "closed":
             await self._dispute(window)
         due = (datetime.now(UTC) + timedelta(days=3)).date()
-        reference = await self._net(windows, NOW, due)
-        await self._step(reference, "pending", "record", CLERK, NOW)
+        reference, status = await self._net(windows, NOW, due)
+        if status == "pending":
+            await self._take(CLERK, "record", reference)
 
     async def _dispute(self, window: Window) -> None:
         if await self._json("dispute", "list"):
@@ -325,9 +331,6 @@ class Finance:
         """Those that are not aborted, newest first."""
         found = (await self._json("show"))["settlements"]
         return [each for each in found if each["status"] != "aborted"]
-
-    async def _status(self, reference: str) -> str:
-        return str((await self._json("show", reference))["settlement"]["status"])
 
     async def _json(self, *words: str) -> Any:
         return await self._terminal.json(ROOM, *words)

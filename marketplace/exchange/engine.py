@@ -23,7 +23,6 @@ from marketplace.api import EligibilityRule
 from marketplace.errors import (
     Busy,
     IdempotencyKeyReused,
-    InternalError,
     MarketplaceError,
     NotAuthenticated,
 )
@@ -36,11 +35,19 @@ from marketplace.exchange.decide import (
     Refused,
     Replayed,
     State,
+    WalletState,
     decide,
 )
 from marketplace.exchange.domain import OfferTerms
 from marketplace.exchange.errors import REJECTIONS, BurnRejected
-from marketplace.exchange.troubles import CONNECTION_LOST, LOST_RACE, REFUSED, DatabaseAway
+from marketplace.exchange.troubles import (
+    CONNECTION_LOST,
+    LOCKED,
+    LOST_RACE,
+    REFUSED,
+    DatabaseAway,
+    as_business_error,
+)
 from marketplace.metrics.tally import Tally
 
 log = logging.getLogger(__name__)
@@ -49,6 +56,9 @@ TRIES = 8
 """Tries of one batch before it is split, and of one burn before it is refused as busy."""
 LOOK_FIRST = 64
 """Batches that look keys up first once a used one was met: clients that retry come in crowds."""
+CONTESTED_S = 5.0
+"""How long a wallet that others changed under a batch has its burns apart from the rest."""
+MOST_CONTESTED = 1_000
 MORE_LOTS = 4
 """Times as many lots are read for a batch in which a burn needed more than were read."""
 RECONNECT_S = 0.2
@@ -87,13 +97,15 @@ class Answer(msgspec.Struct, frozen=True):
     replayed: bool = False
 
 
-LOCKED = "Somebody else is changing what this burn needs."
-
 Waiting = tuple[BurnRequest, Callable[[Answer], None]]
 
 
 class BurnEngine:
-    """Queue and batch loop of one process. `connect` opens its own connection."""
+    """Queue and batch loop of one process. `connect` opens its own connection.
+
+    Burns of wallets that are contested, because other processes burn from them too, go to an engine
+    of their own beside it that locks first: else everybody in their batch would wait for the lock.
+    """
 
     def __init__(
         self,
@@ -104,7 +116,24 @@ class BurnEngine:
         hold_for: timedelta,
         rules: dict[str, EligibilityRule],
         tally: Tally | None = None,
+        locks_first: bool = False,
     ) -> None:
+        self._apart = (
+            None
+            if locks_first
+            else BurnEngine(
+                connect,
+                queue_limit=queue_limit,
+                batch_limit=batch_limit,
+                hold_for=hold_for,
+                rules=rules,
+                tally=tally,
+                locks_first=True,
+            )
+        )
+        self._locks_first = locks_first
+        self._contested: dict[UUID, float] = {}
+        self._read: dict[UUID, WalletState] = {}
         self._connect = connect
         self._queue_limit = queue_limit
         self._batch_limit = batch_limit
@@ -123,12 +152,19 @@ class BurnEngine:
     async def start(self) -> None:
         """Connect and begin to take burns."""
         self._connection = await self._open()
+        self._begin()
+
+    def _begin(self) -> None:
         self._loop_task = asyncio.create_task(self._run(), name="burn-engine")
+        if self._apart is not None:
+            self._apart._begin()  # it connects once there is a burn for it
 
     async def stop(self) -> None:
         """Answer what is queued with 503, finish the batch in flight, close the connection."""
         _tell_all(self._queue, [Answer(None, Busy("The server is stopping."))] * len(self._queue))
         self._queue.clear()
+        if self._apart is not None:
+            await self._apart.stop()
         if self._loop_task is not None:
             self._loop_task.cancel()
             with suppress(asyncio.CancelledError):
@@ -150,10 +186,34 @@ class BurnEngine:
 
     def enqueue(self, request: BurnRequest, tell: Callable[[Answer], None]) -> None:
         """Queue a burn; `tell` gets its durable outcome. Busy where the queue is full."""
+        if self._apart is not None and self._is_contested(request.wallet_id):
+            self._apart.enqueue(request, tell)
+            return
         if len(self._queue) >= self._queue_limit:
             raise Busy(f"{self._queue_limit} burns are waiting already.")
         self._queue.append((request, tell))
         self._arrived.set()
+
+    def _is_contested(self, wallet_id: UUID) -> bool:
+        until = self._contested.get(wallet_id)
+        if until is None:
+            return False
+        if until > asyncio.get_running_loop().time():
+            return True
+        del self._contested[wallet_id]
+        return False
+
+    def _note_contested(
+        self, before: dict[UUID, WalletState], now: dict[UUID, WalletState]
+    ) -> None:
+        """Remember the wallets that others have changed between two tries of a batch."""
+        if len(self._contested) > MOST_CONTESTED:
+            self._contested.clear()
+        until = asyncio.get_running_loop().time() + CONTESTED_S
+        for wallet_id, wallet in now.items():
+            earlier = before.get(wallet_id)
+            if earlier is not None and earlier.version != wallet.version:
+                self._contested[wallet_id] = until
 
     async def _run(self) -> None:
         while True:
@@ -178,7 +238,7 @@ class BurnEngine:
                 for each in batch:
                     await self._serve([each])
                 return
-            answers = [Answer(None, _as_business_error(error))] * len(batch)
+            answers = [Answer(None, as_business_error(error))] * len(batch)
         _tell_all(batch, answers)
         if self._tally is not None:
             for outcome, count in Counter(map(_outcome, answers)).items():
@@ -212,13 +272,14 @@ class BurnEngine:
         if len(by_offer) == 1:
             _tell_all(batch, [Answer(None, Busy(LOCKED))] * len(batch))
             return
-        for some in by_offer.values():
-            await self._serve(some)
+        for burns in by_offer.values():
+            await self._serve(burns)
 
     @property
     def waiting(self) -> int:
         """Burns in the queue."""
-        return len(self._queue)
+        apart = 0 if self._apart is None else self._apart.waiting
+        return len(self._queue) + apart
 
     async def _outcomes(self, requests: list[BurnRequest]) -> list[Answer]:
         """Try until the batch is durable; raises what cannot be mended by trying again."""
@@ -228,7 +289,8 @@ class BurnEngine:
                 async with asyncio.timeout(ANSWER_S):
                     if self._connection is None:
                         self._connection = await self._open()
-                    return await self._attempt(requests, again=attempt > 0)
+                    again = attempt > 0 or self._locks_first
+                    return await self._attempt(requests, again=again)
             except LOST_RACE as error:
                 if isinstance(error, asyncpg.UniqueViolationError):
                     self._look_first = LOOK_FIRST
@@ -257,7 +319,10 @@ class BurnEngine:
             await repository.lock_wallets(
                 self._connection, {request.wallet_id for request in requests}
             )
-            return await self._decide_and_write(requests, keys=True)
+            before = self._read
+            answers = await self._decide_and_write(requests, keys=True)
+            self._note_contested(before, self._read)
+            return answers
 
     async def _decide_and_write(self, requests: list[BurnRequest], *, keys: bool) -> list[Answer]:
         state, decisions = await self._decide(requests, keys=keys)
@@ -283,6 +348,7 @@ class BurnEngine:
                 known=self._offers,
             )
             self._capped = bool(state.exposures)
+            self._read = state.wallets
             if await self._refresh_offers(versions):
                 continue
             state.offers = {key: self._offers[key] for key in versions}
@@ -388,6 +454,7 @@ class BurnEngine:
         return connection
 
     def _drop_connection(self) -> None:
+        self._read = {}  # what changes now may be what this process wrote without hearing of it
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
@@ -407,10 +474,3 @@ def _outcome(answer: Answer) -> str:
     if answer.held is not None:
         return "held"
     return "rejected" if isinstance(answer.error, BurnRejected) else "failed"
-
-
-def _as_business_error(error: Exception) -> MarketplaceError:
-    if isinstance(error, MarketplaceError):
-        return error
-    log.error("a burn failed", exc_info=error)
-    return InternalError()

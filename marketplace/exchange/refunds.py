@@ -6,7 +6,9 @@ now, as a contra of the capture, exact to the micro however often a burn is refu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -74,27 +76,51 @@ async def refund(
         effective_at=books.now,
     )
     await _remember(session, principal, asked, row)
-    stop = burn.terms.points - burn.refunded_points
-    parts = (await repository.parts_of(connection, [burn.terms]))[asked.burn_id]
-    restored = postings.last_points(parts, stop - points, stop)
-    await repository.add_refunded(connection, burn.terms, points)
+    await give_back(connection, [(burn, row)], books, grace=grace)
+    return view_of(row), False
+
+
+async def give_back(
+    connection: Any,
+    refunds: Sequence[tuple[LockedBurn, Refund]],
+    books: repository.Books,
+    *,
+    grace: timedelta,
+) -> None:
+    """Move points and money of these refunds, whose rows are written and whose burns are locked.
+
+    Each burn is in `refunds` once; its wallet must have been rid of what has expired.
+    """
+    terms = {burn.terms.id: burn.terms for burn, _ in refunds}
+    drawn = await repository.parts_of(connection, terms.values())
+    restored: list[tuple[postings.BurnTerms, list[postings.Part]]] = []
+    for burn, row in refunds:
+        stop = burn.terms.points - burn.refunded_points
+        parts = postings.last_points(drawn[burn.terms.id], stop - row.points, stop)
+        restored.append((burn.terms, parts))
+    points = {row.burn_id: row.points for _, row in refunds}
+    await repository.add_refunded(connection, terms.values(), points)
     await repository.give_back(
-        connection,
-        [(burn.terms, restored)],
-        from_held=False,
-        now=books.now,
-        new_expiry=books.now + grace,
+        connection, restored, from_held=False, now=books.now, new_expiry=books.now + grace
     )
     await repository.post(
         connection,
         books,
-        postings.transfers(burn.terms, restored, TransferCode.REFUND, books.operator_id),
-        postings.obligations(burn.terms, restored, ObligationKind.REFUND),
-        await repository.captured_under(connection, burn.terms),
+        [
+            row
+            for burn, parts in restored
+            for row in postings.transfers(burn, parts, TransferCode.REFUND, books.operator_id)
+        ],
+        [
+            row
+            for burn, parts in restored
+            for row in postings.obligations(burn, parts, ObligationKind.REFUND)
+        ],
+        await repository.captured_under(connection, terms.values()),
     )
-    await feed.tell_refunded(connection, row.id, row.wallet_id)
-    await webhooks.tell_refunded(connection, row.id, row.wallet_id)
-    return _view(row), False
+    made = [(row.id, row.wallet_id) for _, row in refunds]
+    await feed.tell_refunded(connection, made)
+    await webhooks.tell_refunded(connection, made)
 
 
 def _points_to_refund(burn: LockedBurn, points: int | None) -> int:
@@ -120,7 +146,7 @@ async def _earlier(
     row = await session.scalar(sa.select(Refund).where(Refund.id == known.subject_id))
     if row is None or known.request_hash != asked.request_hash:
         raise IdempotencyKeyReused
-    return _view(row)
+    return view_of(row)
 
 
 async def _remember(
@@ -157,7 +183,8 @@ def refund_fact(view: RefundView) -> api.RefundFact:
     )
 
 
-def _view(row: Refund) -> RefundView:
+def view_of(row: Refund) -> RefundView:
+    """A refund as callers are told of it."""
     return RefundView(
         id=row.id,
         burn_id=row.burn_id,

@@ -72,8 +72,9 @@ where member_id = any($1::uuid[]) and role <> 'issuer' and valid_from <= $2
 """
 
 CAPTURED_UNDER = """
-select acceptor_contract_id from obligation
-where wallet_id = $1 and burn_id = $2 and kind = 'capture' limit 1
+select distinct on (u.burn_id) u.burn_id, o.acceptor_contract_id
+from unnest($1::uuid[], $2::uuid[]) as u(burn_id, wallet_id)
+join obligation o on o.wallet_id = u.wallet_id and o.burn_id = u.burn_id and o.kind = 'capture'
 """
 
 POST = """
@@ -156,7 +157,9 @@ where offer_stock.offer_id = u.offer_id
 """
 
 ADD_REFUNDED = """
-update burn set refunded_points = refunded_points + $3 where id = $1 and wallet_id = $2
+update burn set refunded_points = refunded_points + u.points
+from unnest($1::uuid[], $2::uuid[], $3::bigint[]) as u(id, wallet_id, points)
+where burn.id = u.id and burn.wallet_id = u.wallet_id
 """
 
 VOID_TRANSFERS = """
@@ -207,9 +210,13 @@ async def accepted_under(
     return {burn.id: found.get(burn.acceptor_id) for burn in asked}
 
 
-async def captured_under(connection: Any, burn: BurnTerms) -> dict[UUID, UUID | None]:
-    """The same of a burn that was captured."""
-    return {burn.id: await connection.fetchval(CAPTURED_UNDER, burn.wallet_id, burn.id)}
+async def captured_under(connection: Any, burns: Iterable[BurnTerms]) -> dict[UUID, UUID | None]:
+    """The same of burns that were captured."""
+    asked = list(burns)
+    rows = await connection.fetch(
+        CAPTURED_UNDER, [burn.id for burn in asked], [burn.wallet_id for burn in asked]
+    )
+    return dict.fromkeys((burn.id for burn in asked), None) | dict(rows)
 
 
 async def post(
@@ -335,9 +342,17 @@ async def give_back(
     await connection.execute(LOWER_EXPOSURE, *owed)
 
 
-async def add_refunded(connection: Any, burn: BurnTerms, points: int) -> None:
-    """Count points of a burn as refunded."""
-    await connection.execute(ADD_REFUNDED, burn.id, burn.wallet_id, points)
+async def add_refunded(
+    connection: Any, burns: Iterable[BurnTerms], points: Mapping[UUID, int]
+) -> None:
+    """Count points of burns, by their ids, as refunded."""
+    asked = list(burns)
+    await connection.execute(
+        ADD_REFUNDED,
+        [burn.id for burn in asked],
+        [burn.wallet_id for burn in asked],
+        [points[burn.id] for burn in asked],
+    )
 
 
 async def return_stock(connection: Any, burns: Iterable[LockedBurn]) -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 import asyncpg
 
-from marketplace.errors import Busy
+from marketplace.errors import Busy, InternalError, MarketplaceError
+
+log = logging.getLogger(__name__)
+
+LOCKED = "Somebody else is changing what this burn needs."
 
 LOST_RACE = (
     asyncpg.SerializationError,  # what was read has changed
@@ -35,3 +41,11 @@ REFUSED = (
 
 class DatabaseAway(Busy):
     """The database cannot be used; whether the last batch was written shows when it is back."""
+
+
+def as_business_error(error: Exception) -> MarketplaceError:
+    """What the caller is told; what nobody foresaw is in the log."""
+    if isinstance(error, MarketplaceError):
+        return error
+    log.error("a burn failed", exc_info=error)
+    return InternalError()

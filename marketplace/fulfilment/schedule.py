@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 BEAT_LOCK = 7_219_004_512
 STANDBY_S = 5.0
+SILENT_S = 30
+"""A beat that stands still for so long loses its connection, and with it the lock, to another."""
 SHORTEST_S = 1
 CARRY_EVERY_S = 5
 
@@ -96,6 +98,7 @@ async def run_schedule(
             await pause(stopping, STANDBY_S)
             continue
         try:
+            await connection.execute(f"set idle_session_timeout = '{SILENT_S}s'")
             if await connection.fetchval("select pg_try_advisory_lock($1)", BEAT_LOCK):
                 await _keep(connection, work, send, stopping)
             else:

@@ -7,6 +7,7 @@ writes no index in which the rows of a wallet lie together, which would be anoth
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -28,28 +29,45 @@ def points_transfers(
     Of these `codes` (none: of all), with ids below `before`; with `limit` they may be up to twice
     as many, in no order, and the newest `limit` are among them.
     """
+    parts = [_others(wallet_id, before, codes, limit)]
+    if not codes or TransferCode.HOLD in codes:
+        parts.append(_holds(wallet_id, before, codes, limit))
+    return aliased(Transfer, sa.union_all(*parts).subquery())
+
+
+def _holds(
+    wallet_id: UUID, before: int | None, codes: Collection[TransferCode], limit: int | None
+) -> sa.Select[Any]:
     chain = _chain(wallet_id)
-    parts = [sa.select(chain)] if not codes or TransferCode.HOLD in codes else []
-    parts.append(
-        sa.select(*Transfer.__table__.c).where(
-            Transfer.wallet_id == wallet_id,
-            Transfer.previous_hold_id.is_(None),
-            Transfer.unit == POINTS,
-        )
+    found = sa.select(chain).where(*_chosen(chain.c, before, codes))
+    # A chain is followed from its newest hold, and no further than its rows are asked for.
+    return found if limit is None else sa.select(found.limit(limit).subquery())
+
+
+def _others(
+    wallet_id: UUID, before: int | None, codes: Collection[TransferCode], limit: int | None
+) -> sa.Select[Any]:
+    columns = Transfer.__table__.c
+    found = sa.select(*columns).where(
+        Transfer.wallet_id == wallet_id,
+        Transfer.previous_hold_id.is_(None),
+        Transfer.unit == POINTS,
+        *_chosen(columns, before, codes),
     )
-    chosen = []
-    for part in parts:
-        rows = part.selected_columns
-        if codes:
-            part = part.where(rows.code.in_(codes))
-        if before is not None:
-            part = part.where(rows.id < before)
-        if limit is not None:
-            # A chain is followed from its newest hold, so its first rows are its newest.
-            ordered = part if part is parts[0] and len(parts) > 1 else part.order_by(rows.id.desc())
-            part = sa.select(ordered.limit(limit).subquery())
-        chosen.append(part)
-    return aliased(Transfer, sa.union_all(*chosen).subquery())
+    if limit is None:
+        return found
+    return sa.select(found.order_by(Transfer.id.desc()).limit(limit).subquery())
+
+
+def _chosen(
+    columns: Any, before: int | None, codes: Collection[TransferCode]
+) -> list[sa.ColumnElement[bool]]:
+    chosen: list[sa.ColumnElement[bool]] = []
+    if codes:
+        chosen.append(columns.code.in_(codes))
+    if before is not None:
+        chosen.append(columns.id < before)
+    return chosen
 
 
 def _chain(wallet_id: UUID) -> sa.CTE:

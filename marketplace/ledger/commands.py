@@ -20,6 +20,7 @@ from marketplace.ledger.export import export
 from marketplace.ledger.journal import Format
 from marketplace.ledger.schemas import PeriodsView, periods_view
 from marketplace.ledger.verify import EXAMPLES, verify
+from marketplace.progress import shown
 from marketplace.runtime import Runtime
 
 SWEEPS = 20
@@ -105,9 +106,9 @@ async def _expire(runtime: Runtime) -> tuple[int, int]:
     async with runtime.database.begin() as session:
         whole = left = await due(session)
     done = 0
-    with click.progressbar(length=whole, label="Expiring", file=sys.stderr) as bar:
+    with shown("Expiring", whole) as told:
         for _ in range(SWEEPS):
-            done += await expire_all(runtime.database, bar.update)
+            done += await expire_all(runtime.database, told)
             async with runtime.database.begin() as session:
                 left = await due(session)
             if not left:

@@ -7,6 +7,8 @@ writes, and is decided again.
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -25,8 +27,11 @@ from marketplace.ledger.models import Lot, Obligation, Transfer, Wallet
 from marketplace.ledger.repository import INFINITY, operator_id
 from marketplace.ledger.windows import pass_gate, share_open
 
-BATCH = 1_000
+log = logging.getLogger(__name__)
+
+BATCH = 250
 """Lots of one transaction: enough to be quick, few enough to hold their wallets only briefly."""
+LOG_EVERY_S = 10.0
 
 
 class Expiring(msgspec.Struct, frozen=True):
@@ -71,9 +76,9 @@ async def expire_due(session: AsyncSession, limit: int = BATCH) -> int:
 async def expire_all(database: Database, told: Callable[[int], None], limit: int = BATCH) -> int:
     """Expire, a transaction per batch, until nothing more can be; returns how many lots.
 
-    `told` hears of each batch.
+    `told` hears of each batch; a long sweep is logged now and then, with what is left.
     """
-    done = 0
+    done, logged_at = 0, time.monotonic()
     while True:
         async with database.begin() as session:
             count = await expire_due(session, limit)
@@ -81,6 +86,11 @@ async def expire_all(database: Database, told: Callable[[int], None], limit: int
             return done
         done += count
         told(count)
+        if time.monotonic() - logged_at >= LOG_EVERY_S:
+            async with database.begin() as session:
+                left = await due(session)
+            log.info("expiring points: %d lots done, %d left", done, left)
+            logged_at = time.monotonic()
 
 
 async def expire_wallets(session: AsyncSession, wallet_ids: Iterable[UUID]) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from marketplace.ids import next_key, take_keys
+from marketplace.ids import take_keys
 from marketplace.notices import kinds
 from marketplace.notices.kind import Kind
 from marketplace.notices.posting import TAIL, terms
@@ -83,16 +83,16 @@ GIFT_FAILED: Final = _of_gifts(kinds.GIFT_FAILED, "to", "'sender', giver.name, '
 
 REFUNDED: Final = f"""
 with source as (
-    select p.id as person_id, $1::bigint as id, 'refund:' || r.id as once_key,
+    select p.id as person_id, u.key as id, 'refund:' || r.id as once_key,
            jsonb_build_object({OFFER}, 'points', r.points, 'burn', r.burn_id,
                               'reason', r.reason) as context,
            r.effective_at, null::bytea as secret, {terms(kinds.REFUND)}
-    from refund r
+    from unnest($1::uuid[], $2::uuid[], $3::bigint[]) as u(refund_id, wallet_id, key)
+    join refund r on r.id = u.refund_id and r.wallet_id = u.wallet_id
     join wallet w on w.id = r.wallet_id
     {PEOPLE}
     join burn b on b.id = r.burn_id and b.wallet_id = r.wallet_id
     join offer o on o.id = b.offer_id
-    where r.id = $2 and r.wallet_id = $3
 )
 {TAIL}"""
 
@@ -161,6 +161,7 @@ async def _tell(
         )
 
 
-async def tell_refunded(connection: Any, refund_id: UUID, wallet_id: UUID) -> None:
-    """Points of a refund, whose row is written, are back."""
-    await connection.execute(REFUNDED, next_key(), refund_id, wallet_id)
+async def tell_refunded(connection: Any, refunds: Sequence[tuple[UUID, UUID]]) -> None:
+    """Points of these refunds (id, wallet), whose rows are written, are back."""
+    ids, wallets = [each for each, _ in refunds], [wallet_id for _, wallet_id in refunds]
+    await connection.execute(REFUNDED, ids, wallets, take_keys(len(refunds)))

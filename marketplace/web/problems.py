@@ -136,6 +136,20 @@ def on_crash(request: AnyRequest, error: Exception) -> Response[bytes]:
     return problem_response(request, InternalError("Quote request_id when you report this."))
 
 
+def on_unreadable(
+    request: AnyRequest, error: UnicodeDecodeError | RecursionError
+) -> Response[bytes]:
+    """A body that is no UTF-8, or is nested without end; anywhere else it is a crash of ours."""
+    frame = error.__traceback__
+    while frame is not None:
+        if frame.tb_frame.f_code.co_name == "decode_json":
+            return problem_response(
+                request, InvalidRequest("The body is no JSON that can be read.")
+            )
+        frame = frame.tb_next
+    return on_crash(request, error)
+
+
 HANDLERS: ExceptionHandlersMap = {
     MarketplaceError: problem_response,
     HTTPException: on_http_exception,
@@ -145,5 +159,7 @@ HANDLERS: ExceptionHandlersMap = {
     sa.exc.TimeoutError: on_database_away,
     ConnectionError: on_database_away,
     ExceptionGroup: on_group,
+    UnicodeDecodeError: on_unreadable,
+    RecursionError: on_unreadable,
     Exception: on_crash,
 }

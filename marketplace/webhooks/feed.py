@@ -73,13 +73,14 @@ select e.id, {_literal(EventType.BURN_REFUNDED)}, b.id,
        jsonb_build_object({BURN_DATA}, 'refund_id', r.id, 'refunded_points', r.points,
                           'reason', r.reason),
        r.effective_at, {GIVE_UP}, {STATE}
-from refund r
+from unnest($1::uuid[], $2::uuid[]) with ordinality as u(refund_id, wallet_id, position)
+join refund r on r.id = u.refund_id and r.wallet_id = u.wallet_id
 join burn b on b.id = r.burn_id and b.wallet_id = r.wallet_id
 join offer o on o.id = b.offer_id
 join wallet w on w.id = b.wallet_id
 join webhook_endpoint e on e.member_id in (b.acceptor_id, w.sponsor_id)
                        and {WANTED.format(type=_literal(EventType.BURN_REFUNDED))}
-where r.id = $1 and r.wallet_id = $2
+order by u.position
 """
 
 # Endpoints first: where a member has none, its file is not read.
@@ -113,9 +114,12 @@ async def tell_voided(
     await _tell(connection, EventType.BURN_VOIDED, VOIDED, reasons, now)
 
 
-async def tell_refunded(connection: Any, refund_id: UUID, wallet_id: UUID) -> None:
-    """A refund, whose row is written, was made."""
-    await connection.execute(REFUNDED, refund_id, wallet_id)
+async def tell_refunded(connection: Any, refunds: Iterable[tuple[UUID, UUID]]) -> None:
+    """Refunds (id, wallet), whose rows are written, were made."""
+    if await connection.fetchval(SUBSCRIBED, EventType.BURN_REFUNDED.value):
+        asked = list(refunds)
+        ids, wallets = [each for each, _ in asked], [wallet_id for _, wallet_id in asked]
+        await connection.execute(REFUNDED, ids, wallets)
 
 
 async def _tell(

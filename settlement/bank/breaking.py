@@ -83,19 +83,48 @@ async def _again(
         await session.execute(sa.update(Break).where(Break.id == known.id).values(**fresh))
 
 
-async def open_many(session: AsyncSession, rows: list[dict[str, Any]]) -> None:
-    """Open the breaks of lines that were never looked at before, set-wise."""
+async def open_many(session: AsyncSession, rows: list[dict[str, Any]]) -> list[UUID]:
+    """Open the breaks of what had none before, set-wise; returns their ids."""
+    made: list[UUID] = []
     for start in range(0, len(rows), 1_000):
         part = rows[start : start + 1_000]
         values = [
             {"id": uuid7(), "status": BreakStatus.OPEN, "opened_at": NOW, "note": "", **row}
             for row in part
         ]
-        await session.execute(
+        made += await session.scalars(
             insert(Break)
             .values(values)
             .on_conflict_do_nothing(index_elements=["kind", "subject_id"])
+            .returning(Break.id)
         )
+    return made
+
+
+async def keep_open(session: AsyncSession, kind: BreakKind, rows: list[dict[str, Any]]) -> None:
+    """As `open_` for each of these, which have the same keys; a few statements for all that are
+    new or open already."""
+    if not rows:
+        return
+    known = {
+        each.subject_id: each
+        for each in await session.scalars(
+            sa.select(Break).where(
+                Break.kind == kind, among(Break.subject_id, [row["subject_id"] for row in rows])
+            )
+        )
+    }
+    new = [{"kind": kind, **row} for row in rows if row["subject_id"] not in known]
+    made = await open_many(session, new)
+    await history.record_many(
+        session, [_change(each, None, BreakStatus.OPEN, SYSTEM, kind.value) for each in made]
+    )
+    for row in rows:
+        found = known.get(row["subject_id"])
+        if found is None or found.status is BreakStatus.RESOLVED:
+            continue
+        if found.status is BreakStatus.GONE or found.reason != row["reason"]:
+            await open_(session, kind=kind, **row)
 
 
 async def let_go(

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.clock import now
+from marketplace.errors import InvalidRequest
 from settlement.bank.breaking import UNRESOLVED
 from settlement.bank.domain import BreakKind, Close
 from settlement.bank.models import Break
@@ -218,6 +219,8 @@ async def close_of_day(session: AsyncSession, day: date | None = None) -> FiveWa
     """Compare the five sides for a day of business time (UTC), yesterday where none is given."""
     if day is None:
         day = (await now(session)).date() - timedelta(days=1)
+    if day == date.max:
+        raise InvalidRequest(f"{day} does not end.")
     since = datetime(day.year, day.month, day.day, tzinfo=UTC)
     times = {"since": since, "until": since + timedelta(days=1)}
     rows: list[CloseRow] = []

@@ -31,6 +31,10 @@ AWAITED: Final = (
 """Legs whose money may still come."""
 
 
+ROWS: Final = 1_000
+"""Rows sent to the database at once."""
+
+
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """Why a line is thought to be the money of a leg."""
 
@@ -100,8 +104,7 @@ async def set_status(
         raise StatusChanged("A line of a statement found another match meanwhile. Look again.")
 
 
-async def note_match(
-    session: AsyncSession,
+def matched(
     line: BankLine,
     found: Found,
     amount_micros: int,
@@ -109,22 +112,31 @@ async def note_match(
     leg_id: UUID | None = None,
     member_id: UUID | None = None,
     actor: str,
-) -> None:
-    """Write a match down."""
-    await session.execute(
-        sa.insert(Match).values(
-            id=uuid7(),
-            entry_id=line.id,
-            leg_id=leg_id,
-            member_id=member_id,
-            rule=found.rule,
-            confidence=found.confidence,
-            reason=found.reason,
-            amount_micros=amount_micros,
-            actor=actor,
-            at=NOW,
-        )
-    )
+) -> dict[str, Any]:
+    """A match to be written down."""
+    return {
+        "id": uuid7(),
+        "entry_id": line.id,
+        "leg_id": leg_id,
+        "member_id": member_id,
+        "rule": found.rule,
+        "confidence": found.confidence,
+        "reason": found.reason,
+        "amount_micros": amount_micros,
+        "actor": actor,
+        "at": NOW,
+    }
+
+
+async def note_matches(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
+    """Write matches down."""
+    for start in range(0, len(rows), ROWS):
+        await session.execute(sa.insert(Match).values(rows[start : start + ROWS]))
+
+
+async def note_match(session: AsyncSession, *of: Any, **ids: Any) -> None:
+    """Write one down; arguments as of `matched`."""
+    await note_matches(session, [matched(*of, **ids)])
 
 
 async def book(

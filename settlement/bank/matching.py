@@ -13,11 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.coalition.models import Member
 from marketplace.money import decimal_from_micros
-from settlement.bank import breaking, cascade, lines, suggesting, transit
+from settlement.bank import breaking, cascade, lines, suggesting, together, transit
 from settlement.bank.cascade import Named, Step, Verdict
 from settlement.bank.domain import BreakKind, LineStatus, Rule, prefunding_member
 from settlement.bank.lines import Found
 from settlement.bank.models import BankLine, Break, LineState
+from settlement.bank.together import Case
 from settlement.clearing import books, prefunding, repository
 from settlement.clearing.domain import LegStatus
 from settlement.errors import StatusChanged
@@ -110,10 +111,13 @@ class _Pass:
 
     async def _lines(self, rows: Sequence[BankLine], status: LineStatus) -> None:
         known = await cascade.known(self._session, rows)
+        named = {line.id: by for line in rows if (by := cascade.named(line, known)) is not None}
+        done = await self._at_once(await together.judged(self._session, rows, named), status)
         plain: list[BankLine] = []
         for line in rows:
-            by = cascade.named(line, known)
-            if by is not None:
+            if line.id in done:
+                continue
+            if (by := named.get(line.id)) is not None:
                 await self._named(line, by, status)
             elif status is LineStatus.HINT:
                 continue
@@ -121,6 +125,32 @@ class _Pass:
                 plain.append(line)
         if status is LineStatus.NEW:
             await self._unknown(plain)
+
+    async def _at_once(self, cases: Sequence[Case], status: LineStatus) -> set[UUID]:
+        """What can be done with many lines in a few statements, or needs nothing; which they are.
+
+        The others, and all where something goes on meanwhile, are looked at one by one.
+        """
+        if status is LineStatus.HINT:
+            return {case.line.id for case in cases if not together.announces(case)}
+        session = self._session
+        done = await together.standing(session, cases) if status is LineStatus.OPEN else set()
+        cases = together.alone(cases)
+        if status is LineStatus.NEW:
+            wrong = [case for case in cases if case.verdict.step is Step.BREAK]
+            await together.open_(session, wrong, self._operator)
+            self.done.opened += len(wrong)
+            done = {case.line.id for case in wrong}
+        if not (ready := together.bookable(cases)):
+            return done
+        try:
+            async with session.begin_nested():
+                await together.book(session, ready, status, self._operator, actor=self._actor)
+                await self._matched([case.line for case in ready], status)
+        except StatusChanged:
+            return done
+        self.done.legs += sum(len(case.verdict.legs) for case in ready)
+        return done | {case.line.id for case in ready}
 
     async def _named(self, line: BankLine, by: Named, status: LineStatus) -> None:
         """A line that names legs."""
@@ -205,18 +235,8 @@ class _Pass:
         others = {BreakKind.DUPLICATE, BreakKind.AMOUNT_DIFFERS, BreakKind.UNKNOWN_PAYER}
         for other in others - {verdict.kind}:
             await breaking.let_go(self._session, other, [line.id], "it is another break now")
-        await breaking.open_(
-            self._session,
-            kind=verdict.kind,
-            subject_id=line.id,
-            entry_id=line.id,
-            leg_id=verdict.legs[0].id if len(verdict.legs) == 1 else None,
-            account_id=line.account_id,
-            currency=line.currency,
-            amount_micros=line.amount_micros,
-            opened_on=line.booked_on,
-            reason=verdict.reason,
-        )
+        row = together.break_of(line, verdict)
+        await breaking.open_(self._session, kind=verdict.kind, **row)
 
     async def _unknown(self, rows: Sequence[BankLine]) -> None:
         """Lines that name nothing of ours, set-wise."""

@@ -23,6 +23,7 @@ from marketplace.errors import InvalidRequest
 from marketplace.identity.domain import Principal
 from marketplace.runtime import Runtime
 from marketplace.web.page import AnyRequest
+from marketplace.web.paging import DEFAULT_LIMIT, Cursor, Limit, cut_page, decode_cursor
 from settlement.bank import (
     accounts,
     breaking,
@@ -44,12 +45,14 @@ from settlement.bank.schemas import (
     AccountView,
     Breaks,
     BreakView,
+    Matches,
     NoteBody,
     Statements,
     Suggestions,
     Transit,
     account_view,
     break_view,
+    match_view,
     statement_view,
     suggestion_view,
 )
@@ -87,10 +90,14 @@ async def add_account(
 
 
 @get("/bank/statements", opt=FINANCE, tags=TAGS, summary="List bank statements")
-async def list_statements(session: NamedDependency[AsyncSession]) -> Statements:
+async def list_statements(
+    session: NamedDependency[AsyncSession], limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+) -> Statements:
     """Those imported last first."""
-    rows = await reading.statements(session, before=None, most=MOST)
-    return Statements([statement_view(row) for row, _ in rows])
+    before = decode_cursor(cursor, reading.Place)
+    rows = await reading.statements(session, before=before, most=limit + 1)
+    page, following = cut_page(rows, limit, lambda row: reading.Place(row[0].id))
+    return Statements([statement_view(row) for row, _ in page], following)
 
 
 @post(
@@ -174,6 +181,21 @@ async def refuse(
 ) -> None:
     """It is not made again."""
     await deciding.refuse(session, suggestion_id, actor=principal.actor)
+
+
+@get("/bank/matches", opt=FINANCE, tags=TAGS, summary="List matches of bank lines")
+async def list_matches(
+    session: NamedDependency[AsyncSession],
+    line: Annotated[UUID | None, QueryParameter(description="Only of this line.")] = None,
+    leg: Annotated[UUID | None, QueryParameter(description="Only of this leg.")] = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Matches:
+    """Those made last first, with rule, confidence and reason; contras that took one back too."""
+    before = decode_cursor(cursor, UUID)
+    rows = await reading.matches(session, entry_id=line, leg_id=leg, before=before, most=limit + 1)
+    page, following = cut_page(rows, limit, lambda row: row[0].id)
+    return Matches([match_view(*row) for row in page], following)
 
 
 @post(
@@ -265,6 +287,7 @@ ROUTES: api.Routes = [
     list_suggestions,
     accept,
     refuse,
+    list_matches,
     undo,
     list_breaks,
     resolve,

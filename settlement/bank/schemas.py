@@ -9,7 +9,7 @@ import msgspec
 
 from marketplace.contract.bank_records import StatementKind
 from settlement.bank.domain import BreakKind, BreakStatus, Rule
-from settlement.bank.models import BankAccount, BankStatement, Break, Suggestion
+from settlement.bank.models import BankAccount, BankStatement, Break, Match, Suggestion
 from settlement.bank.transit import InTransit
 
 
@@ -47,6 +47,27 @@ class StatementView(msgspec.Struct, frozen=True, kw_only=True):
     closing_micros: int | None
     imported_by: str
     imported_at: datetime
+
+
+class MatchView(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a statement is (part of) the money of a leg, or of a member that paid ahead."""
+
+    id: UUID
+    entry_id: UUID
+    leg_id: UUID | None
+    member_id: UUID | None
+    rule: Rule
+    confidence: int
+    """0 to 100."""
+    reason: str
+    amount_micros: int
+    """Signed as on the statement; of a contra the other way round."""
+    undoes_id: UUID | None
+    """The match that this takes back."""
+    undone_by_id: UUID | None
+    """The contra that took this back."""
+    actor: str
+    at: datetime
 
 
 class SuggestionView(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +114,16 @@ class Statements(msgspec.Struct, frozen=True):
     """The newest first."""
 
     statements: list[StatementView]
+    next: str | None
+    """The cursor of the next page; null on the last."""
+
+
+class Matches(msgspec.Struct, frozen=True):
+    """The newest first."""
+
+    matches: list[MatchView]
+    next: str | None
+    """The cursor of the next page; null on the last."""
 
 
 class Suggestions(msgspec.Struct, frozen=True):
@@ -133,6 +164,24 @@ def statement_view(row: BankStatement) -> StatementView:
         closing_micros=row.closing_micros,
         imported_by=row.imported_by,
         imported_at=row.imported_at,
+    )
+
+
+def match_view(row: Match, undone_by_id: UUID | None) -> MatchView:
+    """A match."""
+    return MatchView(
+        id=row.id,
+        entry_id=row.entry_id,
+        leg_id=row.leg_id,
+        member_id=row.member_id,
+        rule=row.rule,
+        confidence=row.confidence,
+        reason=row.reason,
+        amount_micros=row.amount_micros,
+        undoes_id=row.undoes_id,
+        undone_by_id=undone_by_id,
+        actor=row.actor,
+        at=row.at,
     )
 
 

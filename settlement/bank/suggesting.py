@@ -30,26 +30,29 @@ async def suggest(session: AsyncSession, near_days: int) -> int:
     for line, leg, _, _ in pairs:
         by_line[line.id] = by_line.get(line.id, 0) + 1
         by_leg[leg.id] = by_leg.get(leg.id, 0) + 1
+    rows = [
+        {
+            "id": uuid7(),
+            "entry_id": line.id,
+            "leg_id": leg.id,
+            "rule": Rule.AMOUNT_AND_PARTY,
+            "confidence": confidence,
+            "reason": words.format(leg.reference),
+            "status": SuggestionStatus.PROPOSED,
+            "made_at": NOW,
+        }
+        for line, leg, confidence, words in pairs
+        if by_line[line.id] == 1 and by_leg[leg.id] == 1
+    ]
     fresh = 0
-    for line, leg, confidence, words in pairs:
-        if by_line[line.id] > 1 or by_leg[leg.id] > 1:
-            continue
-        made = await session.scalar(
+    for start in range(0, len(rows), lines.ROWS):
+        made = await session.scalars(
             insert(Suggestion)
-            .values(
-                id=uuid7(),
-                entry_id=line.id,
-                leg_id=leg.id,
-                rule=Rule.AMOUNT_AND_PARTY,
-                confidence=confidence,
-                reason=words.format(leg.reference),
-                status=SuggestionStatus.PROPOSED,
-                made_at=NOW,
-            )
+            .values(rows[start : start + lines.ROWS])
             .on_conflict_do_nothing(index_elements=["entry_id", "leg_id"])
             .returning(Suggestion.id)
         )
-        fresh += made is not None
+        fresh += len(made.all())
     await overtake_booked(session)
     return fresh
 

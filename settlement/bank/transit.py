@@ -98,18 +98,19 @@ async def watch(session: AsyncSession, *, late_days: int) -> int:
     of those whose reason is gone. Returns how many are missing."""
     today = (await now(session)).date()
     missing = [each for each in await in_transit(session) if each.days > late_days]
-    for each in missing:
-        await breaking.open_(
-            session,
-            kind=BreakKind.MISSING,
-            subject_id=each.leg_id,
-            leg_id=each.leg_id,
-            currency=each.currency,
-            amount_micros=each.amount_micros,
-            opened_on=each.due_on,
-            reason=f"{each.reference} of {decimal_from_micros(abs(each.amount_micros))} "
+    rows = [
+        {
+            "subject_id": each.leg_id,
+            "leg_id": each.leg_id,
+            "currency": each.currency,
+            "amount_micros": each.amount_micros,
+            "opened_on": each.due_on,
+            "reason": f"{each.reference} of {decimal_from_micros(abs(each.amount_micros))} "
             f"{each.currency} was due on {each.due_on}, and no statement shows it.",
-        )
+        }
+        for each in missing
+    ]
+    await breaking.keep_open(session, BreakKind.MISSING, rows)
     await _let_go_found(session, {each.leg_id for each in missing})
     await _late(session, today, late_days)
     await _returned(session)
@@ -136,17 +137,18 @@ async def _late(session: AsyncSession, today: date, late_days: int) -> None:
             ~sa.exists().where(Break.kind == BreakKind.LATE, Break.subject_id == SettlementLeg.id),
         )
     )
-    for leg in rows.all():
-        await breaking.open_(
-            session,
-            kind=BreakKind.LATE,
-            subject_id=leg.id,
-            leg_id=leg.id,
-            currency=leg.currency,
-            amount_micros=lines.expected(leg),
-            opened_on=leg.booked_on or leg.due_on,
-            reason=f"{leg.reference} was due on {leg.due_on} and booked on {leg.booked_on}.",
-        )
+    late = [
+        {
+            "subject_id": leg.id,
+            "leg_id": leg.id,
+            "currency": leg.currency,
+            "amount_micros": lines.expected(leg),
+            "opened_on": leg.booked_on or leg.due_on,
+            "reason": f"{leg.reference} was due on {leg.due_on} and booked on {leg.booked_on}.",
+        }
+        for leg in rows
+    ]
+    await breaking.keep_open(session, BreakKind.LATE, late)
 
 
 async def _returned(session: AsyncSession) -> None:
@@ -156,17 +158,18 @@ async def _returned(session: AsyncSession) -> None:
         sa.select(SettlementLeg).where(SettlementLeg.status == LegStatus.RETURNED, ~paid_again)
     )
     waiting = rows.all()
-    for leg in waiting:
-        await breaking.open_(
-            session,
-            kind=BreakKind.RETURNED,
-            subject_id=leg.id,
-            leg_id=leg.id,
-            currency=leg.currency,
-            amount_micros=-lines.expected(leg),
-            opened_on=leg.booked_on or leg.due_on,
-            reason=f"The money of {leg.reference} came back: {leg.reason}. Pay it again.",
-        )
+    back = [
+        {
+            "subject_id": leg.id,
+            "leg_id": leg.id,
+            "currency": leg.currency,
+            "amount_micros": -lines.expected(leg),
+            "opened_on": leg.booked_on or leg.due_on,
+            "reason": f"The money of {leg.reference} came back: {leg.reason}. Pay it again.",
+        }
+        for leg in waiting
+    ]
+    await breaking.keep_open(session, BreakKind.RETURNED, back)
     known = await session.scalars(
         sa.select(Break.subject_id).where(
             Break.kind == BreakKind.RETURNED, Break.status.in_(breaking.UNRESOLVED)

@@ -7,7 +7,7 @@ import pytest
 from bench.hot import CAPPED, judge, judge_memory, take_turns
 from bench.load import Load
 from bench.seed import seed
-from bench.server import BenchError, query
+from bench.server import BenchError, grow_log, query
 from marketplace.settings import Settings
 
 
@@ -58,3 +58,13 @@ def test_the_wallets_of_the_capped_issuer_draw_from_it_first(settings: Settings)
         == 1
     )
     assert query(url, "select count(*) from lot")[0][0] == 60
+
+
+def test_a_log_that_has_grown_does_not_grow_again(settings: Settings) -> None:
+    url = settings.database_url or ""
+    size = "select count(*) from pg_ls_waldir()"
+    assert grow_log(url)
+    grown = query(url, size)[0][0]
+    assert grown >= 10
+    assert grow_log(url)
+    assert query(url, size)[0][0] <= grown + 2

@@ -13,7 +13,7 @@ import marketplace_giftfund.service as giftfund
 import msgspec
 
 from bench.seed import seed
-from bench.server import environment, execute, fresh_database, free_port
+from bench.server import environment, execute, free_port, fresh_database
 from marketplace.db import Database
 from marketplace.host import PluginHost
 from marketplace.identity.domain import Scope

@@ -1,7 +1,7 @@
 """Failpoints: named places of the product where a process can be made to die, stop or sleep.
 
-The product knows nothing of them. In a process that was started with `MARKETPLACE_FAILPOINTS=FOLDER`
-and with `tests/chaos/startup` on its PYTHONPATH, functions are wrapped as their modules are
+The product knows nothing of them. In a process that was started with `tests/chaos/startup` on its
+PYTHONPATH and `MARKETPLACE_FAILPOINTS` naming a folder, functions are wrapped as their modules are
 imported; in any other there is nothing to be off. A point is armed by a file in the folder, at any
 time; the one process that renames the file has the honour. So a point fires as often as it was
 armed, whoever passes it first, also where the process that died is started again.

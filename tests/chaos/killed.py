@@ -2,11 +2,11 @@
 
     python -m tests.chaos.killed URL WALLET_ID OFFER_ID KEY_ID MEMBER_ID
 
-For each point a child burns with keys of its own, relays, and delivers from the gift fund, all in one
-process, and is killed (SIGKILL) at the point. Another child then does what clients, relay and worker
-do after that: the same keys again, what is due again. It then looks whether each key burnt once,
-each burn got one code, each code went to one burn, and the ledger is right. No broker, no time: each
-run takes the same way. Prints the points at which a child was killed.
+For each point a child burns with keys of its own, relays, and delivers from the gift fund, all in
+one process, and is killed (SIGKILL) at the point. Another child then does what clients, relay and
+worker do after that: the same keys again, what is due again. It then looks whether each key burnt
+once, each burn got one code, each code went to one burn, and the ledger is right. No broker, no
+waiting: each run takes the same way. Prints the points at which a child was killed.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-import pwd
 import signal
 import subprocess
 import time
@@ -69,10 +69,10 @@ class Postgres:
                 return
 
     def _pg_ctl(self, *arguments: str) -> int:
-        user = "embedded_postgres" if os.geteuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
         done = subprocess.run(
             [postgres_program("pg_ctl"), "-D", str(self._data), "-w", *arguments],
-            user=user if os.geteuid() == 0 else None,
+            # PostgreSQL refuses to run as root.
+            user="embedded_postgres" if os.geteuid() == 0 else None,
             cwd="/",
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -88,10 +88,4 @@ class Postgres:
             with suppress(OSError, asyncpg.PostgresError):
                 return await asyncpg.connect(**raw_arguments(parse_url(url), None))
             assert time.monotonic() < deadline, "the database does not answer"
-            await _pause()
-
-
-async def _pause() -> None:
-    import asyncio
-
-    await asyncio.sleep(0.2)
+            await asyncio.sleep(0.2)

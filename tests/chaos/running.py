@@ -25,6 +25,8 @@ select count(*) from burn where status = 'held'
 """
 HEAD = ("fault", "injected", "accepted", "lost", "doubled", "verdict")
 
+NOT_RUN = "not run"
+
 Say = Callable[[str], None]
 
 
@@ -38,7 +40,7 @@ class Line(msgspec.Struct, frozen=True):
     lost: int
     doubled: int
     verdict: str
-    """`good`, or what is wrong: FAILED, NOT INJECTED."""
+    """`good`, `not run`, or what is wrong: FAILED, NOT INJECTED."""
 
     def cells(self) -> tuple[str, ...]:
         """As a row of the table."""
@@ -46,34 +48,44 @@ class Line(msgspec.Struct, frozen=True):
         return (self.fault, *map(str, counts), self.verdict)
 
 
-async def run_all(
-    arena: Arena, names: Sequence[str], *, rounds: int, seconds: float, seed: int, say: Say
-) -> list[Line]:
+class Plan(msgspec.Struct, frozen=True):
+    """What is run, and how much of it."""
+
+    names: list[str]
+    rounds: int
+    """Injections of each fault."""
+    seconds: float
+    """Load before and after each injection."""
+    minutes: float
+    """No fault is begun after so many; 0: no limit."""
+    seed: int
+
+
+async def run_all(arena: Arena, plan: Plan, say: Say) -> list[Line]:
     """Each fault in turn, announced."""
     lines = []
     began = time.monotonic()
-    for number, name in enumerate(names, start=1):
+    for number, name in enumerate(plan.names, start=1):
         spent_s = time.monotonic() - began
-        say(f"[{spent_s:4.0f} s] {number}/{len(names)} {name}: {FAULTS[name].words}")
-        lines.append(
-            await run_fault(arena, name, rounds=rounds, seconds=seconds, seed=seed, say=say)
-        )
+        if plan.minutes and spent_s > plan.minutes * 60:
+            lines.append(Line(name, 0, 0, 0, 0, NOT_RUN))
+            continue
+        say(f"[{spent_s:4.0f} s] {number}/{len(plan.names)} {name}: {FAULTS[name].words}")
+        lines.append(await run_fault(arena, name, plan, say))
     return lines
 
 
-async def run_fault(
-    arena: Arena, name: str, *, rounds: int, seconds: float, seed: int, say: Say
-) -> Line:
+async def run_fault(arena: Arena, name: str, plan: Plan, say: Say) -> Line:
     """Let clients burn, inject, wait until everything is delivered, judge."""
-    run = f"{name}-{seed}"
+    run = f"{name}-{plan.seed}"
     before = await _points(arena)
     crowd = Crowd(arena.house.port, arena.ground.token, run, wallets=WALLETS, offers=OFFERS)
     crowd.start()
     injected = 0
-    for _ in range(rounds):
-        await asyncio.sleep(seconds)
+    for _ in range(plan.rounds):
+        await asyncio.sleep(plan.seconds)
         injected += await FAULTS[name].act(arena)
-    await asyncio.sleep(seconds)
+    await asyncio.sleep(plan.seconds)
     failpoints.disarm(arena.points)
     await crowd.stop()
     stuck = await drain(arena)
@@ -94,7 +106,7 @@ async def run_fault(
         len(crowd.accepted),
         len(found.lost),
         len(found.doubled),
-        _verdict(found, injected, rounds),
+        _verdict(found, injected, plan.rounds),
     )
 
 

@@ -15,7 +15,9 @@ from marketplace.clock import travel_to
 from marketplace.coalition.domain import ContractRole
 from marketplace.coalition.exposure import open_exposures
 from marketplace.coalition.models import Contract
+from marketplace.db import Database
 from marketplace.errors import Busy
+from marketplace.exchange import repository
 from marketplace.exchange.domain import OfferStatus
 from marketplace.exchange.engine import BurnEngine
 from marketplace.exchange.models import Burn, OfferStock
@@ -354,3 +356,39 @@ async def test_the_database_kills_the_engine_connection_under_load(
     )
     assert Counter(map(code, answers)) == {"held": 300}
     assert await balance(runtime, coalition, "ann") == (200_000, 300_000)
+
+
+async def test_a_wallet_that_others_burn_from_too_holds_up_nobody_else(
+    runtime: Runtime,
+    coalition: Coalition,
+    engine: BurnEngine,
+    ask: Ask,
+    owner: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("ann", "bob"):
+        await coalition.issue(name, 5_000)
+    bump = sa.text("update wallet set version = version + 1 where id = :id")
+    ann = {"id": coalition.wallets["ann"]}
+    write = repository.write
+    raced = False
+
+    async def write_late(*arguments: Any) -> None:
+        nonlocal raced
+        if not raced:
+            raced = True
+            async with owner.begin() as session:
+                await session.execute(bump, ann)
+        await write(*arguments)
+
+    monkeypatch.setattr(repository, "write", write_late)
+    assert code(await engine.submit(ask("ann"))) == "held"
+    assert raced
+    async with owner.begin() as session:  # another process is in the middle of a burn of hers
+        await session.execute(bump, ann)
+        waiting = [asyncio.create_task(engine.submit(ask("ann"))) for _ in range(3)]
+        await asyncio.sleep(0)
+        assert code(await asyncio.wait_for(engine.submit(ask("bob")), 4)) == "held"
+        assert not any(task.done() for task in waiting)
+    assert [code(each) for each in await asyncio.gather(*waiting)] == ["held"] * 3
+    assert await balance(runtime, coalition, "ann") == (1_000, 4_000)

@@ -10,6 +10,7 @@ from uuid import UUID
 import httpx
 import pytest
 import sqlalchemy as sa
+from litestar import Litestar
 
 from marketplace import api
 from marketplace.exchange.models import Burn
@@ -199,3 +200,17 @@ async def test_a_hundred_posts_of_one_key_have_one_effect(
     )
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.content for answer in answers}) == 1
+
+
+async def test_a_full_queue_is_503_with_retry_after_and_the_same_key_burns_later(
+    app: Litestar, client: httpx.AsyncClient, coalition: Coalition, api_key: MakeKey
+) -> None:
+    await coalition.issue("ann", 1_000)
+    key = await api_key("operator", Scope.BURNS_WRITE)
+    engine = app.state.burn_engine
+    room, engine._queue_limit = engine._queue_limit, 0
+    answer = await burn(client, key, burn_body(coalition))
+    assert (answer.status_code, answer.json()["code"]) == (503, "busy")
+    assert answer.headers["retry-after"] == "1"
+    engine._queue_limit = room
+    assert (await burn(client, key, burn_body(coalition))).status_code == 201

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from marketplace import api
-from marketplace.clock import travel_to
+from marketplace.clock import Clock, travel_to
 from marketplace.coalition.domain import ContractRole, Funding
 from marketplace.errors import IdempotencyKeyReused, InvalidRequest
 from marketplace.exchange.engine import BurnEngine
@@ -20,7 +20,9 @@ from marketplace.exchange.refunds import RefundRequest, refund
 from marketplace.exchange.resolution import Delivery, VoidRequest, capture, void
 from marketplace.exchange.schemas import RefundView
 from marketplace.fulfilment.models import Artefact
+from marketplace.fulfilment.service import void_timed_out
 from marketplace.identity.domain import Principal
+from marketplace.ledger.expiry import expire_all
 from marketplace.ledger.models import Lot, Obligation, Transfer, Wallet
 from marketplace.ledger.verify import verify
 from marketplace.runtime import Runtime
@@ -148,6 +150,59 @@ async def test_capture_and_void_race_and_one_wins(
     )
     assert len(captured) + len(voided) + len(again) == 1
     await clean(runtime)
+
+
+async def test_capture_void_and_the_expiry_of_its_lots_race_and_one_wins(
+    runtime: Runtime, coalition: Coalition, engine: BurnEngine, ask: Ask
+) -> None:
+    expiry = datetime(2090, 1, 1, tzinfo=UTC)
+    await coalition.issue("ann", 1_200, expires_at=expiry)
+    await engine.submit(ask("ann"))
+    async with runtime.database.begin() as session:
+        burn = (await session.scalars(sa.select(Burn))).one()
+        await travel_to(session, expiry + timedelta(days=1), allowed=True)
+    captured, voided, swept, again = await asyncio.gather(
+        deliver(runtime, burn),
+        give_up(runtime, burn),
+        expire_all(runtime.database, lambda _: None),
+        expire_all(runtime.database, lambda _: None),
+    )
+    assert len(captured) + len(voided) == 1
+    assert swept + again <= 1
+    # Whoever came first: 200 points are expired, and of the burn's none, or all with their grace.
+    await expire_all(runtime.database, lambda _: None)
+    assert await balances(runtime, burn.wallet_id) == (1_000 if voided else 0, 0)
+    await clean(runtime)
+
+
+async def test_time_that_steps_a_day_each_way_ends_no_burn_twice(
+    runtime: Runtime, coalition: Coalition, engine: BurnEngine, ask: Ask
+) -> None:
+    async def step(days: int) -> None:
+        async with runtime.database.begin() as session:
+            await session.execute(sa.update(Clock).values(shift=timedelta(days=days)))
+
+    async def sweep() -> int:
+        async with runtime.database.begin() as session:
+            return len(await void_timed_out(session, runtime.settings))
+
+    await coalition.issue("ann", 3_000)
+    first = await engine.submit(ask("ann", key="k1"))
+    await engine.submit(ask("ann", key="k2"))
+    assert first.held is not None
+    async with runtime.database.begin() as session:
+        burn = await session.get_one(Burn, (first.held.id, first.held.wallet_id))
+    assert await sweep() == 0
+    await deliver(runtime, burn)
+    for days, timed_out in ((1, 1), (-1, 0), (0, 0), (1, 0)):
+        await step(days)
+        again = await engine.submit(ask("ann", key="k1"))
+        assert (again.held, again.replayed) == (first.held, True)
+        # Only the other one, which no supplier was asked for, and once.
+        assert await sweep() == timed_out
+        assert await balances(runtime, burn.wallet_id) == (2_000, 0)
+        assert await deliver(runtime, burn) == []
+        await clean(runtime)
 
 
 async def test_refunds_in_parts_give_back_every_point_and_micro(

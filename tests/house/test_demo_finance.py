@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -26,6 +27,7 @@ from marketplace.errors import UsageError
 from marketplace.ledger.verify import verify
 from marketplace.runtime import open_runtime
 from marketplace.settings import Settings, load
+from settlement.pages.bank_queries import stated
 from tests.conftest import SECRET_KEY
 
 NOW = datetime(2026, 3, 1, 7, tzinfo=UTC)
@@ -171,6 +173,15 @@ async def test_an_older_demonstration_comes_along_wherever_it_was_stopped(
         assert all(each["same"] for each in made["again"])
         async with runtime.database.begin() as session:
             assert not await verify(session)
+        statements = await terminal.json("settlement", "bank", "statements")
+        async with runtime.database.begin() as session:
+            rows = await stated(session, UUID(statements[-1]["id"]), after=None, most=50)
+            after = await stated(session, rows[0].line.statement_id, after=rows[0].place, most=50)
+            (stranger,) = await stated(session, UUID(statements[0]["id"]), after=None, most=50)
+        assert all(each.legs and not each.waits for each in rows)
+        assert [each.line.id for each in after] == [each.line.id for each in rows[1:]]
+        assert stranger.waits
+        assert not stranger.legs
         # The month goes on by hand: the bank answers what is sent, debits first.
         for step in ("approve", "submit"):
             await terminal.run("settlement", step, done.waiting[0])

@@ -29,12 +29,16 @@ from marketplace.ledger.models import Exposure
 from marketplace.ledger.verify import verify
 from marketplace.runtime import open_runtime
 from tests.conftest import FreshDatabase, make_settings
-from tests.factories import Coalition, days
+from tests.factories import PRICE_MICROS, Coalition, days
 from tests.ledger.driver import GRACE, Driver
 
-OFFERS = {"card": 1_000, "lamp": 300, "pin": 7}
+OFFERS = {"card": 1_000, "lamp": 300, "pin": 7, "rare": 40, "once": 25}
+RARE, ONCE = 5, 3
+"""Units of "rare" there are, and of "once" for each wallet."""
 WALLETS = ("ann", "bob")
-ISSUERS = ("alpha", "beta", "gamma", "delta")
+ISSUERS = ("alpha", "beta", "gamma", "delta", "omega")
+CAPPED, CAP_POINTS = "omega", 2_000
+"""This issuer owes no more than the price of so many points, held or spent."""
 
 
 @dataclass
@@ -43,6 +47,7 @@ class ModelLot:
 
     remaining: int
     expires_at: datetime | None
+    capped: bool = False
 
     def lives(self, moment: datetime) -> bool:
         return self.expires_at is None or self.expires_at > moment
@@ -55,6 +60,8 @@ class ModelBurn:
     id: uuid.UUID
     wallet: str
     parts: list[tuple[ModelLot, int]]
+    offer: str
+    quantity: int
     status: str = "held"
 
     @property
@@ -81,18 +88,45 @@ class Model:
     lots: dict[str, list[ModelLot]] = field(default_factory=lambda: {name: [] for name in WALLETS})
     burns: list[ModelBurn] = field(default_factory=list)
 
-    def draw(self, wallet: str, needed: int, moment: datetime) -> list[tuple[ModelLot, int]] | None:
-        """Take points soonest expiry first, then oldest; None where there are too few."""
+    def burn(
+        self, wallet: str, offer: str, quantity: int, moment: datetime
+    ) -> list[tuple[ModelLot, int]] | str:
+        """What is drawn, or why nothing is: limit, stock, cap and points are looked at in turn."""
+        taken = {
+            each: sum(
+                burn.quantity
+                for burn in self.burns
+                if burn.offer == each
+                and burn.status != "voided"
+                # One may have it again that was refunded whole, but its unit is gone.
+                and (each == "rare" or (burn.wallet == wallet and burn.parts))
+            )
+            for each in ("rare", "once")
+        }
+        if offer == "once" and taken["once"] + quantity > ONCE:
+            return "limit_reached"
+        if offer == "rare" and taken["rare"] + quantity > RARE:
+            return "sold_out"
+        parts = self.draw(wallet, OFFERS[offer] * quantity, moment)
+        owed = sum(n for burn in self.burns for lot, n in burn.parts if lot.capped)
+        capped = sum(points for lot, points in parts if lot.capped)
+        if capped and owed + capped > CAP_POINTS:
+            return "exposure_cap"
+        if sum(points for _, points in parts) < OFFERS[offer] * quantity:
+            return "insufficient_points"
+        for lot, points in parts:
+            lot.remaining -= points
+        return parts
+
+    def draw(self, wallet: str, needed: int, moment: datetime) -> list[tuple[ModelLot, int]]:
+        """The points there are up to `needed`, soonest expiry first, then oldest."""
         # Sorting is stable, and lots are listed oldest first.
         live = [lot for lot in self.lots[wallet] if lot.remaining and lot.lives(moment)]
         live.sort(key=lambda lot: (lot.expires_at is None, lot.expires_at))
-        if sum(lot.remaining for lot in live) < needed:
-            return None
         parts = []
         for lot in live:
             taken = min(lot.remaining, needed)
             if taken:
-                lot.remaining -= taken
                 needed -= taken
                 parts.append((lot, taken))
         return parts
@@ -140,8 +174,16 @@ class Ledger(RuleBasedStateMachine):
         await coalition.add_offer(
             "pin", acceptor="alpha", points=7, cost_micros=55_555, stock=10**6
         )
+        await coalition.add_offer("rare", acceptor="shop", points=40, cost_micros=99, stock=RARE)
+        await coalition.add_offer(
+            "once", acceptor="shop", points=25, cost_micros=77, limit_per_wallet=ONCE
+        )
+        await coalition.add_member(
+            CAPPED, role=ContractRole.BOTH, exposure_cap_micros=CAP_POINTS * PRICE_MICROS
+        )
         async with self.runtime.database.begin() as session:
-            session.add(Exposure(member_id=coalition.members["alpha"], used_micros=0))
+            for issuer in ("alpha", CAPPED):
+                session.add(Exposure(member_id=coalition.members[issuer], used_micros=0))
         return coalition
 
     def now(self) -> datetime:
@@ -165,7 +207,7 @@ class Ledger(RuleBasedStateMachine):
     def issue(self, wallet: str, issuer: str, points: int, life: int | None) -> None:
         expires_at = None if life is None else self.now() + days(life)
         self.run(self.coalition.issue(wallet, points, issuer=issuer, expires_at=expires_at))
-        self.model.lots[wallet].append(ModelLot(points, expires_at))
+        self.model.lots[wallet].append(ModelLot(points, expires_at, issuer == CAPPED))
 
     @rule(
         wallet=st.sampled_from(WALLETS),
@@ -174,13 +216,14 @@ class Ledger(RuleBasedStateMachine):
     )
     def burn(self, wallet: str, offer: str, quantity: int) -> None:
         answer = self.run(self.drive.ask(wallet, offer, quantity))
-        parts = self.model.draw(wallet, OFFERS[offer] * quantity, self.now())
-        if parts is None:
+        expected = self.model.burn(wallet, offer, quantity, self.now())
+        if isinstance(expected, str):
             assert answer.error is not None
-            assert answer.error.code == "insufficient_points"
+            assert answer.error.code == expected
         else:
             assert answer.held is not None, answer.error
-            self.model.burns.append(ModelBurn(answer.held.id, wallet, parts))
+            burn = ModelBurn(answer.held.id, wallet, expected, offer, quantity)
+            self.model.burns.append(burn)
 
     def of_status(self, status: str) -> list[ModelBurn]:
         return [burn for burn in self.model.burns if burn.status == status and burn.parts]

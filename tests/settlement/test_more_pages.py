@@ -97,6 +97,8 @@ async def test_traces_and_files(
         assert "attachment" in answer.headers["content-disposition"]
         assert answer.content
     await finance.open(f"{window}/journal/xls", status=404)
+    assert "owes and is owed" in await finance.open(f"{window}/lines?member=shop&kind=capture")
+    assert "nothing between" in await finance.open(f"{window}/lines?member=shop&kind=expiry")
     await finance.open(f"{window}/lines")
     said = await finance.open(found(r"/settlement/trace/[0-9a-f-]{36}:\d+", finance))
     for words in ("Lot", "Burn", "€8.00", "alpha", "Its window"):
@@ -105,6 +107,9 @@ async def test_traces_and_files(
     await finance.open("/settlement/windows")
     await finance.send("/settlement/windows/net", mode="multilateral")
     here = finance.address
+    # The amounts of the matrix lead to their lines.
+    assert "Trace it" in await finance.open(found(rf"{window}/lines\?debtor=[a-z&=;]+", finance))
+    await finance.open(here)
     said = await finance.send(f"{here}/record")
     assert "Statement of" in said
     answer = await client.get(f"{here}/journal/csv", headers=finance.who)
@@ -159,5 +164,17 @@ async def test_an_account_is_proposed_and_approved_by_a_second_person(
 
 async def test_these_pages_are_for_finance(client: httpx.AsyncClient, sign_in: Make) -> None:
     partner = Browser(client, await sign_in(Role.PARTNER))
-    for name in ("bank", "bank/reconcile", "breaks", "daily", "liability", "disputes", "accounts"):
+    statement = "bank/statements/01a215c5-7806-77b2-8e71-2829db0201d9"
+    finance = Browser(client, await sign_in(Role.FINANCE))
+    await finance.open(f"/settlement/{statement}", status=404)
+    for name in (
+        "bank",
+        statement,
+        "bank/reconcile",
+        "breaks",
+        "daily",
+        "liability",
+        "disputes",
+        "accounts",
+    ):
         await partner.open(f"/settlement/{name}", status=403)

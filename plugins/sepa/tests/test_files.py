@@ -33,7 +33,12 @@ from marketplace.api import (
 )
 from marketplace.testing import Lab
 
-VERSIONS = [("pain.001.001.03", "pain.008.001.02"), ("pain.001.001.09", "pain.008.001.08")]
+VERSIONS = [
+    ("pain.001.001.03", "pain.008.001.02"),
+    ("pain.001.001.09", "pain.008.001.08"),
+    ("pain.001.001.10", "pain.008.001.09"),
+    ("pain.001.001.11", "pain.008.001.10"),
+]
 MakeLeg = Callable[..., Leg]
 PAY, COLLECT = Direction.PAY, Direction.COLLECT
 

@@ -37,10 +37,13 @@ async def test_accounts_statements_and_the_day_over_http(
     found = (await client.get(f"{HERE}/accounts", headers=finance)).json()["accounts"]
     assert [each["identifier"] for each in found] == ["DE00370400440532013000", IBAN]
 
-    for path, name in (("statements", "statements"), ("suggestions", "suggestions"),
-                       ("breaks?kind=missing", "breaks"), ("in-transit", "legs")):  # fmt: skip
+    for path, name in (("suggestions", "suggestions"), ("breaks?kind=missing", "breaks"),
+                       ("in-transit", "legs")):  # fmt: skip
         answer = await client.get(f"{HERE}/{path}", headers=finance)
         assert (answer.status_code, answer.json()) == (200, {name: []})
+    for name in ("statements", "matches"):
+        answer = await client.get(f"{HERE}/{name}", headers=finance)
+        assert (answer.status_code, answer.json()) == (200, {name: [], "next": None})
     refused = await client.post(f"{HERE}/statements", headers=finance)
     assert refused.status_code == 400
     text = {"file": ("notes.txt", b"no statement at all")}

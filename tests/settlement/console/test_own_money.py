@@ -287,15 +287,15 @@ async def test_a_capped_member_sees_what_is_left(
 ) -> None:
     await capped(coalition)
     member = Browser(client, await sign_in(Role.PARTNER, "capped"))
-    assert "€0.00 of €20.00, 0 %" in await member.open(f"{OWN}/cap")
+    assert "€0.00 of €20.00, 0%" in await member.open(f"{OWN}/cap")
     await pay_ahead(house, "capped", 5_000_000)
     said = await member.open(f"{OWN}/cap")
-    assert "€0.00 of €25.00, 0 %" in said
+    assert "€0.00 of €25.00, 0%" in said
     assert "Paid ahead EUR €5.00" in said
     async with Driver.start(coalition) as drive:
         for _ in range(3):
             await drive.capture("ann", await drive.burn("ann", "card"))
-    assert "96 % of your cap is used" in await member.open(OWN)
+    assert "96% of your cap is used" in await member.open(OWN)
     assert "Nearly all of it is used" in await member.open(f"{OWN}/cap")
     shop = Browser(client, await sign_in(Role.PARTNER))
     assert "Your contract sets no limit" in await shop.open(f"{OWN}/cap")

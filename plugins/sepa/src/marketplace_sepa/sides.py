@@ -58,9 +58,13 @@ class House(Address, frozen=True, kw_only=True):
         msgspec.Meta(title="Creditor identifier", max_length=35, examples=["DE98ZZZ09999999999"]),
     ] = ""
     """Needed to collect by direct debit."""
-    transfer_version: Literal["pain.001.001.03", "pain.001.001.09"] = "pain.001.001.09"
+    transfer_version: Literal[
+        "pain.001.001.03", "pain.001.001.09", "pain.001.001.10", "pain.001.001.11"
+    ] = "pain.001.001.09"
     """The format of credit transfers that the bank takes."""
-    debit_version: Literal["pain.008.001.02", "pain.008.001.08"] = "pain.008.001.08"
+    debit_version: Literal[
+        "pain.008.001.02", "pain.008.001.08", "pain.008.001.09", "pain.008.001.10"
+    ] = "pain.008.001.08"
     """The format of direct debits that the bank takes."""
     batch_booking: bool = True
     """The bank may book all payments of a day in one sum."""

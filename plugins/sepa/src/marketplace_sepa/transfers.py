@@ -9,8 +9,8 @@ from marketplace_sepa import payments
 from marketplace_sepa.payments import Block, Message
 from marketplace_sepa.xml import Xml
 
-DATES_IN_CHOICE: Final = "pain.001.001.09"
-"""The version whose execution date may have a time, so that it is one level deeper."""
+PLAIN_DATES: Final = "pain.001.001.03"
+"""The version whose execution date has no time; later ones may have, so it is one level deeper."""
 
 
 def write(message: Message) -> bytes:
@@ -28,7 +28,7 @@ def _block(xml: Xml, message: Message, block: Block) -> None:
     payments.block_head(xml, block, "TRF", house)
     xml.deep("PmtTpInf/SvcLvl/Cd", "SEPA")
     due_on = block.due_on.isoformat()
-    xml.deep("ReqdExctnDt/Dt" if version == DATES_IN_CHOICE else "ReqdExctnDt", due_on)
+    xml.deep("ReqdExctnDt" if version == PLAIN_DATES else "ReqdExctnDt/Dt", due_on)
     payments.party(xml, "Dbtr", house.name, house)
     payments.account(xml, "DbtrAcct", house.iban)
     payments.agent(xml, "DbtrAgt", house.bic, version, needed=True)
