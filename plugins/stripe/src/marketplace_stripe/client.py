@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import lru_cache
 from typing import Final
 
@@ -10,6 +11,9 @@ import stripe
 from marketplace.api import NotConfigured
 from marketplace_stripe.asking import Http
 from marketplace_stripe.settings import House
+
+# The package tells of every request, with who is charged; what matters is told by the rail.
+logging.getLogger("stripe").setLevel(logging.WARNING)
 
 CONNECT_S: Final = 3.0
 ANSWER_S: Final = 10.0

@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Final, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
 
 import msgspec
 
-from marketplace_stripe.double import answering
+from marketplace_stripe.double import answering, keeping
 from marketplace_stripe.double.params import decoded
 from marketplace_stripe.double.world import Refused, World
 
@@ -40,6 +41,8 @@ key; `stored error`: 500 without doing it, kept too; `limit`: 429; `slow`: two s
 429 with lock_timeout, after doing it; `page`: 503 with a page of HTML, after doing it; `cut`: done,
 and half the JSON; `torn`: done, and the connection breaks in the body."""
 SLOW_S: Final = 2.0
+CLOCK: Final = "/double/clock"
+"""Not Stripe's: `at` (seconds since 1970) sets the double's clock, nothing sets it right again."""
 SERVER_ERROR: Final = {"error": {"type": "api_error", "message": "Something went wrong."}}
 TOO_MANY: Final = {
     "error": {
@@ -96,10 +99,20 @@ Bend: TypeAlias = Callable[[str, int, Any], tuple[int, Any]]
 class Double:
     """A running double. `with Double() as double: double.address ...`"""
 
-    def __init__(self, key: str = "rk_test_double", port: int = 0) -> None:
+    def __init__(
+        self,
+        key: str = "rk_test_double",
+        port: int = 0,
+        *,
+        webhook_key: str | None = None,
+        keep: Path | None = None,
+    ) -> None:
         self.world = World()
+        self.found = keep is not None and keeping.load(self.world, keep)
+        """Whether the state of an earlier run was there."""
+        self._keep = keep
         self.key = key
-        self.webhook_key = f"whsec_{secrets.token_hex(16)}"
+        self.webhook_key = webhook_key or f"whsec_{secrets.token_hex(16)}"
         self.trouble: Trouble | None = None
         """Of every request, while it is set."""
         self.next_troubles: list[Trouble] = []
@@ -122,6 +135,12 @@ class Double:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    def save(self) -> None:
+        """Keep the state, where it is to be kept."""
+        if self._keep is not None:
+            with self.world.lock:
+                keeping.save(self.world, self._keep)
 
     @contextmanager
     def having(self, trouble: Trouble) -> Iterator[None]:
@@ -197,9 +216,16 @@ class Double:
         asked = decoded(form if method == "POST" else parts.query)
         with self.world.lock:
             try:
+                if parts.path == CLOCK:
+                    self.world.ahead_s = int(asked["at"]) - int(time.time()) if asked else 0
+                    return 200, {"now": self.world.now()}
                 return 200, answering.answer(self.world, method, parts.path, asked)
             except Refused as refused:
                 return refused.status, refused.body
+            finally:
+                if method == "POST":
+                    # Before it is answered: what was answered is never forgotten.
+                    self.save()
 
     def _handler(double) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - `self` is the request
         class Handler(BaseHTTPRequestHandler):
