@@ -8,6 +8,7 @@ import sys
 import click
 import msgspec
 
+from marketplace.demo import online
 from marketplace.demo.check import run_check
 from marketplace.demo.finance import Finance
 from marketplace.demo.logins import KEYS, LOGINS, DemoState, write_shell_file
@@ -48,16 +49,20 @@ def _run(settings: Settings, check: bool, port: int | None) -> None:
     if port is None:
         port = free_port(settings.host) if check else settings.port
     wait_port_free(settings.host, port)
-    state = asyncio.run(prepare(settings, _say))
+    stripe_port = free_port(online.HOST)
+    state = asyncio.run(prepare(settings, _say, stripe_port))
     address = f"http://{settings.host}:{port}"
     _say("Starting the API, the relay, the worker and the schedule ...")
-    with served(environment(settings, port)) as server:
+    with (
+        online.running(settings, stripe_port) as stripe,
+        served(environment(settings, port)) as server,
+    ):
         server.wait_ready(address)
         if check:
             summary = run_check(settings, address, state)
             click.echo(msgspec.json.format(msgspec.json.encode(summary), indent=2).decode())
         else:
-            _welcome(settings, address, state)
+            _welcome(settings, address, state, stripe)
             server.wait_forever()
 
 
@@ -74,7 +79,7 @@ def _say(text: str) -> None:
     click.echo(text, err=True)
 
 
-def _welcome(settings: Settings, address: str, state: DemoState) -> None:
+def _welcome(settings: Settings, address: str, state: DemoState, stripe: online.Double) -> None:
     shell_file = write_shell_file(settings, state, address)
     width = max(len(login.email) for login in LOGINS)
     lines = [
@@ -99,6 +104,7 @@ def _welcome(settings: Settings, address: str, state: DemoState) -> None:
         ),
         "",
         f"  Mails to these people:        {'sent' if settings.smtp_url else mail_dir(settings)}",
+        f"  {online.LABEL}  ({stripe.address})",
         f"  Shell variables for the examples of README.md:  . {shell_file}",
         "  Ctrl-C stops everything.",
         "",

@@ -7,7 +7,8 @@ whoever is interrupted goes on where it ended.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,7 @@ import sqlalchemy as sa
 
 from marketplace import clock
 from marketplace.coalition.models import Member
-from marketplace.demo import accounts, bank
+from marketplace.demo import accounts, bank, online
 from marketplace.demo.bank import Movement, Statement
 from marketplace.demo.logins import CLERK, CONTROLLER, SUPPLIER, Login
 from marketplace.demo.terminal import Terminal
@@ -93,8 +94,12 @@ class Done(msgspec.Struct):
 class Finance:
     """The clerk, the controller, and their bank."""
 
-    def __init__(self, runtime: Runtime, terminal: Terminal) -> None:
+    def __init__(
+        self, runtime: Runtime, terminal: Terminal, double: online.Double | None = None
+    ) -> None:
+        """`double`: of Stripe, where some are settled with through it."""
         self._runtime, self._terminal = runtime, terminal
+        self._double = double
         self._actors: dict[str, str] = {}
         self._folder = runtime.settings.var_dir / "bank"
         """What was sent to the bank and what came from it, to look at."""
@@ -163,14 +168,15 @@ class Finance:
         early = paid[:-APART]
         for together in [early, *([each] for each in paid[-APART:])]:
             if together:
-                await self._settle(together)
+                await self._settle(together, over_stripe=together[-1] is paid[-1])
+        await self._read_stripe()
         if last:
             await self._stranger_pays()
             await self._wait_for_controller(last)
         await self._real_time()
 
-    async def _settle(self, windows: Sequence[Window]) -> None:
-        """From closed windows to a settlement that is paid."""
+    async def _settle(self, windows: Sequence[Window], *, over_stripe: bool) -> None:
+        """From closed windows to a settlement that is paid, of two members over Stripe."""
         began = windows[-1].closed_at or datetime.now(UTC)
         due = min(began + DUE, datetime.now(UTC)).date()
         reference, status = await self._net(windows, began + NETTED, due)
@@ -181,6 +187,8 @@ class Finance:
         ):
             if status == before:
                 await self._at(began + after)
+                if step == "submit" and over_stripe:
+                    await self._two_move_to_stripe(reference)
                 status = await self._take(by, step, reference)
         for number in range(ROUNDS):
             if status == "settled":
@@ -291,7 +299,7 @@ class Finance:
 
     async def _write(self, day: date, movements: Sequence[Movement]) -> Path:
         """The bank's next statement."""
-        before = await self._statements()
+        before = await self._of_the_bank()
         statement = Statement(
             account=accounts.HOUSE.iban,
             number=len(before) + 1,
@@ -304,6 +312,64 @@ class Finance:
         path = self._folder / statement.file_name
         path.write_bytes(bank.written(statement))
         return path
+
+    # -- Stripe -----------------------------------------------------------------------------------
+
+    async def _two_move_to_stripe(self, reference: str) -> None:
+        """Two members of a settlement say that they keep accounts outside SEPA from now on."""
+        if self._double is None:
+            return
+        moved = {
+            each["member"]["slug"]
+            for each in await self._json("accounts", "list")
+            if each["rail"] == online.SLUG and each["status"] == "active"
+        }
+        chosen = online.payer_and_payee(await self._json("legs", reference))
+        if moved or chosen is None:
+            return
+        if not any(each["rail"] == online.SLUG for each in await self._json("bank", "accounts")):
+            words = ("--rail", online.SLUG, "--name", online.LABEL)
+            await self._as(CLERK, "bank", "add-account", online.ACCOUNT, *words)
+        for slug, there in zip(chosen, self._double.members, strict=False):
+            back = ("--email", f"office@{slug}.example", "--back-to", "https://example.org/")
+            said = await self._terminal.run(online.SLUG, "connect", slug, "--country", "US", *back)
+            connected = said.split()[1]
+            account = msgspec.json.encode({**there, "connected": connected}).decode()
+            made = await self._as(
+                CLERK,
+                *("accounts", "propose", slug, "--rail", online.SLUG),
+                *("--currency", bank.CURRENCY, "--account", account, "--json"),
+            )
+            (proposed,) = msgspec.json.decode(made)
+            await self._as(CONTROLLER, "accounts", "approve", proposed["id"])
+
+    async def _read_stripe(self) -> None:
+        """The balance at Stripe is read, and each day of it that is over imported; fees are told
+        apart, and are the operator's."""
+        known = {each["id"]: each for each in await self._json("bank", "accounts")}
+        of_stripe = {key for key, each in known.items() if each["rail"] == online.SLUG}
+        if self._double is None or not of_stripe:
+            return
+        await self._terminal.run(online.SLUG, "sweep")
+        booked = [
+            date.fromisoformat(leg["booked_on"])
+            for each in await self._settlements()
+            for leg in await self._json("legs", each["reference"])
+            if leg["rail"] == online.SLUG and leg["booked_on"]
+        ]
+        read = {each["to_on"] for each in await self._statements(of_stripe)}
+        for day in sorted({each for each in booked if each < online.today()}):
+            if f"{day}" not in read:
+                path = online.folder(self._runtime.settings) / f"{day}.statement.jsonl"
+                words = ("--currency", bank.CURRENCY, "--out", str(path))
+                await self._terminal.run(online.SLUG, "statement", f"{day}", *words)
+                await self._at(datetime(day.year, day.month, day.day, tzinfo=UTC) + READ)
+                await self._as(CLERK, "bank", "import", str(path))
+        ours = {each["id"] for each in await self._statements(of_stripe)}
+        for each in await self._json("bank", "breaks"):
+            if each["statement_id"] in ours and each["amount_micros"] < 0:
+                note = ("--note", "Stripe's fee")
+                await self._as(CLERK, "bank", "resolve", each["id"], "fees", *note)
 
     async def done(self) -> Done:
         """What is done. Days with an open break, or after one, are not green, and not counted."""
@@ -324,8 +390,15 @@ class Finance:
 
     # -- what is there ----------------------------------------------------------------------------
 
-    async def _statements(self) -> list[dict[str, Any]]:
-        return list(await self._json("bank", "statements"))
+    async def _statements(self, of: Collection[str] = ()) -> list[dict[str, Any]]:
+        """Of these accounts, or of all; the newest first."""
+        found = await self._json("bank", "statements")
+        return [each for each in found if not of or each["account_id"] in of]
+
+    async def _of_the_bank(self) -> list[dict[str, Any]]:
+        accounts_ = await self._json("bank", "accounts")
+        ids = [each["id"] for each in accounts_ if each["identifier"] == accounts.HOUSE.iban]
+        return await self._statements(ids)
 
     async def _settlements(self) -> list[dict[str, Any]]:
         """Those that are not aborted, newest first."""
@@ -355,7 +428,11 @@ class Finance:
             return
         async with self._runtime.database.begin() as session:
             await clock.travel_to(session, moment, allowed=True)
+        if self._double is not None:
+            await asyncio.to_thread(self._double.set_clock, moment)
 
     async def _real_time(self) -> None:
         async with self._runtime.database.begin() as session:
             await clock.travel_back(session)
+        if self._double is not None:
+            await asyncio.to_thread(self._double.set_clock, None)

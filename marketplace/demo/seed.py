@@ -17,7 +17,7 @@ from marketplace import clock
 from marketplace.coalition.imports import import_file
 from marketplace.coalition.models import Member, Participant
 from marketplace.db import open_database
-from marketplace.demo import files
+from marketplace.demo import files, online
 from marketplace.demo.accounts import RAIL, house
 from marketplace.demo.finance import Finance
 from marketplace.demo.listings import NEWCOMERS
@@ -87,13 +87,19 @@ class Holds(Enum):
     OTHERS = "something else"
 
 
-async def prepare(settings: Settings, say: Say) -> DemoState:
+async def prepare(settings: Settings, say: Say, stripe_port: int | None = None) -> DemoState:
     """The demonstration's data is there when this returns; made now if need be.
 
-    Raises UsageError where the database holds what the demonstration did not make.
+    `stripe_port`: where the double of Stripe will listen. Raises UsageError where the database
+    holds what the demonstration did not make.
     """
     say("Opening the database ...")
     await upgrade_all(settings)
+    with online.running(settings, stripe_port) as double:
+        return await _prepare(settings, say, double)
+
+
+async def _prepare(settings: Settings, say: Say, double: online.Double) -> DemoState:
     async with open_runtime(settings) as runtime, _alone(runtime):
         found = await _what_is_there(runtime)
         if found is Holds.OTHERS:
@@ -103,12 +109,13 @@ async def prepare(settings: Settings, say: Say) -> DemoState:
             )
         if found is Holds.OURS:
             await _stay_active(runtime)
-            await _come_along(runtime, say)
+            await _take_stripe(runtime, double)
+            await _come_along(runtime, say, double)
             return load_state(settings) or await _new_state(runtime)
         if found is Holds.HALF:
             say("An earlier start was interrupted while it made the data: starting over.")
             await _wipe(settings)
-        return await _make(runtime, say)
+        return await _make(runtime, say, double)
 
 
 @contextlib.asynccontextmanager
@@ -150,13 +157,13 @@ async def _wipe(settings: Settings) -> None:
     await upgrade_all(settings)
 
 
-async def _make(runtime: Runtime, say: Say) -> DemoState:
+async def _make(runtime: Runtime, say: Say, double: online.Double) -> DemoState:
     shelf, people = offers(), participants()
     now = datetime.now(UTC)
     days = list(with_month_ends(list(history(people, shelf, now)), now))
     start = days[0].purchases[0].at - CONTRACTS_BEFORE
     terminal = Terminal(runtime)
-    finance = Finance(runtime, terminal)
+    finance = Finance(runtime, terminal, double)
     await _mark(runtime, BEGAN)
     say(f"Making a coalition: {len(people)} participants, {len(shelf)} offers ...")
     await _import(runtime, "members", files.members())
@@ -174,6 +181,7 @@ async def _make(runtime: Runtime, say: Say) -> DemoState:
         await add_logins(session)
         await _date_window(session, days[0].purchases[0].at)
     await _take_payments(runtime)
+    await _take_stripe(runtime, double)
     say("Putting the listings on the shelf ...")
     async with runtime.database.begin() as session:
         await clock.travel_to(session, days[0].at, allowed=True)
@@ -218,20 +226,30 @@ async def _take_payments(runtime: Runtime) -> None:
         await service.configure(session, runtime, RAIL, house(), actor=ACTOR)
 
 
+async def _take_stripe(runtime: Runtime, double: online.Double) -> None:
+    """The rail over Stripe is active, and reaches the double, wherever that listens today."""
+    async with runtime.database.begin() as session:
+        active = await activations(session)
+        installed = await asyncio.to_thread(look_at, online.SLUG)
+        if why_not_active(installed, active.get(online.SLUG)) is not None:
+            await activate(session, runtime.settings, online.SLUG, actor=ACTOR, reason=UNCHECKED)
+        await service.configure(session, runtime, online.SLUG, double.settings, actor=ACTOR)
+
+
 async def _date_window(session: AsyncSession, first: datetime) -> None:
     """The window that a new database comes with is that of the month in which the story begins."""
     begins = first.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     await session.execute(sa.update(SettlementWindow).values(opened_at=begins))
 
 
-async def _come_along(runtime: Runtime, say: Say) -> None:
+async def _come_along(runtime: Runtime, say: Say, double: online.Double) -> None:
     """What an earlier version did not make is made now; what people did since stays as it is."""
     async with runtime.database.begin() as session:
         await add_logins(session)
     marks = await _marks(runtime)
     if SETTLED in marks:
         return
-    finance = Finance(runtime, Terminal(runtime))
+    finance = Finance(runtime, Terminal(runtime), double)
     if SETTLING in marks or await finance.untouched():
         say("This demonstration has no settled month yet: making one ...")
         await _mark(runtime, SETTLING)

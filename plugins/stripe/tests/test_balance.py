@@ -96,6 +96,8 @@ def test_a_day_is_a_statement_that_foots_and_names_its_legs(
     assert start.account.startswith("STRIPE/")
     booked = [each for each in entries if isinstance(each, api.BankEntry)]
     assert end.entries == len(booked)
+    # Settlement takes the balances from the end; a statement without them is refused.
+    assert (end.opening_micros, end.closing_micros) == (start.opening_micros, start.closing_micros)
     seen = sorted((each.amount_micros, each.details[0].end_to_end_id, each.code) for each in booked)
     assert seen == [
         (-5_000_000, paid.reference, "transfer"),

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from functools import lru_cache
 from typing import Final
 
 import stripe
 
 from marketplace.api import NotConfigured
+from marketplace_stripe.asking import Http
 from marketplace_stripe.settings import House
+
+# The package tells of every request, with who is charged; what matters is told by the rail.
+logging.getLogger("stripe").setLevel(logging.WARNING)
 
 CONNECT_S: Final = 3.0
 ANSWER_S: Final = 10.0
@@ -18,7 +23,7 @@ VERSION: Final = "2026-10-28.endive"
 
 @lru_cache(maxsize=8)
 def _client(key: str, address: str) -> stripe.StripeClient:
-    http = stripe.RequestsClient(timeout=(CONNECT_S, ANSWER_S))
+    http = Http(timeout=(CONNECT_S, ANSWER_S))
     return stripe.StripeClient(
         key,
         base_addresses={"api": address.rstrip("/")},

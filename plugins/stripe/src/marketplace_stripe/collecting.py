@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
+import msgspec
 import stripe
 
 from marketplace.api import Booked, Leg, LegOutcome, Rejected, Returned, Submitted, Unknown
+from marketplace_stripe import asking
 from marketplace_stripe.accounts import Account, Charge
+from marketplace_stripe.asking import Unclear
 from marketplace_stripe.records import Payment
 
 EXPAND: Final = ["latest_charge.balance_transaction"]
@@ -91,22 +93,23 @@ def retrieve(client: stripe.StripeClient, object_id: str) -> Any:
 def search(client: stripe.StripeClient, sent: Payment) -> Any | None:
     """The payment intent of a leg whose answer was lost; None: there is none.
 
-    By listing, which shows what was made a moment ago; Stripe's search does not.
+    By listing, which shows what was made a moment ago; Stripe's search does not. Unclear where
+    there are two that may take money.
     """
     since = int((sent.first_sent_at - EARLIER).timestamp())
-    page = client.v1.payment_intents.list(
-        {"customer": sent.party, "created": {"gte": since}, "limit": 100}
-    )
-    for each in page.auto_paging_iter():
-        if dict_of(each.metadata).get("reference") == sent.reference:
-            return retrieve(client, each.id)
-    return None
+    asked = {"customer": sent.party, "created": {"gte": since}}
+    shown = asking.each(client.v1.payment_intents.list, asked)
+    found = [one for one in shown if sent.is_named_by(one)]
+    alive = [one for one in found if one.status != ENDED]
+    if len(alive) > 1:
+        raise Unclear(f"Stripe has it {len(alive)} times: {', '.join(one.id for one in alive)}")
+    return retrieve(client, (alive or found)[0].id) if found else None
 
 
-def ended(client: stripe.StripeClient, intent: Any) -> Any:
+def ended(client: stripe.StripeClient, leg: Leg, intent: Any) -> Any:
     """A payment intent that failed, cancelled, so that nobody can still confirm it."""
     if intent.status not in ("requires_payment_method", "requires_confirmation") and not (
-        intent.status == "requires_action" and not _waits_for_transfer(intent)
+        intent.status == "requires_action" and not _waits_for_transfer(leg, intent)
     ):
         return intent
     try:
@@ -116,55 +119,120 @@ def ended(client: stripe.StripeClient, intent: Any) -> Any:
         return retrieve(client, intent.id)
 
 
-def outcome(leg: Leg, intent: Any, *, failure: str, back: str) -> LegOutcome:
-    """What a payment intent comes to.
+class Standing(msgspec.Struct, frozen=True):
+    """How a payment intent stands."""
 
-    `failure`: why it failed where it did; `back`: why its money went back, see `taken_back`.
-    """
-    reference = leg.reference
+    intent: Any
+    failure: str
+    """Why it failed, where it did."""
+    moved_on: date | None = None
+    """When its money came, where it did."""
+    back_minor: int = 0
+    """How much of it went back."""
+    back: str = ""
+    """Why."""
+
+    @property
+    def state(self) -> str:
+        """In a word."""
+        if self.intent.status != "succeeded" or not self.back_minor:
+            return str(self.intent.status)
+        return "taken back" if self.back_minor >= self.intent.amount else "partly taken back"
+
+
+def standing(client: stripe.StripeClient, leg: Leg, intent: Any) -> Standing:
+    """See what became of it; what failed is cancelled. Unclear where Stripe contradicts itself."""
+    failure = why(intent)
+    intent = ended(client, leg, intent)
+    if intent.status != "succeeded":
+        return Standing(intent, failure)
+    charge = _charge(client, intent)
+    back_minor, back = taken_back(client, intent, charge)
+    return Standing(intent, failure, _moved_at(charge).date(), back_minor, back)
+
+
+def outcome(leg: Leg, found: Standing, *, moved: bool) -> LegOutcome:
+    """What a payment intent comes to; `moved`: it was said to be booked before."""
+    reference, intent = leg.reference, found.intent
     if (intent.amount, intent.currency) != (leg.amount_minor, leg.currency.lower()):
         words = f"at Stripe it is {intent.amount} {intent.currency} in smallest units"
         return Unknown(reference=reference, reason=words, after_s=ASK_AGAIN_S)
     if intent.status == "succeeded":
-        if back:
-            return Returned(reference=reference, rail_reference=intent.id, reason=back)
-        return Booked(
-            reference=reference, rail_reference=intent.id, booked_on=_moved_at(intent).date()
-        )
+        return _succeeded(leg, found)
+    if moved and intent.status in (ENDED, "requires_payment_method"):
+        # A debit can fail at the bank days after it succeeded.
+        words = f"failed after it had succeeded: {found.failure}"
+        return Returned(reference=reference, rail_reference=intent.id, reason=words)
     if intent.status == ENDED:
-        return Rejected(reference=reference, reason=failure)
-    if intent.status == "processing" or _waits_for_transfer(intent):
+        return Rejected(reference=reference, reason=found.failure)
+    if intent.status == "processing" or _waits_for_transfer(leg, intent):
         return Submitted(reference=reference, rail_reference=intent.id, after_s=ASK_AGAIN_S)
-    words = f"Stripe says {intent.status}: {failure}"
+    words = f"Stripe says {intent.status}: {found.failure}"
     return Unknown(reference=reference, reason=words, after_s=ASK_AGAIN_S)
 
 
-def _moved_at(intent: Any) -> datetime:
-    charge = intent.latest_charge
-    entry = getattr(charge, "balance_transaction", None)
-    return datetime.fromtimestamp(entry.created if entry else charge.created, UTC)
+def _succeeded(leg: Leg, found: Standing) -> LegOutcome:
+    reference, intent = leg.reference, found.intent
+    received = getattr(intent, "amount_received", None)
+    if received is not None and received != leg.amount_minor:
+        words = f"Stripe received {received} of {leg.amount_minor} in smallest units"
+        return Unknown(reference=reference, reason=words, after_s=ASK_AGAIN_S)
+    if found.back_minor >= leg.amount_minor:
+        return Returned(reference=reference, rail_reference=intent.id, reason=found.back)
+    on = found.moved_on or datetime.now(UTC).date()
+    return Booked(reference=reference, rail_reference=intent.id, booked_on=on)
 
 
-def taken_back(client: stripe.StripeClient, intent: Any) -> str:
-    """Why the money of a payment that succeeded is not with us any more; empty where it is."""
-    charge = intent.latest_charge if intent.status == "succeeded" else None
-    if charge is None:
-        return ""
-    if charge.refunded:
-        return "refunded at Stripe"
-    if not charge.disputed:
-        return ""
-    for each in client.v1.disputes.list({"payment_intent": intent.id, "limit": 100}).data:
-        if each.status not in NOT_WITHDRAWN:
-            return f"disputed: {each.reason} ({each.status})"
-    return ""
+def _charge(client: stripe.StripeClient, intent: Any) -> Any | None:
+    """The charge of a payment that succeeded; None where Stripe shows none."""
+    charge = getattr(intent, "latest_charge", None)
+    if isinstance(charge, str):
+        return client.v1.charges.retrieve(charge, {"expand": ["balance_transaction"]})
+    if charge is not None:
+        return charge
+    asked = {"payment_intent": intent.id, "expand": ["data.balance_transaction"]}
+    shown = asking.each(client.v1.charges.list, asked)
+    return next((one for one in shown if one.status == "succeeded"), None)
 
 
-def _waits_for_transfer(intent: Any) -> bool:
+def _moved_at(charge: Any) -> datetime:
+    """When the money moved; now where Stripe does not say."""
+    for one in (getattr(charge, "balance_transaction", None), charge):
+        created = getattr(one, "created", None)
+        if created is not None:
+            return datetime.fromtimestamp(created, UTC)
+    return datetime.now(UTC)
+
+
+def taken_back(client: stripe.StripeClient, intent: Any, charge: Any | None) -> tuple[int, str]:
+    """How much of the money of a payment that succeeded is not with us any more, and why."""
+    back_minor, words = 0, []
+    refunded = getattr(charge, "amount_refunded", None) or 0
+    if getattr(charge, "refunded", False):
+        refunded = max(refunded, intent.amount)
+    if refunded:
+        back_minor, words = refunded, ["refunded at Stripe"]
+    disputed = getattr(charge, "disputed", None)
+    if disputed is False:
+        return back_minor, ", ".join(words)
+    shown = list(asking.each(client.v1.disputes.list, {"payment_intent": intent.id}))
+    if disputed and not shown:
+        raise Unclear("Stripe says that it is disputed, and shows no dispute")
+    for one in shown:
+        if one.status not in NOT_WITHDRAWN:
+            back_minor += getattr(one, "amount", None) or intent.amount
+            words.append(f"disputed: {one.reason} ({one.status})")
+    return back_minor, ", ".join(words)
+
+
+def _waits_for_transfer(leg: Leg, intent: Any) -> bool:
     """The customer is to send money to the account that Stripe keeps for it; some may be there."""
     following = getattr(intent, "next_action", None)
     kind = getattr(following, "type", "") if following else ""
-    return intent.status == "requires_action" and kind == "display_bank_transfer_instructions"
+    by_transfer = leg.account.charge is Charge.BANK_TRANSFER
+    return intent.status == "requires_action" and (
+        kind == "display_bank_transfer_instructions" or by_transfer
+    )
 
 
 def why(intent: Any) -> str:
@@ -177,10 +245,3 @@ def why(intent: Any) -> str:
     told = ", ".join(code for code in codes if code)
     message = getattr(error, "message", None) or "the payment failed"
     return f"{message} ({told})" if told else message
-
-
-def dict_of(found: Any) -> Mapping[str, str]:
-    """A mapping of Stripe's as one of ours."""
-    if not found:
-        return {}
-    return found if isinstance(found, Mapping) else found.to_dict()

@@ -16,6 +16,7 @@ import stripe
 from marketplace.api import Command, Conflict, Host, MarketplaceError, NotFound
 from marketplace_stripe import onboarding, paying, refusals, statement, sweeping
 from marketplace_stripe.accounts import Charge
+from marketplace_stripe.asking import Unclear
 from marketplace_stripe.client import client_of
 from marketplace_stripe.models import payment
 from marketplace_stripe.settings import House
@@ -51,6 +52,8 @@ def _told(work: Callable[P, R]) -> Callable[P, R]:
             return work(*args, **kwargs)
         except stripe.StripeError as error:
             raise StripeRefused(refusals.reason(error)) from None
+        except Unclear as error:
+            raise StripeRefused(str(error)) from None
 
     return inside
 

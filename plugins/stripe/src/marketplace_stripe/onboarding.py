@@ -11,6 +11,7 @@ import stripe
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.api import Host
+from marketplace_stripe import refusals
 from marketplace_stripe.client import client_of
 from marketplace_stripe.models import account
 from marketplace_stripe.settings import House
@@ -114,8 +115,15 @@ def refresh(host: Host, *, everything: bool = False) -> int:
     if not ids:
         return 0
     client = client_of(house)
+    failed: stripe.StripeError | None = None
     for each in ids:
-        refresh_one(host, client, each)
+        try:
+            refresh_one(host, client, each)
+        except (stripe.InvalidRequestError, stripe.PermissionError) as error:
+            # One that is gone, or let us go, keeps nobody from looking at the others.
+            failed = error
+    if failed is not None:
+        raise failed
     return len(ids)
 
 
@@ -126,13 +134,19 @@ def refresh_one(host: Host, client: stripe.StripeClient, account_id: str) -> Non
         session.execute(sa.update(account).where(account.c.id == account_id).values(stale=False))
     try:
         found = client.v1.accounts.retrieve(account_id)
+    except (stripe.InvalidRequestError, stripe.PermissionError) as error:
+        # It is not asked for again before something is told of it.
+        gone = {"transfers": "unknown", "payouts_enabled": False, "wanted": refusals.reason(error)}
+        with host.transaction() as session:
+            session.execute(sa.update(account).where(account.c.id == account_id).values(gone))
+        raise
     except stripe.StripeError:
         with host.transaction() as session:
             session.execute(sa.update(account).where(account.c.id == account_id).values(stale=True))
         raise
     values = {
         "transfers": _transfers(found),
-        "payouts_enabled": bool(found.payouts_enabled),
+        "payouts_enabled": bool(getattr(found, "payouts_enabled", False)),
         "wanted": _wanted(found),
         "seen_at": sa.func.clock_timestamp(),
     }

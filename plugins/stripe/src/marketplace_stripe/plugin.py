@@ -12,6 +12,7 @@ from pathlib import Path
 from marketplace.api import (
     Command,
     Host,
+    Pages,
     PeriodicTask,
     PluginSettings,
     PluginTables,
@@ -46,6 +47,14 @@ def marketplace_register_routes(host: Host) -> Routes:
     from marketplace_stripe.routes import make_routes
 
     return make_routes(host)
+
+
+@hookimpl
+def marketplace_register_pages(host: Host) -> Pages:
+    """What finance sees of Stripe."""
+    from marketplace_stripe.pages import make_pages
+
+    return make_pages(host)
 
 
 @hookimpl

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,20 +21,27 @@ from marketplace.api import (
     NotConfigured,
     Rejected,
     Retry,
+    Returned,
     Unknown,
 )
 from marketplace_stripe import accounts, amounts, collecting, paying, records, refusals
 from marketplace_stripe.accounts import Account
+from marketplace_stripe.asking import Unclear, begun_by
 from marketplace_stripe.client import client_of
 from marketplace_stripe.reading import Reading
 from marketplace_stripe.records import Payment
 from marketplace_stripe.settings import House
+
+log = logging.getLogger(__name__)
 
 SLUG: Final = "stripe"
 AT_ONCE: Final = 8
 """Requests at one time; Stripe takes 25 a second of a test key, and 100 of a live one."""
 START_S: Final = 12.0
 """No request begins later than this after the call: every answer is in before its time is up."""
+NO_TURN: Final = "its turn did not come"
+UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What reading an answer raises that is not as Stripe's API says."""
 
 
 class Stripe(Reading):
@@ -53,7 +61,15 @@ class Stripe(Reading):
 
     def submit(self, legs: Sequence[Leg]) -> Sequence[LegOutcome]:
         """See `Rail`. Legs whose turn does not come in time were certainly not sent."""
-        refused = {leg.reference: words for leg in legs if (words := refusal(leg))}
+        with self._host.transaction() as session:
+            sent = records.known(session, [leg.reference for leg in legs])
+        # Of these nothing may be said without asking Stripe.
+        perhaps_there = {each.reference for each in sent.values() if not each.absent}
+        refused = {
+            leg.reference: words
+            for leg in legs
+            if leg.reference not in perhaps_there and (words := refusal(leg))
+        }
         good = [leg for leg in legs if leg.reference not in refused]
         outcomes: list[LegOutcome] = [
             Rejected(reference=reference, reason=words) for reference, words in refused.items()
@@ -65,10 +81,13 @@ class Stripe(Reading):
         def one(leg: Leg) -> LegOutcome:
             return self._guarded(leg, lambda: self._submit_one(client, leg))
 
-        late = "its turn did not come; nothing was sent"
-        return outcomes + _each(
-            good, one, lambda leg: Retry(reference=leg.reference, reason=late, after_s=5)
-        )
+        def late(leg: Leg) -> LegOutcome:
+            if leg.reference in perhaps_there:
+                return Unknown(reference=leg.reference, reason=NO_TURN, after_s=5)
+            words = f"{NO_TURN}; nothing was sent"
+            return Retry(reference=leg.reference, reason=words, after_s=5)
+
+        return outcomes + _each(good, one, late)
 
     def lookup(self, legs: Sequence[Leg]) -> Sequence[LegOutcome]:
         """See `Rail`."""
@@ -85,8 +104,7 @@ class Stripe(Reading):
                 return NeverOrdered(reference=leg.reference)
             return self._guarded(leg, lambda: self._look(client, leg, known))
 
-        late = "its turn did not come"
-        return _each(legs, one, lambda leg: Unknown(reference=leg.reference, reason=late))
+        return _each(legs, one, lambda leg: Unknown(reference=leg.reference, reason=NO_TURN))
 
     def health(self) -> Health:
         """Whether its settings would do, and the key is taken."""
@@ -96,6 +114,8 @@ class Stripe(Reading):
             return Health(ok=False, message=error.detail)
         except stripe.StripeError as error:
             return Health(ok=False, message=refusals.reason(error))
+        except UNREADABLE:
+            return Health(ok=False, message="Stripe's answer cannot be read")
         return Health(ok=True)
 
     def _client(self) -> stripe.StripeClient:
@@ -112,25 +132,51 @@ class Stripe(Reading):
             # A key is forgotten after a day, so what was sent before is looked for first.
             there = self._find(client, sent)
             if there is not None:
-                return self._told(client, leg, there)
+                return self._told(client, leg, sent, there)
+            certain = sent.absent
             with self._host.transaction() as session:
-                records.sent_again(session, sent)
-        return self._send(client, leg, sent)
+                sent = records.sent_again(session, sent, leg)
+            return self._send(client, leg, sent, certain=certain)
+        return self._send(client, leg, sent, certain=True)
 
-    def _send(self, client: stripe.StripeClient, leg: Leg, sent: Payment) -> LegOutcome:
+    def _send(
+        self, client: stripe.StripeClient, leg: Leg, sent: Payment, *, certain: bool
+    ) -> LegOutcome:
+        """`certain`: no earlier request can still be on its way."""
         create = collecting.create if leg.direction is Direction.COLLECT else paying.create
         try:
             made = create(client, sent, leg)
         except stripe.StripeError as error:
-            verdict = refusals.judge(leg, error)
-            if verdict.object_id is not None:
-                made = collecting.retrieve(client, verdict.object_id)
-                return self._told(client, leg, made)
-            if verdict.key_spent:
-                with self._host.transaction() as session:
-                    records.proved_absent(session, sent, refusals.reason(error))
-            return verdict.outcome
-        return self._told(client, leg, made)
+            return self._refused(client, leg, sent, refusals.judge(leg, error), certain)
+        return self._told(client, leg, sent, made)
+
+    def _refused(
+        self,
+        client: stripe.StripeClient,
+        leg: Leg,
+        sent: Payment,
+        verdict: refusals.Verdict,
+        certain: bool,
+    ) -> LegOutcome:
+        """What an error comes to, once it is seen whether it left anything behind."""
+        outcome = verdict.outcome
+        if verdict.object_id is not None:
+            made = collecting.retrieve(client, verdict.object_id)
+            return self._told(client, leg, sent, made)
+        if isinstance(outcome, Unknown):
+            return outcome
+        if isinstance(outcome, Rejected):
+            # A refusal that does not name what it made may have made something all the same.
+            there = self._find(client, sent)
+            if there is not None:
+                return self._told(client, leg, sent, there)
+        reason = outcome.reason  # type: ignore[union-attr]
+        if not certain:
+            # This request took nothing; one before it may yet arrive.
+            return Unknown(reference=leg.reference, reason=reason, after_s=refusals.SOON_S)
+        with self._host.transaction() as session:
+            records.proved_absent(session, sent, reason, key_spent=verdict.key_spent)
+        return outcome
 
     def _look(self, client: stripe.StripeClient, leg: Leg, sent: Payment) -> LegOutcome:
         other = sent.differs(leg)
@@ -138,8 +184,8 @@ class Stripe(Reading):
             return Unknown(reference=leg.reference, reason=f"the reference is known: {other}")
         there = self._find(client, sent)
         if there is not None:
-            return self._told(client, leg, there)
-        if sent.fresh:
+            return self._told(client, leg, sent, there)
+        if not sent.absent:
             words = "Stripe does not show it, and it may still be on its way"
             return Unknown(reference=leg.reference, reason=words, after_s=records.SETTLED_S)
         with self._host.transaction() as session:
@@ -153,29 +199,35 @@ class Stripe(Reading):
             return where.retrieve(client, sent.object_id)
         return where.search(client, sent)
 
-    def _told(self, client: stripe.StripeClient, leg: Leg, there: Any) -> LegOutcome:
+    def _told(self, client: stripe.StripeClient, leg: Leg, sent: Payment, there: Any) -> LegOutcome:
         """Keep what a leg is at Stripe, and say what it comes to."""
+        if words := sent.alien(there):
+            raise Unclear(words)
         if leg.direction is Direction.COLLECT:
-            failure = collecting.why(there)
-            there = collecting.ended(client, there)
-            back = collecting.taken_back(client, there)
-            state = "taken back" if back else there.status
-            outcome = collecting.outcome(leg, there, failure=failure, back=back)
+            found = collecting.standing(client, leg, there)
+            state, words = found.state, found.back
+            outcome = collecting.outcome(leg, found, moved=sent.state in records.MOVED)
+            if isinstance(outcome, Returned):
+                state = "taken back"
         else:
             state, outcome = paying.state(there), paying.outcome(leg, there)
         with self._host.transaction() as session:
-            words = getattr(outcome, "reason", "")
+            words = getattr(outcome, "reason", words)
             records.found(session, leg.reference, there.id, state, words)
         return outcome
 
     def _guarded(self, leg: Leg, work: Callable[[], LegOutcome]) -> LegOutcome:
-        """An error that nobody has judged proves nothing."""
+        """An error that nobody has judged, or an answer that cannot be read, proves nothing."""
         try:
             return work()
         except stripe.StripeError as error:
-            return Unknown(
-                reference=leg.reference, reason=refusals.reason(error), after_s=refusals.SOON_S
-            )
+            words = refusals.reason(error)
+        except Unclear as error:
+            words = str(error)
+        except UNREADABLE as error:
+            log.warning("Stripe's answer about leg %s cannot be read: %r", leg.reference, error)
+            words = "Stripe's answer cannot be read"
+        return Unknown(reference=leg.reference, reason=words, after_s=refusals.SOON_S)
 
 
 def refusal(leg: Leg) -> str:
@@ -194,7 +246,10 @@ def _each(
     until = time.monotonic() + START_S
 
     def one(leg: Leg) -> LegOutcome:
-        return work(leg) if time.monotonic() < until else late(leg)
+        if time.monotonic() >= until:
+            return late(leg)
+        with begun_by(until):
+            return work(leg)
 
     if not legs:
         return []

@@ -71,7 +71,11 @@ class Reading:
         while (entry := _line(source, count + 2, Entry)) is not None:
             count += 1
             yield _entry(head, entry, count)
-        yield StatementEnd(entries=count)
+        yield StatementEnd(
+            entries=count,
+            opening_micros=head.opening_micros,
+            closing_micros=head.closing_micros,
+        )
 
 
 def _line(source: BinaryIO, number: int, kind: type[T]) -> T | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import sqlalchemy as sa
@@ -17,6 +17,10 @@ from marketplace_stripe.models import payment
 
 SETTLED_S: Final = 600
 """Seconds after which nothing that was sent can still be on its way to Stripe."""
+NOT_SENT: Final = "not sent"
+"""State of a leg of which it is proved that Stripe has nothing."""
+MOVED: Final = frozenset({"succeeded", "partly taken back", "taken back"})
+"""States of a payment intent whose leg was said to be booked."""
 NOW: Final = sa.func.clock_timestamp()
 COLUMNS: Final = (
     payment.c.reference,
@@ -28,6 +32,7 @@ COLUMNS: Final = (
     payment.c.first_sent_at,
     payment.c.sent_at > NOW - timedelta(seconds=SETTLED_S),
     payment.c.object_id,
+    payment.c.state,
 )
 
 
@@ -47,11 +52,32 @@ class Payment(msgspec.Struct, frozen=True):
     """It was sent so lately that it may still be on its way."""
     object_id: str | None
     """What it is at Stripe: pi_ or tr_; None until that is known."""
+    state: str = ""
+    """How it stood when Stripe was last asked."""
 
     @property
     def key(self) -> str:
         """The idempotency key of the request."""
         return f"leg-{self.reference}-{self.tries}"
+
+    @property
+    def absent(self) -> bool:
+        """Whether it is proved that nothing of it is at Stripe, or on its way there."""
+        return self.object_id is None and (self.state == NOT_SENT or not self.fresh)
+
+    def is_named_by(self, there: Any) -> bool:
+        """Whether an object in a list of Stripe's is this leg; the list may not be narrowed."""
+        named = dict_of(getattr(there, "metadata", None)).get("reference")
+        named = named or getattr(there, "transfer_group", None)
+        # One that says nothing of itself is rather ours than sent a second time.
+        return there.amount == self.amount_minor if named is None else named == self.reference
+
+    def alien(self, there: Any) -> str:
+        """Why an object of Stripe's is not this leg; empty where it is."""
+        named = dict_of(getattr(there, "metadata", None)).get("reference", self.reference)
+        if named != self.reference:
+            return f"Stripe answers with {there.id}, which is of leg {named}"
+        return ""
 
     def differs(self, leg: Leg) -> str:
         """In what a leg is not the one that was sent; empty where it is."""
@@ -59,6 +85,8 @@ class Payment(msgspec.Struct, frozen=True):
             return f"it was sent to {self.direction} the money"
         if (self.amount_minor, self.currency) != (leg.amount_minor, leg.currency):
             return f"it was sent with {self.amount_minor} {self.currency} in smallest units"
+        if self.party != party_of(leg.account, leg.direction) and self.state != NOT_SENT:
+            return f"it was sent to {self.party}"
         return ""
 
 
@@ -87,11 +115,15 @@ def party_of(account: Account, direction: Direction) -> str:
     return account.customer if direction is Direction.COLLECT else account.connected
 
 
-def sent_again(session: Session, sent: Payment) -> None:
-    """It is being sent once more, under the same key."""
+def sent_again(session: Session, sent: Payment, leg: Leg) -> Payment:
+    """It is being sent once more, under the same key; `sent` as it is then."""
+    party = party_of(leg.account, leg.direction)
     session.execute(
-        sa.update(payment).where(payment.c.reference == sent.reference).values(sent_at=NOW)
+        sa.update(payment)
+        .where(payment.c.reference == sent.reference)
+        .values(sent_at=NOW, party=party, state="")
     )
+    return msgspec.structs.replace(sent, party=party)
 
 
 def found(session: Session, reference: str, object_id: str, state: str, reason: str) -> None:
@@ -106,8 +138,10 @@ def found(session: Session, reference: str, object_id: str, state: str, reason: 
     )
 
 
-def proved_absent(session: Session, sent: Payment, reason: str) -> None:
-    """What was sent under this key moved nothing and never will: the next one has a new key."""
+def proved_absent(session: Session, sent: Payment, reason: str, *, key_spent: bool = True) -> None:
+    """What was sent under this key moved nothing and never will; the next one has a new key where
+    Stripe keeps its answer.
+    """
     session.execute(
         sa.update(payment)
         .where(
@@ -115,13 +149,22 @@ def proved_absent(session: Session, sent: Payment, reason: str) -> None:
             payment.c.tries == sent.tries,
             payment.c.object_id.is_(None),
         )
-        .values(tries=sent.tries + 1, state="not sent", reason=reason, seen_at=NOW)
+        .values(tries=sent.tries + key_spent, state=NOT_SENT, reason=reason, seen_at=NOW)
     )
 
 
-def references_of(session: Session, object_ids: Sequence[str]) -> list[str]:
-    """Legs that are these objects at Stripe."""
-    rows = session.scalars(
-        sa.select(payment.c.reference).where(payment.c.object_id.in_(object_ids))
+def references_of(session: Session, object_ids: Sequence[str]) -> dict[str, str]:
+    """Legs that are these objects at Stripe, by object."""
+    rows = session.execute(
+        sa.select(payment.c.object_id, payment.c.reference).where(
+            payment.c.object_id.in_(object_ids)
+        )
     )
-    return list(rows)
+    return {row.object_id: row.reference for row in rows}
+
+
+def dict_of(found: Any) -> Mapping[str, str]:
+    """A mapping of Stripe's as one of ours."""
+    if not found:
+        return {}
+    return found if isinstance(found, Mapping) else found.to_dict()

@@ -37,7 +37,7 @@ def write(session: Session, day: date, currency: str) -> bytes:
             f"The balance was not read past the end of {day}: run marketplace stripe sweep once "
             "the day is over."
         )
-    opening = _micros(_sum_before(session, swept.account, began, currency), currency)
+    opening = micros(_sum_before(session, swept.account, began, currency), currency)
     entries = [
         each for row in _lines(session, swept.account, began, currency) for each in _entries(row)
     ]
@@ -86,7 +86,7 @@ def _entries(row: Any) -> list[Entry]:
         made.append(
             Entry(
                 id=row.id,
-                amount_micros=_micros(row.amount_minor, row.currency),
+                amount_micros=micros(row.amount_minor, row.currency),
                 kind=row.category,
                 text=row.text,
                 reference=row.reference,
@@ -96,7 +96,7 @@ def _entries(row: Any) -> list[Entry]:
         made.append(
             Entry(
                 id=f"{row.id}-fee",
-                amount_micros=-_micros(row.fee_minor, row.currency),
+                amount_micros=-micros(row.fee_minor, row.currency),
                 kind=FEE,
                 text=f"Stripe's fee for {row.id}",
             )
@@ -104,6 +104,6 @@ def _entries(row: Any) -> list[Entry]:
     return made
 
 
-def _micros(amount_minor: int, currency: str) -> int:
+def micros(amount_minor: int, currency: str) -> int:
     micros_per_unit: int = 10 ** (MICROS_DIGITS - minor_digits(currency))
     return amount_minor * micros_per_unit

@@ -6,9 +6,9 @@ from some days before the end of the last one, so that what came late is not lef
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -18,16 +18,21 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from marketplace.api import Host
-from marketplace_stripe import records
+from marketplace_stripe import asking, records
 from marketplace_stripe.client import client_of
-from marketplace_stripe.collecting import dict_of
 from marketplace_stripe.models import event, line, sweep
+from marketplace_stripe.records import dict_of
 from marketplace_stripe.settings import House
 
 EVERY: Final = timedelta(hours=24)
 OVERLAP: Final = timedelta(days=3)
-PAGE: Final = 100
 LONGEST_TEXT: Final = 200
+PASSES: Final = 3
+"""How often it is read until it agrees with the balance: money moves meanwhile."""
+RELATED: Final = ("payment_intent", "transfer", "source_transfer")
+"""What a charge, a dispute, a refund or a reversal belongs to."""
+
+log = logging.getLogger(__name__)
 
 
 class Swept(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +63,22 @@ def run(host: Host) -> Swept:
     house: House = host.settings()
     client = client_of(house)
     account = client.v1.accounts.retrieve_current().id
-    began = datetime.now(UTC)
+    new = missed = 0
+    for number in range(PASSES):
+        began = datetime.now(UTC)
+        lines, unheard = _read(host, client, account)
+        new, missed = new + lines, missed + unheard
+        with host.transaction() as session:
+            row = {"account": account, "swept_to": began, "lines": lines, "missed": unheard}
+            session.execute(sa.insert(sweep).values(row))
+        gaps = differences(host, client, account)
+        if not gaps or (number and not lines):
+            break
+    return Swept(lines=new, missed=missed, differences=gaps)
+
+
+def _read(host: Host, client: stripe.StripeClient, account: str) -> tuple[int, int]:
+    """Read the list once; how many lines are new, and how many of them no event was about."""
     with host.transaction() as session:
         since = session.scalar(
             sa.select(sa.func.max(sweep.c.swept_to)).where(sweep.c.account == account)
@@ -67,22 +87,19 @@ def run(host: Host) -> Swept:
     for page in _pages(client, since):
         with host.transaction() as session:
             added = _keep(session, account, page)
-            unheard = _unheard(session, added)
-            told = {row["reference"] for row in added} | set(_of_sources(session, added))
+            missed += _unheard(session, added)
+            told = {row["reference"] for row in added if row["reference"]}
             host.ask_about_legs(session, sorted(told))
-        new, missed = new + len(added), missed + unheard
-    with host.transaction() as session:
-        row = {"account": account, "swept_to": began, "lines": new, "missed": missed}
-        session.execute(sa.insert(sweep).values(row))
-    return Swept(lines=new, missed=missed, differences=differences(host, client, account))
+        new += len(added)
+    return new, missed
 
 
 def differences(host: Host, client: stripe.StripeClient, account: str) -> dict[str, int]:
     """What Stripe says is there, less what all lines come to, by currency; zeros left out."""
     balance = client.v1.balance.retrieve()
     said: dict[str, int] = {}
-    for part in (balance.available, balance.pending):
-        for each in part:
+    for part in ("available", "pending"):
+        for each in getattr(balance, part, None) or []:
             currency = each.currency.upper()
             said[currency] = said.get(currency, 0) + each.amount
     with host.transaction() as session:
@@ -97,39 +114,60 @@ def differences(host: Host, client: stripe.StripeClient, account: str) -> dict[s
 
 
 def _pages(client: stripe.StripeClient, since: datetime | None) -> Iterator[list[Any]]:
-    asked: Any = {"limit": PAGE, "expand": ["data.source"]}
+    asked: Any = {"expand": ["data.source"]}
     if since is not None:
         asked["created"] = {"gte": int((since - OVERLAP).timestamp())}
-    found = client.v1.balance_transactions.list(asked).auto_paging_iter()
-    while page := list(islice(found, PAGE)):
-        yield page
+    return asking.pages(client.v1.balance_transactions.list, asked)
 
 
 def _keep(session: Session, account: str, page: Sequence[Any]) -> list[dict[str, Any]]:
-    """Write down what is new; returns it."""
-    rows = [{**_row(each), "account": account} for each in page]
+    """Write down what is new; returns it. What does not add up is left out, and so a difference."""
+    rows = []
+    for each in page:
+        if each.net == each.amount - each.fee:
+            rows.append({**_row(each), "account": account})
+        else:
+            log.error("%s of Stripe's balance does not add up: it is left out", each.id)
+    if not rows:
+        return []
+    known = records.references_of(session, [one for row in rows for one in row["related"]])
+    for row in rows:
+        of = (known[one] for one in row.pop("related") if one in known)
+        row["reference"] = row["reference"] or next(of, "")
     made = insert(line).values(rows).on_conflict_do_nothing().returning(line.c.id)
     new = set(session.scalars(made))
     return [row for row in rows if row["id"] in new]
 
 
 def _row(entry: Any) -> dict[str, Any]:
-    source = entry.source
+    """A line; `related`: ids by which its leg is found where it does not name it."""
+    source = getattr(entry, "source", None)
+    source_id = source if isinstance(source, str) else getattr(source, "id", "") or ""
     metadata = dict_of(getattr(source, "metadata", None))
+    available_on = getattr(entry, "available_on", None) or entry.created
     return {
         "id": entry.id,
         "type": entry.type,
-        "category": entry.reporting_category,
+        "category": getattr(entry, "reporting_category", None) or entry.type,
         "amount_minor": entry.amount,
         "fee_minor": entry.fee,
         "net_minor": entry.net,
         "currency": entry.currency.upper(),
-        "source": source if isinstance(source, str) else getattr(source, "id", "") or "",
+        "source": source_id,
         "reference": str(metadata.get("reference", ""))[:LONGEST_TEXT],
-        "text": (entry.description or entry.type)[:LONGEST_TEXT],
+        "text": (getattr(entry, "description", None) or entry.type)[:LONGEST_TEXT],
         "made_at": datetime.fromtimestamp(entry.created, UTC),
-        "available_at": datetime.fromtimestamp(entry.available_on, UTC),
+        "available_at": datetime.fromtimestamp(available_on, UTC),
+        "related": [source_id, *_related(source)],
     }
+
+
+def _related(source: Any) -> Iterator[str]:
+    for name in RELATED:
+        value = getattr(source, name, None)
+        value = value if isinstance(value, str) else getattr(value, "id", None)
+        if value:
+            yield value
 
 
 def _unheard(session: Session, added: Sequence[dict[str, Any]]) -> int:
@@ -137,7 +175,3 @@ def _unheard(session: Session, added: Sequence[dict[str, Any]]) -> int:
     sources = {row["source"] for row in added}
     heard = set(session.scalars(sa.select(event.c.object_id).where(event.c.object_id.in_(sources))))
     return sum(row["source"] not in heard for row in added)
-
-
-def _of_sources(session: Session, added: Sequence[dict[str, Any]]) -> list[str]:
-    return records.references_of(session, [row["source"] for row in added])

@@ -10,6 +10,7 @@ import stripe
 
 from marketplace.api import Host, NotConfigured, PeriodicTask
 from marketplace_stripe import onboarding, refusals, sweeping
+from marketplace_stripe.asking import Unclear
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,9 @@ def make_tasks(host: Host) -> Sequence[PeriodicTask]:
             return
         except stripe.StripeError as error:
             log.warning("the balance was not read: %s", refusals.reason(error))
+            return
+        except Unclear as error:
+            log.error("the balance was not read: %s", error)
             return
         for currency, gap in swept.differences.items():
             log.error("the balance in %s is %d off the sum of its lines", currency, gap)

@@ -70,7 +70,8 @@ def _fits(body: bytes, signature: str, key: str) -> bool:
     try:
         text = body.decode()
         stripe.WebhookSignature.verify_header(text, signature, key, TOLERANCE_S)
-    except (stripe.SignatureVerificationError, UnicodeDecodeError, ValueError):
+    except (stripe.SignatureVerificationError, TypeError, ValueError):
+        # TypeError: a header that is not ASCII.
         return False
     return True
 
@@ -90,7 +91,7 @@ def _keep(host: Host, found: Event, moment: datetime, body: bytes) -> bool:
             return False
         # Connected accounts are looked at by the next pass of the periodic task.
         session.execute(sa.update(account).where(account.c.id.in_(ids)).values(stale=True))
-        told = set(records.references_of(session, ids))
+        told = set(records.references_of(session, ids).values())
         metadata = found.data.object.get("metadata")
         named = metadata.get("reference") if isinstance(metadata, dict) else None
         if isinstance(named, str) and "\x00" not in named:

@@ -35,6 +35,8 @@ KINDS: Final[dict[str, type]] = {
     "POST /v1/accounts": params.AccountCreateParams,
     "POST /v1/account_links": params.AccountLinkCreateParams,
     "POST /v1/checkout/sessions": params.checkout.SessionCreateParams,
+    "GET /v1/charges": params.ChargeListParams,
+    "GET /v1/charges/:id": params.ChargeRetrieveParams,
     "GET /v1/disputes": params.DisputeListParams,
     "GET /v1/balance_transactions": params.BalanceTransactionListParams,
 }

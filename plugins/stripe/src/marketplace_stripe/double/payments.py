@@ -146,14 +146,25 @@ def bounce(world: World, intent: dict[str, Any], code: str, message: str) -> Non
     fail(world, intent, code, message)
 
 
-def dispute(world: World, intent: dict[str, Any], *, reason: str, inquiry: bool) -> dict[str, Any]:
-    """The customer's bank asks, or takes the money back at once."""
+def fail_late(world: World, intent: dict[str, Any], code: str, message: str) -> None:
+    """A debit that had succeeded is sent back by the bank."""
+    charge = world.get("charge", intent["latest_charge"])
+    charge["status"] = "failed"
+    amount, currency = -charge["amount"], charge["currency"]
+    world.book("payment_failure_refund", "charge_failure", amount, 0, currency, charge)
+    fail(world, intent, code, message)
+
+
+def dispute(
+    world: World, intent: dict[str, Any], *, reason: str, inquiry: bool, amount: int = 0
+) -> dict[str, Any]:
+    """The customer's bank asks, or takes money back at once: `amount`, or all of it."""
     charge = world.get("charge", intent["latest_charge"])
     charge["disputed"] = True
     made = world.new(
         "dp",
         "dispute",
-        amount=charge["amount"],
+        amount=amount or charge["amount"],
         currency=charge["currency"],
         charge=charge["id"],
         payment_intent=intent["id"],
@@ -162,8 +173,7 @@ def dispute(world: World, intent: dict[str, Any], *, reason: str, inquiry: bool)
         metadata={},
     )
     if not inquiry:
-        amount, currency = -charge["amount"], charge["currency"]
-        world.book("adjustment", "dispute", amount, DISPUTE_FEE, currency, made)
+        world.book("adjustment", "dispute", -made["amount"], DISPUTE_FEE, made["currency"], made)
     world.tell("charge.dispute.created", made)
     return made
 

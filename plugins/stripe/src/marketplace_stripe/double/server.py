@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import hmac
 import json
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Final, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
 
 import msgspec
 
-from marketplace_stripe.double import answering
+from marketplace_stripe.double import answering, keeping
 from marketplace_stripe.double.params import decoded
 from marketplace_stripe.double.world import Refused, World
 
 KEPT_S: Final = 86_400
 """How long a key is known."""
-Trouble: TypeAlias = Literal["lost", "down", "error", "stored error", "limit", "slow"]
+Trouble: TypeAlias = Literal[
+    "lost",
+    "down",
+    "error",
+    "stored error",
+    "limit",
+    "slow",
+    "locked",
+    "page",
+    "cut",
+    "torn",
+]
 """`lost`: done, and the answer lost; `down`: neither; `error`: 500 after doing it, kept under the
-key; `stored error`: 500 without doing it, kept too; `limit`: 429; `slow`: two seconds."""
+key; `stored error`: 500 without doing it, kept too; `limit`: 429; `slow`: two seconds; `locked`:
+429 with lock_timeout, after doing it; `page`: 503 with a page of HTML, after doing it; `cut`: done,
+and half the JSON; `torn`: done, and the connection breaks in the body."""
 SLOW_S: Final = 2.0
+CLOCK: Final = "/double/clock"
+"""Not Stripe's: `at` (seconds since 1970) sets the double's clock, nothing sets it right again."""
 SERVER_ERROR: Final = {"error": {"type": "api_error", "message": "Something went wrong."}}
 TOO_MANY: Final = {
     "error": {
@@ -34,6 +51,14 @@ TOO_MANY: Final = {
         "message": "Too many requests.",
     }
 }
+LOCKED: Final = {
+    "error": {
+        "type": "invalid_request_error",
+        "code": "lock_timeout",
+        "message": "This object cannot be accessed right now.",
+    }
+}
+PAGE: Final = b"<html><body><h1>503 Service Unavailable</h1></body></html>"
 IN_USE: Final = {
     "error": {
         "type": "idempotency_error",
@@ -60,17 +85,40 @@ class Answered(msgspec.Struct):
     body: Any = None
 
 
+class Torn(msgspec.Struct, frozen=True):
+    """A body that ends before it should."""
+
+    content: bytes
+    announced: int
+
+
+Bend: TypeAlias = Callable[[str, int, Any], tuple[int, Any]]
+"""Path, status and body of an answer as it would be; returns another."""
+
+
 class Double:
     """A running double. `with Double() as double: double.address ...`"""
 
-    def __init__(self, key: str = "rk_test_double", port: int = 0) -> None:
+    def __init__(
+        self,
+        key: str = "rk_test_double",
+        port: int = 0,
+        *,
+        webhook_key: str | None = None,
+        keep: Path | None = None,
+    ) -> None:
         self.world = World()
+        self.found = keep is not None and keeping.load(self.world, keep)
+        """Whether the state of an earlier run was there."""
+        self._keep = keep
         self.key = key
-        self.webhook_key = f"whsec_{secrets.token_hex(16)}"
+        self.webhook_key = webhook_key or f"whsec_{secrets.token_hex(16)}"
         self.trouble: Trouble | None = None
         """Of every request, while it is set."""
         self.next_troubles: list[Trouble] = []
         """Of the next requests that change something, one each."""
+        self.bends: list[Bend] = []
+        """What becomes of every answer before it goes out."""
         self.asked: list[tuple[str, str, str]] = []
         """Method, path and key of idempotency of every request."""
         self._keys: dict[str, Answered] = {}
@@ -87,6 +135,12 @@ class Double:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    def save(self) -> None:
+        """Keep the state, where it is to be kept."""
+        if self._keep is not None:
+            with self.world.lock:
+                keeping.save(self.world, self._keep)
 
     @contextmanager
     def having(self, trouble: Trouble) -> Iterator[None]:
@@ -120,8 +174,20 @@ class Double:
             return 429, TOO_MANY
         if trouble == "slow":
             time.sleep(SLOW_S)
-        found = self._once(method, target, key, form, trouble)
-        return None if trouble == "lost" else found
+        status, body = self._once(method, target, key, form, trouble)
+        if trouble == "lost":
+            return None
+        if trouble == "locked":
+            return 429, LOCKED
+        if trouble == "page":
+            return 503, PAGE
+        for bend in self.bends:
+            status, body = bend(urlsplit(target).path, status, copy.deepcopy(body))
+        if trouble in ("cut", "torn"):
+            content = json.dumps(body).encode()
+            half = content[: len(content) // 2]
+            return status, half if trouble == "cut" else Torn(half, len(content))
+        return status, body
 
     def _once(
         self, method: str, target: str, key: str, form: str, trouble: Trouble | None
@@ -150,9 +216,16 @@ class Double:
         asked = decoded(form if method == "POST" else parts.query)
         with self.world.lock:
             try:
+                if parts.path == CLOCK:
+                    self.world.ahead_s = int(asked["at"]) - int(time.time()) if asked else 0
+                    return 200, {"now": self.world.now()}
                 return 200, answering.answer(self.world, method, parts.path, asked)
             except Refused as refused:
                 return refused.status, refused.body
+            finally:
+                if method == "POST":
+                    # Before it is answered: what was answered is never forgotten.
+                    self.save()
 
     def _handler(double) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - `self` is the request
         class Handler(BaseHTTPRequestHandler):
@@ -181,10 +254,15 @@ class Double:
                     self._send(*found)
 
             def _send(self, status: int, body: Any) -> None:
-                content = json.dumps(body).encode()
+                kind = "text/html" if body is PAGE else "application/json"
+                if isinstance(body, Torn):
+                    content, length, self.close_connection = body.content, body.announced, True
+                else:
+                    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+                    length = len(content)
                 self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(content)))
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(length))
                 self.send_header("Request-Id", f"req_{secrets.token_hex(8)}")
                 self.end_headers()
                 self.wfile.write(content)

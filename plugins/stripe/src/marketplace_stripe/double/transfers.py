@@ -21,6 +21,8 @@ def connect(world: World, asked: dict[str, Any]) -> dict[str, Any]:
         requirements={"currently_due": ["company.tax_id"], "disabled_reason": None},
     )
     world.tell("account.updated", made)
+    if world.complete:
+        enable(world, made)
     return made
 
 

@@ -50,6 +50,8 @@ class World:
         """What becomes of charges, by payment method: `decline`, `authenticate`, `process`."""
         self.restricted: set[str] = set()
         """Connected accounts that can be paid nothing now."""
+        self.complete = False
+        """Whether new connected accounts have told Stripe everything already."""
         self.listeners: list[Callable[[dict[str, Any]], None]] = []
 
     def now(self) -> int:
