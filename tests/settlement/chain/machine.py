@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from hypothesis import event
+from hypothesis import currently_in_test_context, event
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -52,12 +53,22 @@ class Chain(RuleBasedStateMachine):
         self.disputes: dict[Line, UUID] = {}
         self.burns: dict[Burn, UUID] = {}
         self.offers = 0
+        self.reached: Counter[str] = Counter()
+
+    def note(self, what: str) -> None:
+        """Count what was reached, in the statistics of a random life too."""
+        self.reached[what] += 1
+        if currently_in_test_context():
+            event(what)
 
     def run(self, work: Any) -> Any:
         return self.loop.run(work)
 
     @initialize(terms=st.lists(TERMS, min_size=3, max_size=6))
     def begin(self, terms: list[Terms]) -> None:
+        self.start(terms)
+
+    def start(self, terms: list[Terms]) -> None:
         names = [OPERATOR, *(f"m{number}" for number in range(1, len(terms)))]
         self.world = World(dict(zip(names, terms, strict=True)), {name: [] for name in WALLETS})
         self.house = House(self.world)
@@ -96,6 +107,11 @@ class Chain(RuleBasedStateMachine):
     def burn(self, data: st.DataObject, wallet: str, points: int, cost: int, at_once: int) -> None:
         """A new offer each time: any points, any cost, any acceptor."""
         acceptor, currency = self.member(data), data.draw(st.sampled_from(CURRENCIES))
+        burn = self.ask(wallet, acceptor, currency, points, cost)
+        if burn is not None and at_once:
+            self.deliver(burn)
+
+    def ask(self, wallet: str, acceptor: str, currency: str, points: int, cost: int) -> Burn | None:
         self.offers += 1
         name = f"offer-{self.offers}"
         terms: dict[str, Any] = {"points": points, "cost_micros": cost, "currency": currency}
@@ -104,11 +120,10 @@ class Chain(RuleBasedStateMachine):
         burn = self.world.burn(wallet, acceptor, currency, points, cost)
         if burn is None:
             assert answer.error is not None
-            return
+            return None
         assert answer.held is not None, answer.error
         self.burns[burn] = answer.held.id
-        if at_once:
-            self.deliver(burn)
+        return burn
 
     def deliver(self, burn: Burn) -> None:
         self.run(self.drive.capture(burn.wallet, self.burns[burn]))
@@ -124,10 +139,12 @@ class Chain(RuleBasedStateMachine):
     def refund(self, data: st.DataObject) -> None:
         """Of any burn, settled or not."""
         burn = data.draw(st.sampled_from([b for b in self.world.burns if b.kept]))
-        points = data.draw(st.integers(1, burn.kept))
+        self.contra(burn, data.draw(st.integers(1, burn.kept)))
+
+    def contra(self, burn: Burn, points: int) -> None:
         self.run(self.drive.refund(burn.wallet, self.burns[burn], points))
         self.world.refund(burn, points)
-        event("refunded")
+        self.note("refunded")
 
     @rule(days=st.integers(1, 25))
     def later(self, days: int) -> None:
@@ -169,18 +186,21 @@ class Chain(RuleBasedStateMachine):
     @precondition(lambda self: self.house.closed)
     @rule(data=st.data(), bilateral=st.booleans())
     def net(self, data: st.DataObject, bilateral: bool) -> None:
-        count = data.draw(st.integers(1, len(self.house.closed)))
+        self.draft(data.draw(st.integers(1, len(self.house.closed))), bilateral=bilateral)
+
+    def draft(self, count: int, *, bilateral: bool = False) -> Settlement:
         windows = [self.windows[each] for each in self.house.closed[:count]]
         settlement_id = self.run(self.stage.draft(windows, bilateral=bilateral))
         made = self.house.draft(count, bilateral=bilateral)
-        event(f"netted {'bilaterally' if bilateral else 'multilaterally'}")
+        self.note(f"netted {'bilaterally' if bilateral else 'multilaterally'}")
         left_out = [each for w in made.windows for each in self.world.of_window(w)]
         if set(left_out) - set(made.lines):
-            event("left lines out")
+            self.note("left lines out")
         if set(made.lines) - set(left_out):
-            event("took lines in again")
+            self.note("took lines in again")
         self.ids[made] = settlement_id
         self.look_at(made)
+        return made
 
     def look_at(self, made: Settlement) -> None:
         """Positions and legs are what the oracle says, to the micro."""
@@ -232,7 +252,7 @@ class Chain(RuleBasedStateMachine):
         if of.covers is not None and of.status == "approved":
             return
         self.run(self.stage.step("abort", self.ids[of]))
-        event("aborted")
+        self.note("aborted")
         self.house.abort(of)
 
     def look_at_status(self, of: Settlement) -> None:
@@ -256,10 +276,13 @@ class Chain(RuleBasedStateMachine):
     def bank(self, data: st.DataObject, refused: int) -> None:
         """The bank shows a leg, or refuses it."""
         of, leg = data.draw(st.sampled_from(self.of_leg("planned", "submitted")))
-        self.run(self.stage.leg("book" if refused else "reject", leg))
-        leg.status = "booked" if refused else "rejected"
-        event(f"a leg was {leg.status}")
-        if refused:
+        self.pay(of, leg, refused=not refused)
+
+    def pay(self, of: Settlement, leg: Leg, *, refused: bool = False) -> None:
+        self.run(self.stage.leg("reject" if refused else "book", leg))
+        leg.status = "rejected" if refused else "booked"
+        self.note(f"a leg was {leg.status}")
+        if not refused:
             of.progress()
         self.look_at_status(of)
 
@@ -267,10 +290,12 @@ class Chain(RuleBasedStateMachine):
     @rule(data=st.data())
     def give_back(self, data: st.DataObject) -> None:
         """Money comes back, though all was settled."""
-        of, leg = data.draw(st.sampled_from(self.of_leg("booked")))
+        self.come_back(*data.draw(st.sampled_from(self.of_leg("booked"))))
+
+    def come_back(self, of: Settlement, leg: Leg) -> None:
         self.run(self.stage.leg("return_", leg))
         leg.status = "returned"
-        event(f"money came back of a settlement that was {of.status}")
+        self.note(f"money came back of a settlement that was {of.status}")
         self.look_at_status(of)
 
     @precondition(lambda self: self.failed())
@@ -278,7 +303,7 @@ class Chain(RuleBasedStateMachine):
     def repay(self, data: st.DataObject) -> None:
         of, leg = data.draw(st.sampled_from(self.failed()))
         again = self.house.repay(of, leg)
-        event("paid again")
+        self.note("paid again")
         self.run(self.stage.repay(leg, again))
 
     def failed(self) -> list[tuple[Settlement, Leg]]:
@@ -288,13 +313,17 @@ class Chain(RuleBasedStateMachine):
     @precondition(lambda self: self.defaulters())
     @rule(data=st.data(), by_creditors=st.booleans())
     def default(self, data: st.DataObject, by_creditors: bool) -> None:
-        of, leg = data.draw(st.sampled_from(self.defaulters()))
+        self.cover(*data.draw(st.sampled_from(self.defaulters())), by_creditors=by_creditors)
+
+    def cover(self, of: Settlement, leg: Leg, *, by_creditors: bool) -> Settlement | None:
         made = self.house.default(of, leg, by_creditors)
         if made is None:
-            return
+            return None
+        self.note(f"a default after a leg was {leg.status}")
         self.ids[made] = self.run(self.stage.default(leg, by_creditors=by_creditors))
-        event(f"a default, covered by {'creditors' if by_creditors else 'the operator'}")
+        self.note(f"a default, covered by {'creditors' if by_creditors else 'the operator'}")
         self.look_at(made)
+        return made
 
     def defaulters(self) -> list[tuple[Settlement, Leg]]:
         return [(of, leg) for of, leg in self.failed() if leg.net < 0 and leg.other == HOUSE]
@@ -313,6 +342,9 @@ class Chain(RuleBasedStateMachine):
     def dispute(self, data: st.DataObject) -> None:
         line = data.draw(st.sampled_from(self.disputable()))
         by = data.draw(st.sampled_from([each for each in (line.payer, line.payee) if each]))
+        self.object(line, by)
+
+    def object(self, line: Line, by: str) -> None:
         self.disputes[line] = self.run(self.stage.dispute(line, by))
         self.house.disputed[line] = "open"
 
@@ -330,9 +362,49 @@ class Chain(RuleBasedStateMachine):
         else:
             self.run(self.stage.decide(self.disputes[line], upheld=how == "upheld"))
         self.house.disputed[line] = how
-        event(f"a dispute was {how}")
+        self.note(f"a dispute was {how}")
+        if self.left_out(line):
+            self.note(f"a line of a settled window was {how}")
         if how == "upheld":
             self.world.undo(line)
+
+    def left_out(self, line: Line) -> bool:
+        """Whether its window is settled, and it is not."""
+        settled = {w for each in self.of_status("settled") for w in each.windows}
+        return line.window in settled and not self.house.holder(line)
+
+    # -- whole steps ------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.unfinished())
+    @rule(data=st.data())
+    def settle(self, data: st.DataObject) -> None:
+        self.to_the_end(data.draw(st.sampled_from(self.unfinished())))
+
+    def unfinished(self) -> list[Settlement]:
+        return self.of_status("pending", "recorded", "approved", "submitted")
+
+    def to_the_end(self, of: Settlement) -> None:
+        """Vouched for, sent off, and every leg that waits is shown by the bank."""
+        while of.status in ("pending", "recorded", "approved"):
+            self.advance(of)
+        for leg in of.legs:
+            if leg.status in ("planned", "submitted") and leg.paid:
+                self.pay(of, leg)
+        if of.status == "settled":
+            self.note("settled to the end")
+
+    def waiting(self) -> list[Line]:
+        return [each for each in self.disputable() if each.window in self.house.closed]
+
+    @precondition(lambda self: self.waiting())
+    @rule(data=st.data(), how=st.sampled_from(["upheld", "rejected", "withdrawn"]))
+    def leave_out_and_decide(self, data: st.DataObject, how: str) -> None:
+        """A line is frozen, its window is settled, and only then it is decided."""
+        line = data.draw(st.sampled_from(self.waiting()))
+        self.object(line, line.payer)
+        self.to_the_end(self.draft(len(self.house.closed)))
+        self.prove()
+        self.end(line, how)
 
     # -- the end ----------------------------------------------------------------------------------
 
@@ -366,8 +438,11 @@ class Chain(RuleBasedStateMachine):
                 self.prove()
                 self.wind_up()
         finally:
-            if self.started is not None:
-                self.run(self.started.__aexit__(None, None, None))
-            self.run(self.opened.__aexit__(None, None, None))
-            self.loop.close()
-            self.database.__exit__(None, None, None)
+            self.leave()
+
+    def leave(self) -> None:
+        if self.started is not None:
+            self.run(self.started.__aexit__(None, None, None))
+        self.run(self.opened.__aexit__(None, None, None))
+        self.loop.close()
+        self.database.__exit__(None, None, None)

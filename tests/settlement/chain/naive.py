@@ -235,11 +235,14 @@ class World:
         self.lines.append(made)
 
     def undo(self, line: Line) -> None:
-        """A member was right: everybody is put where he was, by debts of today."""
-        back = [
-            (OPERATOR if payee[0] == "margin" else payee[1], line.payer, micros)
-            for _, _, payee, micros in line.payments()
-        ]
+        """A member was right: everybody is put where he was, by debts of today. Nobody is told what
+        an acceptor was paid: it gives it back to the operator, who gives the payer all it paid."""
+        paid = [(payee[1], micros) for _, _, payee, micros in line.payments()]
+        if line.kind == "debt":
+            back = [(who, line.payer, micros) for who, micros in paid]
+        else:
+            back = [(who, OPERATOR, micros) for who, micros in paid]
+            back.append((OPERATOR, line.payer, sum(micros for _, micros in paid)))
         for who, _, base in line.charged():
             back.append((OPERATOR, who, self.fee(who, base)))
         for debtor, creditor, micros in back:
