@@ -118,9 +118,9 @@ class OverStripe:
 
 
 def payer_and_payee(legs: list[dict[str, Any]]) -> tuple[str, str] | None:
-    """Slugs of a debtor and a creditor who is owed less, fees left aside; None: there are none.
+    """Slugs of who owes most and who is owed least; None: there are none such.
 
-    The balance is then enough for what is paid from it.
+    The balance is then enough for what is paid from it, fees too, this month and the next.
     """
     sums: dict[str, list[tuple[int, str]]] = {"collect": [], "pay": []}
     for leg in legs:
@@ -129,4 +129,4 @@ def payer_and_payee(legs: list[dict[str, Any]]) -> tuple[str, str] | None:
         return None
     most, payer = max(sums["collect"])
     fitting = [(owed, slug) for owed, slug in sums["pay"] if 0 < owed < most * 9 // 10]
-    return (payer, max(fitting)[1]) if fitting else None
+    return (payer, min(fitting)[1]) if fitting else None
