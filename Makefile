@@ -17,7 +17,7 @@ PIP     := $(BIN)/python -m pip --disable-pip-version-check --no-input
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo reset test check format lint types imports unit messages bench chaos journey lock clean
+.PHONY: help venv demo reset test check format lint types imports unit messages test-localstripe bench chaos journey lock clean
 
 help: ## List these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -74,6 +74,9 @@ unit: $(STAMP) ## Only the tests; ARGS="tests/test_x.py -k name" picks some
 
 messages: $(STAMP) ## Collect what is to be translated into the .po files
 	@$(BIN)/python -m marketplace.web.messages
+
+test-localstripe: $(STAMP) ## What the localstripe of PyPI says to the Stripe rail's calls (needs the network)
+	@$(BIN)/python -m tests.stripe.second_opinion
 
 bench: $(STAMP) ## Measure everything (25 minutes, needs wrk); ARGS="burns --json" picks a group
 	@$(BIN)/python -m bench $(ARGS)

@@ -22,6 +22,7 @@ from marketplace.coalition.models import Member
 from marketplace.demo import accounts, bank, online
 from marketplace.demo.bank import Movement, Statement
 from marketplace.demo.logins import CLERK, CONTROLLER, SUPPLIER, Login
+from marketplace.demo.over_stripe import OverStripe
 from marketplace.demo.terminal import Terminal
 from marketplace.errors import UsageError
 from marketplace.identity.repository import person_by_email
@@ -100,6 +101,7 @@ class Finance:
         """`double`: of Stripe, where some are settled with through it."""
         self._runtime, self._terminal = runtime, terminal
         self._double = double
+        self._stripe = OverStripe(runtime, terminal, double, by=self._as, at=self._at)
         self._actors: dict[str, str] = {}
         self._folder = runtime.settings.var_dir / "bank"
         """What was sent to the bank and what came from it, to look at."""
@@ -169,7 +171,7 @@ class Finance:
         for together in [early, *([each] for each in paid[-APART:])]:
             if together:
                 await self._settle(together, over_stripe=together[-1] is paid[-1])
-        await self._read_stripe()
+        await self._stripe.read()
         if last:
             await self._stranger_pays()
             await self._wait_for_controller(last)
@@ -188,7 +190,7 @@ class Finance:
             if status == before:
                 await self._at(began + after)
                 if step == "submit" and over_stripe:
-                    await self._two_move_to_stripe(reference)
+                    await self._stripe.two_move(reference)
                 status = await self._take(by, step, reference)
         for number in range(ROUNDS):
             if status == "settled":
@@ -284,7 +286,8 @@ class Finance:
 
     async def _stranger_pays(self) -> None:
         """A statement of yesterday has money on it that nobody can explain."""
-        if not await self._json("bank", "breaks", "--all"):
+        breaks = await self._json("bank", "breaks", "--all")
+        if not any(each["amount_micros"] == STRANGER.micros for each in breaks):
             yesterday = datetime.now(UTC).date() - timedelta(days=1)
             last = max(
                 (date.fromisoformat(each["to_on"]) for each in await self._statements()),
@@ -312,64 +315,6 @@ class Finance:
         path = self._folder / statement.file_name
         path.write_bytes(bank.written(statement))
         return path
-
-    # -- Stripe -----------------------------------------------------------------------------------
-
-    async def _two_move_to_stripe(self, reference: str) -> None:
-        """Two members of a settlement say that they keep accounts outside SEPA from now on."""
-        if self._double is None:
-            return
-        moved = {
-            each["member"]["slug"]
-            for each in await self._json("accounts", "list")
-            if each["rail"] == online.SLUG and each["status"] == "active"
-        }
-        chosen = online.payer_and_payee(await self._json("legs", reference))
-        if moved or chosen is None:
-            return
-        if not any(each["rail"] == online.SLUG for each in await self._json("bank", "accounts")):
-            words = ("--rail", online.SLUG, "--name", online.LABEL)
-            await self._as(CLERK, "bank", "add-account", online.ACCOUNT, *words)
-        for slug, there in zip(chosen, self._double.members, strict=False):
-            back = ("--email", f"office@{slug}.example", "--back-to", "https://example.org/")
-            said = await self._terminal.run(online.SLUG, "connect", slug, "--country", "US", *back)
-            connected = said.split()[1]
-            account = msgspec.json.encode({**there, "connected": connected}).decode()
-            made = await self._as(
-                CLERK,
-                *("accounts", "propose", slug, "--rail", online.SLUG),
-                *("--currency", bank.CURRENCY, "--account", account, "--json"),
-            )
-            (proposed,) = msgspec.json.decode(made)
-            await self._as(CONTROLLER, "accounts", "approve", proposed["id"])
-
-    async def _read_stripe(self) -> None:
-        """The balance at Stripe is read, and each day of it that is over imported; fees are told
-        apart, and are the operator's."""
-        known = {each["id"]: each for each in await self._json("bank", "accounts")}
-        of_stripe = {key for key, each in known.items() if each["rail"] == online.SLUG}
-        if self._double is None or not of_stripe:
-            return
-        await self._terminal.run(online.SLUG, "sweep")
-        booked = [
-            date.fromisoformat(leg["booked_on"])
-            for each in await self._settlements()
-            for leg in await self._json("legs", each["reference"])
-            if leg["rail"] == online.SLUG and leg["booked_on"]
-        ]
-        read = {each["to_on"] for each in await self._statements(of_stripe)}
-        for day in sorted({each for each in booked if each < online.today()}):
-            if f"{day}" not in read:
-                path = online.folder(self._runtime.settings) / f"{day}.statement.jsonl"
-                words = ("--currency", bank.CURRENCY, "--out", str(path))
-                await self._terminal.run(online.SLUG, "statement", f"{day}", *words)
-                await self._at(datetime(day.year, day.month, day.day, tzinfo=UTC) + READ)
-                await self._as(CLERK, "bank", "import", str(path))
-        ours = {each["id"] for each in await self._statements(of_stripe)}
-        for each in await self._json("bank", "breaks"):
-            if each["statement_id"] in ours and each["amount_micros"] < 0:
-                note = ("--note", "Stripe's fee")
-                await self._as(CLERK, "bank", "resolve", each["id"], "fees", *note)
 
     async def done(self) -> Done:
         """What is done. Days with an open break, or after one, are not green, and not counted."""

@@ -10,9 +10,9 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
 import msgspec
@@ -59,9 +59,16 @@ class Double(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def running(settings: Settings, port: int | None = None) -> Iterator[Double]:
-    """The double as our child, which ends when we do; its state is kept beside the data."""
+def running(
+    settings: Settings, port: int | None = None, *, fresh: bool = False
+) -> Iterator[Double]:
+    """The double as our child, which ends when we do; its state is kept beside the data.
+
+    `fresh`: what an earlier run kept is forgotten.
+    """
     keep = folder(settings) / "double.json"
+    if fresh:
+        keep.unlink(missing_ok=True)
     words = ("--port", str(port or free_port(HOST)), "--keep", str(keep))
     process = subprocess.Popen(  # noqa: S603 - our own program
         [
@@ -106,31 +113,3 @@ def _stop(process: subprocess.Popen[str]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def payer_and_payee(legs: list[dict[str, Any]]) -> tuple[str, str] | None:
-    """Slugs of a debtor and a creditor who is owed less, fees left aside; None: there are none.
-
-    The balance is then enough for what is paid from it.
-    """
-    sums: dict[str, list[tuple[int, str]]] = {"collect": [], "pay": []}
-    for leg in legs:
-        sums[leg["direction"]].append((leg["amount_minor"], leg["member"]["slug"]))
-    if not sums["collect"]:
-        return None
-    most, payer = max(sums["collect"])
-    fitting = [(owed, slug) for owed, slug in sums["pay"] if 0 < owed < most * 9 // 10]
-    return (payer, max(fitting)[1]) if fitting else None
-
-
-def days_between(first: date, last: date) -> Iterator[date]:
-    """Each day of them, both included."""
-    day = first
-    while day <= last:
-        yield day
-        day += timedelta(days=1)
-
-
-def today() -> date:
-    """The day whose statement is not written yet."""
-    return datetime.now(UTC).date()

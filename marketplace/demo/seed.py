@@ -95,11 +95,6 @@ async def prepare(settings: Settings, say: Say, stripe_port: int | None = None) 
     """
     say("Opening the database ...")
     await upgrade_all(settings)
-    with online.running(settings, stripe_port) as double:
-        return await _prepare(settings, say, double)
-
-
-async def _prepare(settings: Settings, say: Say, double: online.Double) -> DemoState:
     async with open_runtime(settings) as runtime, _alone(runtime):
         found = await _what_is_there(runtime)
         if found is Holds.OTHERS:
@@ -107,15 +102,18 @@ async def _prepare(settings: Settings, say: Say, double: online.Double) -> DemoS
                 "This database already holds members that the demonstration did not make; "
                 "it will not add to them. Name an empty database in MARKETPLACE_DATABASE_URL."
             )
-        if found is Holds.OURS:
-            await _stay_active(runtime)
-            await _take_stripe(runtime, double)
-            await _come_along(runtime, say, double)
-            return load_state(settings) or await _new_state(runtime)
-        if found is Holds.HALF:
-            say("An earlier start was interrupted while it made the data: starting over.")
-            await _wipe(settings)
-        return await _make(runtime, say, double)
+        # What the double kept belongs to the data that it was made with.
+        fresh = found is not Holds.OURS
+        with online.running(settings, stripe_port, fresh=fresh) as double:
+            if found is Holds.OURS:
+                await _stay_active(runtime)
+                await _take_stripe(runtime, double)
+                await _come_along(runtime, say, double)
+                return load_state(settings) or await _new_state(runtime)
+            if found is Holds.HALF:
+                say("An earlier start was interrupted while it made the data: starting over.")
+                await _wipe(settings)
+            return await _make(runtime, say, double)
 
 
 @contextlib.asynccontextmanager

@@ -106,14 +106,13 @@ where kind in ('capture', 'refund') and {_within("o")} group by currency
 """
 # Money that statements show, against what the books and the legs say of the same lines.
 SETTLEMENT_PAID: Final = """
-select p.currency, sum(case when p.debit_account = 'bank' then p.amount_micros
-                            else -p.amount_micros end)
+select p.currency, sum(case when (p.debit_account, p.debit_owner) = ('bank', e.account_id)
+                            then p.amount_micros else -p.amount_micros end)
 from settlement_posting p join settlement_bank_entry e on e.id = p.entry_id
 where e.booked_on = :day
-  and case when p.debit_account = 'bank' then p.debit_owner = e.account_id else true end
-  and case when p.credit_account = 'bank' then p.credit_owner = e.account_id
-           or p.debit_account = 'bank' else true end
-  and 'bank' in (p.debit_account, p.credit_account)
+  -- The other side may be a bank too: what a rail said has moved, until the statement shows it.
+  and ((p.debit_account, p.debit_owner) = ('bank', e.account_id)
+       or (p.credit_account, p.credit_owner) = ('bank', e.account_id))
 group by p.currency
 """
 BANK_PAID: Final = """

@@ -135,7 +135,8 @@ async def test_the_demonstration_from_the_first_start_to_a_crash_and_on(
     assert first["ledger"]["violations"] == 0
     assert len(first["finance"]["settled"]) == 3
     assert len(first["finance"]["waiting"]) == 1
-    assert len(first["finance"]["green"]) == first["finance"]["statements"] - 1
+    # On one day both the bank and Stripe paid creditors; the stranger's day is not green.
+    assert len(first["finance"]["green"]) == first["finance"]["statements"] - 2
     made = await counts(owner)
     assert (made["Member"], made["Firm"], made["Participant"], made["Offer"]) == (12, 30, 400, 60)
     assert made["Lot"] > 3000

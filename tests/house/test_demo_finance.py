@@ -16,11 +16,12 @@ from marketplace_sepa import checks, reading
 from marketplace_sepa.sides import Account, House
 
 from marketplace.contract.bank_records import BankEntry, StatementEnd, StatementStart
-from marketplace.demo import accounts, bank, seed
+from marketplace.demo import accounts, bank, online, seed
 from marketplace.demo.bank import Movement, Statement
-from marketplace.demo.finance import Finance
+from marketplace.demo.finance import Done, Finance
 from marketplace.demo.people import MEMBERS
 from marketplace.demo.plan import Day, history, participants, with_month_ends
+from marketplace.demo.processes import free_port
 from marketplace.demo.shelf import offers
 from marketplace.demo.terminal import Terminal
 from marketplace.errors import UsageError
@@ -157,8 +158,19 @@ async def test_an_older_demonstration_comes_along_wherever_it_was_stopped(
     for _ in stops:
         with pytest.raises(UsageError, match="stopped"):
             await seed.prepare(surroundings, lambda _: None)
+    port = free_port(online.HOST)
+    await seed.prepare(surroundings, lambda _: None, port)
+    with online.running(surroundings, port):
+        done = await goes_on_by_hand(surroundings)
+    # What is there is left alone from now on.
     await seed.prepare(surroundings, lambda _: None)
     async with open_runtime(surroundings) as runtime:
+        assert await Finance(runtime, Terminal(runtime)).done() == done
+
+
+async def goes_on_by_hand(settings: Settings) -> Done:
+    """What came along is whole, and the month that waits is paid by people."""
+    async with open_runtime(settings) as runtime:
         terminal = Terminal(runtime)
         finance = Finance(runtime, terminal)
         done = await finance.done()
@@ -182,20 +194,20 @@ async def test_an_older_demonstration_comes_along_wherever_it_was_stopped(
         assert [each.line.id for each in after] == [each.line.id for each in rows[1:]]
         assert stranger.waits
         assert not stranger.legs
+        legs = await terminal.json("settlement", "legs", done.settled[0])
+        over = sorted((each["rail"], each["direction"]) for each in legs if each["amount_minor"])
+        assert {rail for rail, _ in over} == {"sepa", "stripe"}
+        assert [way for rail, way in over if rail == "stripe"] == ["collect", "pay"]
         # The month goes on by hand: the bank answers what is sent, debits first.
         for step in ("approve", "submit"):
             await terminal.run("settlement", step, done.waiting[0])
         assert await finance.bank_answers() == await finance.bank_answers()
-        for _ in range(2):
-            await terminal.run("settlement", "bank", "import", str(await finance.bank_answers()))
+        while (answer := await finance.bank_answers()) is not None:
+            await terminal.run("settlement", "bank", "import", str(answer))
             await terminal.run("settlement", "submit", done.waiting[0])
-        assert await finance.bank_answers() is None
-        assert len((await finance.done()).settled) == 2
         done = await finance.done()
-    # What is there is left alone from now on.
-    await seed.prepare(surroundings, lambda _: None)
-    async with open_runtime(surroundings) as runtime:
-        assert await Finance(runtime, Terminal(runtime)).done() == done
+        assert len(done.settled) == 2
+        return done
 
 
 async def test_commands_say_what_they_refuse(surroundings: Settings) -> None:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
 
 import msgspec
 import pytest
 import sqlalchemy as sa
-from marketplace_stripe import webhooks
+from marketplace_stripe import statement, sweeping, webhooks
 from marketplace_stripe.double import payments, people
 from marketplace_stripe.double.server import Double
 from marketplace_stripe.rehearsal import settings_of
@@ -21,12 +23,21 @@ from marketplace.contract.rails import Direction
 from marketplace.host import PluginHost
 from marketplace.registry import service
 from marketplace.runtime import Runtime
+from settlement.bank import accounts as bank_accounts
+from settlement.bank import daily, importing, resolving
+from settlement.bank.breaking import UNRESOLVED
+from settlement.bank.daily import Measure
+from settlement.bank.domain import Action, BreakKind
+from settlement.bank.models import Break
+from settlement.bank.resolving import Resolution
 from settlement.clearing import accounts
 from settlement.clearing.domain import LegStatus
 from settlement.clearing.models import Settlement
 from tests.factories import Coalition
 from tests.ledger.busy import make_busy
 from tests.settlement.clearing.house import ANNA, BORIS, House
+
+DAY_S: Final = 86_400
 
 
 @pytest.fixture
@@ -131,3 +142,69 @@ async def _leg_status(house: House, made: Settlement, reference: str) -> LegStat
 async def _news(house: House) -> int:
     async with house.runtime.database.begin() as session:
         return int((await session.execute(sa.text("select count(*) from rail_news"))).scalar_one())
+
+
+async def test_days_at_stripe_are_read_like_a_bank_s_and_close_green(
+    house: House, double: Double, tmp_path: Path
+) -> None:
+    """Charges and transfers, then a dispute: each line finds its leg; fees are told apart."""
+    double.world.ahead_s = -3 * DAY_S
+    made = await settled(house, double)
+    await _read_day(house, double, tmp_path)
+    assert await _open_breaks(house) == []
+    debtor = next(
+        leg
+        for leg in (await house.legs(made)).values()
+        if leg.direction is Direction.COLLECT and leg.amount_minor
+    )
+    double.world.ahead_s = -2 * DAY_S
+    (intent,) = people.found(double.world, "payment_intent", debtor.reference)
+    payments.dispute(double.world, intent, reason="fraudulent", inquiry=False)
+    await _read_day(house, double, tmp_path)
+    await house.drive()
+    # The statement or the rail says it first; either way it is one return, and one line of it.
+    assert await _leg_status(house, made, debtor.reference) is LegStatus.RETURNED
+    assert not await house.findings()
+    assert await _open_breaks(house) == [BreakKind.RETURNED]
+
+
+async def _read_day(house: House, double: Double, folder: Path) -> None:
+    """The day on which the double stands is swept, imported, its fees explained, and closed."""
+    runtime, day = house.runtime, datetime.fromtimestamp(double.world.now(), UTC).date()
+    host = PluginHost(
+        "stripe",
+        lambda: runtime.database,
+        lambda: runtime.vault,
+        asked=lambda: runtime.plugins.settings_of("stripe"),
+    )
+    path = folder / f"{day}.jsonl"
+
+    def read() -> None:
+        sweeping.run(host)
+        with host.transaction() as session:
+            path.write_bytes(statement.write(session, day, "EUR"))
+
+    await asyncio.to_thread(read)
+    async with runtime.database.begin() as session:
+        name = statement.account_of(double.world.account)
+        known = {each.identifier for each in await bank_accounts.accounts(session)}
+        if name not in known:
+            given: dict[str, Any] = {"identifier": name, "currency": "EUR", "name": "Stripe"}
+            await bank_accounts.add(session, **given, rail="stripe", actor=ANNA)
+    await importing.import_file(runtime, path, actor=ANNA)
+    async with runtime.database.begin() as session:
+        lines = await session.scalars(sa.select(Break).where(Break.entry_id.is_not(None)))
+        for each in list(lines):
+            if each.status in UNRESOLVED:
+                assert each.amount_micros < 0
+                how = Resolution(action=Action.FEES, note="Stripe's fee")
+                await resolving.resolve(session, each.id, how, actor=ANNA)
+    async with runtime.database.begin() as session:
+        close = await daily.close_of_day(session, day)
+    assert [row for row in close.rows if not row.agrees and row.measure is Measure.PAID] == []
+
+
+async def _open_breaks(house: House) -> list[BreakKind]:
+    async with house.runtime.database.begin() as session:
+        found = await session.scalars(sa.select(Break.kind).where(Break.status.in_(UNRESOLVED)))
+        return list(found)
