@@ -23,7 +23,7 @@ from marketplace.errors import (
     Busy,
 )
 from marketplace.exchange import answering, holding_repository, repository
-from marketplace.exchange.answering import Answer, Waiting, outcome_of, tell_all
+from marketplace.exchange.answering import Answer, Waiting, outcome_of
 from marketplace.exchange.decide import (
     Accepted,
     BurnRequest,
@@ -132,7 +132,9 @@ class BurnEngine:
 
     async def stop(self) -> None:
         """Answer what is queued with 503, finish the batch in flight, close the connection."""
-        tell_all(self._queue, [Answer(None, Busy("The server is stopping."))] * len(self._queue))
+        answering.tell_all(
+            self._queue, [Answer(None, Busy("The server is stopping."))] * len(self._queue)
+        )
         self._queue.clear()
         if self._apart is not None:
             await self._apart.stop()
@@ -210,7 +212,7 @@ class BurnEngine:
                     await self._serve([each])
                 return
             answers = [Answer(None, as_business_error(error))] * len(batch)
-        tell_all(batch, answers)
+        answering.tell_all(batch, answers)
         if self._tally is not None:
             for outcome, count in Counter(map(outcome_of, answers)).items():
                 self._tally.add("burns", count, label=outcome)
@@ -230,7 +232,7 @@ class BurnEngine:
             free = set()
         refused = [each for each in batch if each[0].wallet_id not in free]
         log.warning("%d of %d burns wait for a lock in vain", len(refused), len(batch))
-        tell_all(refused, [Answer(None, Busy(LOCKED))] * len(refused))
+        answering.tell_all(refused, [Answer(None, Busy(LOCKED))] * len(refused))
         rest = [each for each in batch if each[0].wallet_id in free]
         if rest:
             await self._serve(rest)
@@ -241,7 +243,7 @@ class BurnEngine:
         for each in batch:
             by_offer.setdefault(each[0].offer_id, []).append(each)
         if len(by_offer) == 1:
-            tell_all(batch, [Answer(None, Busy(LOCKED))] * len(batch))
+            answering.tell_all(batch, [Answer(None, Busy(LOCKED))] * len(batch))
             return
         for burns in by_offer.values():
             await self._serve(burns)
