@@ -72,17 +72,16 @@ async def show_cause(
     """A campaign: story, figures that tie to the ledger, who matches, what was reached."""
     page.active = "charity"
     cause = await causes.one(session, slug, page.locale)
+    may_give = page.principal is not None and bool(
+        await session.run_sync(giving.wallets_of, page.principal)
+    )
     return page.render(
         "charity/cause.html",
         cause=cause,
         surplus=page._(SURPLUS[cause.surplus]),
-        may_give=page.principal is not None and _may_give(page.principal),
+        may_give=may_give,
         exact=paper.exact,
     )
-
-
-def _may_give(principal: Principal) -> bool:
-    return principal.participant_id is not None or principal.firm_id is not None
 
 
 @get("/give/{slug:str}", opt=GIVERS, include_in_schema=False)
