@@ -295,6 +295,16 @@ def _total(row: Sequence[Any]) -> Total:
     )
 
 
+async def members_of(session: AsyncSession, window_id: UUID) -> set[UUID]:
+    """The members on either side of what the totals of a window count."""
+    statement = sa.text("""
+        select issuer_id from window_total where window_id = :window_id
+        union select acceptor_id from window_total
+        where window_id = :window_id and acceptor_id is not null
+    """)
+    return set(await session.scalars(statement, {"window_id": window_id}))
+
+
 async def lines_counted(session: AsyncSession, window_id: UUID) -> int:
     """How many obligations and debts the totals of a window count."""
     statement = sa.text(

@@ -24,7 +24,7 @@ from marketplace.errors import NotFound, UsageError
 from marketplace.ids import uuid7
 from marketplace.ledger.domain import WindowStatus
 from marketplace.ledger.models import SettlementWindow
-from marketplace.ledger.totals import Total, complete, lines_counted, totals
+from marketplace.ledger.totals import Total, complete, lines_counted, members_of, totals
 from marketplace.ledger.windows import GATE
 from settlement import telling
 from settlement.disputes.repository import dispute_days
@@ -150,9 +150,7 @@ async def finish(session: AsyncSession, window_id: UUID, *, actor: str = SYSTEM)
 
 async def _tell_ready(session: AsyncSession, closed: Closed) -> None:
     """People of each member with a line hear that there is a statement, and how long to look."""
-    found = await totals(session, [closed.window_id])
-    sides = {each.issuer_id for each in found}
-    sides |= {each.acceptor_id for each in found if each.acceptor_id is not None}
+    sides = await members_of(session, closed.window_id)
     days = await dispute_days(session, sides, closed.closed_at)
     contexts = {
         member_id: {
