@@ -19,7 +19,7 @@ import click
 from bench import load, machine, reference
 from bench.load import Load, Target
 from bench.reference import OFFERS, WALLETS, Reference
-from bench.rows import Row, json_lines, ratio_row, table
+from bench.rows import Row, ratio_row, tell
 from bench.seed import seed
 from bench.server import (
     BenchError,
@@ -246,7 +246,7 @@ def main(as_json: bool, seconds: int, processes: tuple[int, ...], clients: tuple
         say(f"error: {error}")
         sys.exit(1)
     say("A reference is the mean of two runs, one before and one after the burns.")
-    click.echo(json_lines(rows) if as_json else table(rows))
+    tell(rows, as_json=as_json)
 
 
 if __name__ == "__main__":

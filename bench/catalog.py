@@ -25,7 +25,7 @@ import msgspec
 
 from bench import machine
 from bench.catalog_seed import seed_catalog, seed_people, vocabulary
-from bench.rows import Row, json_lines, ratio_row, table
+from bench.rows import Row, ratio_row, tell
 from bench.seed import seed
 from bench.server import BenchError, _answers, free_port, fresh_database, server_url, serving, stop
 
@@ -204,7 +204,7 @@ def main(as_json: bool, seconds: int, clients: int) -> None:
         say(f"error: {error}")
         sys.exit(1)
     say("The reference is the mean of two runs, one before and one after the searches.")
-    click.echo(json_lines(rows) if as_json else table(rows))
+    tell(rows, as_json=as_json)
 
 
 if __name__ == "__main__":

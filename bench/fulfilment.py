@@ -26,7 +26,7 @@ import msgspec
 
 from bench import load, machine, processor
 from bench.load import Load, Target
-from bench.rows import Row, json_lines, ratio_row, table
+from bench.rows import Row, ratio_row, tell
 from bench.seed import seed
 from bench.server import (
     BenchError,
@@ -336,7 +336,7 @@ def main(as_json: bool, seconds: int, rounds: int) -> None:
     except BenchError as error:
         say(f"error: {error}")
         sys.exit(1)
-    click.echo(json_lines(rows) if as_json else table(rows))
+    tell(rows, as_json=as_json)
 
 
 if __name__ == "__main__":

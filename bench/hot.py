@@ -26,7 +26,7 @@ from bench import load, machine
 from bench.burns import MOST_FAILED, prepare_log, say
 from bench.load import Load, Target
 from bench.reference import OFFERS, WALLETS
-from bench.rows import Row, json_lines, ratio_row, table
+from bench.rows import Row, ratio_row, tell
 from bench.seed import ISSUERS, LOTS_PER_WALLET, seed
 from bench.server import (
     BenchError,
@@ -284,7 +284,7 @@ def main(as_json: bool, seconds: int, rounds: int, lots: int, memory_seconds: in
     except BenchError as error:
         say(f"error: {error}")
         sys.exit(1)
-    click.echo(json_lines(rows) if as_json else table(rows))
+    tell(rows, as_json=as_json)
 
 
 if __name__ == "__main__":

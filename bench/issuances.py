@@ -26,7 +26,7 @@ import asyncpg
 import click
 
 from bench import machine
-from bench.rows import Row, json_lines, ratio_row, table
+from bench.rows import Row, ratio_row, tell
 from bench.seed import ISSUERS, seed
 from bench.server import BenchError, environment, execute, fresh_database, program, server_url
 from marketplace import heap
@@ -214,7 +214,7 @@ def main(as_json: bool, rows: int, rounds: int) -> None:
     except BenchError as error:
         say(f"error: {error}")
         sys.exit(1)
-    click.echo(json_lines(found) if as_json else table(found))
+    tell(found, as_json=as_json)
 
 
 if __name__ == "__main__":

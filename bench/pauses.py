@@ -22,7 +22,7 @@ import msgspec
 
 from bench import load, machine
 from bench.load import Target
-from bench.rows import Row, json_lines, ratio_row, table
+from bench.rows import Row, ratio_row, tell
 from bench.seed import OFFER_POINTS, seed
 from bench.server import (
     BenchError,
@@ -219,7 +219,7 @@ def main(as_json: bool, lots: int, refunds: int, seconds: int) -> None:
     except BenchError as error:
         say(f"error: {error}")
         sys.exit(1)
-    click.echo(json_lines(rows) if as_json else table(rows))
+    tell(rows, as_json=as_json)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import click
 import msgspec
 
 
@@ -78,3 +79,8 @@ def table(rows: Sequence[Row]) -> str:
 def json_lines(rows: Sequence[Row]) -> str:
     """One JSON object per row and line."""
     return "\n".join(msgspec.json.encode(row).decode() for row in rows)
+
+
+def tell(rows: Sequence[Row], *, as_json: bool) -> None:
+    """Print the rows, on stdout."""
+    click.echo(json_lines(rows) if as_json else table(rows))

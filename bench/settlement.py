@@ -27,7 +27,7 @@ import sqlalchemy as sa
 
 from bench import load, machine
 from bench.load import Target
-from bench.rows import Row, json_lines, ratio_row, table
+from bench.rows import Row, ratio_row, tell
 from bench.seed import seed
 from bench.server import BenchError, execute, fresh_database, query, server_url, serving
 from marketplace.exchange.resolution import Delivery, capture
@@ -277,7 +277,7 @@ def main(as_json: bool, obligations: int, seconds: int, runs: int) -> None:
     except BenchError as error:
         say(f"error: {error}")
         sys.exit(1)
-    click.echo(json_lines(rows) if as_json else table(rows))
+    tell(rows, as_json=as_json)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from uuid import UUID
 import click
 
 from bench import machine
-from bench.rows import Row, json_lines, ratio_row, table
+from bench.rows import Row, ratio_row, tell
 from bench.seed import seed
 from bench.server import (
     BenchError,
@@ -268,7 +268,7 @@ def main(as_json: bool, burns: int, runs: int) -> None:
     except BenchError as error:
         say(f"error: {error}")
         sys.exit(1)
-    click.echo(json_lines(rows) if as_json else table(rows))
+    tell(rows, as_json=as_json)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,10 @@ from tests.chaos.running import NOT_RUN, Line, Plan, run_all, table
 BROKERS = ("auto", "rabbitmq", "redis", "none")
 
 
+UNPLAYED = 3
+"""Exit status where nothing was lost, but faults were left out for want of time."""
+
+
 @click.command()
 @click.option(
     "--fault",
@@ -73,9 +77,11 @@ def main(names: tuple[str, ...], listed: bool, broker: str, folder: Path, **give
     if left:
         _say(f"{len(left)} faults were not run, this machine is slow: --minutes 0 runs them all")
     bad = [line.fault for line in lines if line.verdict not in ("good", NOT_RUN)]
-    if bad or not proved or len(left) == len(lines):
+    if bad or not proved:
         _say(f"not good: {', '.join(bad) or 'the ledger'}")
         sys.exit(1)
+    if left:
+        sys.exit(UNPLAYED)
 
 
 async def _run(ground: Ground, plan: Plan) -> list[Line]:
