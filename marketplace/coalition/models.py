@@ -16,7 +16,7 @@ from marketplace.coalition.domain import (
     Funding,
     Netting,
 )
-from marketplace.models import Base, text_enum, utc_timestamp
+from marketplace.models import INSERT_ONLY, Base, text_enum, utc_timestamp
 
 
 class Member(Base):
@@ -141,3 +141,29 @@ class Participant(Base):
     """Role in the firm (buyer, manager, technician ...): offers may be limited to roles."""
     locale: Mapped[str]
     """BCP 47 language tag."""
+
+
+class CarriedExposure(Base):
+    """What counts against an issuer's cap beside what is held and what is in unsettled windows.
+
+    Whoever settles windows writes it: for what a settled window leaves unpaid, and with the
+    opposite sign once that is paid after all.
+    """
+
+    __tablename__ = "carried_exposure"
+    __table_args__ = (
+        sa.CheckConstraint("micros <> 0", name="micros_are_something"),
+        sa.Index("ix_carried_exposure_member_id", "member_id"),
+        {"info": INSERT_ONLY},
+    )
+
+    origin: Mapped[str] = mapped_column(primary_key=True)
+    """What is not paid, in the words of whoever settles: a line, a payment."""
+    cause_id: Mapped[UUID] = mapped_column(primary_key=True)
+    """What made it count, or count no more: a settlement, a payment."""
+    member_id: Mapped[UUID]
+    currency: Mapped[str] = mapped_column(sa.CHAR(3))
+    micros: Mapped[int] = mapped_column(sa.BigInteger)
+    posted_at: Mapped[datetime] = mapped_column(
+        utc_timestamp(), server_default=sa.func.statement_timestamp()
+    )

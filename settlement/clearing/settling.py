@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from uuid import UUID
 
-import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marketplace.ledger.domain import ObligationKind, WindowStatus
-from marketplace.ledger.models import Exposure, SettlementWindow
+from marketplace.coalition.exposure import change_exposures, hold_openings
+from marketplace.ledger.domain import WindowStatus
+from marketplace.ledger.models import SettlementWindow
 from marketplace.ledger.totals import totals
 from settlement import history
-from settlement.clearing import repository
+from settlement.clearing import carrying, repository
+from settlement.clearing.carrying import COUNTED
 from settlement.clearing.domain import SettlementStatus
 from settlement.clearing.models import Settlement
-
-COUNTED = (ObligationKind.CAPTURE, ObligationKind.REFUND)
-"""Obligations that count against an issuer's cap."""
 
 
 async def progress(session: AsyncSession, settlement_id: UUID, *, actor: str) -> None:
@@ -59,7 +57,9 @@ async def move(
 
 
 async def _settle_windows(session: AsyncSession, settlement: Settlement, actor: str) -> None:
-    """Its windows are settled: what they captured counts against no cap any more."""
+    """Its windows are settled: what they captured counts against no cap any more, but for lines
+    that it leaves out. Those of other windows that it takes in count no more either."""
+    await hold_openings(session)
     window_ids = await repository.windows_of(session, settlement.id)
     for window_id in window_ids:
         change = history.Change(
@@ -77,10 +77,4 @@ async def _settle_windows(session: AsyncSession, settlement: Settlement, actor: 
     for total in await totals(session, window_ids):
         if total.kind in COUNTED:
             lower[total.issuer_id] = lower.get(total.issuer_id, 0) + total.funded_micros
-    # By id, as everybody locks them; members without a cap have no row.
-    for member_id in sorted(lower, key=str):
-        await session.execute(
-            sa.update(Exposure)
-            .where(Exposure.member_id == member_id)
-            .values(used_micros=Exposure.used_micros - lower[member_id])
-        )
+    await change_exposures(session, lower, await carrying.of_lines(session, settlement.id))

@@ -289,28 +289,31 @@ having sum(needed) <> sum(pooled)
 """
 
 EXPOSURE: Final = """
-with owed (issuer_id, held, unsettled) as (
+with owed (issuer_id, held, unsettled, carried) as (
     select l.issuer_id, d.points::numeric * l.price_micros
-               * case d.kind when 'draw' then 1 else -1 end, 0::numeric
+               * case d.kind when 'draw' then 1 else -1 end, 0::numeric, 0::numeric
     from draw d
     join burn b on b.id = d.burn_id and b.wallet_id = d.wallet_id and b.status = 'held'
     join lot l on l.wallet_id = d.wallet_id and l.id = d.lot_id
     union all
-    select o.issuer_id, 0, o.funded_micros
+    select o.issuer_id, 0, o.funded_micros, 0
     from obligation o join settlement_window w on w.id = o.window_id
     where o.kind in ('capture', 'refund') and w.status <> 'settled'
+    union all
+    select member_id, 0, 0, micros from carried_exposure
 ), summed as (
-    select issuer_id, sum(held) as held, sum(unsettled) as unsettled from owed group by issuer_id
+    select issuer_id, sum(held) as held, sum(unsettled) as unsettled, sum(carried) as carried
+    from owed group by issuer_id
 )
 select format('exposure of %s', coalesce(m.slug, e.member_id::text)) as subject,
-       format('%s micros = %s held + %s unsettled',
-              coalesce(s.held, 0) + coalesce(s.unsettled, 0),
-              coalesce(s.held, 0), coalesce(s.unsettled, 0)) as expected,
+       format('%s micros = %s held + %s unsettled + %s carried',
+              coalesce(s.held + s.unsettled + s.carried, 0),
+              coalesce(s.held, 0), coalesce(s.unsettled, 0), coalesce(s.carried, 0)) as expected,
        format('%s micros', e.used_micros) as found
 from exposure e
 left join summed s on s.issuer_id = e.member_id
 left join member m on m.id = e.member_id
-where e.used_micros <> coalesce(s.held, 0) + coalesce(s.unsettled, 0)
+where e.used_micros <> coalesce(s.held + s.unsettled + s.carried, 0)
 """
 
 CHECKS: Final = (
@@ -342,5 +345,5 @@ CHECKS: Final = (
     Check("positions", "The positions of a window sum to zero.", POSITIONS),
     Check("debts", "Each debt has one transfer; a contra undoes one debt whole.", DEBTS),
     Check("pools", "Pools cover exactly what is outstanding.", POOLS),
-    Check("exposure", "Exposure = held + captured, not refunded, not settled.", EXPOSURE),
+    Check("exposure", "Exposure = held + captured, not refunded, not settled + carried.", EXPOSURE),
 )

@@ -283,20 +283,16 @@ class House:
             held["due", leg.other, leg.currency] += leg.paid
 
     def used(self) -> dict[str, int]:
-        """What counts against the cap of each issuer: what is held, and what was captured in
-        windows that are not settled, whatever was disputed of them."""
+        """What counts against the cap of each issuer: what is held, and what was captured and is in
+        no settlement that is settled."""
         used: Counter[str] = Counter()
         for burn in self.world.burns:
             if burn.held:
                 for lot in burn.numbered:
                     used[lot.issuer] += self.world.terms[lot.issuer].price
-        settled = {
-            window
-            for each in self.settlements
-            if each.status == "settled"
-            for window in each.windows
-        }
+        paid = [each.lines for each in self.settlements if each.status == "settled"]
+        settled = {line for lines in paid for line in lines}
         for line in self.world.lines:
-            if line.kind in ("capture", "refund") and line.window not in settled:
+            if line.kind in ("capture", "refund") and line not in settled:
                 used[line.payer] += line.funded
         return {name: used[name] for name in self.world.terms}
