@@ -1,4 +1,4 @@
-"""Two people, two workers, two files at the same moment: one effect, and nobody is told nonsense."""
+"""Two people, two workers, two files at the same moment: one effect, and no nonsense is told."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from settlement.clearing.domain import LegStatus
 from settlement.errors import StatusChanged
 from tests.settlement.bank.books_and_bank import prove
 from tests.settlement.bank.paper import Desk, Teller
-from tests.settlement.bank.test_matching import lines, open_breaks, pays, resolve, status, submitted
+from tests.settlement.bank.test_matching import open_breaks, pays, resolve, status, submitted
 from tests.settlement.clearing.house import ANNA, House
 
 T = TypeVar("T")
@@ -43,7 +43,9 @@ async def waiting(house: House, count: int) -> None:
     )
     try:
         async with asyncio.timeout(PATIENCE_S):
-            while await eye.fetchval(query) != count:
+            while True:
+                if await eye.fetchval(query) == count:
+                    return
                 await asyncio.sleep(0.01)
     finally:
         await eye.close()
