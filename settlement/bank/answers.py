@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import chain
 from typing import Final
 from uuid import UUID
 
 import msgspec
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.contract.bank_records import BankAnswer, BatchStatus
 from marketplace.contract.bank_records import LegStatus as LegAnswer
+from settlement.arrays import among
 from settlement.bank import files
 from settlement.clearing import legs
 from settlement.clearing.domain import LegStatus
-from settlement.clearing.models import SettlementLeg
+from settlement.clearing.models import Settlement, SettlementLeg
 
 WAITING: Final = (LegStatus.SUBMITTED, LegStatus.UNKNOWN)
 REFUSABLE: Final = (*WAITING, LegStatus.ACCEPTED)
@@ -39,24 +42,35 @@ async def apply(
     found = Answered()
     judged: set[UUID] = set()
     single = [each for each in said if isinstance(each, LegAnswer)]
+    batches = [each for each in said if isinstance(each, BatchStatus)]
     known = await legs.by_reference(session, [each.reference for each in single if each.reference])
     by_instruction = await legs.by_reference(
         session, [each.instruction_id for each in single if each.instruction_id]
     )
+    blocks = await files.legs_of(session, [_name(each) for each in batches])
+    named = [*known.values(), *by_instruction.values(), *chain.from_iterable(blocks.values())]
+    await _hold(session, named)
     for each in single:
         leg = known.get(each.reference) or by_instruction.get(each.instruction_id)
         if leg is None:
-            named = each.reference or each.instruction_id or "without a reference"
-            found.strange.append(f"{named}: there is no such leg")
+            said_of = each.reference or each.instruction_id or "without a reference"
+            found.strange.append(f"{said_of}: there is no such leg")
             continue
         judged.add(leg.id)
         await _judge(session, leg, each, found, actor)
     # The whole file last: its blocks know better.
-    batches = [each for each in said if isinstance(each, BatchStatus)]
-    blocks = await files.legs_of(session, [_name(each) for each in batches])
     for batch in sorted(batches, key=lambda each: not each.payment_information_id):
         await _judge_batch(session, batch, blocks.get(_name(batch), []), judged, found, actor)
     return found
+
+
+async def _hold(session: AsyncSession, named: Sequence[SettlementLeg]) -> None:
+    """Nobody else moves these legs before this transaction ends; they are as they are now."""
+    owners = {leg.settlement_id for leg in named}
+    ids = sa.select(Settlement.id).where(among(Settlement.id, owners)).order_by(Settlement.id)
+    await session.execute(ids.with_for_update())
+    again = sa.select(SettlementLeg).where(among(SettlementLeg.id, {leg.id for leg in named}))
+    await session.execute(again.execution_options(populate_existing=True))
 
 
 def _name(batch: BatchStatus) -> files.Name:

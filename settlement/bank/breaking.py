@@ -133,15 +133,23 @@ async def let_go(
     """Breaks of these subjects whose reason is gone; returns how many were open."""
     if not subject_ids:
         return 0
-    query = sa.select(Break).where(
+    open_ones = sa.select(Break.id, Break.status).where(
         among(Break.subject_id, subject_ids), Break.status.in_(UNRESOLVED)
     )
     if kind is not None:
-        query = query.where(Break.kind == kind)
-    found = list(await session.scalars(query.with_for_update()))
-    for each in found:
-        change = _change(each.id, each.status, BreakStatus.GONE, SYSTEM, why)
-        await history.move(session, Break, change, note=why, resolved_at=NOW)
+        open_ones = open_ones.where(Break.kind == kind)
+    rows = await session.execute(open_ones.order_by(Break.id).with_for_update())
+    found = {row.id: row.status for row in rows}
+    if not found:
+        return 0
+    await session.execute(
+        sa.update(Break)
+        .where(among(Break.id, found))
+        .values(status=BreakStatus.GONE, note=why, resolved_at=NOW)
+        .execution_options(synchronize_session=False)
+    )
+    changes = [_change(each, was, BreakStatus.GONE, SYSTEM, why) for each, was in found.items()]
+    await history.record_many(session, changes)
     return len(found)
 
 

@@ -166,13 +166,22 @@ def _break(line: BankLine, by: Named, kind: BreakKind, why: str) -> Verdict:
     return Verdict(step=Step.BREAK, legs=by.legs, kind=kind, reason=f"{names}: {why}.")
 
 
-def alike(line: BankLine, leg: SettlementLeg) -> tuple[int, str] | None:
+def sides(leg: SettlementLeg) -> set[str]:
+    """What a line may say of the other side, where it is of the leg's member: accounts, name."""
+    found = {normal_account(each) for each in _texts(leg.account)} | {plain_name(leg.name)}
+    return found - {""}
+
+
+def plain_name(text: str) -> str:
+    """A name as it is compared."""
+    return " ".join(text.casefold().split())
+
+
+def alike(account: str, name: str, leg: SettlementLeg) -> tuple[int, str] | None:
     """How sure it is that a line of the right amount is of the leg's member, and why: by the
-    account and the name of the other side."""
-    accounts = {normal_account(each) for each in _texts(leg.account)}
-    same_account = bool(line.counterparty_account) and line.counterparty_account in accounts
-    name = " ".join(line.counterparty_name.casefold().split())
-    same_name = bool(name) and name == " ".join(leg.name.casefold().split())
+    account and the (plain) name of the other side."""
+    same_account = bool(account) and account in map(normal_account, _texts(leg.account))
+    same_name = bool(name) and name == plain_name(leg.name)
     if same_account and same_name:
         return 80, "amount, date, account and name agree with {0}"
     if same_account:

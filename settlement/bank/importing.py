@@ -142,6 +142,8 @@ class _Importing:
             account = accounts.ours(known, each.start.account, each.start.currency, each.name)
             done.append(await self._statement(number, each, account))
             touched[account.id] = account
+        # From here on breaks and legs of others are touched: alone with them, as passes are.
+        await matching.lock(self._session)
         gaps = sum([await chain.watch(self._session, each) for each in touched.values()])
         said = await answers.apply(self._session, self._spooled.answers, actor=self._actor)
         return ImportReport(

@@ -209,11 +209,10 @@ async def return_(
     await note_match(session, line, found, amount, leg_id=leg.id, actor=actor)
 
 
-async def show(
-    session: AsyncSession, line: BankLine, leg: SettlementLeg, found: Found, *, actor: str
-) -> None:
-    """A statement shows what a rail or a notification said before: from its account to ours."""
-    row = books.PostingRow(
+def shown(line: BankLine, leg: SettlementLeg) -> books.PostingRow:
+    """The posting of a statement that shows what a rail or a notification said before: from its
+    account to ours."""
+    return books.PostingRow(
         code=PostingCode.EXPLAIN,
         debit=(AccountKind.BANK, line.account_id),
         credit=(AccountKind.BANK, books.rail_account(leg.rail or "")),
@@ -223,7 +222,13 @@ async def show(
         leg_id=leg.id,
         entry_id=line.id,
     )
-    await books.post(session, [row])
+
+
+async def show(
+    session: AsyncSession, line: BankLine, leg: SettlementLeg, found: Found, *, actor: str
+) -> None:
+    """A statement shows what a rail or a notification said before."""
+    await books.post(session, [shown(line, leg)])
     await note_match(session, line, found, line.amount_micros, leg_id=leg.id, actor=actor)
 
 

@@ -18,7 +18,7 @@ from settlement.bank.cascade import Named, Step, Verdict
 from settlement.bank.domain import BreakKind, LineStatus, Rule, prefunding_member
 from settlement.bank.lines import Found
 from settlement.bank.models import BankLine, Break, LineState
-from settlement.bank.together import Case
+from settlement.bank.together import Case, Split
 from settlement.clearing import books, prefunding, repository
 from settlement.clearing.domain import LegStatus
 from settlement.errors import StatusChanged
@@ -26,6 +26,8 @@ from settlement.errors import StatusChanged
 LOCK: Final = 7_219_004_531
 """Advisory lock of whoever matches: one at a time."""
 CHUNK: Final = 1_000
+WORTH: Final = 10
+"""Lines that are worth a round for all of them; fewer go one by one."""
 LOOK_BACK_DAYS: Final = 400
 """Open lines and hints older than this are left to people."""
 SYSTEM: Final = "system"
@@ -110,9 +112,7 @@ class _Pass:
         return (await self._session.execute(query)).all()
 
     async def _lines(self, rows: Sequence[BankLine], status: LineStatus) -> None:
-        known = await cascade.known(self._session, rows)
-        named = {line.id: by for line in rows if (by := cascade.named(line, known)) is not None}
-        done = await self._at_once(await together.judged(self._session, rows, named), status)
+        named, done = await self._rounds(rows, status)
         plain: list[BankLine] = []
         for line in rows:
             if line.id in done:
@@ -126,6 +126,24 @@ class _Pass:
         if status is LineStatus.NEW:
             await self._unknown(plain)
 
+    async def _rounds(
+        self, rows: Sequence[BankLine], status: LineStatus
+    ) -> tuple[dict[UUID, Named], set[UUID]]:
+        """What lines name, and those that are done with at once: in each round the first ones of
+        their legs, for as long as that is worth its statements."""
+        named: dict[UUID, Named] = {}
+        done: set[UUID] = set()
+        left = rows
+        while True:
+            known = await cascade.known(self._session, left)
+            found = {each.id: by for each in left if (by := cascade.named(each, known)) is not None}
+            named |= found
+            more = await self._at_once(await together.judged(self._session, left, found), status)
+            done |= more
+            left = [each for each in left if each.id in found and each.id not in more]
+            if not left or len(more) < WORTH:
+                return named, done
+
     async def _at_once(self, cases: Sequence[Case], status: LineStatus) -> set[UUID]:
         """What can be done with many lines in a few statements, or needs nothing; which they are.
 
@@ -135,22 +153,27 @@ class _Pass:
             return {case.line.id for case in cases if not together.announces(case)}
         session = self._session
         done = await together.standing(session, cases) if status is LineStatus.OPEN else set()
-        cases = together.alone(cases)
+        cases = together.first(cases)
         if status is LineStatus.NEW:
             wrong = [case for case in cases if case.verdict.step is Step.BREAK]
             await together.open_(session, wrong, self._operator)
             self.done.opened += len(wrong)
             done = {case.line.id for case in wrong}
-        if not (ready := together.bookable(cases)):
-            return done
-        try:
-            async with session.begin_nested():
-                await together.book(session, ready, status, self._operator, actor=self._actor)
-                await self._matched([case.line for case in ready], status)
-        except StatusChanged:
-            return done
-        self.done.legs += sum(len(case.verdict.legs) for case in ready)
-        return done | {case.line.id for case in ready}
+        for ready, how in (
+            (together.bookable(cases), together.book),
+            (together.showable(cases), together.show),
+        ):
+            if not ready:
+                continue
+            try:
+                async with session.begin_nested():
+                    await how(session, ready, status, self._operator, actor=self._actor)
+                    await self._matched([case.line for case in ready], status)
+            except StatusChanged:
+                continue
+            self.done.legs += sum(len(case.verdict.legs) for case in ready)
+            done |= {case.line.id for case in ready}
+        return done
 
     async def _named(self, line: BankLine, by: Named, status: LineStatus) -> None:
         """A line that names legs."""
@@ -260,27 +283,29 @@ class _Pass:
             .group_by(Break.leg_id, Break.account_id)
             .having(sa.func.count() > 1)
         )
-        for leg_id, entry_ids in rows.all():
-            await self._split(leg_id, entry_ids)
+        groups: list[tuple[Any, Any]] = [(row[0], row[1]) for row in rows]
+        for start in range(0, len(groups), CHUNK):
+            found = await together.splits(self._session, groups[start : start + CHUNK])
+            if not await self._split(found):
+                for each in found:
+                    await self._split([each])
+            self._session.expunge_all()
 
-    async def _split(self, leg_id: Any, entry_ids: Any) -> None:
-        leg = await repository.leg(self._session, leg_id)
-        parts = await lines.rows_of(self._session, entry_ids)
-        if leg.status not in lines.AWAITED or leg.counterparty_id is not None:
-            return
-        if sum(each.amount_micros for each in parts) != lines.expected(leg):
-            return
-        reason = f"{len(parts)} lines with the reference {leg.reference} come to its amount"
-        found = Found(rule=Rule.SPLIT, confidence=95, reason=reason)
+    async def _split(self, found: Sequence[Split]) -> bool:
+        """Book these legs by their parts, all or none; whether it was done."""
+        if not found:
+            return True
+        session, parts = self._session, [line for each in found for line in each.parts]
         try:
-            async with self._session.begin_nested():
+            async with session.begin_nested():
                 status = {each.id: LineStatus.OPEN for each in parts}
-                await lines.release(self._session, parts, status, self._operator)
-                await lines.book_split(self._session, parts, leg, found, actor=self._actor)
+                await lines.release(session, parts, status, self._operator)
+                await together.book_splits(session, found, actor=self._actor)
                 await self._matched(parts, LineStatus.OPEN)
         except StatusChanged:
-            return
-        self.done.legs += 1
+            return False
+        self.done.legs += len(found)
+        return True
 
 
 async def pay_ahead(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,30 +22,44 @@ from settlement.bank.domain import LineStatus, Rule, SuggestionStatus
 from settlement.bank.models import BankLine, LineState, Suggestion
 from settlement.clearing.models import SettlementLeg
 
-MOST_PAIRS: Final = 100_000
+MOST_LINES: Final = 100_000
+MOST_ALIKE: Final = 50
+"""Legs of one amount and one other side; where there are more, none of them is suggested."""
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """What is asked of an open line."""
+
+    id: UUID
+    currency: str
+    amount_micros: int
+    booked_on: date
+    counterparty_account: str
+    counterparty_name: str
+
+
+class _Pair(msgspec.Struct, frozen=True):
+    line_id: UUID
+    leg: SettlementLeg
+    confidence: int
+    words: str
 
 
 async def suggest(session: AsyncSession, near_days: int) -> int:
     """Pairs of open lines and awaited legs whose amount, date and other side agree, where no other
     line and no other leg does; returns how many are new."""
-    pairs = await _pairs(session, near_days)
-    by_line, by_leg = dict[UUID, int](), dict[UUID, int]()
-    for line, leg, _, _ in pairs:
-        by_line[line.id] = by_line.get(line.id, 0) + 1
-        by_leg[leg.id] = by_leg.get(leg.id, 0) + 1
     rows = [
         {
             "id": uuid7(),
-            "entry_id": line.id,
-            "leg_id": leg.id,
+            "entry_id": pair.line_id,
+            "leg_id": pair.leg.id,
             "rule": Rule.AMOUNT_AND_PARTY,
-            "confidence": confidence,
-            "reason": words.format(leg.reference),
+            "confidence": pair.confidence,
+            "reason": pair.words.format(pair.leg.reference),
             "status": SuggestionStatus.PROPOSED,
             "made_at": NOW,
         }
-        for line, leg, confidence, words in pairs
-        if by_line[line.id] == 1 and by_leg[leg.id] == 1
+        for pair in await _pairs(session, near_days)
     ]
     fresh = 0
     for start in range(0, len(rows), lines.ROWS):
@@ -57,9 +74,25 @@ async def suggest(session: AsyncSession, near_days: int) -> int:
     return fresh
 
 
-async def _pairs(
-    session: AsyncSession, near_days: int
-) -> list[tuple[BankLine, SettlementLeg, int, str]]:
+async def _pairs(session: AsyncSession, near_days: int) -> list[_Pair]:
+    """Pairs of a line and a leg that are each other's only ones."""
+    wanted = await _awaited(session)
+    if not wanted:
+        return []
+    found: list[_Pair] = []
+    crowds = [legs for legs in wanted.values() if len(legs) > MOST_ALIKE]
+    crowded = {leg.id for legs in crowds for leg in legs}
+    times: Counter[UUID] = Counter()
+    for line in await _asked(session, {amount for _, amount, _ in wanted}):
+        fitting = _fitting(line, wanted, near_days)
+        times.update(pair.leg.id for pair in fitting)
+        if len(fitting) == 1:
+            found += fitting
+    return [pair for pair in found if times[pair.leg.id] == 1 and pair.leg.id not in crowded]
+
+
+async def _awaited(session: AsyncSession) -> dict[tuple[str, int, str], list[SettlementLeg]]:
+    """Legs whose money may come, by currency, amount, and what tells their member's side."""
     legs = await session.scalars(
         sa.select(SettlementLeg).where(
             SettlementLeg.status.in_(lines.AWAITED),
@@ -67,27 +100,38 @@ async def _pairs(
             SettlementLeg.counterparty_id.is_(None),
         )
     )
-    wanted: dict[tuple[str, int], list[SettlementLeg]] = {}
+    found: dict[tuple[str, int, str], list[SettlementLeg]] = {}
     for leg in legs:
-        wanted.setdefault((leg.currency, lines.expected(leg)), []).append(leg)
-    if not wanted:
-        return []
-    rows = await session.scalars(
-        sa.select(BankLine)
-        .join(LineState, LineState.entry_id == BankLine.id)
-        .where(
-            LineState.status == LineStatus.OPEN,
-            among(BankLine.amount_micros, {amount for _, amount in wanted}),
-        )
-        .limit(MOST_PAIRS)
-    )
-    found = []
-    for line in rows:
-        for leg in wanted.get((line.currency, line.amount_micros), ()):
-            near = abs((line.booked_on - leg.due_on).days) <= near_days
-            if near and (why := cascade.alike(line, leg)) is not None:
-                found.append((line, leg, *why))
+        for side in cascade.sides(leg):
+            found.setdefault((leg.currency, lines.expected(leg), side), []).append(leg)
     return found
+
+
+async def _asked(session: AsyncSession, amounts: Collection[int]) -> list[_Asked]:
+    rows = await session.execute(
+        sa.select(*(getattr(BankLine, name) for name in _Asked.__struct_fields__))
+        .join(LineState, LineState.entry_id == BankLine.id)
+        .where(LineState.status == LineStatus.OPEN, among(BankLine.amount_micros, amounts))
+        .limit(MOST_LINES)
+    )
+    return [_Asked(*row) for row in rows]
+
+
+def _fitting(
+    line: _Asked, wanted: Mapping[tuple[str, int, str], list[SettlementLeg]], near_days: int
+) -> list[_Pair]:
+    """The legs that a line may be the money of; none where that is anybody's guess."""
+    account, name = line.counterparty_account, cascade.plain_name(line.counterparty_name)
+    found: dict[UUID, _Pair] = {}
+    for side in filter(None, (account, name)):
+        legs = wanted.get((line.currency, line.amount_micros, side), ())
+        if len(legs) > MOST_ALIKE:
+            return []
+        for leg in legs:
+            near = abs((line.booked_on - leg.due_on).days) <= near_days
+            if near and (why := cascade.alike(account, name, leg)) is not None:
+                found[leg.id] = _Pair(line.id, leg, *why)
+    return list(found.values())
 
 
 async def overtake(session: AsyncSession, *, entry_ids: Sequence[UUID]) -> None:

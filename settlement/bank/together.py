@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -14,12 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from settlement.arrays import among
 from settlement.bank import breaking, cascade, lines
 from settlement.bank.cascade import Named, Step, Verdict
-from settlement.bank.domain import BreakKind, LineStatus
+from settlement.bank.domain import BreakKind, LineStatus, Rule
+from settlement.bank.lines import Found
 from settlement.bank.models import BankLine, Break
 from settlement.clearing import booking, books
 from settlement.clearing.booking import Booking
 from settlement.clearing.domain import LegStatus
 from settlement.clearing.legs import BANK_KNOWS
+from settlement.clearing.models import SettlementLeg
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -45,10 +46,24 @@ async def judged(
     ]
 
 
-def alone(cases: Sequence[Case]) -> list[Case]:
-    """Lines whose legs no other line of these names, so that their order does not matter."""
-    times = Counter(leg.id for case in cases for leg in case.by.legs)
-    return [case for case in cases if all(times[leg.id] == 1 for leg in case.by.legs)]
+class Split(msgspec.Struct, frozen=True):
+    """Several lines that come to the amount of one leg."""
+
+    leg: SettlementLeg
+    parts: Sequence[BankLine]
+
+
+def first(cases: Sequence[Case]) -> list[Case]:
+    """Lines whose legs no line before them names: what comes later waits for what becomes of them,
+    so that the order of the others does not matter."""
+    seen: set[UUID] = set()
+    found: list[Case] = []
+    for case in cases:
+        ids = {leg.id for leg in case.by.legs}
+        if not ids & seen:
+            found.append(case)
+        seen |= ids
+    return found
 
 
 def bookable(cases: Sequence[Case]) -> list[Case]:
@@ -59,6 +74,11 @@ def bookable(cases: Sequence[Case]) -> list[Case]:
         if case.verdict.step is Step.BOOK
         and all(leg.status in BANK_KNOWS for leg in case.verdict.legs)
     ]
+
+
+def showable(cases: Sequence[Case]) -> list[Case]:
+    """Lines that show what a rail said before."""
+    return [case for case in cases if case.verdict.step is Step.SHOW]
 
 
 async def open_(session: AsyncSession, cases: Sequence[Case], operator: UUID) -> None:
@@ -123,6 +143,89 @@ async def book(
 
 def _reason(case: Case) -> str:
     return "" if case.verdict.found is None else case.verdict.found.reason
+
+
+async def show(
+    session: AsyncSession, cases: Sequence[Case], status: LineStatus, operator: UUID, *, actor: str
+) -> None:
+    """Show what these lines are the money of; as `lines.show` does with one."""
+    of = [case.line for case in cases]
+    await lines.release(session, of, dict.fromkeys((each.id for each in of), status), operator)
+    found = [(case, case.verdict.legs[0]) for case in cases]
+    await books.post(session, [lines.shown(case.line, leg) for case, leg in found])
+    await lines.note_matches(
+        session,
+        [
+            lines.matched(
+                case.line, case.verdict.found, case.line.amount_micros, leg_id=leg.id, actor=actor
+            )
+            for case, leg in found
+            if case.verdict.found is not None
+        ],
+    )
+
+
+async def splits(
+    session: AsyncSession, groups: Sequence[tuple[UUID, Sequence[UUID]]]
+) -> list[Split]:
+    """Legs with lines of one account that name them, where these come to the amount."""
+    wanted = sa.select(SettlementLeg).where(
+        among(SettlementLeg.id, [leg_id for leg_id, _ in groups]),
+        SettlementLeg.status.in_(lines.AWAITED),
+        SettlementLeg.counterparty_id.is_(None),
+    )
+    rows = await session.scalars(wanted.execution_options(populate_existing=True))
+    legs = {leg.id: leg for leg in rows}
+    of = {
+        line.id: line
+        for line in await lines.rows_of(session, [each for _, ids in groups for each in ids])
+    }
+    found: dict[UUID, Split] = {}
+    for leg_id, entry_ids in groups:
+        parts = [of[each] for each in entry_ids]
+        leg = legs.get(leg_id)
+        if leg is not None and sum(each.amount_micros for each in parts) == lines.expected(leg):
+            found.setdefault(leg_id, Split(leg, parts))
+    return list(found.values())
+
+
+async def book_splits(session: AsyncSession, found: Sequence[Split], *, actor: str) -> None:
+    """Book legs by their parts; one that its rail does not have yet alone."""
+    why = {each.leg.id: _split_reason(each) for each in found}
+    with_rail = [each for each in found if each.leg.status in BANK_KNOWS]
+    bookings = [(each, max(each.parts, key=lambda part: part.booked_on)) for each in with_rail]
+    await booking.book_many(
+        session,
+        [
+            Booking(
+                leg=each.leg,
+                booked_on=last.booked_on,
+                entry_id=last.id,
+                bank_account_id=last.account_id,
+                note=why[each.leg.id].reason,
+            )
+            for each, last in bookings
+        ],
+        actor=actor,
+    )
+    await lines.note_matches(
+        session,
+        [
+            lines.matched(
+                part, why[each.leg.id], part.amount_micros, leg_id=each.leg.id, actor=actor
+            )
+            for each in with_rail
+            for part in each.parts
+        ],
+    )
+    for each in found:
+        if each.leg.status not in BANK_KNOWS:
+            await lines.book_split(session, each.parts, each.leg, why[each.leg.id], actor=actor)
+
+
+def _split_reason(of: Split) -> Found:
+    reason = f"{len(of.parts)} lines with the reference {of.leg.reference} come to its amount"
+    return Found(rule=Rule.SPLIT, confidence=95, reason=reason)
 
 
 async def standing(session: AsyncSession, cases: Sequence[Case]) -> set[UUID]:

@@ -11,11 +11,12 @@ import pytest
 import sqlalchemy as sa
 
 from marketplace.ids import uuid7
-from settlement.bank import matching, together
-from settlement.bank.domain import BreakKind, Rule
+from settlement.bank import cascade, matching, together
+from settlement.bank.domain import BreakKind, BreakStatus, Rule
 from settlement.bank.models import Break, Match
 from settlement.clearing import books
-from settlement.clearing.domain import LegStatus, PostingCode
+from settlement.clearing import legs as leg_steps
+from settlement.clearing.domain import AccountKind, LegStatus, PostingCode
 from settlement.clearing.models import SettlementLeg
 from settlement.errors import StatusChanged
 from settlement.history import SettlementEvent
@@ -162,3 +163,100 @@ async def test_a_pass_that_is_interrupted_leaves_nothing_behind(
     done, _ = await match(house)
     assert done.legs == len(found)
     await prove(house.runtime)
+
+
+async def test_lines_that_name_the_same_legs_cost_no_more(
+    house: House, desk: Desk, teller: Teller
+) -> None:
+    _, found = await submitted(house)
+    await desk.account()
+    costs, day = [], 5
+    for count in (20, 200):
+        day += 1
+        legs = await copies(house, found[0], 2 * count, start=count * 1_000)
+        twice, parts = legs[:count], legs[count:]
+        entries = [pays(teller, leg) for leg in twice for _ in range(2)]
+        for leg in parts:
+            part = lines.expected(leg) // 3
+            entries += [
+                teller.entry(amount, end_to_end_id=leg.reference)
+                for amount in (part, lines.expected(leg) - part)
+            ]
+        await desk.take(
+            teller.file(teller.statement(*entries, day=date(2026, 1, day))), match=False
+        )
+        done, cost = await match(house)
+        assert (done.matched, done.legs, done.opened) == (3 * count, 2 * count, 3 * count)
+        assert {await status(house, leg) for leg in (*twice[:3], *parts[:3])} == {LegStatus.BOOKED}
+        costs.append(cost)
+    assert costs[1] <= costs[0] + 10
+    await prove(house.runtime)
+    async with house.runtime.database.begin() as session:
+        kinds = await session.execute(
+            sa.select(Break.kind, Break.status, sa.func.count()).group_by(Break.kind, Break.status)
+        )
+        assert sorted(map(tuple, kinds)) == [
+            (BreakKind.AMOUNT_DIFFERS, BreakStatus.GONE, 2 * 220),
+            (BreakKind.DUPLICATE, BreakStatus.OPEN, 220),
+        ]
+
+
+async def test_what_a_rail_said_is_shown_by_many_lines_at_once(
+    house: House, desk: Desk, teller: Teller
+) -> None:
+    _, found = await submitted(house)
+    await desk.account()
+    costs, day = [], 5
+    for count in (20, 200):
+        day += 1
+        legs = await copies(house, found[0], count, start=count * 1_000)
+        async with house.runtime.database.begin() as session:
+            for leg in legs:
+                booked_on = date(2026, 1, day)
+                await leg_steps.book(session, leg.id, booked_on=booked_on, actor="the rail")
+        entries = [pays(teller, leg) for leg in legs]
+        path = teller.file(teller.statement(*entries, day=date(2026, 1, day)))
+        await desk.take(path, match=False)
+        done, cost = await match(house)
+        assert (done.matched, done.legs, done.opened) == (count, count, 0)
+        costs.append(cost)
+        assert (await match(house))[0].matched == 0
+    assert costs[1] <= costs[0] + 10
+    await prove(house.runtime)
+    async with house.runtime.database.begin() as session:
+        kept = await books.balances(session, account=AccountKind.BANK)
+        assert books.rail_account("paper") not in {each.owner for each in kept}
+
+
+async def test_equal_amounts_without_references_are_told_apart_by_the_other_side(
+    house: House, desk: Desk, teller: Teller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, found = await submitted(house)
+    await desk.account()
+    count = 120
+    legs = await copies(house, found[0], count, start=7_000)
+    async with house.runtime.database.begin() as session:
+        for number, leg in enumerate(legs[:60]):
+            row = await session.get_one(SettlementLeg, leg.id)
+            row.name, row.account = f"Member  {number}", {"number": f"M-{number}"}
+        # Of these any could be anybody's.
+        for leg in legs[60:]:
+            (await session.get_one(SettlementLeg, leg.id)).name = "The same"
+    names = [f"member {number}" for number in range(60)] + ["The Same"] * 60
+    entries = [
+        teller.entry(lines.expected(leg), counterparty_name=name)
+        for leg, name in zip(legs, names, strict=True)
+    ]
+    day = legs[0].due_on
+    await desk.take(teller.file(teller.statement(*entries, day=day)), match=False)
+    asked: list[Any] = []
+    whole = cascade.alike
+
+    def noted(*of: Any) -> Any:
+        asked.append(of)
+        return whole(*of)
+
+    monkeypatch.setattr(cascade, "alike", noted)
+    done, _ = await match(house)
+    assert (done.matched, done.suggested, done.opened) == (0, 60, count)
+    assert len(asked) <= count
