@@ -27,7 +27,7 @@ from bench.burns import MOST_FAILED, prepare_log, say
 from bench.load import Load, Target
 from bench.reference import OFFERS, WALLETS
 from bench.rows import Row, ratio_row, tell
-from bench.seed import ISSUERS, LOTS_PER_WALLET, seed
+from bench.seed import BURN_MICROS, ISSUERS, LOTS_PER_WALLET, RAISE_CAP, seed
 from bench.server import (
     BenchError,
     environment,
@@ -45,6 +45,11 @@ HOT_CLIENTS = 8
 """Clients that all burn from one wallet, beside CLIENTS that burn from all."""
 WARM_UP_S = 10
 GOAL = 0.8
+CAP_ROOM = 4_000
+"""Burns that are left until the hot issuer's cap, kept up while they come: some batches' worth."""
+RAISE_EVERY_S = 0.05
+LAST_ROOM = 50
+"""Burns that are left until the cap when it is proved that it holds."""
 MEMORY_CLIENTS = 32
 MOST_MEMORY_MB = 200
 MOST_GROWTH = 1.05
@@ -114,6 +119,42 @@ def beside(others: Run, few: Run) -> Run:
     return both
 
 
+def near_cap(on: Stage, burns: Run) -> Run:
+    """Rounds of `burns` while the capped issuer is always close to its cap, and never at it."""
+    url = on.settings.database_url or ""
+
+    def keep_up(over: threading.Event) -> None:
+        while not over.wait(RAISE_EVERY_S):
+            leave_room(url, CAP_ROOM)
+
+    def run(name: str) -> Load:
+        leave_room(url, CAP_ROOM)
+        over = threading.Event()
+        with ThreadPoolExecutor(1) as pool:
+            raising = pool.submit(keep_up, over)
+            try:
+                return burns(name)
+            finally:
+                over.set()
+                raising.result()
+
+    return run
+
+
+def leave_room(url: str, burns: int) -> None:
+    """Set the cap of the capped issuer so many burns above what it owes."""
+    query(url, RAISE_CAP, burns * BURN_MICROS)
+
+
+def prove_cap(on: Stage) -> None:
+    """Raise BenchError unless the cap lets as many burns through as there is room for, no more."""
+    leave_room(on.settings.database_url or "", LAST_ROOM)
+    one = loading(on, CAPPED, 2)("at-the-cap")
+    accepted = one.requests - one.refused
+    if one.broken or accepted != LAST_ROOM:
+        raise BenchError(f"{accepted} burns were accepted where {LAST_ROOM} reach the cap")
+
+
 def take_turns(rounds: int, runs: dict[str, Run]) -> dict[str, list[Load]]:
     """`rounds` of each, one after the other, so that all share what else the machine does."""
     found: dict[str, list[Load]] = {name: [] for name in runs}
@@ -177,11 +218,12 @@ def contention(url: str, seconds: int, rounds: int) -> list[Row]:
             {
                 "usual": loading(plain, USUAL, seconds),
                 "hot_offer": loading(plain, STOCKED, seconds),
-                "hot_issuer": loading(capped, CAPPED, seconds),
+                "hot_issuer": near_cap(capped, loading(capped, CAPPED, seconds)),
                 "usual_with_8_more": beside(others, few),
                 "others_beside_hot_wallet": beside(others, hot),
             },
         )
+        prove_cap(capped)
         prove(plain)
         prove(capped)
     return [

@@ -88,6 +88,14 @@ select {_id("9000", "n")}, {STOCK} from generate_series(1, {{offers}}) as n wher
 CAP = f"""
 update contract set exposure_cap_micros = {CAP_MICROS} where member_id = {_id("a000", "1")}
 """
+RAISE_CAP = f"""
+update contract set exposure_cap_micros =
+    (select used_micros from exposure where member_id = {_id("a000", "1")}) + $1
+where member_id = {_id("a000", "1")}
+"""
+"""Leave the capped issuer room for so many micros more."""
+BURN_MICROS = OFFER_POINTS * PRICE_MICROS
+"""What a burn counts towards the cap of the issuer of its points."""
 EXPOSURE = f"""
 insert into exposure (member_id, used_micros) values ({_id("a000", "1")}, 0)
 """

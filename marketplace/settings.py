@@ -47,6 +47,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Burns in one message to a worker."""
     relay_idle_s: float = 0.1
     """How long the relay sleeps when nothing is due."""
+    relay_fill_s: float = 0.5
+    """Shortest time between two messages to one plugin that are not full."""
     worker_threads: int = 4
     """Threads of one worker process for the exchange's own periodic work."""
     plugin_calls: int = 2

@@ -179,7 +179,8 @@ def run_background(settings: Settings) -> None:
 def serve_beat(app: Celery, home: Home) -> None:
     """Run relay and schedule on the loop of `home`."""
     settings, runtime = home.settings, home.runtime
-    relay = Relay(runtime, publisher(app, stale_s(settings.supplier_timeout_s)))
+    publish = publisher(app, stale_s(settings.supplier_timeout_s))
+    relay = Relay(runtime, publish, fill_s=settings.relay_fill_s)
     home.serve(run_relay(relay, settings.relay_idle_s, home.stopping), "relay")
     work = entries(runtime, queue_of)
     home.serve(run_schedule(runtime.database, work, sender(app), home.stopping), "schedule")

@@ -1,12 +1,12 @@
 """Burns of offers by the hour, for the people who sell them: counted in the background, once each.
 
-Ids of burns rise with the clock. All below the watermark are counted; what is younger than LAG may
-still be on its way into the database, so it waits for the next round.
+Ids of burns rise with the real clocks of API processes. All below the watermark are counted; what
+is younger than LAG by the database's clock, the one that all workers share, may still be on its way
+into the database, so it waits for the next round.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
@@ -22,6 +22,8 @@ from marketplace.exchange.models import OfferTally
 LAG_S: Final = 60
 """Longer than a burn takes to be committed, and than clocks of machines differ."""
 LATELY: Final = timedelta(days=30)
+
+REAL_TIME: Final = sa.text("select extract(epoch from clock_timestamp())::float8")
 
 COUNT: Final = sa.text("""
 with mark as (select counted_to from offer_tally_mark for update),
@@ -68,7 +70,8 @@ async def count_burns(session: AsyncSession, *, until: UUID | None = None) -> in
     """
     lock = sa.text("select pg_advisory_xact_lock(hashtextextended('count burns', 0))")
     await session.execute(lock)
-    horizon = until or floor_of(time.time() - LAG_S)
+    now_s: float = (await session.execute(REAL_TIME)).scalar_one()
+    horizon = until or floor_of(now_s - LAG_S)
     counted: int = (await session.execute(COUNT, {"until": horizon})).scalar_one()
     return int(counted)
 

@@ -3,6 +3,9 @@
 A burn is published before it is marked, in one transaction: a crash in between publishes it twice,
 which is harmless, for only one worker can claim it. Marking only moves `due_at` on: what is not
 resolved by then is due again, so the relay is its own sweeper and a wiped broker loses nothing.
+
+A message costs its worker much the same whatever it holds. A lone burn goes at once; while more of
+them come a plugin gets full messages, and one that is not full every `fill_s` seconds.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import asyncio
 import logging
 import random
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
@@ -41,33 +45,46 @@ LONGEST_BACKOFF_S = 10.0
 class Relay:
     """One relay. Any number may run at once."""
 
-    def __init__(self, runtime: Runtime, publish: Publish) -> None:
+    def __init__(self, runtime: Runtime, publish: Publish, *, fill_s: float = 0.0) -> None:
+        """`fill_s`: the shortest time between two messages to a plugin that are not full."""
         self._runtime = runtime
         self._publish = publish
+        self._fill_s = fill_s
+        self._not_full_at: dict[str, float] = {}
+        """When (monotonic) a plugin last got such a message."""
         self._stale_s = stale_s(runtime.settings.supplier_timeout_s)
         self._missing_logged: set[str] = set()
 
     async def round(self) -> int:
-        """Publish one batch of what is due; returns how many burns were due."""
-        chunk = self._runtime.settings.relay_chunk
+        """Publish one batch of what is due; returns how many burns were seen to."""
+        most = self._runtime.settings.relay_chunk * CHUNKS_A_ROUND
         async with self._runtime.database.begin() as session:
             connection = await raw_connection(session)
-            due = await repository.due(connection, chunk * CHUNKS_A_ROUND)
-            if not due:
+            counts = await repository.count_due(connection, most)
+            ready = [plugin for plugin, count in counts.items() if self._takes(plugin, count)]
+            if not ready:
                 return 0
+            by_plugin: dict[str, list[Due]] = defaultdict(list)
+            for burn in await repository.due(connection, most, ready):
+                by_plugin[burn.plugin].append(burn)
             health = await repository.health(connection)
             resting = await repository.resting(connection)
-            by_plugin: dict[str, list[Due]] = defaultdict(list)
-            for burn in due:
-                by_plugin[burn.plugin].append(burn)
             delays: list[tuple[Due, float]] = []
-            for plugin, burns in by_plugin.items():
+            for plugin, due in by_plugin.items():
+                burns = due[: self._takes(plugin, len(due))]
                 if plugin in resting:
                     delays += [(burn, RESTING_S) for burn in burns]
                     continue
                 delays += await self._see_to(connection, plugin, burns, health)
             await repository.mark(connection, delays)
-        return len(due)
+        return len(delays)
+
+    def _takes(self, plugin: str, count: int) -> int:
+        """How many of so many due burns are seen to now: all, or those that fill messages."""
+        last = self._not_full_at.get(plugin)
+        if last is None or time.monotonic() - last >= self._fill_s:
+            return count
+        return count - count % self._runtime.settings.relay_chunk
 
     async def _see_to(
         self, connection: Any, plugin: str, burns: list[Due], health: Mapping[str, Any]
@@ -95,6 +112,8 @@ class Relay:
     async def _send(self, plugin: str, burns: Sequence[Due], *, probe: bool) -> None:
         pairs = [(str(burn.id), str(burn.wallet_id)) for burn in burns]
         await asyncio.to_thread(self._publish, plugin, pairs, probe)
+        if len(burns) < self._runtime.settings.relay_chunk:
+            self._not_full_at[plugin] = time.monotonic()
 
     def _log_missing(self, plugin: str, count: int) -> None:
         if plugin not in self._missing_logged:

@@ -31,9 +31,16 @@ class Due(NamedTuple):
     plugin: str
 
 
+# `clock_timestamp()` here would be asked for each row of the index, due or not.
+COUNT_DUE = """
+select plugin, count(*)
+from (select plugin from burn where due_at <= statement_timestamp() order by due_at limit $1) d
+group by plugin
+"""
+
 DUE = """
 select id, wallet_id, plugin from burn
-where due_at <= clock_timestamp()
+where due_at <= statement_timestamp() and plugin = any($2::text[])
 order by due_at limit $1
 for update skip locked
 """
@@ -82,7 +89,7 @@ where burn.id = a.id and burn.wallet_id = a.wallet_id and status = 'held'
 
 TIMED_OUT = """
 select id, wallet_id from burn
-where due_at is not null and status = 'held' and hold_until < marketplace_now()
+where due_at is not null and status = 'held' and hold_until < (select marketplace_now())
   and (fulfilment = 'retry' or (fulfilment = 'queued' and attempts = 0))
 order by id limit $1
 for update skip locked
@@ -169,9 +176,14 @@ def _columns(pairs: Iterable[Pair]) -> tuple[list[UUID], list[UUID]]:
     return [burn_id for burn_id, _ in both], [wallet_id for _, wallet_id in both]
 
 
-async def due(connection: Any, limit: int) -> list[Due]:
-    """Up to `limit` burns that are due, longest first, locked until the transaction ends."""
-    return [Due(*row) for row in await connection.fetch(DUE, limit)]
+async def count_due(connection: Any, limit: int) -> dict[str, int]:
+    """How many of the first `limit` burns that are due are of which plugin."""
+    return dict(await connection.fetch(COUNT_DUE, limit))
+
+
+async def due(connection: Any, limit: int, plugins: Sequence[str]) -> list[Due]:
+    """Up to `limit` due burns of these, longest first, locked until the transaction ends."""
+    return [Due(*row) for row in await connection.fetch(DUE, limit, plugins)]
 
 
 async def mark(connection: Any, delays: Sequence[tuple[Due, float]]) -> None:
@@ -334,6 +346,13 @@ where supplier_health.failures > 0 or supplier_health.open_until is not null
 returning plugin
 """
 
+# Reading it locks nothing. A success is worth writing down where this finds no row.
+IS_WELL = """
+select exists(
+    select from supplier_health where plugin = $1 and failures = 0 and open_until is null
+      and last_success_at > clock_timestamp() - interval '10 seconds')
+"""
+
 PROBE = """
 update supplier_health set open_until = clock_timestamp() + $2
 where plugin = $1 and open_until <= clock_timestamp()
@@ -363,6 +382,12 @@ async def record_success(connection: Any, plugin: str) -> bool:
     Whether it was open cannot be said: another may open it while this one waits for the row.
     """
     return await connection.fetchval(SUCCEEDED, plugin) is not None
+
+
+async def is_well(connection: Any, plugin: str) -> bool:
+    """Whether another success of this plugin would change nothing that is known of it."""
+    found: bool = await connection.fetchval(IS_WELL, plugin)
+    return found
 
 
 # To these nothing is sent: their orders wait.

@@ -41,6 +41,8 @@ class Resolved(msgspec.Struct, frozen=True):
 
     captured: list[api.BurnFact] = []
     voided: list[api.BurnFact] = []
+    well: bool = False
+    """That the supplier is well is known already."""
 
 
 async def claim(
@@ -81,7 +83,7 @@ async def resolve(
         await repository.wait(connection, waits)
         _log_dead(waits)
     await _keep_history(connection, claims, waits, outcomes)
-    return Resolved(captured, voided)
+    return Resolved(captured, voided, await repository.is_well(connection, claims[0].plugin))
 
 
 async def _keep_history(

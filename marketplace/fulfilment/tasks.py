@@ -60,8 +60,9 @@ class Work:
         resolved = self._resolve(claims, asked.outcomes)
         for fault in asked.faults[:3]:
             log.warning("supplier %s: %s", plugin, fault)
-        if not self.home.stopping.is_set() or not asked.faults:
-            # A call cut short because we are leaving says nothing about the supplier.
+        # A call cut short because we are leaving says nothing about the supplier.
+        news = not self.home.stopping.is_set() if asked.faults else not resolved.well
+        if news:
             # Closing offers may collide with whoever changes them.
             self.insist(lambda s: service.record_chunk(s, plugin, asked.faults))
         self.tell(resolved)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bench.hot import CAPPED, judge, judge_memory, take_turns
+from bench.hot import CAPPED, judge, judge_memory, leave_room, take_turns
 from bench.load import Load
-from bench.seed import seed
+from bench.seed import BURN_MICROS, seed
 from bench.server import BenchError, grow_log, query
 from marketplace.settings import Settings
 
@@ -58,6 +58,15 @@ def test_the_wallets_of_the_capped_issuer_draw_from_it_first(settings: Settings)
         == 1
     )
     assert query(url, "select count(*) from lot")[0][0] == 60
+
+
+def test_a_hot_issuer_is_kept_close_to_its_cap(settings: Settings) -> None:
+    url = settings.database_url or ""
+    seed(url, wallets=20, offers=10, lots=3, capped=True)
+    query(url, "update exposure set used_micros = 12345")
+    leave_room(url, 3)
+    room = "select exposure_cap_micros - used_micros from contract join exposure using (member_id)"
+    assert query(url, room)[0][0] == 3 * BURN_MICROS
 
 
 def test_a_log_that_has_grown_does_not_grow_again(settings: Settings) -> None:

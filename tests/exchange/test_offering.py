@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -228,6 +229,21 @@ async def test_every_line_that_cannot_be_taken_is_named(
     assert "from a date on" in told["errors"][0]["reason"]
     own: Any = (await client.get("/v1/offers/own", headers=partner)).json()["items"]
     assert [(each["reference"], each["points"]) for each in own] == [("card", 1_000)]
+
+
+async def test_a_worker_whose_clock_is_fast_counts_no_burn_too_early(
+    coalition: Coalition,
+    client: httpx.AsyncClient,
+    sign_in: Make,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await coalition.issue("ann", 5_000)
+    ann = await sign_in(Role.PARTICIPANT)
+    await burn(client, coalition, ann, str(coalition.offers["card"]))
+    monkeypatch.setattr(time, "time", lambda: 4_000_000_000.0)
+    async with coalition.runtime.database.begin() as session:
+        assert await tally.count_burns(session) == 0
+        assert await tally.count_burns(session, until=uuid7()) == 1
 
 
 async def test_burns_are_counted_once_whoever_counts(

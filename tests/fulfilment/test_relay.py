@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 from msgspec.structs import replace
@@ -42,6 +43,52 @@ async def test_due_burns_are_published_in_chunks_and_only_once(
     assert sorted(mailbox.burns()) == sorted(burn_id for burn_id, _ in pairs)
     assert sorted(len(chunk) for _, chunk in mailbox.messages) == [2, 4, 4]
     assert [await relay.round() for relay in relays] == [0, 0, 0]
+
+
+async def test_a_lone_burn_goes_at_once_and_those_after_it_wait_for_each_other(
+    counter: Counter, runtime: Runtime, shop: FakeShop, mailbox: Mailbox
+) -> None:
+    runtime.settings = replace(runtime.settings, relay_chunk=4)
+    runtime.suppliers[shop.slug] = shop
+    relay = Relay(runtime, mailbox.publish, fill_s=3600.0)
+    sizes = [(1, 1), (3, 0), (2, 4), (7, 8)]
+    # The remainder of one round makes the messages of the next one full.
+    assert [await _burn_and_relay(counter, relay, burns) for burns, _ in sizes] == [
+        sent for _, sent in sizes
+    ]
+    assert [len(chunk) for _, chunk in mailbox.messages] == [1, 4, 4, 4]
+    assert len(set(mailbox.burns())) == 13
+
+
+async def _burn_and_relay(counter: Counter, relay: Relay, burns: int) -> int:
+    await counter.burn(burns)
+    return await relay.round()
+
+
+async def test_a_burn_waits_for_a_full_message_no_longer_than_it_was_said(
+    counter: Counter, runtime: Runtime, shop: FakeShop, mailbox: Mailbox
+) -> None:
+    runtime.suppliers[shop.slug] = shop
+    relay = Relay(runtime, mailbox.publish, fill_s=0.2)
+    await _burn_and_relay(counter, relay, 1)
+    began = time.monotonic()
+    await counter.burn(2)
+    while not await relay.round():
+        assert time.monotonic() - began < 30
+        await asyncio.sleep(0.01)
+    assert [len(chunk) for _, chunk in mailbox.messages] == [1, 2]
+
+
+async def test_a_message_that_the_broker_refused_keeps_nobody_waiting(
+    counter: Counter, runtime: Runtime, shop: FakeShop, mailbox: Mailbox
+) -> None:
+    runtime.suppliers[shop.slug] = shop
+    relay = Relay(runtime, mailbox.publish, fill_s=3600.0)
+    mailbox.down = True
+    with pytest.raises(ConnectionError):
+        await _burn_and_relay(counter, relay, 2)
+    mailbox.down = False
+    assert await relay.round() == 2
 
 
 async def test_a_wiped_broker_loses_nothing(

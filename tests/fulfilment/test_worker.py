@@ -147,7 +147,7 @@ async def test_a_claim_lasts_for_its_lease_and_a_late_worker_does_no_harm(
     await make_due(owner)
     async with runtime.database.begin() as session:
         connection = await raw_connection(session)
-        due = await repository.due(connection, 10)
+        due = await repository.due(connection, 10, ["fake"])
         await repository.mark(connection, [(burn, 60.0) for burn in due])
     assert await counter.states(pairs) == [HELD_UNKNOWN]
     await worker.fulfil(pairs)

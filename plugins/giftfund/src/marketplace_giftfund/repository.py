@@ -30,7 +30,7 @@ class CodeRow(NamedTuple):
 
 
 class GivenCode(NamedTuple):
-    """A code that an order got."""
+    """A code that an order gets or got."""
 
     id: int
     sku: str
@@ -43,10 +43,11 @@ class GivenCode(NamedTuple):
 # What an order needs is sent and read as JSON, one value a statement: the driver takes longer over
 # an array or a row than the server over the whole order.
 CLAIM_CODES = sa.text("""
-select coalesce(json_agg(json_build_array(wanted.sku, free.id)), '[]')
+select coalesce(json_agg(json_build_array(free.id, wanted.sku, convert_from(free.secret, 'utf8'),
+                                          free.label, free.expires_on)), '[]')
 from json_to_recordset(cast(:wanted as json)) as wanted(sku text, units int)
 cross join lateral (
-    select id from giftfund_code
+    select id, secret, label, expires_on from giftfund_code
     where sku = wanted.sku and order_reference is null
       and (expires_on is null or expires_on >= :today)
     order by expires_on, id
@@ -62,7 +63,8 @@ from json_to_recordset(cast(:gifts as json)) as given(id bigint, reference text,
 where giftfund_code.id = given.id
 """)
 
-# Counting stops one past the threshold, so a full pool costs as little as an empty one.
+# Counting stops one past the threshold, so a full pool costs as little as an empty one; the order
+# has it walk the index and not collect all that is free first.
 GONE_LOW = sa.text("""
 update giftfund_pool set low_since = :now
 where sku = any(cast(:skus as text[])) and low_since is null
@@ -70,6 +72,7 @@ where sku = any(cast(:skus as text[])) and low_since is null
            select 1 from giftfund_code
            where giftfund_code.sku = giftfund_pool.sku and order_reference is null
              and (expires_on is null or expires_on >= :today)
+           order by expires_on, id
            limit giftfund_pool.low_at + 1) some_left) <= low_at
 returning sku, low_at
 """)
@@ -209,14 +212,16 @@ def add_orders(session: Session, orders: Sequence[Order]) -> set[str]:
     return set(session.execute(ADD_ORDERS, {"orders": json.dumps(sent)}).scalar_one())
 
 
-def claim_codes(session: Session, units: Mapping[str, int], today: date) -> dict[str, list[int]]:
-    """Lock up to so many free codes of each sku, those that run out first; ids by sku."""
+def claim_codes(
+    session: Session, units: Mapping[str, int], today: date
+) -> dict[str, list[GivenCode]]:
+    """Lock up to so many free codes of each sku, those that run out first; codes by sku."""
     skus = sorted(units)
     wanted = json.dumps([{"sku": sku, "units": units[sku]} for sku in skus])
     rows = session.execute(CLAIM_CODES, {"wanted": wanted, "today": today})
-    found: dict[str, list[int]] = {sku: [] for sku in skus}
-    for sku, code_id in rows.scalar_one():
-        found[sku].append(code_id)
+    found: dict[str, list[GivenCode]] = {sku: [] for sku in skus}
+    for row in rows.scalar_one():
+        found[row[1]].append(_code(*row))
     return found
 
 
@@ -246,11 +251,14 @@ def codes_of(session: Session, references: Sequence[str]) -> dict[str, list[Give
     """Codes of orders by reference, in order of position."""
     rows = session.execute(CODES_OF, {"references": json.dumps(list(references))}).scalar_one()
     found: dict[str, list[GivenCode]] = {}
-    for reference, code_id, sku, secret, label, day in rows:
-        expires_on = date.fromisoformat(day) if day else None
-        given = GivenCode(code_id, sku, secret, label, expires_on)
-        found.setdefault(reference, []).append(given)
+    for reference, *row in rows:
+        found.setdefault(reference, []).append(_code(*row))
     return found
+
+
+def _code(code_id: int, sku: str, secret: str, label: str | None, day: str | None) -> GivenCode:
+    """A code as JSON has it."""
+    return GivenCode(code_id, sku, secret, label, date.fromisoformat(day) if day else None)
 
 
 def count_unpromised(session: Session, sku: str, orders: Sequence[OpenOrder], today: date) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -101,12 +101,12 @@ def align_all(host: Host) -> None:
     for sku in skus:
         with host.transaction() as session:
             align(host, session, sku, today)
-            warn_low(host, session, [sku], today)
+            warn_low(host, session, [sku], host.now(session))
 
 
-def warn_low(host: Host, session: Session, skus: Iterable[str], today: date) -> None:
+def warn_low(host: Host, session: Session, skus: Iterable[str], now: datetime) -> None:
     """Log and audit pools that have just become low, once until they are filled again."""
-    for sku, low_at in repository.gone_low(session, skus, today, host.now(session)):
+    for sku, low_at in repository.gone_low(session, skus, now.date(), now):
         log.warning("gift fund: pool %s is down to %d codes or fewer", sku, low_at)
         host.audit(session, actor="system:giftfund", action="stock_low", subject=sku, low_at=low_at)
 

@@ -41,14 +41,12 @@ class GiftFund:
             return trials
         with self._host.transaction() as session:
             new = repository.add_orders(session, orders)
-            if new:
-                self._give(session, [each for each in orders if each.reference in new])
-            return trials + self._answers(session, orders)
+            given = self._give(session, [each for each in orders if each.reference in new])
+            known = self._answers(session, [each for each in orders if each.reference not in new])
+            return trials + given + known
 
     def lookup(self, orders: Sequence[Order]) -> Sequence[Outcome]:
         """What these orders were answered; NeverOrdered where they were not."""
-        if not orders:
-            return []
         with self._host.transaction() as session:
             return self._answers(session, orders)
 
@@ -57,28 +55,36 @@ class GiftFund:
         empty = [each.sku for each in service.pools(self._host) if each.free == 0]
         return Health(ok=True, message=f"empty pools: {', '.join(empty)}" if empty else "")
 
-    def _give(self, session: Session, orders: Sequence[Order]) -> None:
+    def _give(self, session: Session, orders: Sequence[Order]) -> list[Outcome]:
+        if not orders:
+            return []
         wanted: dict[str, int] = {}
         for each in orders:
             wanted[each.sku] = wanted.get(each.sku, 0) + each.quantity
-        today = self._host.now(session).date()
-        free = repository.claim_codes(session, wanted, today)
+        now = self._host.now(session)
+        free = repository.claim_codes(session, wanted, now.date())
+        answers: list[Outcome] = []
         gifts: list[tuple[int, str, int]] = []
         refused: list[str] = []
         for each in orders:
-            mine, free[each.sku] = free[each.sku][: each.quantity], free[each.sku][each.quantity :]
-            if len(mine) < each.quantity:
-                free[each.sku] = mine  # a smaller order may still be served
+            mine, left = free[each.sku][: each.quantity], free[each.sku][each.quantity :]
+            if len(mine) < each.quantity:  # a smaller order may still be served
                 refused.append(each.reference)
-            else:
-                gifts += [(code_id, each.reference, unit) for unit, code_id in enumerate(mine)]
+                answers.append(Rejected(reference=each.reference, reason=OUT_OF_CODES))
+                continue
+            free[each.sku] = left
+            gifts += [(code.id, each.reference, unit) for unit, code in enumerate(mine)]
+            answers.append(self._fulfilled(each.reference, mine))
         if gifts:
             repository.give(session, gifts)
         if refused:
             repository.refuse(session, refused)
-        service.warn_low(self._host, session, wanted, today)
+        service.warn_low(self._host, session, wanted, now)
+        return answers
 
     def _answers(self, session: Session, orders: Sequence[Order]) -> list[Outcome]:
+        if not orders:
+            return []
         references = [each.reference for each in orders]
         given = repository.answers(session, references)
         codes = repository.codes_of(session, references)
