@@ -46,7 +46,7 @@ create table bench_bare (reference text, issuer text, participant text, points b
 READY = """
 drop table if exists bench_ready;
 create table bench_ready as
-select w.id as wallet_id, 1000 + row_number() over () as key, c.member_id as issuer_id,
+select w.id as wallet_id, 1000000000 + row_number() over () as key, c.member_id as issuer_id,
        c.id as contract_id, b.reference, b.points, b.effective_at
 from bench_bare b join participant p on p.reference = b.participant
 join wallet w on w.participant_id = p.id join member m on m.slug = b.issuer

@@ -26,6 +26,8 @@ GIVE_UP_AFTER = timedelta(days=3)
 """An order is dead after so many attempts and this long: a person looks at it then."""
 MARGIN_S = 15.0
 """What claiming and resolving may take besides the supplier's own time."""
+CLAIMED_SOON_S = 15.0
+"""Within so long after it was published an order is claimed unless workers are behind."""
 
 LONGEST_REFERENCE = 200
 """Characters of a supplier's own reference."""
@@ -79,8 +81,12 @@ def lease_s(supplier_timeout_s: float) -> float:
 
 
 def stale_s(supplier_timeout_s: float) -> float:
-    """After how long a published order that nobody claimed is published again."""
-    return max(60.0, lease_s(supplier_timeout_s))
+    """After how long a published order that nobody claimed is published again.
+
+    Longer than a lease by CLAIMED_SOON_S: a claim that comes that soon need not move the time, and
+    a row whose index entries stay as they are is written for half.
+    """
+    return max(60.0, lease_s(supplier_timeout_s) + CLAIMED_SOON_S)
 
 
 def waiting(claimed: Claimed, outcome: api.Outcome, *, now: datetime, chance: float) -> Waiting:

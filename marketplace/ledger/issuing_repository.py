@@ -97,8 +97,10 @@ and c.valid_from <= coalesce(s.effective_at, $1)
 and (c.valid_to is null or c.valid_to > coalesce(s.effective_at, $1))
 """
 
+# Asked for once: a function in a plain sub-select is called for every row.
 WRONG = f"""
-with judged as (
+with locked as materialized (select marketplace_locked_until() as until),
+judged as (
     select s.position, case
         when w.id is null then 'unknown_wallet'
         when s.effective_at > $1 then 'effective_in_future'
@@ -108,7 +110,7 @@ with judged as (
         when s.points > $2 / c.price_micros then 'value_too_large'
     end as code
     from {{stage}} s
-    cross join (select marketplace_locked_until() as until) locked
+    cross join locked
     left join wallet w on w.id = s.wallet_id
     left join contract c on {IN_FORCE}
 )

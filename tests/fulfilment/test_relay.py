@@ -98,7 +98,7 @@ async def test_a_wiped_broker_loses_nothing(
     await relay.round()
     mailbox.messages.clear()  # the broker forgets everything
     assert await relay.round() == 0
-    assert all(70 < seconds <= 75 for seconds in await counter.seconds_to_due(pairs))
+    assert all(85 < seconds <= 90 for seconds in await counter.seconds_to_due(pairs))
     await make_due(owner)
     await relay.round()
     for plugin, chunk in mailbox.messages:
@@ -179,6 +179,29 @@ async def test_a_lapsed_lease_is_asked_for_not_ordered_again(
     assert [name for name, _ in shop.calls] == ["fulfil", "lookup"]
     assert await counter.states(pairs) == [("captured", "done")]
     assert await counter.verified()
+
+
+async def test_a_claim_lasts_for_its_lease_whatever_time_its_order_had(
+    counter: Counter, relay: Relay, runtime: Runtime, owner: Database
+) -> None:
+    soon, far, past = await counter.burn(1), await counter.burn(1), await counter.burn(1)
+    await relay.round()
+    (published,) = await counter.rows(soon, "due_at")
+    connection = await owner.connect_raw()
+    for pairs, days in ((far, 1), (past, -1)):
+        await connection.execute(
+            "update burn set fulfilment = 'pending', due_at = due_at + $1 * interval '1 day'"
+            " where id = $2::uuid",
+            *(days, pairs[0][0]),
+        )
+    await connection.close()
+    every = [*soon, *far, *past]
+    async with runtime.database.begin() as session:
+        ids = [(row["id"], row["wallet_id"]) for row in await counter.rows(every, "wallet_id")]
+        assert len(await service.claim(session, "fake", ids, runtime.settings)) == 3
+    # The lease is 75 seconds; what the relay said is a little more, and stays.
+    assert [row["due_at"] for row in await counter.rows(soon, "due_at")] == [published["due_at"]]
+    assert all(60 < seconds <= 75 for seconds in await counter.seconds_to_due([*far, *past]))
 
 
 async def test_an_open_breaker_holds_orders_back_until_a_probe_succeeds(

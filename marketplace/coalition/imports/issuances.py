@@ -100,6 +100,8 @@ class ImportIssuances:
         self.faults = faults
         self.dry_run = dry_run
         self.issuer = issuer
+        self._lines = 0
+        """Kept so far: a line each."""
 
     async def run(self, reader: Reader[IssuanceRow] | Reader[OwnIssuanceRow]) -> Counts:
         """Import the whole file, within the caller's transaction."""
@@ -162,6 +164,7 @@ class ImportIssuances:
                 if issuer is None:
                     self.faults.add(line, self._no_issuer(slug))
             rows = [row for row in rows if row[2] is not None]
+        self._lines += len(rows)
         if rows:
             await self._connection.copy_records_to_table(LINES, records=rows, columns=LINE_COLUMNS)
         return {issuer for issuer in issuers if issuer is not None}
@@ -169,7 +172,9 @@ class ImportIssuances:
     async def _find_wallets(self) -> None:
         """Stage the lines whose participant has a wallet, and name the others."""
         await self._connection.execute(ANALYZE_LINES)
-        await self._connection.execute(STAGE_LINES)
+        staged = await self._connection.execute(STAGE_LINES)
+        if int(staged.split()[-1]) == self._lines:
+            return
         unknown = await self._connection.fetch(UNKNOWN)
         if unknown:
             bad = [BadLine(at, f"there is no participant {who!r}") for at, who, _ in unknown]
