@@ -63,8 +63,7 @@ with side (settlement_id, currency, member_id, amount) as (
     where party <> 'pool'
     union all
     select l.settlement_id, l.currency, l.member_id, l.net_micros from settlement_leg l
-    join settlement_settlement s on s.id = l.settlement_id
-    where s.kind = 'exceptional' or l.replaces_id is null
+    where l.replaces_id is null
     union all
     select settlement_id, currency, counterparty_id, -net_micros from settlement_leg
     where counterparty_id is not null and replaces_id is null
@@ -223,6 +222,36 @@ cross join lateral (
 where a.times + c.windows not between 0 and 1
 """
 
+# What payments that came back and defaults count, at most: how much of it is burns' is in no table.
+CARRIED: Final = """
+with line (origin, wanted, carried) as (
+    select format('%s:%s', d.wallet_id, d.line_id),
+           case d.action when 'frozen' then o.funded_micros else -o.funded_micros end, 0
+    from settlement_disputed_line d
+    join settlement_settlement s on s.id = d.settlement_id and s.status = 'settled'
+    join obligation o on o.wallet_id = d.wallet_id and o.id = d.line_id
+         and o.kind in ('capture', 'refund')
+    union all
+    select origin, 0, micros from carried_exposure
+    where origin not like 'leg:%' and origin not like 'debt:%'
+), unpaid (origin, most) as (
+    select 'leg:' || id, case status when 'returned' then abs(net_micros - remainder_micros)
+                                     else 0 end
+    from settlement_leg
+    union all
+    select 'debt:' || id, amount_micros from member_debt
+)
+select format('what a cap counts of line %s', origin) as subject,
+       format('%s micros', sum(wanted)) as expected, format('%s micros', sum(carried)) as found
+from line group by origin having sum(wanted) <> sum(carried)
+union all
+select format('what a cap counts of %s', c.origin), format('0 to %s micros', coalesce(u.most, 0)),
+       format('%s micros', sum(c.micros))
+from carried_exposure c left join unpaid u on u.origin = c.origin
+where c.origin like 'leg:%' or c.origin like 'debt:%'
+group by c.origin, u.most having sum(c.micros) not between 0 and coalesce(u.most, 0)
+"""
+
 CHECKS: Final = (
     Check("settlement_positions", "The positions of a settlement sum to zero.", POSITIONS),
     Check("settlement_flows", "Positions are what the gross matrix comes to.", FLOWS),
@@ -234,6 +263,7 @@ CHECKS: Final = (
     Check("settlement_room", "Caps are raised by what was paid ahead at most.", PREFUNDED_ROOM),
     Check("settlement_windows", "A window is in at most one live settlement.", WINDOWS),
     Check("settlement_lines", "A disputed line is settled once at most.", DISPUTED_LINES),
+    Check("settlement_carried", "Caps count what settled windows leave unpaid.", CARRIED),
     Check("settlement_people", "Two people vouch for settlements and accounts.", TWO_PEOPLE),
     Check("settlement_files", "A leg that a file pays is in exactly one.", FILES),
 )

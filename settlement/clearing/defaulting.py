@@ -17,13 +17,11 @@ from marketplace.clock import now
 from marketplace.errors import Conflict
 from marketplace.ledger.debts import Debt, owe
 from settlement.clearing import drafting, netting, repository, settling
+from settlement.clearing.carrying import OF_DEFAULT, PLUGIN
 from settlement.clearing.domain import FlowKind, LegStatus, Mode, SettlementKind
 from settlement.clearing.errors import NotUnpaid
 from settlement.clearing.models import Settlement, SettlementLeg
 from settlement.clearing.rounding import Rounded, unit_micros
-
-PLUGIN = "settlement"
-"""Who books what a debtor owes those who covered for it."""
 
 
 class Cover(StrEnum):
@@ -136,7 +134,7 @@ async def covered(session: AsyncSession, settlement: Settlement, *, actor: str) 
         for number, flow in enumerate(await repository.flows(session, settlement.id), start=1):
             debt = Debt(
                 plugin=PLUGIN,
-                reference=f"default:{settlement.reference}:{number}",
+                reference=f"{OF_DEFAULT}{settlement.reference}:{number}",
                 debtor_id=flow.payee.member_id,
                 creditor_id=flow.payer.member_id,
                 amount_micros=flow.amount_micros,

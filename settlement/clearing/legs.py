@@ -218,7 +218,7 @@ async def return_(
     """The money of a booked leg came back, months later perhaps: it is due again.
 
     Nothing new is made, and a settlement that is settled stays so: `repay` makes another leg, or
-    a default an exceptional settlement.
+    a default an exceptional settlement. Until then it counts against the debtor's cap.
     """
     leg = await _take(session, leg_id, (LegStatus.BOOKED,), "returned")
     if not leg.amount_minor:
@@ -229,6 +229,7 @@ async def return_(
     far = books.far_side(leg, bank_account_id)
     posting = books.of_leg(PostingCode.RETURN, leg, books.due(leg), far, entry_id=entry_id)
     await books.post(session, [posting])
+    await settling.progress(session, leg.settlement_id, actor=actor)
     await _tell_failed(session, leg)
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.clock import now
+from marketplace.coalition.exposure import hold_openings
 from marketplace.contract.rails import Direction
 from marketplace.errors import InvalidRequest
 from marketplace.identity.audit import audit
@@ -105,5 +106,6 @@ async def use(session: AsyncSession, planned: Sequence[SettlementLeg], *, actor:
         await books.post(session, [posting])
         used.append(leg.member_id)
     if used:
+        await hold_openings(session)
         await caps.follow_prefund(session, used)
         await settling.progress(session, owing[0].settlement_id, actor=actor)

@@ -20,9 +20,14 @@ from settlement.clearing.models import Settlement
 async def progress(session: AsyncSession, settlement_id: UUID, *, actor: str) -> None:
     """Settling once a leg is booked; settled once no leg is left, with its windows.
 
-    The settlement is locked by the caller. One that is settled stays so, whatever comes back.
+    The settlement is locked by the caller. One that is settled stays so, whatever comes back; only
+    what counts against caps follows.
     """
     settlement = await repository.find(session, settlement_id, lock=True)
+    if settlement.status is SettlementStatus.SETTLED:
+        await hold_openings(session)
+        await change_exposures(session, {}, await carrying.of_payments(session, settlement.id))
+        return
     left = await repository.unfinished(session, settlement.id)
     if settlement.status is SettlementStatus.SUBMITTED and (
         not left or await repository.has_booked(session, settlement.id)
@@ -77,4 +82,4 @@ async def _settle_windows(session: AsyncSession, settlement: Settlement, actor: 
     for total in await totals(session, window_ids):
         if total.kind in COUNTED:
             lower[total.issuer_id] = lower.get(total.issuer_id, 0) + total.funded_micros
-    await change_exposures(session, lower, await carrying.of_lines(session, settlement.id))
+    await change_exposures(session, lower, await carrying.at_settling(session, settlement.id))

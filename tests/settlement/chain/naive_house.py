@@ -53,6 +53,8 @@ class Settlement:
     status: str = "pending"
     covers: Leg | None = None
     """The leg of a debtor that failed, for an exceptional one."""
+    owed: list[Line] = field(default_factory=list)
+    """What that debtor owes those who pay, once it is approved."""
     stand: Stand = field(default_factory=Stand)
 
     @property
@@ -222,9 +224,11 @@ class House:
         failed = settlement.covers
         if failed is None:
             return
-        for each in settlement.legs:
+        order = list(self.world.terms)
+        for each in sorted(settlement.legs, key=lambda leg: order.index(leg.member)):
             if each.net:
                 self.world.owe(failed.member, each.member, each.currency, -each.net)
+                settlement.owed.append(self.world.lines[-1])
         for origin in self.settlements:
             if failed in origin.legs:
                 origin.progress()
@@ -283,16 +287,55 @@ class House:
             held["due", leg.other, leg.currency] += leg.paid
 
     def used(self) -> dict[str, int]:
-        """What counts against the cap of each issuer: what is held, and what was captured and is in
-        no settlement that is settled."""
-        used: Counter[str] = Counter()
+        """What counts against the cap of each issuer: what is held, what was captured and is in no
+        settlement that is settled, and what such a settlement is still to be paid."""
+        used = self._unpaid()
         for burn in self.world.burns:
             if burn.held:
                 for lot in burn.numbered:
                     used[lot.issuer] += self.world.terms[lot.issuer].price
-        paid = [each.lines for each in self.settlements if each.status == "settled"]
-        settled = {line for lines in paid for line in lines}
         for line in self.world.lines:
-            if line.kind in ("capture", "refund") and line not in settled:
+            if line.kind in ("capture", "refund") and not self._settled(line):
                 used[line.payer] += line.funded
         return {name: used[name] for name in self.world.terms}
+
+    def _settled(self, line: Line) -> bool:
+        return any(each.status == "settled" for each in self.holder(line))
+
+    def _unpaid(self) -> Counter[str]:
+        """What debtors of settled settlements have not paid: it came back, or others paid it. No
+        more of it than what was settled of their burns, or of what others had paid before."""
+        used: Counter[str] = Counter()
+        for each in self.settlements:
+            if each.status != "settled":
+                continue
+            for last in [leg for leg in each.legs if not isinstance(leg.again, Leg)]:
+                room = max(self._stake(each, last.member, last.currency), 0)
+                if last.net >= 0 or last.status == "booked":
+                    continue
+                owed = self._owed_for(last)
+                if owed is None:
+                    used[last.member] += min(-last.paid, room)
+                for line in owed or []:
+                    part = min(line.funded, room)
+                    room -= part
+                    used[last.member] += 0 if self._settled(line) else part
+        return used
+
+    def _owed_for(self, failed: Leg) -> list[Line] | None:
+        """What a debtor owes to those who paid; None where nobody has to."""
+        for each in self.settlements:
+            if each.covers is failed and failed.again is each.stand and each.stand.approved:
+                return each.owed
+        return None
+
+    def _stake(self, of: Settlement, name: str, currency: str) -> int:
+        defaults = [line for each in self.settlements for line in each.owed]
+        own = self.world.terms[name].currency == currency
+        return sum(
+            line.funded
+            for line in of.lines
+            if line.payer == name
+            and line.currency == currency
+            and (line.kind in ("capture", "refund") or (own and line in defaults))
+        )
