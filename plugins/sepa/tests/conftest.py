@@ -30,9 +30,9 @@ def rail(lab: Lab) -> Sepa:
 
 
 @pytest.fixture
-def house() -> House:
+def house(rail: Sepa) -> House:
     """The clearing house's side."""
-    return SepaRehearsal.settings
+    return rail.house_now()
 
 
 @pytest.fixture

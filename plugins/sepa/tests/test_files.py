@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import msgspec
 import pytest
 import xmlschema
 from hypothesis import given
@@ -69,17 +70,18 @@ def test_files_are_valid_by_the_official_schemas(
         leg("L-4", 7, direction=COLLECT, account=replace(bank, mandate_sequence="FRST")),
         leg("L-5", 8, direction=COLLECT, account=replace(bank, mandate_scheme="CORE")),
     ]
-    debit, transfer = rail.files(replace(batch, house=house), legs)
-    for version, file in ((transfers, transfer), (debits, debit)):
+    debit, core, transfer = rail.files(replace(batch, house=house), legs)
+    for version, file in ((transfers, transfer), (debits, debit), (debits, core)):
         assert file.name.endswith(f".{version}.xml")
         schema = package_files("sepaxml") / "schemas" / f"{version}.xsd"
         xmlschema.XMLSchema(str(schema)).validate(file.content)
     assert transfer.references == ("L-1", "L-2")
-    assert set(debit.references) == {"L-3", "L-4", "L-5"}
+    assert set(debit.references) == {"L-3", "L-4"}
+    assert core.references == ("L-5",)
     assert values(transfer, "NbOfTxs") == ["2", "1", "1"]
     assert values(transfer, "CtrlSum") == ["1000000000.00", "0.01", "999999999.99"]
-    assert values(debit, "SeqTp") == ["FRST", "RCUR", "RCUR"]
-    assert sorted(values(debit, "EndToEndId")) == ["L-3", "L-4", "L-5"]
+    assert values(debit, "SeqTp") == ["FRST", "RCUR"]
+    assert sorted(values(debit, "EndToEndId")) == ["L-3", "L-4"]
 
 
 def test_made_again_in_another_process_and_order_it_is_the_same(
@@ -118,13 +120,62 @@ for each in Sepa(None).files(batch, legs):
 
 def test_a_known_file_never_changes(rail: Sepa, batch: Batch, leg: MakeLeg) -> None:
     """A later version of the plugin must write what this one wrote."""
-    for version, kept in (("pain.001.001.03", "v03"), ("pain.001.001.09", "v09")):
-        house = replace(batch.house, transfer_version=version)
+    for version, edition, kept in (
+        ("pain.001.001.03", 1, "v03"),
+        ("pain.001.001.03", 2, "v03_edition2"),
+        ("pain.001.001.09", 1, "v09"),
+        ("pain.001.001.09", 2, "v09"),
+    ):
+        house = replace(batch.house, transfer_version=version, edition=edition)
         (file,) = rail.files(replace(batch, house=house), [leg("L-1"), leg("L-2", 5)])
         golden = Path(__file__).parent / "golden" / f"transfer_{kept}.xml"
         assert file.content == golden.read_bytes()
     (file,) = rail.files(batch, [leg("L-3", direction=COLLECT)])
     assert file.content == (Path(__file__).parent / "golden" / "debit_v08.xml").read_bytes()
+
+
+def test_each_scheme_of_debits_has_a_file_of_its_own(
+    rail: Sepa, batch: Batch, leg: MakeLeg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bank takes CORE and B2B by different orders, and refuses a file that mixes them."""
+    core = replace(leg().account, mandate_scheme="CORE")
+    legs = [
+        leg("L-1"),
+        *(leg(f"L-{each}", direction=COLLECT) for each in (2, 3)),
+        *(leg(f"L-{each}", direction=COLLECT, account=core) for each in (4, 5, 6)),
+    ]
+    monkeypatch.setattr("marketplace_sepa.rail.MOST_IN_A_FILE", 2)
+    found = rail.files(batch, legs)
+    told = {each.message_id: (each.references, set(values(each, "Cd"))) for each in found}
+    assert told == {
+        "S-2026-0001-D": (("L-2", "L-3"), {"SEPA", "B2B"}),
+        "S-2026-0001-DC": (("L-4", "L-5"), {"SEPA", "CORE"}),
+        "S-2026-0001-DC2": (("L-6",), {"SEPA", "CORE"}),
+        "S-2026-0001-T": (("L-1",), {"SEPA"}),
+    }
+    # A batch that was made before that is written as it was.
+    before = msgspec.to_builtins(batch.house)
+    del before["edition"]
+    kept = msgspec.convert(before, rail.house)
+    monkeypatch.undo()
+    mixed, _ = rail.files(replace(batch, house=kept), legs)
+    assert mixed.message_id == "S-2026-0001-D"
+    assert len(mixed.references) == 5
+
+
+@pytest.mark.parametrize(("transfers", "debits"), VERSIONS)
+def test_addresses_are_written_as_the_version_is_used(
+    rail: Sepa, batch: Batch, leg: MakeLeg, transfers: str, debits: str
+) -> None:
+    house = replace(batch.house, transfer_version=transfers, debit_version=debits)
+    old = transfers.endswith(".03")
+    parts = ["StrtNm", "BldgNb", "PstCd", "TwnNm", "Ctry"]
+    lines = ["Ctry", "AdrLine", "AdrLine"]
+    for file in rail.files(replace(batch, house=house), [leg(), leg("L-2", direction=COLLECT)]):
+        whole = max((list(each) for each in tree(file).iter("PstlAdr")), key=len)
+        assert [each.tag for each in whole] == (lines if old else parts)
+        assert ("Piotrkowska 1a" in values(file, "AdrLine")) is old
+        assert ("90-001 Lodz" in values(file, "AdrLine")) is old
 
 
 @given(
@@ -209,7 +260,21 @@ def test_many_payments_go_into_several_files(
         ({"account": {"country": "Poland"}}, "two letters"),
         ({"direction": COLLECT, "account": {"mandate_id": ""}}, "signed mandate"),
         ({"direction": COLLECT, "account": {"mandate_id": "a//b"}}, "mandate reference"),
+        ({"direction": COLLECT, "account": {"mandate_id": "M/1/"}}, "no / or space at its ends"),
+        ({"direction": COLLECT, "account": {"mandate_id": " M-1"}}, "no / or space at its ends"),
         ({"direction": COLLECT, "account": {"mandate_signed_on": "31.01.2026"}}, "2026-11-25"),
+        ({"direction": COLLECT, "account": {"mandate_signed_on": "2026-11-28"}}, "after the debit"),
+        ({"account": {"town": "-/-"}}, "The town '-/-' has no letter"),
+        (
+            {
+                "direction": COLLECT,
+                "account": {
+                    "iban": "CH9300762011623852957",
+                    **dict.fromkeys(("street", "building", "postcode", "town", "country"), ""),
+                },
+            },
+            "need the holder's address",
+        ),
     ],
 )
 def test_a_leg_that_cannot_be_paid_is_named(

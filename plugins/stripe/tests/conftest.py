@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from marketplace_stripe.accounts import Account
 from marketplace_stripe.amounts import CURRENCIES
+from marketplace_stripe.client import account_of
 from marketplace_stripe.double import people
 from marketplace_stripe.double.server import Double
 from marketplace_stripe.models import payment
@@ -43,7 +44,8 @@ def host(lab: Lab) -> api.Host:
 
 @pytest.fixture
 def rail(host: api.Host, double: Double) -> Stripe:
-    """The rail."""
+    """The rail, which knows already which account its key is of: troubles are of what follows."""
+    account_of(host.settings())
     return Stripe(host)
 
 

@@ -21,6 +21,8 @@ _REACHED = (
     "NL NO PL PT RO RS SE SI SK SM VA"
 )
 SEPA = frozenset(_REACHED.split())
+OUTSIDE = frozenset(["AD", "AL", "CH", "GB", "GI", "MC", "MD", "ME", "MK", "RS", "SM", "VA"])
+"""Those of them that are not in the European Economic Area."""
 
 
 def iban(text: str) -> str:
@@ -62,12 +64,19 @@ def check_mandate(account: Account) -> None:
         raise InvalidRequest(
             "To collect by direct debit it needs a signed mandate: state its reference and date."
         )
-    if not IDENTIFIER.fullmatch(account.mandate_id) or "//" in account.mandate_id:
+    ends = account.mandate_id[-1:] in ("/", " ") or account.mandate_id.startswith(" ")
+    if not IDENTIFIER.fullmatch(account.mandate_id) or "//" in account.mandate_id or ends:
         raise InvalidRequest(
             f"{account.mandate_id!r} is no mandate reference: up to 35 Latin letters, digits and "
-            "+ ? / : ( ) . , ' -"
+            "+ ? / : ( ) . , ' -, no / or space at its ends"
         )
     signed_on(account)
+    country = iban(account.iban)[:2]
+    if country in OUTSIDE and not account.town.strip():
+        raise InvalidRequest(
+            f"To collect from an account in {country}, outside the European Economic Area, banks "
+            "need the holder's address: town and country at least."
+        )
 
 
 def signed_on(account: Account) -> str:
@@ -121,3 +130,5 @@ def _check_address(address: Address) -> None:
         address.town.strip() and address.country.strip()
     ):
         raise InvalidRequest("An address needs a town and a country; leave all of it empty if not.")
+    if address.town.strip() and not any(each.isalnum() for each in latin(address.town, 35)):
+        raise InvalidRequest(f"The town {address.town!r} has no letter that banks can write.")

@@ -26,7 +26,7 @@ def _block(xml: Xml, message: Message, block: Block) -> None:
         xml.deep("LclInstrm/Cd", block.scheme)
         xml.leaf("SeqTp", block.sequence)
     xml.leaf("ReqdColltnDt", block.due_on.isoformat())
-    payments.party(xml, "Cdtr", house.name, house)
+    payments.party(xml, "Cdtr", house.name, house, message)
     payments.account(xml, "CdtrAcct", house.iban)
     payments.agent(xml, "CdtrAgt", house.bic, version, needed=True)
     xml.leaf("ChrgBr", "SLEV")
@@ -40,17 +40,17 @@ def _block(xml: Xml, message: Message, block: Block) -> None:
         xml.deep("SchmeNm/Prtry", "SEPA")
     for leg in block.legs:
         with xml.inside("DrctDbtTxInf"):
-            _debit(xml, leg, version)
+            _debit(xml, leg, message)
 
 
-def _debit(xml: Xml, leg: Leg, version: str) -> None:
+def _debit(xml: Xml, leg: Leg, message: Message) -> None:
     account = payments.account_of(leg)
     xml.deep("PmtId/EndToEndId", leg.reference)
     xml.leaf("InstdAmt", payments.amount(leg), Ccy=leg.currency)
     with xml.inside("DrctDbtTx"), xml.inside("MndtRltdInf"):
         xml.leaf("MndtId", account.mandate_id)
         xml.leaf("DtOfSgntr", checks.signed_on(account))
-    payments.agent(xml, "DbtrAgt", account.bic, version, needed=True)
-    payments.party(xml, "Dbtr", account.holder, account)
+    payments.agent(xml, "DbtrAgt", account.bic, message.version, needed=True)
+    payments.party(xml, "Dbtr", account.holder, account, message)
     payments.account(xml, "DbtrAcct", account.iban)
     payments.remittance(xml, leg)

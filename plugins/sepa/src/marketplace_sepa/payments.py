@@ -13,7 +13,7 @@ import msgspec
 from marketplace.api import Direction, InvalidRequest, Leg, decimal_from_minor
 from marketplace_sepa import checks, ids
 from marketplace_sepa.latin import latin
-from marketplace_sepa.sides import Account, Address, House
+from marketplace_sepa.sides import Account, Address, House, Kept
 from marketplace_sepa.xml import Xml
 
 CURRENCY: Final = "EUR"
@@ -21,6 +21,8 @@ MOST_MINOR: Final = 99_999_999_999
 """The most that one SEPA payment can carry: 999,999,999.99."""
 SINGLE_IDS: Final = {"pain.001.001.03": "BIC", "pain.008.001.02": "BIC"}
 """The element that holds a BIC, where it is not BICFI."""
+IN_LINES: Final = frozenset(SINGLE_IDS)
+"""Versions of whose addresses SEPA uses the country and two lines, not the parts."""
 
 
 class Block(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +75,10 @@ def _check(leg: Leg, house: House) -> None:
     checks.check_account(leg.account)
     if leg.direction is Direction.COLLECT:
         checks.check_mandate(leg.account)
+        if checks.signed_on(leg.account) > leg.due_on.isoformat():
+            raise InvalidRequest(
+                f"The mandate was signed on {leg.account.mandate_signed_on}, after the debit."
+            )
         checks.creditor_id(house)
 
 
@@ -127,17 +133,33 @@ def block_head(xml: Xml, block: Block, method: str, house: House) -> None:
     totals(xml, block.legs)
 
 
-def party(xml: Xml, tag: str, name: str, address: Address) -> None:
-    """A name with a structured address."""
+def edition(house: House) -> int:
+    """How files of a batch are written."""
+    return house.edition if isinstance(house, Kept) else 1
+
+
+def party(xml: Xml, tag: str, name: str, address: Address, message: Message) -> None:
+    """A name with its address, where there is one."""
     with xml.inside(tag):
         xml.leaf("Nm", latin(name, 70))
         if address.town.strip():
             with xml.inside("PstlAdr"):
-                xml.leaf("StrtNm", latin(address.street, 70))
-                xml.leaf("BldgNb", latin(address.building, 16))
-                xml.leaf("PstCd", latin(address.postcode, 16))
-                xml.leaf("TwnNm", latin(address.town, 35))
-                xml.leaf("Ctry", address.country.strip().upper())
+                lines = message.version in IN_LINES and edition(message.house) > 1
+                (_lines if lines else _parts)(xml, address)
+
+
+def _parts(xml: Xml, address: Address) -> None:
+    xml.leaf("StrtNm", latin(address.street, 70))
+    xml.leaf("BldgNb", latin(address.building, 16))
+    xml.leaf("PstCd", latin(address.postcode, 16))
+    xml.leaf("TwnNm", latin(address.town, 35))
+    xml.leaf("Ctry", address.country.strip().upper())
+
+
+def _lines(xml: Xml, address: Address) -> None:
+    xml.leaf("Ctry", address.country.strip().upper())
+    xml.leaf("AdrLine", latin(f"{address.street} {address.building}", 70))
+    xml.leaf("AdrLine", latin(f"{address.postcode} {address.town}", 70))
 
 
 def account(xml: Xml, tag: str, iban: str) -> None:

@@ -20,7 +20,7 @@ from marketplace.api import (
 )
 from marketplace_sepa import checks, debits, ids, payments, reading, transfers, xsd
 from marketplace_sepa.payments import CURRENCY, Message
-from marketplace_sepa.sides import Account, House
+from marketplace_sepa.sides import NOW, Account, House, Kept
 
 SLUG: Final = "sepa"
 XML: Final = "application/xml"
@@ -28,6 +28,9 @@ MOST_IN_A_FILE: Final = 10_000
 """Payments in one file; more go into several."""
 NAMES: Final = {Direction.PAY: "T", Direction.COLLECT: "D"}
 """What a message's id ends with: transfers, debits."""
+CORE: Final = "DC"
+"""The same of debits of the scheme CORE, which banks take in files of their own (EBICS: CDD; those
+of B2B are CDB)."""
 
 
 class Sepa:
@@ -37,7 +40,7 @@ class Sepa:
     directions = frozenset(Direction)
     currencies = frozenset({CURRENCY})
     account: type[msgspec.Struct] = Account
-    house: type[msgspec.Struct] = House
+    house: type[msgspec.Struct] = Kept
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -46,28 +49,30 @@ class Sepa:
         """See `FileRail`."""
         checks.check_account(account)
 
-    def house_now(self) -> House:
+    def house_now(self) -> Kept:
         """See `FileRail`."""
         house: House = self._host.settings()
         try:
             checks.check_house(house)
         except InvalidRequest as error:
             raise NotConfigured(f"The settings of sepa: {error.detail}") from None
-        return house
+        return Kept(**msgspec.structs.asdict(house), edition=NOW)
 
     def files(self, batch: Batch, legs: Sequence[Leg]) -> Sequence[RailFile]:
         """See `FileRail`."""
         ids.checked(batch.reference, "The batch's reference")
         if batch.made_at.tzinfo is None:
             raise InvalidRequest("The time at which the batch was made has no time zone.")
-        house = batch.house
-        found = payments.checked(legs, house)
+        found = payments.checked(legs, batch.house)
+        apart = payments.edition(batch.house) > 1
+        sorts: dict[tuple[Direction, str], list[Leg]] = {}
+        for leg in found:
+            sorts.setdefault((leg.direction, _name(leg, apart)), []).append(leg)
         made: list[RailFile] = []
-        for direction in sorted(NAMES):
-            own = [leg for leg in found if leg.direction is direction]
+        for (direction, name), own in sorted(sorts.items()):
             for start in range(0, len(own), MOST_IN_A_FILE):
                 number = start // MOST_IN_A_FILE + 1
-                suffix = NAMES[direction] + (str(number) if number > 1 else "")
+                suffix = name + (str(number) if number > 1 else "")
                 part = own[start : start + MOST_IN_A_FILE]
                 made.append(self._file(batch, suffix, direction, part))
         return made
@@ -112,3 +117,9 @@ class Sepa:
         except NotConfigured as error:
             return Health(ok=False, message=error.detail)
         return Health(ok=True)
+
+
+def _name(leg: Leg, schemes_apart: bool) -> str:
+    """What the id of the message ends with that the leg is in."""
+    core = leg.direction is Direction.COLLECT and leg.account.mandate_scheme == "CORE"
+    return CORE if core and schemes_apart else NAMES[leg.direction]

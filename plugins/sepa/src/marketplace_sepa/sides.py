@@ -5,7 +5,7 @@ Flat, of texts, so that forms can ask for them.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -68,3 +68,18 @@ class House(Address, frozen=True, kw_only=True):
     """The format of direct debits that the bank takes."""
     batch_booking: bool = True
     """The bank may book all payments of a day in one sum."""
+
+
+class Kept(House, frozen=True, kw_only=True):
+    """The clearing house's account as it is kept with a batch: with the way files were written.
+
+    A batch that was made before an edition is written as it was then, so that its files stay the
+    same. 1: debits of both schemes in one file, addresses always in parts. 2: a file for each
+    scheme, and addresses in lines where the version is one of those that banks take them in so.
+    """
+
+    edition: Literal[1, 2] = 1
+
+
+NOW: Final = 2
+"""The edition of new batches."""

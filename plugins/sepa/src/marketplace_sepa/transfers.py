@@ -29,21 +29,21 @@ def _block(xml: Xml, message: Message, block: Block) -> None:
     xml.deep("PmtTpInf/SvcLvl/Cd", "SEPA")
     due_on = block.due_on.isoformat()
     xml.deep("ReqdExctnDt" if version == PLAIN_DATES else "ReqdExctnDt/Dt", due_on)
-    payments.party(xml, "Dbtr", house.name, house)
+    payments.party(xml, "Dbtr", house.name, house, message)
     payments.account(xml, "DbtrAcct", house.iban)
     payments.agent(xml, "DbtrAgt", house.bic, version, needed=True)
     xml.leaf("ChrgBr", "SLEV")
     for leg in block.legs:
         with xml.inside("CdtTrfTxInf"):
-            _transfer(xml, leg, version)
+            _transfer(xml, leg, message)
 
 
-def _transfer(xml: Xml, leg: Leg, version: str) -> None:
+def _transfer(xml: Xml, leg: Leg, message: Message) -> None:
     account = payments.account_of(leg)
     xml.deep("PmtId/EndToEndId", leg.reference)
     with xml.inside("Amt"):
         xml.leaf("InstdAmt", payments.amount(leg), Ccy=leg.currency)
-    payments.agent(xml, "CdtrAgt", account.bic, version, needed=False)
-    payments.party(xml, "Cdtr", account.holder, account)
+    payments.agent(xml, "CdtrAgt", account.bic, message.version, needed=False)
+    payments.party(xml, "Cdtr", account.holder, account, message)
     payments.account(xml, "CdtrAcct", account.iban)
     payments.remittance(xml, leg)

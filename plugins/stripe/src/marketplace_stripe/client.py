@@ -34,6 +34,18 @@ def _client(key: str, address: str) -> stripe.StripeClient:
     )
 
 
+_accounts: dict[tuple[str, str], str] = {}
+
+
+def account_of(house: House) -> str:
+    """The platform's account that the key is of; Stripe is asked once, for that never changes.
+    Raises StripeError, NotConfigured."""
+    known = (house.secret_key, house.address)
+    if known not in _accounts:
+        _accounts[known] = client_of(house).v1.accounts.retrieve_current().id
+    return _accounts[known]
+
+
 def client_of(house: House) -> stripe.StripeClient:
     """The client of these settings; NotConfigured where the key would go somewhere else."""
     if house.elsewhere:

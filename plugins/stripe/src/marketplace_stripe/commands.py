@@ -17,7 +17,7 @@ from marketplace.api import Command, Conflict, Host, MarketplaceError, NotFound
 from marketplace_stripe import onboarding, paying, refusals, statement, sweeping
 from marketplace_stripe.accounts import Charge
 from marketplace_stripe.asking import Unclear
-from marketplace_stripe.client import client_of
+from marketplace_stripe.client import account_of, client_of
 from marketplace_stripe.models import payment
 from marketplace_stripe.settings import House
 
@@ -136,7 +136,7 @@ def _reverse(host: Host) -> click.Command:
         house: House = host.settings()
         with host.transaction() as session:
             row = session.execute(
-                sa.select(payment.c.object_id, payment.c.direction).where(
+                sa.select(payment.c.object_id, payment.c.direction, payment.c.account).where(
                     payment.c.reference == reference
                 )
             ).first()
@@ -144,6 +144,12 @@ def _reverse(host: Host) -> click.Command:
             raise NotFound(f"No payment of leg {reference!r} is known at Stripe.")
         if row.direction != "pay":
             raise Conflict(f"Leg {reference} was collected; refund it in Stripe's dashboard.")
+        own = account_of(house)
+        if row.account not in (None, own):
+            raise Conflict(
+                f"Leg {reference} was paid from the Stripe account {row.account}; the key is of "
+                f"{own}."
+            )
         paying.reverse(client_of(house), row.object_id)
         with host.transaction() as session:
             actor = f"cli:{getpass.getuser()}"

@@ -20,6 +20,7 @@ payment = sa.Table(
     sa.Column("amount_minor", sa.BigInteger, nullable=False),
     sa.Column("currency", sa.CHAR(3), nullable=False),
     sa.Column("party", sa.Text, nullable=False),
+    sa.Column("account", sa.Text),
     sa.Column("tries", sa.Integer, nullable=False, server_default="1"),
     sa.Column("first_sent_at", MOMENT, nullable=False, server_default=sa.func.clock_timestamp()),
     sa.Column("sent_at", MOMENT, nullable=False, server_default=sa.func.clock_timestamp()),

@@ -27,7 +27,7 @@ from marketplace.api import (
 from marketplace_stripe import accounts, amounts, collecting, paying, records, refusals
 from marketplace_stripe.accounts import Account
 from marketplace_stripe.asking import Unclear, begun_by
-from marketplace_stripe.client import client_of
+from marketplace_stripe.client import account_of, client_of
 from marketplace_stripe.reading import Reading
 from marketplace_stripe.records import Payment
 from marketplace_stripe.settings import House
@@ -123,9 +123,10 @@ class Stripe(Reading):
         return client_of(house)
 
     def _submit_one(self, client: stripe.StripeClient, leg: Leg) -> LegOutcome:
+        account = account_of(self._host.settings())
         with self._host.transaction() as session:
-            sent, first = records.begin(session, leg)
-        other = sent.differs(leg)
+            sent, first = records.begin(session, leg, account)
+        other = sent.elsewhere(account) or sent.differs(leg)
         if other:
             return Unknown(reference=leg.reference, reason=f"the reference is known: {other}")
         if not first:
@@ -135,7 +136,7 @@ class Stripe(Reading):
                 return self._told(client, leg, sent, there)
             certain = sent.absent
             with self._host.transaction() as session:
-                sent = records.sent_again(session, sent, leg)
+                sent = records.sent_again(session, sent, leg, account)
             return self._send(client, leg, sent, certain=certain)
         return self._send(client, leg, sent, certain=True)
 
@@ -179,7 +180,7 @@ class Stripe(Reading):
         return outcome
 
     def _look(self, client: stripe.StripeClient, leg: Leg, sent: Payment) -> LegOutcome:
-        other = sent.differs(leg)
+        other = sent.elsewhere(account_of(self._host.settings())) or sent.differs(leg)
         if other:
             return Unknown(reference=leg.reference, reason=f"the reference is known: {other}")
         there = self._find(client, sent)

@@ -28,6 +28,7 @@ COLUMNS: Final = (
     payment.c.amount_minor,
     payment.c.currency,
     payment.c.party,
+    payment.c.account,
     payment.c.tries,
     payment.c.first_sent_at,
     payment.c.sent_at > NOW - timedelta(seconds=SETTLED_S),
@@ -45,6 +46,8 @@ class Payment(msgspec.Struct, frozen=True):
     currency: str
     party: str
     """The customer that is charged, or the connected account that is paid."""
+    account: str | None
+    """The platform's account that it was sent from; None: before that was kept."""
     tries: int
     """Numbers the keys: another one only after proof that the one before moved nothing."""
     first_sent_at: datetime
@@ -72,6 +75,17 @@ class Payment(msgspec.Struct, frozen=True):
         # One that says nothing of itself is rather ours than sent a second time.
         return there.amount == self.amount_minor if named is None else named == self.reference
 
+    def elsewhere(self, account: str) -> str:
+        """Why nothing can be said of it with a key of this account, where it was sent from another:
+        that one's lists are not seen. Empty where something can."""
+        proved = self.object_id is None and self.state == NOT_SENT
+        if self.account in (None, account) or proved:
+            return ""
+        return (
+            f"it was sent from the Stripe account {self.account}, and the key is of {account} now; "
+            f"put a key of {self.account} back until it is known what became of it"
+        )
+
     def alien(self, there: Any) -> str:
         """Why an object of Stripe's is not this leg; empty where it is."""
         named = dict_of(getattr(there, "metadata", None)).get("reference", self.reference)
@@ -96,14 +110,15 @@ def known(session: Session, references: Sequence[str]) -> dict[str, Payment]:
     return {row[0]: Payment(row[0], Direction(row[1]), *row[2:]) for row in rows}
 
 
-def begin(session: Session, leg: Leg) -> tuple[Payment, bool]:
-    """Note that a leg is being sent, and whether this is the first time."""
+def begin(session: Session, leg: Leg, account: str) -> tuple[Payment, bool]:
+    """Note that a leg is being sent from this account, and whether this is the first time."""
     row = {
         "reference": leg.reference,
         "direction": leg.direction.value,
         "amount_minor": leg.amount_minor,
         "currency": leg.currency,
         "party": party_of(leg.account, leg.direction),
+        "account": account,
     }
     made = insert(payment).values(row).on_conflict_do_nothing().returning(payment.c.reference)
     first = session.execute(made).first() is not None
@@ -115,15 +130,15 @@ def party_of(account: Account, direction: Direction) -> str:
     return account.customer if direction is Direction.COLLECT else account.connected
 
 
-def sent_again(session: Session, sent: Payment, leg: Leg) -> Payment:
+def sent_again(session: Session, sent: Payment, leg: Leg, account: str) -> Payment:
     """It is being sent once more, under the same key; `sent` as it is then."""
     party = party_of(leg.account, leg.direction)
     session.execute(
         sa.update(payment)
         .where(payment.c.reference == sent.reference)
-        .values(sent_at=NOW, party=party, state="")
+        .values(sent_at=NOW, party=party, account=account, state="")
     )
-    return msgspec.structs.replace(sent, party=party)
+    return msgspec.structs.replace(sent, party=party, account=account)
 
 
 def found(session: Session, reference: str, object_id: str, state: str, reason: str) -> None:
