@@ -10,10 +10,12 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from charity import campaigns, registry
+from charity import campaigns, pictures, registry, surplus
 from charity.campaigns import Raised
 from charity.domain import GiftStatus, MatchMode, Surplus, told_in
 from charity.models import Campaign, Charity, Gift, Match
+from charity.pictures import PictureView
+from charity.surplus import Flow, Passed
 from marketplace.clock import now
 from marketplace.coalition.models import Firm, Member, Participant
 
@@ -78,6 +80,11 @@ class CauseView(msgspec.Struct, frozen=True, kw_only=True):
     raised: Raised
     raised_micros: int
     """Gifts and matches."""
+    flow: Flow
+    """What came from the surplus of other campaigns, and what went to others as this one's."""
+    counted_micros: int
+    """What counts towards the goal: raised, and come from others."""
+    pictures: list[PictureView]
     matches: list[MatchView]
     milestones: list[StepView]
     closed_at: datetime | None
@@ -85,6 +92,10 @@ class CauseView(msgspec.Struct, frozen=True, kw_only=True):
     open: bool
     givers: list[str] = []
     """Names of those who did not ask to stay unnamed, newest first; of one campaign only."""
+    came: list[Passed] = []
+    """Surplus of other campaigns, by origin; of one campaign only."""
+    went: list[Passed] = []
+    """Its own surplus, by where it went; of one campaign only."""
 
 
 async def shown(session: AsyncSession, language: str) -> list[CauseView]:
@@ -96,7 +107,9 @@ async def one(session: AsyncSession, slug: str, language: str) -> CauseView:
     """A campaign; UnknownCause where there is none."""
     campaign = await campaigns.find(session, slug)
     (view,) = await _views(session, [campaign], language)
-    return msgspec.structs.replace(view, givers=await _givers(session, campaign.id))
+    came, went = await surplus.passed(session, campaign.id, language)
+    givers = await _givers(session, campaign.id)
+    return msgspec.structs.replace(view, givers=givers, came=came, went=went)
 
 
 async def _views(
@@ -104,10 +117,13 @@ async def _views(
 ) -> list[CauseView]:
     texts = await campaigns.texts_of(session, wanted, language)
     raised = await campaigns.raised(session, wanted)
+    moved = await surplus.flows(session, [each.id for each in wanted])
+    shown = await pictures.of(session, {each.id: each.default_locale for each in wanted}, language)
     moment = await now(session)
     found = []
     for each in wanted:
         charity = await session.get_one(Charity, each.charity_id)
+        counted = raised[each.id].total_micros + moved[each.id].came_micros
         found.append(
             CauseView(
                 slug=each.slug,
@@ -125,8 +141,11 @@ async def _views(
                 grace_minutes=each.grace_minutes,
                 raised=raised[each.id],
                 raised_micros=raised[each.id].total_micros,
+                flow=moved[each.id],
+                counted_micros=counted,
+                pictures=shown[each.id],
                 matches=await _matches(session, each.id),
-                milestones=await _milestones(session, each, raised[each.id], language),
+                milestones=await _milestones(session, each, counted, language),
                 closed_at=each.closed_at,
                 closed_reason=each.closed_reason,
                 open=each.closed_at is None and (each.ends_at is None or moment < each.ends_at),
@@ -171,13 +190,13 @@ async def _matches(session: AsyncSession, campaign_id: UUID) -> list[MatchView]:
 
 
 async def _milestones(
-    session: AsyncSession, campaign: Campaign, raised: Raised, language: str
+    session: AsyncSession, campaign: Campaign, counted_micros: int, language: str
 ) -> list[StepView]:
     return [
         StepView(
             amount_micros=each.amount_micros,
             words=each.words[told_in(language, campaign.default_locale, list(each.words))],
-            reached=raised.total_micros >= each.amount_micros,
+            reached=counted_micros >= each.amount_micros,
         )
         for each in await campaigns.milestones_of(session, campaign.id)
     ]
