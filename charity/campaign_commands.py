@@ -1,4 +1,4 @@
-"""`marketplace charity picture`: pictures of campaigns at the command line."""
+"""`marketplace charity picture | follow`: pictures of campaigns; what the clock does, at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from charity import campaigns, drafts, pictures
+from charity import campaigns, closing, drafts, following, pictures
 from charity.domain import LOCALES
 from charity.errors import UnknownCause
 from marketplace.commands import actor, run
@@ -43,4 +43,26 @@ def _pair(text: str) -> tuple[str, str]:
     return language, words
 
 
-COMMANDS = (picture,)
+@click.command("follow")
+def follow() -> None:
+    """Bring gifts to where their burns are, and close what has ended, as the clock does."""
+
+    async def work(runtime: Runtime) -> int:
+        async with runtime.database.begin() as session:
+            found = await session.run_sync(following.behind)
+        for burn_id in found:
+            async with runtime.database.begin() as session:
+                await session.run_sync(following.follow, burn_id)
+        return len(found)
+
+    async def tidy(runtime: Runtime) -> int:
+        async with runtime.database.begin() as session:
+            return await closing.tidy(session)
+
+    done = moved = run(work)
+    while moved == following.AT_ONCE:
+        done += (moved := run(work))
+    click.echo(f"{done} gifts, {run(tidy)} campaigns")
+
+
+COMMANDS = (follow, picture)

@@ -220,6 +220,17 @@ async def texts_of(
     }
 
 
+async def all_texts(session: AsyncSession, campaign_id: UUID) -> Sequence[CampaignText]:
+    """Title and story of a campaign in each of its languages."""
+    query = sa.select(CampaignText).where(CampaignText.campaign_id == campaign_id)
+    return list(await session.scalars(query.order_by(CampaignText.locale)))
+
+
+async def by_id(session: AsyncSession, campaign_id: UUID) -> Campaign:
+    """A campaign that is known to be there."""
+    return await session.get_one(Campaign, campaign_id)
+
+
 async def milestones_of(session: AsyncSession, campaign_id: UUID) -> Sequence[Milestone]:
     """Milestones of a campaign by amount."""
     query = sa.select(Milestone).where(Milestone.campaign_id == campaign_id)

@@ -103,6 +103,36 @@ async def shown(session: AsyncSession, language: str) -> list[CauseView]:
     return await _views(session, await campaigns.shown(session), language)
 
 
+async def everything(
+    session: AsyncSession, language: str, charity_id: UUID | None = None
+) -> list[CauseView]:
+    """Every campaign, or a charity's, those that have not started too; newest first."""
+    query = sa.select(Campaign).order_by(Campaign.starts_at.desc(), Campaign.slug)
+    if charity_id is not None:
+        query = query.where(Campaign.charity_id == charity_id)
+    return await _views(session, list(await session.scalars(query)), language)
+
+
+async def matched_by(
+    session: AsyncSession, member_id: UUID, language: str
+) -> list[tuple[CauseView, MatchView]]:
+    """The matches of a member, with their campaigns; newest first."""
+    query = (
+        sa.select(Campaign, Match.id)
+        .join(Match, Match.campaign_id == Campaign.id)
+        .where(Match.member_id == member_id)
+        .order_by(Match.id.desc())
+    )
+    rows = (await session.execute(query)).all()
+    wanted = {campaign.id: campaign for campaign, _ in rows}
+    views = {each.slug: each for each in await _views(session, list(wanted.values()), language)}
+    found = []
+    for campaign, match_id in rows:
+        view = views[campaign.slug]
+        found.append((view, next(each for each in view.matches if each.id == match_id)))
+    return found
+
+
 async def one(session: AsyncSession, slug: str, language: str) -> CauseView:
     """A campaign; UnknownCause where there is none."""
     campaign = await campaigns.find(session, slug)
@@ -130,7 +160,7 @@ async def _views(
                 title=texts[each.id].title,
                 story=texts[each.id].story,
                 language=texts[each.id].locale,
-                charity=_charity(charity, moment.date()),
+                charity=charity_view(charity, moment.date()),
                 currency=each.currency,
                 rate_micros=each.rate_micros,
                 goal_micros=each.goal_micros,
@@ -154,7 +184,8 @@ async def _views(
     return found
 
 
-def _charity(charity: Charity, today: date) -> CharityView:
+def charity_view(charity: Charity, today: date) -> CharityView:
+    """A charity as it stands on a day."""
     return CharityView(
         slug=charity.slug,
         legal_name=charity.legal_name,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 from uuid import UUID
 
-from charity import campaign_commands, following
+from charity import campaign_commands, following, staff_routes
 from charity.checks import CHECKS
 from charity.commands import COMMANDS
 from charity.describing import CampaignDescriber
@@ -49,7 +49,7 @@ def marketplace_register_tasks(host: api.Host) -> Sequence[api.PeriodicTask]:
 @api.hookimpl
 def marketplace_register_routes() -> api.Routes:
     """Causes, gifts, receipts and monthly gifts under /v1/charity."""
-    return ROUTES
+    return [*ROUTES, *staff_routes.ROUTES]
 
 
 @api.hookimpl
