@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal
 from typing import Final
 
 from charity.campaigns import NewCampaign, Step, Text
@@ -153,8 +154,8 @@ def fields_of(new: NewCampaign) -> Filled:
     typed = {
         "slug": new.slug,
         "currency": new.currency,
-        "rate": f"{decimal_from_micros(new.rate_micros)}",
-        "goal": f"{decimal_from_micros(new.goal_micros)}",
+        "rate": _plain(new.rate_micros),
+        "goal": _plain(new.goal_micros),
         "surplus": new.surplus.value,
         "default_locale": new.default_locale,
         "starts_at": moment_field(new.starts_at),
@@ -164,9 +165,13 @@ def fields_of(new: NewCampaign) -> Filled:
         **texts_typed(new.texts),
     }
     for row, step in enumerate(new.milestones[:STEPS]):
-        typed[f"step_amount_{row}"] = f"{decimal_from_micros(step.amount_micros)}"
+        typed[f"step_amount_{row}"] = _plain(step.amount_micros)
         typed |= {f"step_{code}_{row}": words for code, words in step.words.items()}
     return Filled(typed)
+
+
+def _plain(micros: int) -> str:
+    return f"{Decimal(decimal_from_micros(micros)).normalize():f}"
 
 
 def texts_typed(texts: Mapping[str, Text]) -> dict[str, str]:

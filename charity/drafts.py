@@ -37,14 +37,13 @@ async def save(
     draft = None if was is None else await find(session, was, lock=True)
     if draft is None or draft.slug != new.slug:
         await _check_free(session, new.slug)
-    document = msgspec.to_builtins(new)
+    document, moment = msgspec.to_builtins(new), await now(session)
     if draft is None:
-        draft = Draft(id=uuid7(), made_by=actor)
+        draft = Draft(id=uuid7(), made_by=actor, charity_id=charity.id)
         session.add(draft)
     elif draft.charity_id != charity.id:
         raise InvalidRequest("A draft stays with its charity.", field="charity")
-    draft.slug, draft.charity_id = new.slug, charity.id
-    draft.document, draft.changed_at = document, await now(session)
+    draft.slug, draft.document, draft.changed_at = new.slug, document, moment
     await session.flush()
     await audit(session, actor, "charity.drafted", SLUG, draft.id, **document)
     return draft

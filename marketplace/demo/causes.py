@@ -100,7 +100,7 @@ CAMPAIGNS: Final = (
     DemoCampaign(
         slug="spring-repairs",
         charity="acqua-chiara",
-        goal_euros=120,
+        goal_euros=240,
         surplus="next_campaign",
         titles=(
             "Six springs, repaired", "Починим шесть родников", "Naprawa sześciu źródeł",
@@ -130,7 +130,7 @@ CAMPAIGNS: Final = (
         ),
         form="donation",
         steps=(
-            (60, ("Three springs run", "Три родника работают", "Trzy źródła biją",
+            (120, ("Three springs run", "Три родника работают", "Trzy źródła biją",
                   "Tre sorgenti scorrono")),
         ),
         months=(0, 8),
@@ -206,7 +206,7 @@ CAMPAIGNS: Final = (
             (80, ("The first set", "Первый набор", "Pierwszy zestaw", "La prima cassetta")),
             (240, ("Three sets", "Три набора", "Trzy zestawy", "Tre cassette")),
         ),
-        match=DemoMatch("havenwerk", 10_000, 12_000, "prefunded"),
+        match=DemoMatch("havenwerk", 10_000, 40_000, "prefunded"),
         months=(5, None),
     ),
 )  # fmt: skip
