@@ -30,6 +30,7 @@ from charity import (
 )
 from charity.campaigns import NewCampaign, Text
 from charity.domain import GRACE_MINUTES, LOCALES, MatchMode
+from charity.errors import UnknownCause
 from charity.standing import Cared
 from charity.words import MATCH_MODES, SURPLUS
 from marketplace.errors import MarketplaceError
@@ -260,7 +261,15 @@ async def start_campaign(
     session: NamedDependency[AsyncSession],
 ) -> Html:
     """What it promises never changes from now on."""
-    await drafts.start(session, principal, slug)
+    try:
+        async with session.begin_nested():
+            await drafts.start(session, principal, slug)
+    except UnknownCause:
+        raise
+    except MarketplaceError as error:
+        # What it promises cannot be any more: its last day is past, its charity accepts no points.
+        said = Lazy(error.detail or error.title)
+        return page.redirect(f"{HOME}/{slug}", notice=said, tone="warning")
     return page.redirect(f"{HOME}/{slug}", notice=_l("Started: people can give to it."))
 
 

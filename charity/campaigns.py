@@ -159,6 +159,12 @@ def check(new: NewCampaign) -> None:
         raise InvalidRequest("The goal is above zero and above one point.", field="goal_micros")
     if not 0 <= new.grace_minutes <= 10_080:
         raise InvalidRequest("The time to take back is a week at most.", field="grace_minutes")
+    for name in ("starts_at", "ends_at"):
+        moment = getattr(new, name)
+        if moment is not None and moment.tzinfo is None:
+            raise InvalidRequest("A moment says its offset from UTC.", field=name)
+    if new.starts_at and new.ends_at and new.ends_at <= new.starts_at:
+        raise InvalidRequest("The campaign ends before it starts.", field="ends_at")
     amounts = [step.amount_micros for step in new.milestones]
     if len(set(amounts)) < len(amounts) or not all(0 < each <= new.goal_micros for each in amounts):
         raise InvalidRequest(

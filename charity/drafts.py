@@ -5,7 +5,9 @@ And what can be changed of a campaign that runs: its words, never its promises.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -23,6 +25,8 @@ from marketplace.identity.audit import audit
 from marketplace.identity.domain import Principal
 from marketplace.ids import uuid7
 
+SLUGS: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
 
 async def save(
     session: AsyncSession, new: NewCampaign, *, actor: str, was: str | None = None
@@ -31,6 +35,8 @@ async def save(
 
     Raises UnknownCause (no such charity or draft), InvalidRequest, Conflict (the slug is taken).
     """
+    if not SLUGS.fullmatch(new.slug):
+        raise InvalidRequest("A slug has lower case letters, digits and dashes.", field="slug")
     campaigns.check(new)
     check_texts(new.texts)
     charity = await registry.find(session, new.charity)

@@ -19,6 +19,7 @@ from marketplace.web.pictures import Encoded, UnknownPicture
 
 MOST: Final = 6
 LONGEST_ALT: Final = 200
+LOCK: Final = 7_219_004_540
 
 
 class PictureView(pictures.PictureView, frozen=True):
@@ -47,6 +48,7 @@ async def add(
     if not words or any(len(text) > LONGEST_ALT for text in words.values()):
         said = f"Say what is seen on it, in {LONGEST_ALT} characters at most."
         raise InvalidRequest(said, field="alt")
+    await _one_at_a_time(session)
     known = await _hashes(session, campaign_id)
     if encoded.hash not in known and len(known) >= MOST:
         raise InvalidRequest(f"A campaign has {MOST} pictures at most.", field="file")
@@ -64,6 +66,11 @@ async def add(
         )
     )
     await audit(session, actor, "charity.picture", SLUG, campaign_id, hash=encoded.hash, alt=words)
+
+
+async def _one_at_a_time(session: AsyncSession) -> None:
+    """Nobody forgets a picture while somebody else adds it to another campaign."""
+    await session.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
 
 
 async def _store(session: AsyncSession, encoded: Encoded) -> None:
@@ -95,26 +102,28 @@ async def put_first(session: AsyncSession, campaign_id: UUID, digest: str, *, ac
 
 async def drop(session: AsyncSession, campaign_id: UUID, digest: str, *, actor: str) -> None:
     """Take a picture off; UnknownPicture where there is no such. What others show is kept."""
+    await _one_at_a_time(session)
     order = await _known(session, campaign_id, digest)
     here = CampaignPicture.campaign_id == campaign_id
     await session.execute(sa.delete(CampaignPicture).where(here, CampaignPicture.hash == digest))
     await _put(session, campaign_id, [each for each in order if each != digest])
-    await forget_unused(session, [digest])
+    await _forget_unused(session, [digest])
     await audit(session, actor, "charity.picture_dropped", SLUG, campaign_id, hash=digest)
 
 
 async def drop_all(session: AsyncSession, campaign_id: UUID) -> None:
     """Take every picture off a draft that is given up."""
+    await _one_at_a_time(session)
     gone = await session.scalars(
         sa.delete(CampaignPicture)
         .where(CampaignPicture.campaign_id == campaign_id)
         .returning(CampaignPicture.hash)
     )
-    await forget_unused(session, list(gone))
+    await _forget_unused(session, list(gone))
 
 
-async def forget_unused(session: AsyncSession, digests: Sequence[str]) -> None:
-    """Drop pictures that nothing shows. One that is being added just now is locked by its key."""
+async def _forget_unused(session: AsyncSession, digests: Sequence[str]) -> None:
+    """Drop pictures that nothing shows; the caller lets nobody add any meanwhile."""
     shown = sa.select(CampaignPicture.hash).where(CampaignPicture.hash == Picture.hash).exists()
     await session.execute(sa.delete(Picture).where(Picture.hash.in_(digests), ~shown))
 

@@ -235,6 +235,13 @@ async def test_staff_over_http(cause: Cause, client: httpx.AsyncClient, sign_in:
     strange = draft | {"texts": {"en": {"title": "A wood"}, "xx": {"title": "?"}}}
     refused = await call("PUT", "drafts/trees", json=strange)
     assert (refused.status_code, refused.json()["field"]) == (400, "texts")
+    for name, value, field in (
+        ("slug", "a/b", "slug"),
+        ("starts_at", "2027-01-01T00:00:00", "starts_at"),
+        ("goal_micros", 1, "goal_micros"),
+    ):
+        bad = await call("PUT", "drafts/trees", json=draft | {name: value})
+        assert (bad.status_code, bad.json()["field"]) == (400, field)
     asked = {"params": {"en": "A tree", "it": "Un albero"}, "content": picture(300, 300)}
     assert (await call("POST", "campaigns/trees/pictures", **asked)).status_code == 204
     started = await call("POST", "drafts/trees/start")
