@@ -14,7 +14,7 @@ from uuid import UUID
 import click
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from catalog import counting, pictures, pricing, publishing
+from catalog import counting, pricing, publishing
 from catalog.imports import CatalogReport, export_categories, export_listings, import_catalog
 from catalog.imports.service import FORMATS, format_of
 from marketplace.api import Command
@@ -23,6 +23,7 @@ from marketplace.commands import actor
 from marketplace.errors import UsageError
 from marketplace.host import PluginHost
 from marketplace.money import decimal_from_micros
+from marketplace.web.pictures import encode
 
 
 def _read(path: Path) -> bytes:
@@ -82,7 +83,7 @@ def export(host: PluginHost, format_: str, categories: bool, output: Path | None
 @click.argument("file", type=click.Path(path_type=Path))
 def picture(host: PluginHost, listing: str, file: Path) -> None:
     """Add the picture FILE (JPEG, PNG, WebP or GIF) to LISTING."""
-    encoded = pictures.encode(_read(file))
+    encoded = encode(_read(file))
 
     async def work(session: AsyncSession) -> None:
         await publishing.add_picture(session, listing, encoded, actor=actor())

@@ -18,7 +18,6 @@ from catalog.errors import (
     ListingChanged,
     ListingTaken,
     UnknownListing,
-    UnknownPicture,
 )
 from catalog.imports import reading
 from catalog.imports.checks import listing_faults
@@ -29,6 +28,7 @@ from catalog.specs import ListingSpec
 from marketplace.exchange.models import Offer
 from marketplace.exchange.offering import check_covered
 from marketplace.identity.audit import audit
+from marketplace.web.pictures import UnknownPicture
 
 MOST_PICTURES: Final = 8
 

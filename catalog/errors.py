@@ -10,16 +10,6 @@ class UnknownListing(NotFound):
     title = "There is no such listing, or it is not published"
 
 
-class UnknownPicture(NotFound):
-    code = "unknown_picture"
-    title = "There is no such picture in this width"
-
-
-class BadPicture(InvalidRequest):
-    code = "bad_picture"
-    title = "The file is no picture we can take"
-
-
 class BadSearch(InvalidRequest):
     code = "bad_search"
     title = "The search asks for something it cannot have"

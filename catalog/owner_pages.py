@@ -12,9 +12,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from catalog import editing, pictures, publishing, repository
+from catalog import editing, publishing, repository
 from catalog.domain import LOCALES, ListingStatus, pick
-from catalog.errors import BadListing, BadPicture, ListingChanged, ListingTaken, NotPublishable
+from catalog.errors import BadListing, ListingChanged, ListingTaken, NotPublishable
 from catalog.imports import import_catalog, reading
 from catalog.imports.service import FORMATS
 from catalog.listing_forms import choice_rows, fields_of, read_listing
@@ -26,6 +26,7 @@ from catalog.schemas import PictureView
 from catalog.specs import ListingSpec
 from marketplace import api
 from marketplace.identity.domain import Principal
+from marketplace.web import pictures
 from marketplace.web.access import access
 from marketplace.web.console import CONSOLE_ROLES, Console
 from marketplace.web.filled import Filled
@@ -33,6 +34,7 @@ from marketplace.web.i18n import Lazy
 from marketplace.web.i18n import lazy as _l
 from marketplace.web.page import Html, Page
 from marketplace.web.paging import cut_page, decode_cursor
+from marketplace.web.pictures import BadPicture
 from marketplace.web.uploads import CHECK, sent_file
 
 HERE: Final = "/catalog/partner/listings"

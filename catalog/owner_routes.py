@@ -14,7 +14,7 @@ from litestar.di import NamedDependency
 from litestar.params import Body, FromPath, QueryParameter, RawBody
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from catalog import editing, pictures, publishing
+from catalog import editing, publishing
 from catalog.imports import CatalogReport, export_listings, import_catalog
 from catalog.owning import Owner, OwnListing, own_listings, own_prices, owned_listing, owner_of
 from marketplace import api
@@ -22,6 +22,7 @@ from marketplace.coalition.imports.report import BadLines
 from marketplace.errors import NotFound
 from marketplace.identity.domain import Principal, Role, Scope
 from marketplace.money import MAX_MICROS, MAX_POINTS
+from marketplace.web import pictures
 from marketplace.web.access import access
 from marketplace.web.paging import DEFAULT_LIMIT, Cursor, Limit, cut_page, decode_cursor
 

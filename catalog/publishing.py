@@ -9,9 +9,9 @@ from catalog import pictures, repository, writing
 from catalog.domain import ListingStatus
 from catalog.errors import NotPublishable, UnknownListing
 from catalog.models import Denomination, Listing, ListingText
-from catalog.pictures import Encoded
 from marketplace.exchange.models import Offer
 from marketplace.identity.audit import audit
+from marketplace.web.pictures import Encoded
 
 
 async def _found(session: AsyncSession, slug: str) -> Listing:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -25,7 +24,6 @@ from catalog.answers import (
     read_asked,
 )
 from catalog.domain import Sort
-from catalog.errors import UnknownPicture
 from catalog.query import LISTS, MOST
 from catalog.schemas import CategoryTree, Detail, DetailFor, ForYou, Results, Wishes
 from catalog.viewer import Viewer, caller_of, is_personal, viewer_of
@@ -33,6 +31,7 @@ from marketplace import api
 from marketplace.errors import NotAllowed
 from marketplace.identity.domain import Principal, Role, Scope
 from marketplace.runtime import Runtime
+from marketplace.web import pictures
 from marketplace.web.access import access
 
 AnyRequest = Request[Any, Any, Any]
@@ -40,8 +39,6 @@ AnyRequest = Request[Any, Any, Any]
 TAGS = ["catalog"]
 PUBLIC = access(public=True)
 PARTICIPANTS = access(roles=[Role.PARTICIPANT])
-FOR_EVER = "public, max-age=31536000, immutable"
-PICTURE = re.compile(r"([0-9a-f]{64})-([0-9]{1,5})\.webp")
 PERSONAL = {"Cache-Control": "private, no-store", "Vary": VARY}
 SHARED = {"Cache-Control": CACHE_CONTROL, "Vary": VARY}
 
@@ -211,12 +208,7 @@ async def delete_wish(
 )
 async def picture(name: FromPath[str], session: NamedDependency[AsyncSession]) -> Response[bytes]:
     """`<hash>-<width>.webp`; it never changes."""
-    parts = PICTURE.fullmatch(name)
-    body = await repository.picture_file(session, parts[1], int(parts[2])) if parts else None
-    if body is None:
-        raise UnknownPicture(f"There is no picture {name!r}.")
-    headers = {"Cache-Control": FOR_EVER, "Cross-Origin-Resource-Policy": "same-origin"}
-    return Response(body, media_type="image/webp", headers=headers)
+    return pictures.serve(name, await repository.picture_file(session, *pictures.parts_of(name)))
 
 
 @get("/previews/{token:str}", opt=PUBLIC, tags=TAGS, summary="Preview a listing by its token")

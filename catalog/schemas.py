@@ -7,11 +7,13 @@ Points are integers, money is integer micros of a currency, times are aware UTC.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
 import msgspec
 
 from catalog.domain import Delivery, ListingStatus, Reason, ValueSource, Why
+from marketplace.web import pictures
 
 
 class Obstacle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -34,24 +36,10 @@ class Obstacle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Words of the plugin whose rule refuses (`rule`)."""
 
 
-class PictureView(msgspec.Struct, frozen=True):
+class PictureView(pictures.PictureView, frozen=True):
     """A picture, at `/v1/catalog/pictures/<hash>-<width>.webp` for each of `widths`."""
 
-    hash: str
-    width: int
-    """Of the largest, with `height` for the proportions."""
-    height: int
-    widths: tuple[int, ...]
-
-    def address(self, width: int) -> str:
-        """The address of the smallest file at least `width` pixels wide (else of the largest)."""
-        fits = next((each for each in self.widths if each >= width), self.widths[-1])
-        return f"/v1/catalog/pictures/{self.hash}-{fits}.webp"
-
-    @property
-    def srcset(self) -> str:
-        """The value of an `srcset` attribute."""
-        return ", ".join(f"{self.address(width)} {width}w" for width in self.widths)
+    FOLDER: ClassVar[str] = "/v1/catalog/pictures"
 
 
 class DenominationView(msgspec.Struct, frozen=True, kw_only=True):

@@ -80,13 +80,15 @@ class Raised(msgspec.Struct, frozen=True, kw_only=True):
         return self.money_micros + self.matched_micros
 
 
-async def start(session: AsyncSession, principal: Principal, new: NewCampaign) -> Campaign:
-    """Start a campaign, with its offer of one point a unit.
+async def start(
+    session: AsyncSession, principal: Principal, new: NewCampaign, *, known_as: UUID | None = None
+) -> Campaign:
+    """Start a campaign, with its offer of one point a unit; `known_as`: the draft that it was.
 
     Raises UnknownCause, InvalidRequest, Conflict (the slug is taken), and what an offer is refused
     for (OfferTaken, PriceNotCovered ...).
     """
-    _check(new)
+    check(new)
     charity = await registry.find(session, new.charity)
     if await session.scalar(sa.select(Campaign.id).where(Campaign.slug == new.slug)):
         raise Conflict(f"There is a campaign {new.slug!r} already.")
@@ -108,7 +110,7 @@ async def start(session: AsyncSession, principal: Principal, new: NewCampaign) -
     )
     offer = await offering.make_offer(session, principal, charity.member_id, draft)
     campaign = Campaign(
-        id=uuid7(),
+        id=known_as or uuid7(),
         charity_id=charity.id,
         offer_id=offer.id,
         starts_at=starts_at,
@@ -147,7 +149,8 @@ _COPIED = (
 )
 
 
-def _check(new: NewCampaign) -> None:
+def check(new: NewCampaign) -> None:
+    """InvalidRequest where a campaign cannot be like that; it names the field."""
     if new.default_locale not in new.texts:
         raise InvalidRequest("There is no text in the default language.", field="texts")
     if not all(text.title.strip() for text in new.texts.values()):
@@ -156,6 +159,12 @@ def _check(new: NewCampaign) -> None:
         raise InvalidRequest("The goal is above zero and above one point.", field="goal_micros")
     if not 0 <= new.grace_minutes <= 10_080:
         raise InvalidRequest("The time to take back is a week at most.", field="grace_minutes")
+    for name in ("starts_at", "ends_at"):
+        moment = getattr(new, name)
+        if moment is not None and moment.tzinfo is None:
+            raise InvalidRequest("A moment says its offset from UTC.", field=name)
+    if new.starts_at and new.ends_at and new.ends_at <= new.starts_at:
+        raise InvalidRequest("The campaign ends before it starts.", field="ends_at")
     amounts = [step.amount_micros for step in new.milestones]
     if len(set(amounts)) < len(amounts) or not all(0 < each <= new.goal_micros for each in amounts):
         raise InvalidRequest(
@@ -187,12 +196,18 @@ async def close(session: AsyncSession, principal: Principal, slug: str, *, reaso
     campaign = await find(session, slug, lock=True)
     if campaign.closed_at is not None:
         raise CampaignOver(f"It was closed at {campaign.closed_at.isoformat()}.")
-    campaign.closed_at, campaign.closed_reason = await now(session), reason.strip()
-    offer = await session.get_one(Offer, campaign.offer_id, with_for_update=True)
-    await offering.set_status(session, offer, OfferStatus.RETIRED, principal.actor)
-    await audit(session, principal.actor, "charity.closed", SLUG, campaign.id, reason=reason)
-    await session.run_sync(matching.end_all, campaign.id, principal.actor)
+    await shut(session, campaign, reason=reason.strip(), actor=principal.actor)
     return campaign
+
+
+async def shut(session: AsyncSession, campaign: Campaign, *, reason: str, actor: str) -> None:
+    """Take no more gifts and end the matches of a campaign, which the caller holds locked."""
+    campaign.closed_at, campaign.closed_reason = await now(session), reason
+    offer = await session.get_one(Offer, campaign.offer_id, with_for_update=True)
+    if offer.status is not OfferStatus.RETIRED:
+        await offering.set_status(session, offer, OfferStatus.RETIRED, actor)
+    await audit(session, actor, "charity.closed", SLUG, campaign.id, reason=reason)
+    await session.run_sync(matching.end_all, campaign.id, actor)
 
 
 async def texts_of(
@@ -209,6 +224,17 @@ async def texts_of(
         each.id: found[each.id][told_in(language, each.default_locale, list(found[each.id]))]
         for each in wanted
     }
+
+
+async def all_texts(session: AsyncSession, campaign_id: UUID) -> Sequence[CampaignText]:
+    """Title and story of a campaign in each of its languages."""
+    query = sa.select(CampaignText).where(CampaignText.campaign_id == campaign_id)
+    return list(await session.scalars(query.order_by(CampaignText.locale)))
+
+
+async def by_id(session: AsyncSession, campaign_id: UUID) -> Campaign:
+    """A campaign that is known to be there."""
+    return await session.get_one(Campaign, campaign_id)
 
 
 async def milestones_of(session: AsyncSession, campaign_id: UUID) -> Sequence[Milestone]:

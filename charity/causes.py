@@ -10,10 +10,12 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from charity import campaigns, registry
+from charity import campaigns, pictures, registry, surplus
 from charity.campaigns import Raised
 from charity.domain import GiftStatus, MatchMode, Surplus, told_in
 from charity.models import Campaign, Charity, Gift, Match
+from charity.pictures import PictureView
+from charity.surplus import Flow, Passed
 from marketplace.clock import now
 from marketplace.coalition.models import Firm, Member, Participant
 
@@ -78,6 +80,11 @@ class CauseView(msgspec.Struct, frozen=True, kw_only=True):
     raised: Raised
     raised_micros: int
     """Gifts and matches."""
+    flow: Flow
+    """What came from the surplus of other campaigns, and what went to others as this one's."""
+    counted_micros: int
+    """What counts towards the goal: raised, and come from others."""
+    pictures: list[PictureView]
     matches: list[MatchView]
     milestones: list[StepView]
     closed_at: datetime | None
@@ -85,6 +92,10 @@ class CauseView(msgspec.Struct, frozen=True, kw_only=True):
     open: bool
     givers: list[str] = []
     """Names of those who did not ask to stay unnamed, newest first; of one campaign only."""
+    came: list[Passed] = []
+    """Surplus of other campaigns, by origin; of one campaign only."""
+    went: list[Passed] = []
+    """Its own surplus, by where it went; of one campaign only."""
 
 
 async def shown(session: AsyncSession, language: str) -> list[CauseView]:
@@ -92,11 +103,43 @@ async def shown(session: AsyncSession, language: str) -> list[CauseView]:
     return await _views(session, await campaigns.shown(session), language)
 
 
+async def everything(
+    session: AsyncSession, language: str, charity_id: UUID | None = None
+) -> list[CauseView]:
+    """Every campaign, or a charity's, those that have not started too; newest first."""
+    query = sa.select(Campaign).order_by(Campaign.starts_at.desc(), Campaign.slug)
+    if charity_id is not None:
+        query = query.where(Campaign.charity_id == charity_id)
+    return await _views(session, list(await session.scalars(query)), language)
+
+
+async def matched_by(
+    session: AsyncSession, member_id: UUID, language: str
+) -> list[tuple[CauseView, MatchView]]:
+    """The matches of a member, with their campaigns; newest first."""
+    query = (
+        sa.select(Campaign, Match.id)
+        .join(Match, Match.campaign_id == Campaign.id)
+        .where(Match.member_id == member_id)
+        .order_by(Match.id.desc())
+    )
+    rows = (await session.execute(query)).all()
+    wanted = {campaign.id: campaign for campaign, _ in rows}
+    views = {each.slug: each for each in await _views(session, list(wanted.values()), language)}
+    found = []
+    for campaign, match_id in rows:
+        view = views[campaign.slug]
+        found.append((view, next(each for each in view.matches if each.id == match_id)))
+    return found
+
+
 async def one(session: AsyncSession, slug: str, language: str) -> CauseView:
     """A campaign; UnknownCause where there is none."""
     campaign = await campaigns.find(session, slug)
     (view,) = await _views(session, [campaign], language)
-    return msgspec.structs.replace(view, givers=await _givers(session, campaign.id))
+    came, went = await surplus.passed(session, campaign.id, language)
+    givers = await _givers(session, campaign.id)
+    return msgspec.structs.replace(view, givers=givers, came=came, went=went)
 
 
 async def _views(
@@ -104,17 +147,20 @@ async def _views(
 ) -> list[CauseView]:
     texts = await campaigns.texts_of(session, wanted, language)
     raised = await campaigns.raised(session, wanted)
+    moved = await surplus.flows(session, [each.id for each in wanted])
+    shown = await pictures.of(session, {each.id: each.default_locale for each in wanted}, language)
     moment = await now(session)
     found = []
     for each in wanted:
         charity = await session.get_one(Charity, each.charity_id)
+        counted = raised[each.id].total_micros + moved[each.id].came_micros
         found.append(
             CauseView(
                 slug=each.slug,
                 title=texts[each.id].title,
                 story=texts[each.id].story,
                 language=texts[each.id].locale,
-                charity=_charity(charity, moment.date()),
+                charity=charity_view(charity, moment.date()),
                 currency=each.currency,
                 rate_micros=each.rate_micros,
                 goal_micros=each.goal_micros,
@@ -125,8 +171,11 @@ async def _views(
                 grace_minutes=each.grace_minutes,
                 raised=raised[each.id],
                 raised_micros=raised[each.id].total_micros,
+                flow=moved[each.id],
+                counted_micros=counted,
+                pictures=shown[each.id],
                 matches=await _matches(session, each.id),
-                milestones=await _milestones(session, each, raised[each.id], language),
+                milestones=await _milestones(session, each, counted, language),
                 closed_at=each.closed_at,
                 closed_reason=each.closed_reason,
                 open=each.closed_at is None and (each.ends_at is None or moment < each.ends_at),
@@ -135,7 +184,8 @@ async def _views(
     return found
 
 
-def _charity(charity: Charity, today: date) -> CharityView:
+def charity_view(charity: Charity, today: date) -> CharityView:
+    """A charity as it stands on a day."""
     return CharityView(
         slug=charity.slug,
         legal_name=charity.legal_name,
@@ -171,13 +221,13 @@ async def _matches(session: AsyncSession, campaign_id: UUID) -> list[MatchView]:
 
 
 async def _milestones(
-    session: AsyncSession, campaign: Campaign, raised: Raised, language: str
+    session: AsyncSession, campaign: Campaign, counted_micros: int, language: str
 ) -> list[StepView]:
     return [
         StepView(
             amount_micros=each.amount_micros,
             words=each.words[told_in(language, campaign.default_locale, list(each.words))],
-            reached=raised.total_micros >= each.amount_micros,
+            reached=counted_micros >= each.amount_micros,
         )
         for each in await campaigns.milestones_of(session, campaign.id)
     ]

@@ -103,6 +103,33 @@ select format('gift %s', g.burn_id) as subject, 'the owner of its wallet' as exp
 from charity_gift g left join wallet w on w.id = g.wallet_id
 where w.participant_id is distinct from g.participant_id or w.firm_id is distinct from g.firm_id
 """
+SURPLUS: Final = """
+with had (id, micros) as (
+    select c.id, coalesce(sum(g.points), 0) * c.rate_micros
+        + coalesce((select sum(s.points) from charity_share s
+                    join charity_gift h on h.burn_id = s.burn_id
+                    where h.campaign_id = c.id and h.status = 'captured'), 0) * c.rate_micros
+        + coalesce((select sum(m.amount_micros) from charity_surplus_move m
+                    where m.to_campaign_id = c.id and m.amount_micros > 0), 0)
+    from charity_campaign c
+    left join charity_gift g on g.campaign_id = c.id and g.status = 'captured'
+    group by c.id
+)
+select format('surplus of campaign %s', c.slug) as subject,
+       format('from 0 to %s micros to its %s', greatest(0, h.micros - c.goal_micros), c.surplus)
+           as expected,
+       format('%s micros', sum(m.amount_micros)) as found
+from charity_surplus_move m
+join charity_campaign c on c.id = m.campaign_id
+join had h on h.id = c.id
+left join charity_campaign t on t.id = m.to_campaign_id
+group by c.id, c.slug, c.surplus, c.goal_micros, c.closed_at, h.micros
+having sum(m.amount_micros) not between 0 and greatest(0, h.micros - c.goal_micros)
+    or c.closed_at is null
+    or count(distinct m.to_campaign_id) > 1
+    or bool_or((m.to_campaign_id is null) <> (c.surplus = 'general_fund'))
+    or bool_or(t.charity_id <> c.charity_id or t.currency <> c.currency)
+"""
 
 CHECKS: Final = [
     Check("charity_gifts", "Each gift is where its burn is, on its campaign's offer.", GIFTS),
@@ -112,5 +139,6 @@ CHECKS: Final = [
     Check("charity_debts", "What matches owe is booked between members, to the micro.", DEBTS),
     Check("charity_receipts", "Receipts are numbered without gaps by charity and year.", RECEIPTS),
     Check("charity_receipt_of_each", "Each captured gift has one that says so.", RECEIPT_OF_EACH),
+    Check("charity_surplus", "A surplus goes where its campaign says, once, and no more.", SURPLUS),
     Check("charity_donors", "Who owned the points is the donor of record.", OWNERS),
 ]

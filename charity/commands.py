@@ -9,7 +9,7 @@ from uuid import UUID
 import click
 import msgspec
 
-from charity import campaigns, causes, matching, registry
+from charity import campaigns, causes, closing, matching, registry
 from charity.domain import MatchMode
 from charity.models import Charity
 from marketplace.commands import actor, run
@@ -148,7 +148,7 @@ def close(campaign: str, reason: str) -> None:
 
     async def work(runtime: Runtime) -> None:
         async with runtime.database.begin() as session:
-            await campaigns.close(session, _operator(), campaign, reason=reason)
+            await closing.close(session, _operator(), campaign, reason=reason)
 
     run(work)
     click.echo(f"{campaign}: closed")

@@ -19,6 +19,10 @@ BPS: Final = 10_000
 GRACE_MINUTES: Final = 30
 """How long a gift can be taken back, unless its campaign says otherwise."""
 LONGEST_DEDICATION: Final = 140
+LOCALES: Final = ("en", "ru", "pl", "it")
+"""Languages that campaigns are written in: those of the pages."""
+LONGEST_TITLE: Final = 120
+LONGEST_STORY: Final = 10_000
 NUMBERS: Final[Mapping[str, str]] = {
     "AT": "at.uid",
     "BE": "be.vat",

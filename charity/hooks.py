@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import cast
 from uuid import UUID
 
-from charity import following
+from charity import campaign_commands, following, staff_routes
 from charity.checks import CHECKS
 from charity.commands import COMMANDS
+from charity.describing import CampaignDescriber
 from charity.models import CharityBase
 from charity.pages import PAGES
 from charity.routes import ROUTES
@@ -34,6 +35,12 @@ def marketplace_register_suppliers(host: api.Host) -> Sequence[api.Supplier]:
 
 
 @api.hookimpl
+def marketplace_register_offer_describers(host: api.Host) -> Sequence[api.OfferDescriber]:
+    """Gifts are called by what they were given to, on all pages."""
+    return [CampaignDescriber(host)]
+
+
+@api.hookimpl
 def marketplace_register_tasks(host: api.Host) -> Sequence[api.PeriodicTask]:
     """Gifts follow their burns, verifications lapse, months come."""
     return make_tasks(cast(PluginHost, host))
@@ -42,7 +49,7 @@ def marketplace_register_tasks(host: api.Host) -> Sequence[api.PeriodicTask]:
 @api.hookimpl
 def marketplace_register_routes() -> api.Routes:
     """Causes, gifts, receipts and monthly gifts under /v1/charity."""
-    return ROUTES
+    return [*ROUTES, *staff_routes.ROUTES]
 
 
 @api.hookimpl
@@ -54,7 +61,10 @@ def marketplace_register_pages(host: api.Host) -> api.Pages:
 @api.hookimpl
 def marketplace_register_commands() -> Sequence[api.Command]:
     """`marketplace charity ...`."""
-    return [api.Command(group="charity", command=each) for each in COMMANDS]
+    return [
+        api.Command(group="charity", command=each)
+        for each in (*COMMANDS, *campaign_commands.COMMANDS)
+    ]
 
 
 @api.hookimpl

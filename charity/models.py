@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from charity.domain import Donor, GiftStatus, MatchMode, Origin, Surplus, Verification
@@ -262,3 +262,77 @@ class Receipt(CharityBase):
     facts: Mapped[dict[str, Any]] = mapped_column(JSONB)
     """`charity.receipts.Facts` as it was then."""
     issued_at: Mapped[datetime] = mapped_column(utc_timestamp())
+
+
+class Draft(CharityBase):
+    """A campaign that is being written; started, it becomes a campaign with the same id."""
+
+    __tablename__ = "charity_draft"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(unique=True)
+    charity_id: Mapped[UUID] = mapped_column(sa.ForeignKey("charity_charity.id"))
+    document: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    """`charity.campaigns.NewCampaign` as it is so far."""
+    made_by: Mapped[str]
+    changed_at: Mapped[datetime] = mapped_column(utc_timestamp())
+
+
+class Picture(CharityBase):
+    """A picture, known by the SHA-256 of what was uploaded; re-encoded, never kept as it came."""
+
+    __tablename__ = "charity_picture"
+
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    width: Mapped[int]
+    height: Mapped[int]
+    widths: Mapped[list[int]] = mapped_column(ARRAY(sa.Integer))
+    """Widths it is served in, ascending."""
+
+
+class PictureFile(CharityBase):
+    """A picture in one width, as WebP."""
+
+    __tablename__ = "charity_picture_file"
+
+    hash: Mapped[str] = mapped_column(
+        sa.ForeignKey("charity_picture.hash", ondelete="CASCADE"), primary_key=True
+    )
+    width: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    body: Mapped[bytes]
+
+
+class CampaignPicture(CharityBase):
+    """The pictures of a campaign or its draft, in order; the first is on its card."""
+
+    __tablename__ = "charity_campaign_picture"
+    __table_args__ = (sa.Index("ix_charity_campaign_picture_hash", "hash"),)
+
+    campaign_id: Mapped[UUID] = mapped_column(primary_key=True)
+    """Of the campaign or the draft that it was."""
+    hash: Mapped[str] = mapped_column(sa.ForeignKey("charity_picture.hash"), primary_key=True)
+    position: Mapped[int] = mapped_column(sa.SmallInteger)
+    alt: Mapped[dict[str, str]] = mapped_column(JSONB)
+    """What is seen on it, by language."""
+
+
+class SurplusMove(CharityBase):
+    """Money beyond a campaign's goal that is designated elsewhere; a correction is a new row."""
+
+    __tablename__ = "charity_surplus_move"
+    __table_args__ = (
+        sa.CheckConstraint("amount_micros <> 0", name="amount_is_not_zero"),
+        sa.CheckConstraint("to_campaign_id <> campaign_id", name="goes_elsewhere"),
+        sa.Index("ix_charity_surplus_move_campaign_id", "campaign_id"),
+        sa.Index("ix_charity_surplus_move_to_campaign_id", "to_campaign_id"),
+        {"info": INSERT_ONLY},
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    campaign_id: Mapped[UUID] = mapped_column(sa.ForeignKey("charity_campaign.id"))
+    """Where it was raised."""
+    to_campaign_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("charity_campaign.id"))
+    """None: the charity's general fund."""
+    amount_micros: Mapped[int] = mapped_column(sa.BigInteger)
+    """In the currency of both; below zero where a refund made the surplus smaller."""
+    moved_at: Mapped[datetime] = mapped_column(utc_timestamp())

@@ -15,7 +15,7 @@ from litestar.params import FromPath, QueryParameter, URLEncodedBody
 from litestar.response import Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from charity import campaigns, causes, giving, paper, proof, schedules
+from charity import campaign_pages, campaigns, causes, giving, paper, proof, schedules, staff_pages
 from charity.domain import LONGEST_DEDICATION, Donor
 from charity.errors import CampaignOver, CharityNotVerified, GiftFinal
 from charity.giving import Wish
@@ -386,8 +386,10 @@ PAGES = api.Pages(
         show_receipt,
         show_receipt_paper,
         show_year,
+        *staff_pages.ROUTES,
+        *campaign_pages.ROUTES,
     ],
-    nav=NAV,
+    nav=(*NAV, *staff_pages.NAV),
     templates=FOLDER / "templates",
     translations=FOLDER / "locale",
 )

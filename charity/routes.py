@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from charity import causes, giving, paper, proof, schedules
+from charity import causes, giving, paper, pictures, proof, schedules
 from charity.causes import CauseView
 from charity.domain import LONGEST_DEDICATION, Donor
 from charity.giving import Wish
@@ -23,6 +23,7 @@ from marketplace.identity.domain import Principal, Role
 from marketplace.runtime import Runtime
 from marketplace.web.access import access
 from marketplace.web.page import page_of
+from marketplace.web.pictures import serve
 
 TAGS = ["charity"]
 GIVERS = access(roles=[Role.PARTICIPANT, Role.FIRM_MANAGER])
@@ -59,6 +60,20 @@ async def read_campaign(
 ) -> CauseView:
     """A campaign, its charity, its matches and what it has raised."""
     return await causes.one(session, slug, lang)
+
+
+@get(
+    "/pictures/{name:str}",
+    opt=OPEN,
+    tags=TAGS,
+    summary="Read a picture of a campaign",
+    media_type="image/webp",
+)
+async def read_picture(
+    name: FromPath[str], session: NamedDependency[AsyncSession]
+) -> Response[bytes]:
+    """`<hash>-<width>.webp`; it never changes."""
+    return serve(name, await pictures.file(session, name))
 
 
 @post("/gifts", opt=GIVERS, tags=TAGS, summary="Give points")
@@ -243,6 +258,7 @@ async def stop_schedule(
 ROUTES = [
     list_campaigns,
     read_campaign,
+    read_picture,
     post_gift,
     list_gifts,
     read_gift,

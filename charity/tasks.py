@@ -1,16 +1,17 @@
-"""Periodic work of charity: gifts follow their burns, verifications lapse, months come."""
+"""Periodic work of charity: gifts follow burns, verifications lapse, campaigns end, months come."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from charity import following, registry, schedules
+from charity import closing, following, registry, schedules
 from marketplace.api import PeriodicTask
 from marketplace.host import PluginHost
 
 FOLLOW_EVERY_S = 10
 LAPSE_EVERY_S = 60
 MONTHS_EVERY_S = 300
+TIDY_EVERY_S = 60
 
 
 def make_tasks(host: PluginHost) -> Sequence[PeriodicTask]:
@@ -22,12 +23,16 @@ def make_tasks(host: PluginHost) -> Sequence[PeriodicTask]:
     def lapse() -> None:
         host.transact(registry.bring_in_line)
 
+    def tidy() -> None:
+        host.transact(closing.tidy)
+
     def months() -> None:
         host.run(lambda database: schedules.give_due(database, host.eligibility_rules))
 
     return [
         PeriodicTask(name="follow", every_s=FOLLOW_EVERY_S, run=follow),
         PeriodicTask(name="lapse", every_s=LAPSE_EVERY_S, run=lapse),
+        PeriodicTask(name="tidy", every_s=TIDY_EVERY_S, run=tidy),
         PeriodicTask(name="months", every_s=MONTHS_EVERY_S, run=months),
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from charity.domain import Donor, GiftStatus, Surplus
+from charity.domain import Donor, GiftStatus, MatchMode, Surplus
 from marketplace.web.i18n import Lazy
 from marketplace.web.i18n import lazy as _l
 
@@ -12,6 +12,10 @@ CANNOT: Final = _l("It cannot receive gifts now.")
 SURPLUS: Final[dict[Surplus, Lazy]] = {
     Surplus.NEXT_CAMPAIGN: _l("What comes in beyond the goal goes to the charity's next campaign."),
     Surplus.GENERAL_FUND: _l("What comes in beyond the goal goes to the charity's general fund."),
+}
+MATCH_MODES: Final[dict[MatchMode, Lazy]] = {
+    MatchMode.BILLED: _l("Billed gift by gift"),
+    MatchMode.PREFUNDED: _l("Paid ahead: all of it now, the rest comes back"),
 }
 STATUSES: Final[dict[GiftStatus, tuple[Lazy, str]]] = {
     GiftStatus.ASKED: (_l("being made"), "told"),

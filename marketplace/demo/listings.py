@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from marketplace.demo.causes import CAMPAIGNS
 from marketplace.demo.shelf import (
     CERTIFICATES,
     DONATIONS,
@@ -23,6 +24,7 @@ from marketplace.demo.words import (
     CATEGORIES,
     DAYS,
     GIFTS,
+    GIVEN,
     GIVING,
     LANGUAGES,
     STAYS,
@@ -47,7 +49,7 @@ class DemoListing(msgspec.Struct, frozen=True):
         return str(self.document["slug"])
 
 
-NEWCOMERS = ("kino", "sport", "douro", "heat-pumps", "well")
+NEWCOMERS = ("kino", "sport", "douro", "heat-pumps", "pump")
 """Listings published at the end of the year that is played."""
 
 
@@ -59,8 +61,26 @@ def categories() -> Iterator[dict[str, Any]]:
 
 
 def listings() -> list[DemoListing]:
-    """One listing for each thing there is: the sixty offers are choices of forty-four."""
+    """One listing for each thing there is, but for campaigns, which are listed once they began."""
     return [*_gifts(), *_stays(), *_seats(), *_donations()]
+
+
+def campaign_listings() -> list[DemoListing]:
+    """How the catalog shows campaigns: by the hundred points."""
+    return [
+        _listing(
+            each.form,
+            each.slug,
+            each.titles,
+            {},
+            offers=[{"offer": each.reference, "least": 100, "most": 1_000, "step": 100}],
+            stories=each.stories,
+            category="water" if each.form == "donation" else "work",
+            tags=["charity"],
+        )
+        for each in CAMPAIGNS
+        if each.months[1] is None
+    ]
 
 
 def _by_language(words: Words) -> dict[str, str]:
@@ -70,12 +90,14 @@ def _by_language(words: Words) -> dict[str, str]:
 def _listing(
     kind: str, slug: str, titles: Words, faces: dict[str, int], **more: Any
 ) -> DemoListing:
+    stories = more.pop("stories", None)
+    offers = more.pop("offers", [])
     texts = {
         language: {
             "title": titles[at],
-            "summary": SUMMARIES[kind][at],
-            "body": BODIES[kind][at],
-            "terms": TERMS[kind][at],
+            "summary": GIVEN[at] if stories else SUMMARIES[kind][at],
+            "body": stories[at] if stories else BODIES[kind][at],
+            "terms": TERMS["donation" if stories else kind][at],
         }
         for at, language in enumerate(LANGUAGES)
     }
@@ -87,7 +109,8 @@ def _listing(
         "denominations": [
             {"offer": offer, "face": str(euros), "face_currency": "EUR", **units}
             for offer, euros in faces.items()
-        ],
+        ]
+        + offers,
         "texts": texts,
         **more,
     }

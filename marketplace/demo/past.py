@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from marketplace import clock
 from marketplace.coalition.models import Participant
 from marketplace.demo.plan import Day, Fate, Purchase, Wish
+from marketplace.demo.shelf import CAUSE_PLUGIN, GRACE_MINUTES
 from marketplace.exchange.answering import Held
 from marketplace.exchange.decide import BurnRequest
 from marketplace.exchange.engine import BurnEngine
@@ -96,9 +97,16 @@ class Past:
         held = await self._burn(day.wishes)
         await self._void([burn for wish, burn in held if wish.fate is Fate.VOIDED])
         delivered = [pair for pair in held if pair[0].fate is not Fate.VOIDED]
-        by_plugin = sorted(delivered, key=lambda pair: pair[0].offer.plugin)
+        by_plugin = sorted(delivered, key=lambda pair: _last_gifts(pair[0]))
         for plugin, pairs in groupby(by_plugin, key=lambda pair: pair[0].offer.plugin):
-            await self._deliver(plugin, [burn for _, burn in pairs])
+            burns = [burn for _, burn in pairs]
+            await self._deliver(plugin, burns)
+            if plugin == CAUSE_PLUGIN:
+                # Gifts can be taken back for a while; nobody here does.
+                later = day.at + timedelta(minutes=GRACE_MINUTES + 1)
+                async with self._runtime.database.begin() as session:
+                    await clock.travel_to(session, later, allowed=True)
+                await self._deliver(plugin, burns)
         for wish, burn in delivered:
             await self._refund(wish, burn)
 
@@ -122,7 +130,7 @@ class Past:
             request_hash=hashlib.blake2b(wish.key.encode(), digest_size=16).digest(),
             wallet_id=self._wallets[wish.participant],
             offer_id=self._offers[wish.offer.reference],
-            quantity=1,
+            quantity=wish.quantity,
         )
 
     async def _void(self, burns: Sequence[Held]) -> None:
@@ -165,3 +173,8 @@ class Past:
         async with self._runtime.database.begin() as session:
             await refund(session, self._principal, asked, grace=self._grace)
         self.told["refunded"] += 1
+
+
+def _last_gifts(wish: Wish) -> tuple[bool, str]:
+    """By plugin, but gifts after all others."""
+    return wish.offer.plugin == CAUSE_PLUGIN, wish.offer.plugin

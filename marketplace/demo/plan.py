@@ -66,6 +66,8 @@ class Wish(msgspec.Struct, frozen=True):
     participant: str
     offer: DemoOffer
     fate: Fate
+    quantity: int = 1
+    """Units; of a gift its points."""
 
 
 class Day(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ from marketplace.coalition.models import Member, Participant
 from marketplace.db import open_database
 from marketplace.demo import files, online
 from marketplace.demo.accounts import RAIL, house
+from marketplace.demo.causes import BEFORE, gifts_before, with_gifts
 from marketplace.demo.finance import Finance
 from marketplace.demo.listings import NEWCOMERS
 from marketplace.demo.logins import (
@@ -40,8 +41,15 @@ from marketplace.demo.plan import (
     today,
     with_month_ends,
 )
-from marketplace.demo.shelf import GIFT_PLUGIN, VOUCHER_PLUGIN, offers
-from marketplace.demo.stocking import CATALOG, list_offers, make_series, upload_codes
+from marketplace.demo.shelf import CAUSE_PLUGIN, GIFT_PLUGIN, VOUCHER_PLUGIN, offers
+from marketplace.demo.stocking import (
+    CATALOG,
+    list_campaigns,
+    list_offers,
+    make_series,
+    start_campaigns,
+    upload_codes,
+)
 from marketplace.demo.terminal import Terminal
 from marketplace.errors import UsageError
 from marketplace.exchange.models import Offer
@@ -69,7 +77,9 @@ SETTLING: Final = "demo.settling"
 SETTLED: Final = "demo.settled"
 WINDOWS_OF_OLD: Final = 2
 """One that is paid, one that waits for a second person."""
-MARKS: Final = (BEGAN, FINISHED, SETTLING, SETTLED)
+COLLECTING: Final = "demo.collecting"
+"""Charities collect."""
+MARKS: Final = (BEGAN, FINISHED, SETTLING, SETTLED, COLLECTING)
 LOCK: Final = 7_219_004_512
 """Two starts at once: the second waits until the first has made the data."""
 CODES_VALID: Final = timedelta(days=800)
@@ -158,7 +168,9 @@ async def _wipe(settings: Settings) -> None:
 async def _make(runtime: Runtime, say: Say, double: online.Double) -> DemoState:
     shelf, people = offers(), participants()
     now = datetime.now(UTC)
-    days = list(with_month_ends(list(history(people, shelf, now)), now))
+    year = list(history(people, shelf, now))
+    begins = year[0].at
+    days = list(with_month_ends(with_gifts(year, people, begins), now))
     start = days[0].purchases[0].at - CONTRACTS_BEFORE
     terminal = Terminal(runtime)
     finance = Finance(runtime, terminal, double)
@@ -185,6 +197,8 @@ async def _make(runtime: Runtime, say: Say, double: online.Double) -> DemoState:
         await clock.travel_to(session, days[0].at, allowed=True)
     await finance.open_accounts()
     await list_offers(terminal)
+    await start_campaigns(terminal, begins, days[0].at)
+    await list_campaigns(terminal)
     await terminal.run(CATALOG, "point-price", files.CURRENCY, POINT_PRICE)
     await _play(runtime, days, say, finance)
     for slug in NEWCOMERS:
@@ -192,9 +206,11 @@ async def _make(runtime: Runtime, say: Say, double: online.Double) -> DemoState:
     await terminal.run(CATALOG, "count")
     say("Settling the months: netting, payments, statements of the bank ...")
     await finance.settle_months()
-    await _play(runtime, [today(people, shelf, datetime.now(UTC))], say, finance)
+    now = datetime.now(UTC)
+    await _play(runtime, [gifts_before(now, people), today(people, shelf, now)], say, finance)
     state = await _new_state(runtime)
     await _mark(runtime, SETTLED)
+    await _mark(runtime, COLLECTING)
     await _mark(runtime, FINISHED)
     return state
 
@@ -245,9 +261,18 @@ async def _come_along(runtime: Runtime, say: Say, double: online.Double) -> None
     async with runtime.database.begin() as session:
         await add_logins(session)
     marks = await _marks(runtime)
-    if SETTLED in marks:
-        return
     finance = Finance(runtime, Terminal(runtime), double)
+    if SETTLED not in marks:
+        await _settle_too(runtime, marks, finance, say)
+    if COLLECTING not in marks:
+        say("This demonstration has no charities yet: registering two ...")
+        now = datetime.now(UTC)
+        await start_campaigns(Terminal(runtime), now - BEFORE, now)
+        await _mark(runtime, COLLECTING)
+        await _play(runtime, [gifts_before(now, participants())], say, finance)
+
+
+async def _settle_too(runtime: Runtime, marks: set[str], finance: Finance, say: Say) -> None:
     if SETTLING in marks or await finance.untouched():
         say("This demonstration has no settled month yet: making one ...")
         await _mark(runtime, SETTLING)
@@ -310,11 +335,13 @@ async def _play(runtime: Runtime, days: Sequence[Day], say: Say, finance: Financ
     async def import_purchases(purchases: Sequence[Purchase]) -> None:
         await _import(runtime, "issuances", files.issuances(purchases))
 
+    terminal = Terminal(runtime)
     past = Past(runtime, principal, import_purchases)
     burning = [day for day in days if day.wishes]
     done = iter(range(1, len(burning) + 1))
 
     async def after(day: Day) -> None:
+        await terminal.run(CAUSE_PLUGIN, "follow")
         if day.ends_month:
             await finance.close(f"{day.at - timedelta(days=1):%Y-%m}")
         elif day.wishes and (number := next(done)) % 9 == 0:

@@ -7,15 +7,17 @@ import tempfile
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from marketplace.demo import files
-from marketplace.demo.listings import categories, listings
+from marketplace.demo.causes import CHARITIES, documents, registered, verified
+from marketplace.demo.listings import DemoListing, campaign_listings, categories, listings
 from marketplace.demo.pictures import draw
-from marketplace.demo.shelf import GIFT_PLUGIN, VOUCHER_PLUGIN, DemoOffer
+from marketplace.demo.shelf import CAUSE_PLUGIN, GIFT_PLUGIN, VOUCHER_PLUGIN, DemoOffer
 from marketplace.demo.terminal import Terminal
+from marketplace.demo.words import LANGUAGES
 
 CATALOG: Final = "catalog"
 LETTERS: Final = "ACDEFGHJKLMNPQRTUVWXY3479"
@@ -55,16 +57,52 @@ async def make_series(terminal: Terminal, shelf: Sequence[DemoOffer]) -> None:
 
 async def list_offers(terminal: Terminal) -> None:
     """Import the listings and their pictures with the catalog's own commands, as anybody would."""
-    shown = list(listings())
+    await _list(terminal, list(categories()), listings())
+
+
+async def list_campaigns(terminal: Terminal) -> None:
+    """The same for campaigns, which are offers too."""
+    await _list(terminal, [], campaign_listings())
+
+
+async def _list(
+    terminal: Terminal, before: Sequence[dict[str, Any]], shown: Sequence[DemoListing]
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        documents = Path(folder) / "listings.json"
-        lines = [*categories(), *(each.document for each in shown)]
-        documents.write_bytes(b"\n".join(map(msgspec.json.encode, lines)))
-        await terminal.run(CATALOG, "import", str(documents))
+        file = Path(folder) / "listings.json"
+        lines = [*before, *(each.document for each in shown)]
+        file.write_bytes(b"\n".join(map(msgspec.json.encode, lines)))
+        await terminal.run(CATALOG, "import", str(file))
         for each in shown:
             picture = Path(folder) / f"{each.slug}.png"
             picture.write_bytes(draw(each.slug, each.kind))
             await terminal.run(CATALOG, "picture", each.slug, str(picture))
+
+
+async def start_campaigns(terminal: Terminal, begins: datetime, now: datetime) -> None:
+    """Register and verify the charities and start what they collect for, by charity's commands.
+
+    `begins`: of the story, which may be later than `now`, when business time has been set back.
+    """
+    for charity in CHARITIES:
+        await terminal.run(CAUSE_PLUGIN, "register", *registered(charity))
+        await terminal.run(CAUSE_PLUGIN, "verify", *verified(charity, now.date()))
+    with tempfile.TemporaryDirectory() as folder:
+        for campaign, document in documents(begins, now):
+            file, picture = Path(folder) / "campaign.json", Path(folder) / "picture.png"
+            file.write_bytes(msgspec.json.encode(document))
+            await terminal.run(CAUSE_PLUGIN, "start", str(file))
+            picture.write_bytes(draw(campaign.slug, campaign.form))
+            words = zip(LANGUAGES, campaign.shown, strict=True)
+            alt = [word for code, text in words for word in ("--alt", f"{code}={text}")]
+            await terminal.run(CAUSE_PLUGIN, "picture", campaign.slug, str(picture), *alt)
+            if campaign.match is not None:
+                asked = campaign.match
+                await terminal.run(
+                    CAUSE_PLUGIN,
+                    *("match", campaign.slug, asked.member, "--ratio", str(asked.ratio_bps)),
+                    *("--cap", str(asked.cap_points), "--mode", asked.mode),
+                )
 
 
 def _letters(draw: random.Random) -> str:

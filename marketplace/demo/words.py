@@ -149,18 +149,12 @@ DAYS: Final[dict[str, tuple[str | None, str, str, Words]]] = {
 """Place, country, language and title of each seat."""
 
 GIVING: Final[dict[str, Words]] = {
-    "well": ("A share of a village well", "Доля деревенского колодца",
-             "Udział w wiejskiej studni", "Una parte di un pozzo"),
     "pump": ("A hand pump for a school", "Ручной насос для школы", "Pompa ręczna dla szkoły",
              "Una pompa a mano per una scuola"),
     "filter": ("Ten water filters", "Десять фильтров для воды", "Dziesięć filtrów do wody",
                "Dieci filtri per l'acqua"),
     "training": ("A plumber's day of training", "День учёбы для сантехника",
                  "Dzień nauki dla hydraulika", "Un giorno di corso per un idraulico"),
-    "trees": ("Fifty trees above a spring", "Пятьдесят деревьев над родником",
-              "Pięćdziesiąt drzew nad źródłem", "Cinquanta alberi sopra una sorgente"),
-    "tank": ("A tank for rain", "Бак для дождевой воды", "Zbiornik na deszczówkę",
-             "Una cisterna per la pioggia"),
     "tests": ("A month of water tests", "Месяц проверок воды", "Miesiąc badań wody",
               "Un mese di analisi dell'acqua"),
     "emergency": ("Water in need, for one family", "Вода в беде, для одной семьи",
@@ -169,6 +163,14 @@ GIVING: Final[dict[str, Words]] = {
             "Dove serve di più"),
 }  # fmt: skip
 """Title of each donation."""
+
+GIVEN: Final[Words] = (
+    "Your points do good, and you see where they went.",
+    "Ваши баллы делают доброе дело, и видно, куда они ушли.",
+    "Twoje punkty robią coś dobrego, a ty widzisz, dokąd poszły.",
+    "I tuoi punti fanno del bene, e vedi dove sono andati.",
+)
+"""In one line, of a campaign."""
 
 SUMMARIES: Final[dict[str, Words]] = {
     "gift": ("A code, on your screen at once.", "Код сразу на вашем экране.",

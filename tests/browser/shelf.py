@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from catalog import pictures, publishing
+from catalog import publishing
 from catalog.imports import import_catalog
 from marketplace.coalition.domain import ContractRole
 from marketplace.demo.listings import DemoListing, categories, listings
@@ -23,6 +23,7 @@ from marketplace.demo.pictures import draw
 from marketplace.demo.shelf import GIFT_PLUGIN, DemoOffer, offers
 from marketplace.exchange.domain import OfferStatus
 from marketplace.runtime import Runtime
+from marketplace.web import pictures
 from tests.factories import Coalition
 
 STOCKED = {"koffie-5", "koffie-10", "kino-12", "buch-10"}

@@ -11,8 +11,9 @@ import httpx
 import pytest
 from PIL import Image
 
-from catalog import pictures, publishing
-from catalog.errors import BadPicture
+from catalog import publishing
+from marketplace.web import pictures
+from marketplace.web.pictures import BadPicture
 from tests.catalog.conftest import AddListing
 from tests.factories import Coalition
 

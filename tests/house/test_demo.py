@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from marketplace.coalition.models import Firm, Member, Participant
 from marketplace.db import Database
 from marketplace.demo import seed
+from marketplace.demo.causes import CAMPAIGNS
 from marketplace.demo.logins import KEYS, LOGINS
 from marketplace.demo.plan import history, participants
 from marketplace.demo.processes import free_port
@@ -213,12 +214,13 @@ async def test_making_that_was_interrupted_is_recognised_and_begun_afresh(
 def test_the_story_is_the_one_the_issue_asks_for() -> None:
     shelf = offers()
     assert len(participants()) == 400
-    assert len(shelf) == len({offer.reference for offer in shelf}) == 60
+    collected = [each.offer for each in CAMPAIGNS]
+    assert len({offer.reference for offer in [*shelf, *collected]}) == 60
     assert {offer.kind for offer in shelf} == {"gift", "voucher", "seat", "donation"}
     delivered = {"gift", "voucher"}
     assert all((offer.status == "on_sale") == (offer.kind in delivered) for offer in shelf)
     # Whatever issuer's points are drawn, they are worth more than the acceptor is paid.
-    assert all(offer.cost_micros < offer.points * 7_500 for offer in shelf)
+    assert all(offer.cost_micros < offer.points * 7_500 for offer in [*shelf, *collected])
 
 
 def test_the_same_day_gives_the_same_story() -> None:

@@ -124,7 +124,7 @@ async def made_by_an_earlier_version(settings: Settings, monkeypatch: pytest.Mon
 
     real = seed._mark
     with monkeypatch.context() as earlier:
-        for name in ("_take_payments", "list_offers"):
+        for name in ("_take_payments", "list_offers", "start_campaigns", "list_campaigns"):
             earlier.setattr(seed, name, nothing)
         earlier.setattr(seed, "NEWCOMERS", ())
         earlier.setattr(seed, "history", short)

@@ -1,0 +1,43 @@
+"""Closing campaigns, early or at their end, and passing on what they have beyond their goals."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from charity import campaigns, surplus
+from charity.models import Campaign
+from charity.notes import SYSTEM
+from marketplace.clock import now
+from marketplace.identity.domain import Principal
+
+
+async def close(session: AsyncSession, principal: Principal, slug: str, *, reason: str) -> Campaign:
+    """Close a campaign early, and pass its surplus on. Raises as `campaigns.close`."""
+    campaign = await campaigns.close(session, principal, slug, reason=reason)
+    await surplus.settle(session, campaign, actor=principal.actor)
+    return campaign
+
+
+async def close_ended(session: AsyncSession) -> int:
+    """Close campaigns that have reached their last day, without a reason; how many.
+
+    Their prefunded matches end with them, and what was not given comes back.
+    """
+    query = (
+        sa.select(Campaign)
+        .where(Campaign.closed_at.is_(None), Campaign.ends_at <= await now(session))
+        .order_by(Campaign.id)
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    )
+    ended = list(await session.scalars(query))
+    for campaign in ended:
+        await campaigns.shut(session, campaign, reason="", actor=SYSTEM)
+    return len(ended)
+
+
+async def tidy(session: AsyncSession) -> int:
+    """By the clock: close what has ended, then settle every surplus; how many changed."""
+    ended = await close_ended(session)
+    return ended + await surplus.settle_all(session)
