@@ -35,7 +35,7 @@ def marketplace_register_suppliers(host: api.Host) -> Sequence[api.Supplier]:
 
 @api.hookimpl
 def marketplace_register_tasks(host: api.Host) -> Sequence[api.PeriodicTask]:
-    """Gifts follow their burns, verifications lapse, months come."""
+    """What charity does by the clock."""
     return make_tasks(cast(PluginHost, host))
 
 
