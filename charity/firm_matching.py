@@ -8,7 +8,7 @@ it came from, and so is what comes back to it later (decision 42).
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -17,10 +17,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
-from charity import following, giving
+from charity import following, giving, matching
 from charity.domain import GiftStatus, MatchMode, Origin
 from charity.errors import UnknownCause
-from charity.models import Gift, Match
+from charity.models import Campaign, Gift, Match
 from charity.notes import SYSTEM, note
 from marketplace.db import Database
 from marketplace.errors import InvalidRequest
@@ -32,6 +32,8 @@ from marketplace.ledger.models import Wallet
 from marketplace.settings import load
 
 MOST_RATIO_BPS: Final = 100_000
+MOST: Final = 100
+"""Matches shown at once."""
 WORDS: Final = "The match has ended; this was not matched."
 CLOCK: Final = Principal(
     credential_id=UUID(int=0),
@@ -167,3 +169,71 @@ async def _give_back_one(session: AsyncSession, match_id: UUID) -> None:
     await refunds.refund(session, CLOCK, asked, grace=grace)
     session.expire_all()
     await session.run_sync(following.follow, fund_id)
+
+
+# -- for the firm's manager ------------------------------------------------------------------------
+
+
+class FirmMatchView(msgspec.Struct, frozen=True, kw_only=True):
+    """A match of a firm's."""
+
+    id: UUID
+    campaign: str
+    ratio_bps: int
+    cap_points: int
+    used_points: int
+    """Added to gifts, or promised."""
+    gift_id: UUID
+    """The gift of the cap, which has a receipt of the firm's."""
+    funded_at: datetime | None
+    """From then on it matches."""
+    ended_at: datetime | None
+
+
+class FirmMatches(msgspec.Struct, frozen=True):
+    """Matches of a firm."""
+
+    items: list[FirmMatchView]
+
+
+def views(
+    session: Session, principal: Principal, match_id: UUID | None = None
+) -> list[FirmMatchView]:
+    """Matches of the firm that the caller manages, newest first; UnknownCause where `match_id`
+    is none of them."""
+    if principal.firm_id is None:
+        raise UnknownCause("You manage no firm.")
+    query = (
+        sa.select(Match, Campaign.slug)
+        .join(Campaign, Campaign.id == Match.campaign_id)
+        .where(Match.firm_id == principal.firm_id)
+        .order_by(Match.id.desc())
+        .limit(MOST)
+    )
+    if match_id is not None:
+        query = query.where(Match.id == match_id)
+    found = session.execute(query).all()
+    if match_id is not None and not found:
+        raise UnknownCause("There is no such match of your firm.")
+    return [_view(match, slug) for match, slug in found]
+
+
+def _view(match: Match, slug: str) -> FirmMatchView:
+    if match.fund_id is None:
+        raise RuntimeError(f"match {match.id} is of no firm")
+    return FirmMatchView(
+        id=match.id,
+        campaign=slug,
+        ratio_bps=match.ratio_bps,
+        cap_points=match.cap_points,
+        used_points=match.used_points,
+        gift_id=match.fund_id,
+        funded_at=match.funded_at,
+        ended_at=match.ended_at,
+    )
+
+
+def end(session: Session, principal: Principal, match_id: UUID) -> None:
+    """End a match of the caller's firm; UnknownCause where it is none. Again changes nothing."""
+    views(session, principal, match_id)
+    matching.end(session, match_id, principal.actor)

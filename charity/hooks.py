@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import cast
 from uuid import UUID
 
+import msgspec
+
 from charity import following
 from charity.checks import CHECKS
 from charity.commands import COMMANDS
 from charity.models import CharityBase
 from charity.pages import PAGES
+from charity.promise_routes import ROUTES as PROMISES
+from charity.rescue_pages import PAGES as EXPIRING
 from charity.routes import ROUTES
 from charity.supplier import GiftSupplier
 from charity.tasks import make_tasks
@@ -42,13 +46,13 @@ def marketplace_register_tasks(host: api.Host) -> Sequence[api.PeriodicTask]:
 @api.hookimpl
 def marketplace_register_routes() -> api.Routes:
     """Causes, gifts, receipts and monthly gifts under /v1/charity."""
-    return ROUTES
+    return [*ROUTES, *PROMISES]
 
 
 @api.hookimpl
 def marketplace_register_pages(host: api.Host) -> api.Pages:
     """Causes, giving, gifts, receipts under /charity."""
-    return PAGES
+    return msgspec.structs.replace(PAGES, routes=[*PAGES.routes, *EXPIRING])
 
 
 @api.hookimpl

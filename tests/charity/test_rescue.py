@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -16,9 +15,8 @@ from charity.errors import UnknownCause
 from charity.models import Gift
 from charity.rescue_models import Rescue, RescuePlan
 from marketplace.clock import now
-from marketplace.coalition.models import Participant
-from marketplace.identity.models import Person
 from marketplace.identity.domain import Role
+from marketplace.identity.models import Person
 from marketplace.ledger.models import Draw, Lot
 from marketplace.notices.models import Mail, Notice
 from tests.charity.conftest import OPERATOR, Cause
