@@ -11,8 +11,8 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from charity import matching, registry
-from charity.domain import GRACE_MINUTES, KIND, SLUG, GiftStatus, Surplus, told_in
+from charity import matching, registry, telling
+from charity.domain import GRACE_MINUTES, KIND, SLUG, GiftStatus, Origin, Surplus, told_in
 from charity.errors import CampaignOver, UnknownCause
 from charity.models import Campaign, CampaignText, Charity, Gift, Milestone, Share
 from marketplace.clock import now
@@ -197,6 +197,7 @@ async def close(session: AsyncSession, principal: Principal, slug: str, *, reaso
     if campaign.closed_at is not None:
         raise CampaignOver(f"It was closed at {campaign.closed_at.isoformat()}.")
     await shut(session, campaign, reason=reason.strip(), actor=principal.actor)
+    await session.run_sync(telling.closed, campaign)
     return campaign
 
 
@@ -270,7 +271,8 @@ async def raised(session: AsyncSession, wanted: Sequence[Campaign]) -> dict[UUID
             sa.func.count().filter(counts).label("gifts"),
             sa.func.coalesce(sa.func.sum(Gift.points).filter(promised), 0).label("promised"),
         )
-        .where(Gift.campaign_id.in_(ids))
+        # What a firm set aside for a match counts as far as it has matched.
+        .where(Gift.campaign_id.in_(ids), Gift.origin != Origin.MATCH)
         .group_by(Gift.campaign_id)
     )
     shares = (

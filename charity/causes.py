@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from charity import campaigns, pictures, registry, surplus
 from charity.campaigns import Raised
-from charity.domain import GiftStatus, MatchMode, Surplus, told_in
+from charity.domain import GiftStatus, MatchMode, Origin, Surplus, told_in
 from charity.models import Campaign, Charity, Gift, Match
 from charity.pictures import PictureView
 from charity.surplus import Flow, Passed
@@ -201,9 +201,13 @@ def charity_view(charity: Charity, today: date) -> CharityView:
 
 async def _matches(session: AsyncSession, campaign_id: UUID) -> list[MatchView]:
     query = (
-        sa.select(Match, Member.name)
-        .join(Member, Member.id == Match.member_id)
-        .where(Match.campaign_id == campaign_id)
+        sa.select(Match, sa.func.coalesce(Member.name, Firm.name))
+        .outerjoin(Member, Member.id == Match.member_id)
+        .outerjoin(Firm, Firm.id == Match.firm_id)
+        .where(
+            Match.campaign_id == campaign_id,
+            sa.or_(Match.firm_id.is_(None), Match.funded_at.is_not(None)),
+        )
         .order_by(Match.id)
     )
     return [
@@ -245,6 +249,7 @@ async def _givers(session: AsyncSession, campaign_id: UUID) -> list[str]:
             Gift.status == GiftStatus.CAPTURED,
             Gift.refunded_points < Gift.points,
             Gift.anonymous.is_(False),
+            Gift.origin != Origin.MATCH,
         )
         .group_by(Gift.participant_id, Gift.firm_id, name)
         .order_by(sa.desc("last"))

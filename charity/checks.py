@@ -76,6 +76,25 @@ select coalesce(p.name, o.name) as subject,
 from promise p full join owed o on o.name = p.name
 where coalesce(p.micros, 0) <> coalesce(o.micros, 0)
 """
+FUNDS: Final = """
+select format('match %s', m.id) as subject,
+       format('a gift of the firm that has %s points left', case
+              when m.ended_at is null then m.cap_points else m.used_points end) as expected,
+       format('%s gift with %s points left', g.status, g.points - g.refunded_points) as found
+from charity_match m join charity_gift g on g.burn_id = m.fund_id
+where g.origin <> 'match' or g.firm_id is distinct from m.firm_id
+   or (m.used_points > 0 and g.status <> 'captured')
+   or (g.status = 'captured' and g.points - g.refunded_points < m.used_points)
+"""
+RESCUED: Final = """
+select format('gift %s', g.burn_id) as subject, 'points that were announced' as expected,
+       format('lot %s', d.lot_id) as found
+from charity_gift g
+join draw d on d.wallet_id = g.wallet_id and d.burn_id = g.burn_id
+left join charity_rescue_plan p on p.burn_id = g.burn_id
+where g.origin = 'expiring' and g.status = 'captured'
+  and (p.id is null or d.lot_id <> all(p.lot_ids))
+"""
 RECEIPTS: Final = """
 select format('receipts of charity %s in %s', c.charity_id, c.year) as subject,
        format('numbers 1 to %s', c.last) as expected,
@@ -137,6 +156,8 @@ CHECKS: Final = [
     Check("charity_caps", "No match gives more than its cap, nor other than its shares.", CAPS),
     Check("charity_shares", "Each match of a gift follows the gift, to the point.", SHARES),
     Check("charity_debts", "What matches owe is booked between members, to the micro.", DEBTS),
+    Check("charity_funds", "A firm has given at least what its match added.", FUNDS),
+    Check("charity_rescued", "Of points that expire only announced ones are given.", RESCUED),
     Check("charity_receipts", "Receipts are numbered without gaps by charity and year.", RECEIPTS),
     Check("charity_receipt_of_each", "Each captured gift has one that says so.", RECEIPT_OF_EACH),
     Check("charity_surplus", "A surplus goes where its campaign says, once, and no more.", SURPLUS),

@@ -9,9 +9,10 @@ from uuid import UUID
 import click
 import msgspec
 
-from charity import campaigns, causes, closing, matching, registry
+from charity import campaigns, causes, closing, matching, registry, rescuing
 from charity.domain import MatchMode
 from charity.models import Charity
+from marketplace import progress
 from marketplace.commands import actor, run
 from marketplace.errors import InvalidRequest
 from marketplace.identity.domain import Principal, Role
@@ -194,4 +195,17 @@ def end_match(match_id: UUID) -> None:
     click.echo(f"ended, {run(work)} points matched")
 
 
-COMMANDS = (register, verify, suspend, list_campaigns, start, close, match, end_match)
+@click.command("expiring")
+def expiring() -> None:
+    """Announce and give points that would expire, as the clock does; shows how far it is."""
+
+    async def work(runtime: Runtime) -> rescuing.Done:
+        whole = await rescuing.waiting(runtime.database)
+        with progress.shown("expiring", whole) as told:
+            return await rescuing.run(runtime.database, runtime.eligibility_rules, told)
+
+    done = run(work)
+    click.echo(f"{done.announced} announced, {done.made} of {done.looked_at} due given")
+
+
+COMMANDS = (register, verify, suspend, list_campaigns, start, close, match, end_match, expiring)

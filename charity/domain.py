@@ -84,6 +84,10 @@ class Origin(StrEnum):
     DIRECT = "direct"
     """A burn on the campaign's offer, by an API key or another page."""
     MONTHLY = "monthly"
+    EXPIRING = "expiring"
+    """Announced and then given by the clock, because its points would expire."""
+    MATCH = "match"
+    """A firm's points behind its match: what they matched counts, with the gifts they match."""
 
 
 class GiftStatus(StrEnum):
@@ -101,6 +105,20 @@ class GiftStatus(StrEnum):
     CANCELLED = "cancelled"
     VOIDED = "voided"
     REFUSED = "refused"
+
+
+class PlanStatus(StrEnum):
+    """How far an announced gift of points that expire is.
+
+    announced: its time comes, or it is tried again; given: the points are spent; nothing: none of
+    the points were left; missed: it could not be given before they expired; stopped: by the giver.
+    """
+
+    ANNOUNCED = "announced"
+    GIVEN = "given"
+    NOTHING = "nothing"
+    MISSED = "missed"
+    STOPPED = "stopped"
 
 
 OPEN: Final = (GiftStatus.ASKED, GiftStatus.HELD, GiftStatus.GIVEN, GiftStatus.CANCELLED)

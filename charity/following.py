@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from charity import matching, receipts
-from charity.domain import OPEN, GiftStatus
+from charity.domain import OPEN, GiftStatus, Origin
 from charity.models import Gift
 from marketplace.exchange.domain import BurnStatus
 from marketplace.exchange.models import Burn, BurnResolution
@@ -63,6 +63,8 @@ def follow(session: Session, burn_id: UUID) -> None:
         gift.refunded_points = burn.refunded_points
         session.flush()
         receipts.issue(session, gift, matching.settle(session, gift))
+    if gift.origin is Origin.MATCH:
+        matching.follow_fund(session, gift)
 
 
 def _give_up(session: Session, gift: Gift) -> None:

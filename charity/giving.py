@@ -31,7 +31,8 @@ from marketplace.exchange.decide import MAX_AMOUNT, BurnRequest
 from marketplace.exchange.models import Burn
 from marketplace.exchange.schemas import BurnBody
 from marketplace.host import PluginHost
-from marketplace.identity.domain import Principal
+from marketplace.identity.domain import Principal, Role
+from marketplace.identity.models import Person
 from marketplace.ids import uuid7
 from marketplace.ledger.models import Wallet
 from marketplace.runtime import Runtime
@@ -150,6 +151,32 @@ def wallets_of(session: Session, principal: Principal) -> list[Wallet]:
     return found
 
 
+def wallet_of_ones_own(session: Session, principal: Principal) -> Wallet:
+    """A participant's own wallet, never a pool; UnknownCause where there is none."""
+    wallet = None
+    if principal.participant_id is not None:
+        query = sa.select(Wallet).where(Wallet.participant_id == principal.participant_id)
+        wallet = session.scalar(query.order_by(Wallet.id).limit(1))
+    if wallet is None:
+        raise UnknownCause("You have no points of your own to give.")
+    return wallet
+
+
+def principal_of(person: Person) -> Principal:
+    """Who ordered gifts in advance, as they are now: what they may no longer give from is
+    refused."""
+    manages = Role.FIRM_MANAGER.value in person.roles
+    return Principal(
+        credential_id=person.id,
+        caller_id=person.id,
+        actor=f"person:{person.id}",
+        standing=True,
+        roles=frozenset(person.roles),
+        participant_id=person.participant_id,
+        firm_id=person.firm_id if manages else None,
+    )
+
+
 def _known(session: Session, caller_id: UUID, key: str) -> Gift | None:
     return session.scalar(sa.select(Gift).where(Gift.caller_id == caller_id, Gift.key == key))
 
@@ -179,6 +206,8 @@ def _insert(
         "locale": wish.locale,
         **_terms(session, campaign, wallet, wish.points),
     }
+    if wish.origin is Origin.MATCH:
+        values["grace_until"] = values["made_at"]  # gifts will count on it
     made = session.scalar(
         insert(Gift).values(values).on_conflict_do_nothing().returning(Gift.burn_id)
     )

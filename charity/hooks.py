@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import cast
 from uuid import UUID
 
+import msgspec
+
 from charity import campaign_commands, following, staff_routes
 from charity.checks import CHECKS
 from charity.commands import COMMANDS
 from charity.describing import CampaignDescriber
 from charity.models import CharityBase
 from charity.pages import PAGES
+from charity.promise_routes import ROUTES as PROMISES
+from charity.rescue_pages import PAGES as EXPIRING
 from charity.routes import ROUTES
 from charity.supplier import GiftSupplier
 from charity.tasks import make_tasks
@@ -42,20 +46,20 @@ def marketplace_register_offer_describers(host: api.Host) -> Sequence[api.OfferD
 
 @api.hookimpl
 def marketplace_register_tasks(host: api.Host) -> Sequence[api.PeriodicTask]:
-    """Gifts follow their burns, verifications lapse, months come."""
+    """What charity does by the clock."""
     return make_tasks(cast(PluginHost, host))
 
 
 @api.hookimpl
 def marketplace_register_routes() -> api.Routes:
     """Causes, gifts, receipts and monthly gifts under /v1/charity."""
-    return [*ROUTES, *staff_routes.ROUTES]
+    return [*ROUTES, *PROMISES, *staff_routes.ROUTES]
 
 
 @api.hookimpl
 def marketplace_register_pages(host: api.Host) -> api.Pages:
     """Causes, giving, gifts, receipts under /charity."""
-    return PAGES
+    return msgspec.structs.replace(PAGES, routes=[*PAGES.routes, *EXPIRING])
 
 
 @api.hookimpl

@@ -13,11 +13,12 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from charity import telling
 from charity.booking import rebook
-from charity.domain import GiftStatus, MatchMode, matched, still_matched
+from charity.domain import GiftStatus, MatchMode, Origin, matched, still_matched
 from charity.errors import CampaignOver, UnknownCause
 from charity.models import Campaign, Charity, Gift, Match, Share
-from charity.notes import note, now_of
+from charity.notes import SYSTEM, note, now_of
 from marketplace.coalition.models import Member
 from marketplace.errors import InvalidRequest
 from marketplace.ids import uuid7
@@ -76,6 +77,26 @@ def start(session: Session, new: NewMatch, actor: str) -> Match:
     return match
 
 
+def follow_fund(session: Session, gift: Gift) -> None:
+    """Let a firm's match begin when the gift behind it is captured; it ends where that never will
+    be, or where the gift is refunded by hand. The gift is locked."""
+    match = session.scalar(
+        sa.select(Match)
+        .where(Match.fund_id == gift.burn_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if match is None:
+        return
+    if gift.status is GiftStatus.CAPTURED and match.funded_at is None:
+        match.funded_at = now_of(session)
+    gone = gift.status in (GiftStatus.VOIDED, GiftStatus.REFUSED) or gift.refunded_points > 0
+    if gone and match.ended_at is None:
+        match.ended_at = now_of(session)
+        note(session, SYSTEM, "match_ended", match.id, used_points=match.used_points)
+    session.flush()
+
+
 def of_campaign(session: Session, campaign_id: UUID) -> Sequence[Match]:
     """Matches of a campaign, oldest first."""
     return list(
@@ -107,11 +128,18 @@ def end_all(session: Session, campaign_id: UUID, actor: str) -> None:
 def reserve(session: Session, gift: Gift) -> int:
     """Take from each match in force what it adds to a gift; how many points all of them.
 
-    The gift's row is the caller's: new, or locked.
+    The gift's row is the caller's: new, or locked. A firm's gift behind its match is matched by
+    nobody.
     """
+    if gift.origin is Origin.MATCH:
+        return 0
     query = (
         sa.select(Match)
-        .where(Match.campaign_id == gift.campaign_id, Match.ended_at.is_(None))
+        .where(
+            Match.campaign_id == gift.campaign_id,
+            Match.ended_at.is_(None),
+            sa.or_(Match.firm_id.is_(None), Match.funded_at.is_not(None)),
+        )
         .order_by(Match.id)
         .with_for_update()
         .execution_options(populate_existing=True)
@@ -132,6 +160,8 @@ def reserve(session: Session, gift: Gift) -> int:
                 )
             )
             total += points
+            if match.used_points == match.cap_points:
+                telling.match_exhausted(session, match)
     session.flush()
     return total
 
@@ -173,12 +203,15 @@ def settle(session: Session, gift: Gift) -> int:
 
 
 def _settle_prefunded(session: Session, match: Match) -> None:
-    """A prefunded match that is over owes what it gave, no more."""
-    if match.mode is MatchMode.PREFUNDED:
+    """A member's prefunded match that is over owes what it gave, no more. A firm's points are
+    given back by `firm_matching`."""
+    if match.mode is MatchMode.PREFUNDED and match.firm_id is None:
         _book_match(session, match, match.used_points)
 
 
 def _book_match(session: Session, match: Match, points: int) -> None:
+    if match.member_id is None:
+        raise RuntimeError(f"match {match.id} is of no member")
     campaign = session.get_one(Campaign, match.campaign_id)
     charity = session.get_one(Charity, campaign.charity_id)
     rebook(
@@ -194,6 +227,8 @@ def _book_match(session: Session, match: Match, points: int) -> None:
 
 
 def _book_share(session: Session, gift: Gift, share: Share, match: Match, points: int) -> None:
+    if match.member_id is None:
+        raise RuntimeError(f"match {match.id} is of no member")
     campaign = session.get_one(Campaign, match.campaign_id)
     charity = session.get_one(Charity, campaign.charity_id)
     rebook(

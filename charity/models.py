@@ -81,6 +81,8 @@ class Campaign(CharityBase):
     designation: Mapped[str] = mapped_column(server_default="")
     """What the charity means to use it for; advisory, and called so."""
     default_locale: Mapped[str]
+    reached_at: Mapped[datetime | None] = mapped_column(utc_timestamp())
+    """When gifts and matches were seen to have come to the goal; givers were told then."""
     closed_at: Mapped[datetime | None] = mapped_column(utc_timestamp())
     closed_reason: Mapped[str] = mapped_column(server_default="")
 
@@ -111,18 +113,26 @@ class Milestone(CharityBase):
 
 
 class Match(CharityBase):
-    """A member adds to each gift of a campaign, up to a cap."""
+    """A member, or a firm, adds to each gift of a campaign, up to a cap."""
 
     __tablename__ = "charity_match"
     __table_args__ = (
         sa.CheckConstraint("used_points between 0 and cap_points", name="never_above_its_cap"),
         sa.CheckConstraint("ratio_bps > 0", name="ratio_is_positive"),
+        sa.CheckConstraint("num_nonnulls(member_id, firm_id) = 1", name="is_of_one"),
+        sa.CheckConstraint(
+            "firm_id is null or (mode = 'prefunded' and fund_id is not null)",
+            name="a_firm_pays_ahead",
+        ),
         sa.Index("ix_charity_match_campaign_id", "campaign_id"),
+        sa.Index("uq_charity_match_fund_id", "fund_id", unique=True),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     campaign_id: Mapped[UUID] = mapped_column(sa.ForeignKey("charity_campaign.id"))
-    member_id: Mapped[UUID]
+    member_id: Mapped[UUID | None]
+    firm_id: Mapped[UUID | None]
+    """A firm that is no member: it pays ahead, in points of its pool."""
     ratio_bps: Mapped[int]
     cap_points: Mapped[int] = mapped_column(sa.BigInteger)
     used_points: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
@@ -131,6 +141,10 @@ class Match(CharityBase):
     booked: Mapped[int] = mapped_column(server_default="0")
     """Debts booked for a prefunded match; the last one stands, those before are undone."""
     booked_micros: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
+    fund_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("charity_gift.burn_id"))
+    """A firm's gift of the whole cap; what was not matched is refunded when it ends."""
+    funded_at: Mapped[datetime | None] = mapped_column(utc_timestamp())
+    """When that gift was captured; a firm's match adds nothing before."""
 
 
 class Gift(CharityBase):

@@ -251,6 +251,7 @@ async def show_mine(
         monthly=await session.run_sync(schedules.views_of, principal),
         years=years,
         donors=_donors(page, owner),
+        has_own=owner.participant_id is not None,
         statuses={key: (page._(words), tone) for key, (words, tone) in STATUSES.items()},
         stages={key: page._(words) for key, words in STAGES.items()},
         steps={key: page._(words) for key, words in STEPS.items()},

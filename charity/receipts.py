@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from charity.domain import Donor, told_in
+from charity import telling
+from charity.domain import Donor
 from charity.models import (
     Campaign,
-    CampaignText,
     Charity,
     Gift,
     Match,
@@ -96,6 +96,7 @@ def issue(session: Session, gift: Gift, matched_points: int) -> Receipt:
     )
     session.add(receipt)
     session.flush()
+    telling.receipt_ready(session, gift, receipt, code_of(charity, receipt))
     return receipt
 
 
@@ -109,12 +110,6 @@ def _next_number(session: Session, charity_id: UUID, year: int) -> int:
 
 
 def _facts(session: Session, gift: Gift, campaign: Campaign, charity: Charity) -> Facts:
-    texts = {
-        text.locale: text.title
-        for text in session.scalars(
-            sa.select(CampaignText).where(CampaignText.campaign_id == campaign.id)
-        )
-    }
     if gift.captured_at is None:
         raise RuntimeError(f"gift {gift.burn_id} is not captured")
     left = gift.points - gift.refunded_points
@@ -123,7 +118,7 @@ def _facts(session: Session, gift: Gift, campaign: Campaign, charity: Charity) -
         country=charity.country,
         number=charity.number,
         number_checked=charity.number_checked,
-        campaign=texts[told_in(gift.locale, campaign.default_locale, list(texts))],
+        campaign=telling.title_of(session, campaign, gift.locale),
         designation=campaign.designation,
         donor=gift.donor,
         donor_name=_donor_name(session, gift),
@@ -149,9 +144,11 @@ def _donor_name(session: Session, gift: Gift) -> str:
 def _matchers(session: Session, gift: Gift, rate_micros: int) -> list[Matcher]:
     stays = Share.points - Share.returned_points
     query = (
-        sa.select(Member.name, stays)
+        sa.select(sa.func.coalesce(Member.name, Firm.name), stays)
+        .select_from(Share)
         .join(Match, Match.id == Share.match_id)
-        .join(Member, Member.id == Match.member_id)
+        .outerjoin(Member, Member.id == Match.member_id)
+        .outerjoin(Firm, Firm.id == Match.firm_id)
         .where(Share.burn_id == gift.burn_id, stays > 0)
         .order_by(Match.id)
     )

@@ -15,7 +15,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from charity import giving
+from charity import giving, telling
 from charity.domain import Origin
 from charity.errors import UnknownCause
 from charity.models import Campaign, Schedule
@@ -26,7 +26,7 @@ from marketplace.db import Database
 from marketplace.errors import Busy, InvalidRequest, MarketplaceError
 from marketplace.exchange.decide import MAX_AMOUNT
 from marketplace.exchange.engine import BurnEngine
-from marketplace.identity.domain import Principal, Role
+from marketplace.identity.domain import Principal
 from marketplace.identity.models import Person
 from marketplace.ids import uuid7
 from marketplace.settings import load
@@ -185,10 +185,11 @@ def _wish(session: Session, schedule_id: UUID) -> tuple[Principal, giving.Wish, 
         return None
     if campaign.closed_at is not None or (campaign.ends_at and campaign.ends_at.date() < today):
         _stop(session, schedule, "campaign_over", SYSTEM)
+        telling.monthly_ended(session, schedule)
         return None
     due = last_due(schedule.next_on, today)
     return (
-        _principal(person),
+        giving.principal_of(person),
         giving.Wish(
             campaign=campaign.slug,
             wallet_id=schedule.wallet_id,
@@ -202,25 +203,12 @@ def _wish(session: Session, schedule_id: UUID) -> tuple[Principal, giving.Wish, 
     )
 
 
-def _principal(person: Person) -> Principal:
-    """Who ordered it, as they are now: what they may no longer give from is refused."""
-    manages = Role.FIRM_MANAGER.value in person.roles
-    return Principal(
-        credential_id=person.id,
-        caller_id=person.id,
-        actor=f"person:{person.id}",
-        standing=True,
-        roles=frozenset(person.roles),
-        participant_id=person.participant_id,
-        firm_id=person.firm_id if manages else None,
-    )
-
-
 def _move_on(session: Session, schedule_id: UUID, due: date, refusal: str) -> None:
     schedule = session.get_one(Schedule, schedule_id, with_for_update=True, populate_existing=True)
     if schedule.next_on <= due:
         schedule.next_on, schedule.last_refusal = next_month(due), refusal
         session.flush()
+        telling.month_over(session, schedule, due, refusal)
 
 
 def view(session: Session, schedule: Schedule) -> ScheduleView:

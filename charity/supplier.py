@@ -7,8 +7,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from charity import giving, matching, registry
-from charity.domain import SLUG, GiftStatus
+from charity import giving, matching, registry, rescues
+from charity.domain import SLUG, GiftStatus, Origin
 from charity.models import Campaign, Charity, Gift
 from charity.notes import now_of
 from marketplace import api
@@ -51,6 +51,9 @@ def _outcome(session: Session, gift: Gift, reference: str) -> api.Outcome:
     if gift.status in (GiftStatus.CANCELLED, GiftStatus.VOIDED):
         return api.Rejected(reference=reference, reason=gift.reason or TAKEN_BACK)
     if gift.status is GiftStatus.HELD:
+        wrong = rescues.why_wrong(session, gift) if gift.origin is Origin.EXPIRING else None
+        if wrong is not None:
+            return _refuse(session, gift, reference, wrong)
         now = now_of(session)
         left_s = (gift.grace_until - now).total_seconds()
         if left_s > 0:
@@ -58,10 +61,14 @@ def _outcome(session: Session, gift: Gift, reference: str) -> api.Outcome:
         campaign = session.get_one(Campaign, gift.campaign_id)
         words = registry.why_not(session.get_one(Charity, campaign.charity_id), now.date())
         if words is not None:
-            gift.status, gift.reason = GiftStatus.CANCELLED, words
-            session.flush()
-            matching.settle(session, gift)
-            return api.Rejected(reference=reference, reason=words)
+            return _refuse(session, gift, reference, words)
         gift.status = GiftStatus.GIVEN
         session.flush()
     return api.Fulfilled(reference=reference, supplier_reference=f"gift-{gift.burn_id}")
+
+
+def _refuse(session: Session, gift: Gift, reference: str, why: str) -> api.Outcome:
+    gift.status, gift.reason = GiftStatus.CANCELLED, why
+    session.flush()
+    matching.settle(session, gift)
+    return api.Rejected(reference=reference, reason=why)

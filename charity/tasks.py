@@ -1,17 +1,21 @@
-"""Periodic work of charity: gifts follow burns, verifications lapse, campaigns end, months come."""
+"""Periodic work of charity: gifts follow their burns, verifications lapse, campaigns end, months
+come, points that would expire are given, goals are seen, what firms did not match goes back."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from charity import closing, following, registry, schedules
+from charity import closing, firm_matching, following, news, rescuing, schedules
 from marketplace.api import PeriodicTask
 from marketplace.host import PluginHost
 
 FOLLOW_EVERY_S = 10
 LAPSE_EVERY_S = 60
+GOALS_EVERY_S = 60
 MONTHS_EVERY_S = 300
 TIDY_EVERY_S = 60
+EXPIRING_EVERY_S = 60
+FUNDS_EVERY_S = 60
 
 
 def make_tasks(host: PluginHost) -> Sequence[PeriodicTask]:
@@ -21,7 +25,10 @@ def make_tasks(host: PluginHost) -> Sequence[PeriodicTask]:
         follow_all(host)
 
     def lapse() -> None:
-        host.transact(registry.bring_in_line)
+        host.transact(news.verifications)
+
+    def goals() -> None:
+        host.transact(news.goals)
 
     def tidy() -> None:
         host.transact(closing.tidy)
@@ -29,12 +36,25 @@ def make_tasks(host: PluginHost) -> Sequence[PeriodicTask]:
     def months() -> None:
         host.run(lambda database: schedules.give_due(database, host.eligibility_rules))
 
+    def expiring() -> None:
+        host.run(lambda database: rescuing.run(database, host.eligibility_rules, _nobody))
+
+    def funds() -> None:
+        host.run(firm_matching.give_back)
+
     return [
         PeriodicTask(name="follow", every_s=FOLLOW_EVERY_S, run=follow),
         PeriodicTask(name="lapse", every_s=LAPSE_EVERY_S, run=lapse),
         PeriodicTask(name="tidy", every_s=TIDY_EVERY_S, run=tidy),
+        PeriodicTask(name="goals", every_s=GOALS_EVERY_S, run=goals),
         PeriodicTask(name="months", every_s=MONTHS_EVERY_S, run=months),
+        PeriodicTask(name="expiring", every_s=EXPIRING_EVERY_S, run=expiring),
+        PeriodicTask(name="funds", every_s=FUNDS_EVERY_S, run=funds),
     ]
+
+
+def _nobody(count: int) -> None:
+    """Nobody watches the clock's progress."""
 
 
 def follow_all(host: PluginHost) -> int:

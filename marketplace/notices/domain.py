@@ -24,6 +24,7 @@ class Category(StrEnum):
     POINTS = "points"
     EXPIRY = "expiry"
     WISHES = "wishes"
+    GIVING = "giving"
     ACCOUNT = "account"
 
 
@@ -86,6 +87,10 @@ CATEGORIES: Final[dict[Category, CategoryTerms]] = {
     Category.WISHES: CategoryTerms(
         title=N_("Your wish list"),
         about=N_("You can afford a wish, or it is nearly gone."),
+    ),
+    Category.GIVING: CategoryTerms(
+        title=N_("Your giving"),
+        about=N_("Donations, receipts, monthly gifts, and campaigns you gave to."),
     ),
     Category.ACCOUNT: CategoryTerms(
         title=N_("Signing in"), about=N_("Links you ask for."), in_app=False

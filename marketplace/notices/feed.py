@@ -14,8 +14,9 @@ from uuid import UUID
 
 from marketplace.ids import take_keys
 from marketplace.notices import kinds
+from marketplace.notices.giving_kinds import DONATION_MADE
 from marketplace.notices.kind import Kind
-from marketplace.notices.posting import TAIL, terms
+from marketplace.notices.posting import TAIL, terms, two_terms
 
 PEOPLE: Final = """
     join person p on p.participant_id = w.participant_id and 'participant' = any(p.roles)
@@ -26,12 +27,21 @@ PEOPLE: Final = """
 OFFER: Final = f"'offer', o.name, '{kinds.OFFER_ID}', o.id"
 
 
-def _of_burns(kind: Kind, more: str = "") -> str:
+DONATION: Final = "donation"
+"""Kind of an offer whose burns are given away for good: their capture is told as that."""
+
+
+def _of_burns(kind: Kind, more: str = "", donations: Kind | None = None) -> str:
+    """Of burns of offers of every kind, donations as a kind of notice of their own if given."""
+    if donations is None:
+        like = terms(kind)
+    else:
+        like = two_terms(kind, donations, f"o.kind = '{DONATION}'")
     return f"""
 with source as (
     select p.id as person_id, u.key as id, 'burn:' || u.burn_id as once_key,
            jsonb_build_object({OFFER}, 'points', b.points, 'burn', b.id{more}) as context,
-           $4::timestamptz as effective_at, null::bytea as secret, {terms(kind)}
+           $4::timestamptz as effective_at, null::bytea as secret, {like}
     from unnest($1::uuid[], $2::uuid[], $3::bigint[], $5::text[])
          as u(burn_id, wallet_id, key, reason)
     join wallet w on w.id = u.wallet_id
@@ -42,7 +52,7 @@ with source as (
 {TAIL}"""
 
 
-FULFILLED: Final = _of_burns(kinds.REWARD_DELIVERED)
+FULFILLED: Final = _of_burns(kinds.REWARD_DELIVERED, donations=DONATION_MADE)
 VOIDED: Final = _of_burns(kinds.BURN_VOIDED, ", 'reason', u.reason")
 CANCELLED: Final = _of_burns(kinds.BURN_CANCELLED)
 

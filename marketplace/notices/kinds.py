@@ -1,6 +1,7 @@
 """Every kind of notice: what it says, of which category it is, where it leads.
 
-To add one: a `Kind` in `KINDS`; those of settlements are in `money_kinds`. Texts are msgids with
+To add one: a `Kind` in `KINDS`; those of settlements are in `money_kinds`, those of charity in
+`giving_kinds`. Texts are msgids with
 `%(field)s` places; each field is named in `fields` with how it is shown, and `notify` refuses a
 context that does not fit.
 """
@@ -14,6 +15,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from marketplace.notices.domain import Category
+from marketplace.notices.giving_kinds import GIVING_KINDS
 from marketplace.notices.kind import Field, Kind
 from marketplace.notices.marking import N_, NN_, Phrase
 from marketplace.notices.money_kinds import MONEY_KINDS
@@ -30,6 +32,13 @@ WISHED: Final = "cancelled"
 REASONS: Final = {
     WISHED: N_("it was cancelled."),
     "hold_timeout": N_("the partner did not take the order in time."),
+    "insufficient_points": N_("there were not enough points."),
+    "offer_not_on_sale": N_("the campaign takes no gifts now."),
+    "campaign_over": N_("the campaign is over."),
+    "charity_not_verified": N_("the charity is not verified now."),
+    "plugin_closed": N_("the charity cannot receive now."),
+    "exposure_cap": N_("an issuer of the points has to settle first."),
+    "other_points": N_("other points than those announced would have gone."),
     "": N_("no reason was given."),
 }
 """Reasons of ours; suppliers give words of their own."""
@@ -299,6 +308,7 @@ KINDS: Final[dict[str, Kind]] = {
         WEBHOOK_STOPPED,
         WEBHOOK_GONE,
         *MONEY_KINDS,
+        *GIVING_KINDS,
     )
 }
 

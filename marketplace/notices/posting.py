@@ -61,3 +61,27 @@ def terms(kind: Kind) -> str:
         f"{kind.mails} as may_mail, '{defaults.email.value}'::notice_email as mail_default, "
         f"interval '{int(kind.life.total_seconds())} seconds' as life"
     )
+
+
+def two_terms(kind: Kind, other: Kind, when: str) -> str:
+    """`terms` of `other` where the SQL condition `when` holds, else of `kind`; the two differ in
+    nothing but what they are called and their categories, with the same defaults."""
+    one, two = CATEGORIES[kind.category], CATEGORIES[other.category]
+    if (one.in_app, one.email, kind.in_app, kind.shows, kind.mails, kind.life) != (
+        two.in_app,
+        two.email,
+        other.in_app,
+        other.shows,
+        other.mails,
+        other.life,
+    ):
+        raise ValueError(f"{kind.slug} and {other.slug} are not told alike")
+    changed = f"case when {when} then '{{}}' else '{{}}' end::text as {{}}"
+    return (
+        terms(kind)
+        .replace(f"'{kind.slug}'::text as kind", changed.format(other.slug, kind.slug, "kind"))
+        .replace(
+            f"'{kind.category.value}'::text as category",
+            changed.format(other.category.value, kind.category.value, "category"),
+        )
+    )

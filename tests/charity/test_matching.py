@@ -33,6 +33,20 @@ async def test_concurrent_gifts_never_pass_the_cap_by_a_point(cause: Cause) -> N
     assert await cause.findings() == []
 
 
+async def test_fifty_gifts_at_once_share_one_cap(cause: Cause) -> None:
+    match = await cause.match("alpha", cap=777)
+    await cause.person("ann")
+    await cause.person("bob")
+    gifts = await asyncio.gather(
+        *(cause.give(30 + number, ("ann", "bob")[number % 2]) for number in range(50))
+    )
+    assert sum(each.matched_points for each in gifts) == await cause.used(match) == 777
+    await cause.deliver(*gifts)
+    assert (await cause.raised()).matched_points == 777
+    assert await cause.owed() == {"alpha": 777 * RATE_MICROS}
+    assert await cause.findings() == []
+
+
 async def test_receipts_are_numbered_without_gaps_when_many_follow_at_once(cause: Cause) -> None:
     await cause.match("alpha", cap=500)
     gifts = [await cause.give(10 + number) for number in range(8)]

@@ -90,3 +90,55 @@ async def test_every_month_until_it_is_stopped(
     async with cause.runtime.database.begin() as session:
         (schedule,) = await session.scalars(sa.select(Schedule))
     assert schedule.stopped_at is not None
+
+
+async def test_points_that_would_expire_are_asked_for_and_stopped_with_one_click(
+    cause: Cause, client: httpx.AsyncClient, sign_in: SignIn
+) -> None:
+    ann = await sign_in(Role.PARTICIPANT)
+    assert "/charity/expiring" in (await client.get("/charity/mine", headers=ann)).text
+    page = (await client.get("/charity/expiring", headers=ann)).text
+    assert "Wells, Fondazione Aqua" in page
+    data = {"campaign": "wells", "notice_days": "7", "fallback": "yes"}
+    sent = await client.post("/charity/expiring", data=data, headers=ann)
+    assert (sent.status_code, sent.headers["location"]) == (303, "/charity/expiring")
+    page = (await client.get("/charity/expiring", headers=ann)).text
+    assert "You hear of it 7 days before." in page
+    assert "nothing is given" in page  # there is no other campaign to be the general fund
+    assert (await client.post("/charity/expiring/stop", headers=ann)).status_code == 303
+    assert "What you asked for" not in (await client.get("/charity/expiring", headers=ann)).text
+    wrong = await client.post("/charity/expiring", data={**data, "campaign": "x"}, headers=ann)
+    assert wrong.status_code == 409
+    odd = await client.post("/charity/expiring", data={**data, "notice_days": "x"}, headers=ann)
+    assert odd.status_code == 400
+
+
+async def test_expiring_points_and_matches_of_firms_over_http(
+    cause: Cause, client: httpx.AsyncClient, sign_in: SignIn
+) -> None:
+    ann = await sign_in(Role.PARTICIPANT)
+    there = "/v1/charity/expiring"
+    assert (await client.get(there, headers=ann)).status_code == 404
+    asked = await client.put(there, json={"campaign": "wells", "notice_days": 3}, headers=ann)
+    assert (asked.status_code, asked.json()["notice_days"]) == (200, 3)
+    assert (await client.delete(there, headers=ann)).status_code == 204
+    assert (await client.get(there, headers=ann)).json()["stopped_at"] is not None
+    await cause.pool()
+    await cause.coalition.issue("acme", 5_000)
+    body = {
+        "campaign": "wells",
+        "wallet_id": str(cause.coalition.wallets["acme"]),
+        "cap_points": 800,
+        "key": "m1",
+    }
+    assert (await client.post("/v1/charity/matches", json=body, headers=ann)).status_code == 403
+    manager = await sign_in(Role.FIRM_MANAGER)
+    made = await client.post("/v1/charity/matches", json=body, headers=manager)
+    assert made.status_code == 201, made.text
+    assert made.json()["funded_at"] is None
+    again = await client.post("/v1/charity/matches", json=body, headers=manager)
+    assert again.json()["id"] == made.json()["id"]
+    ended = await client.post(f"/v1/charity/matches/{made.json()['id']}/end", headers=manager)
+    assert ended.json()["ended_at"] is not None
+    (item,) = (await client.get("/v1/charity/matches", headers=manager)).json()["items"]
+    assert (item["cap_points"], item["campaign"]) == (800, "wells")
