@@ -93,6 +93,7 @@ async def test_pages_of_staff(open_tab: OpenTab, life: Life) -> None:
         "finance-daily": "/settlement/daily",
         "finance-disputes": "/settlement/disputes",
         "finance-liability": "/settlement/liability",
+        "finance-stripe": "/stripe/overview",
     }
     none(await sights(finance, places))
 

@@ -260,3 +260,36 @@ async def test_equal_amounts_without_references_are_told_apart_by_the_other_side
     done, _ = await match(house)
     assert (done.matched, done.suggested, done.opened) == (0, 60, count)
     assert len(asked) <= count
+
+
+async def test_parts_are_booked_leg_by_leg_where_something_went_on_meanwhile(
+    house: House, desk: Desk, teller: Teller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, found = await submitted(house)
+    await desk.account()
+    legs = await copies(house, found[0], 3, start=4_000)
+    entries = [
+        teller.entry(amount, end_to_end_id=leg.reference)
+        for leg in legs
+        for amount in (10_000, lines.expected(leg) - 10_000)
+    ]
+    await desk.take(teller.file(teller.statement(*entries)), match=False)
+    whole = together.book_splits
+
+    async def interrupted(session: Any, of: Any, **more: Any) -> None:
+        await whole(session, of, **more)
+        if len(of) > 1 or of[0].leg.reference == legs[1].reference:
+            raise StatusChanged("somebody was faster")
+
+    monkeypatch.setattr(together, "book_splits", interrupted)
+    done, _ = await match(house)
+    assert (done.legs, done.matched) == (2, 4)
+    assert [await status(house, leg) for leg in legs] == [
+        LegStatus.BOOKED,
+        LegStatus.SUBMITTED,
+        LegStatus.BOOKED,
+    ]
+    await prove(house.runtime)
+    monkeypatch.undo()
+    assert (await match(house))[0].legs == 1
+    await prove(house.runtime)
