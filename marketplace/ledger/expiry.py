@@ -115,7 +115,7 @@ async def due(session: AsyncSession) -> int:
     return count
 
 
-def is_due() -> tuple[sa.ColumnElement[bool], ...]:
+def is_due() -> tuple[sa.ColumnExpressionArgument[bool], ...]:
     """What says that a lot has expired and is not swept yet.
 
     In the words of the partial index ix_lot_to_expire: "open is true" would not find it. Business
