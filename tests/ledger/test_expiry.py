@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from marketplace.clock import now
 from marketplace.coalition.domain import Breakage, ContractRole, Funding
-from marketplace.ledger.expiry import due, expire_due
+from marketplace.ledger.expiry import due, expire_due, is_due
 from marketplace.ledger.models import Lot, Obligation, Transfer, Wallet
 from marketplace.ledger.verify import verify
 from tests.factories import Coalition, days
@@ -105,6 +105,21 @@ async def test_held_points_outlive_their_date_and_come_back_with_grace(
     assert await drive.expire() == 1
     assert await available(drive, "ann") == 0
     await assert_right(drive)
+
+
+async def test_what_is_due_is_found_by_its_index_and_not_among_all_lots(
+    coalition: Coalition,
+) -> None:
+    first = sa.select(Lot.wallet_id).where(*is_due()).order_by(Lot.expires_at).limit(250)
+    text = str(
+        first.compile(coalition.runtime.database.engine, compile_kwargs={"literal_binds": True})
+    )
+    async with coalition.runtime.database.begin() as session:
+        # A table of a few rows is read whole, unless that is forbidden.
+        await session.execute(sa.text("set local enable_seqscan = off"))
+        plan = "\n".join((await session.scalars(sa.text(f"explain {text}"))).all())
+    assert "ix_lot_to_expire" in plan
+    assert "Seq Scan" not in plan
 
 
 async def test_a_wallet_that_is_being_written_is_skipped_not_waited_for(
