@@ -129,6 +129,8 @@ async def made_by_an_earlier_version(settings: Settings, monkeypatch: pytest.Mon
         earlier.setattr(seed, "NEWCOMERS", ())
         earlier.setattr(seed, "history", short)
         earlier.setattr(seed, "with_month_ends", lambda days, now: days)
+        earlier.setattr(seed, "with_gifts", lambda days, people, begins: days)
+        earlier.setattr(seed, "gifts_before", lambda now, people: Day(now, [], []))
         earlier.setattr(seed, "_mark", mark)
         earlier.setattr(Finance, "open_accounts", nothing)
         earlier.setattr(Finance, "settle_months", nothing)
