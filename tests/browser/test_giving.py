@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from playwright.async_api import expect
 
-from charity import campaigns, matching, registry
+from charity import campaigns, matching, registry, rescuing
 from charity.domain import Surplus
 from marketplace.clock import now
 from marketplace.coalition.domain import ContractRole
@@ -75,3 +75,23 @@ async def test_giving_to_a_cause(life: Life, open_tab: OpenTab) -> None:
     wide = await open_tab(token=giver.token, width=1280, language="pl")
     await wide.go("/charity/c/wells")
     await wide.check("charity-cause-wide")
+    await soon_lost(life, giver.name)
+    await tab.go("/charity/mine")
+    await tab.page.get_by_role("link", name="Points that would expire").click()
+    await tab.page.get_by_role("button", name="Give what would expire").click()
+    await expect(tab.page.get_by_text("You hear of it 7 days before.")).to_be_visible()
+    assert (await rescuing.run(life.runtime.database, {}, lambda count: None)).announced == 1
+    await tab.go("/charity/expiring")
+    await expect(tab.page.get_by_text("announced", exact=True)).to_be_visible()
+    await tab.check("charity-expiring")
+    await wide.go("/charity/expiring")
+    await wide.check("charity-expiring-wide")
+    await tab.page.get_by_role("button", name="Stop").click()
+    await expect(tab.page.get_by_role("heading", name="What you asked for")).to_have_count(0)
+
+
+async def soon_lost(life: Life, who: str) -> None:
+    """Somebody gets points that expire in a week."""
+    async with life.runtime.database.begin() as session:
+        expires_at = await now(session) + timedelta(days=7)
+    await life.coalition.issue(who.lower(), 240, expires_at=expires_at)

@@ -8,18 +8,21 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 
 from charity import campaigns, giving, rescues, rescuing
 from charity.domain import GiftStatus, Origin, PlanStatus
 from charity.errors import UnknownCause
 from charity.models import Gift
 from charity.rescue_models import Rescue, RescuePlan
+from marketplace.cli import main
 from marketplace.clock import now
 from marketplace.identity.domain import Role
 from marketplace.identity.models import Person
 from marketplace.ledger.models import Draw, Lot
 from marketplace.notices.models import Mail, Notice
 from tests.charity.conftest import OPERATOR, Cause
+from tests.conftest import SECRET_KEY
 
 
 class Rescues:
@@ -275,3 +278,17 @@ async def test_whoever_can_no_longer_sign_in_gives_nothing(rescue: Rescues) -> N
     async with rescue.database.begin() as session:
         (found,) = await session.scalars(sa.select(Rescue))
     assert found.stopped_why == "giver_gone"
+
+
+async def test_the_command_does_what_the_clock_does(rescue: Rescues, database_url: str) -> None:
+    await rescue.points(300, 9)
+    await rescue.ask()
+    environment = {"MARKETPLACE_DATABASE_URL": database_url, "MARKETPLACE_SECRET_KEYS": SECRET_KEY}
+    runner = CliRunner(env=environment)
+    said = []
+    for days in (1.5, 6.6):
+        await rescue.cause.travel(timedelta(days=days))
+        done = await asyncio.to_thread(runner.invoke, main, ["charity", "expiring"])
+        assert done.exit_code == 0, done.output
+        said.append(done.output.strip())
+    assert said == ["1 announced, 0 of 0 due given", "0 announced, 1 of 1 due given"]

@@ -113,7 +113,7 @@ async def test_a_member_hears_once_that_its_match_is_used_up(cause: Cause) -> No
 
 
 async def test_the_operator_hears_before_and_after_a_verification_lapses(cause: Cause) -> None:
-    operator = await make_person(cause.coalition, Role.OPERATOR, "olga")
+    operator = await make_person(cause.coalition, Role.OPERATOR)
     database = cause.runtime.database
     for days in (330, 10, 20, 3, 3):
         await cause.travel(timedelta(days=days))

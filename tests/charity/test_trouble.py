@@ -8,7 +8,7 @@ import secrets
 import sqlalchemy as sa
 from msgspec.structs import replace
 
-from charity import giving, registry
+from charity import giving, proof, registry
 from charity.domain import Donor, GiftStatus, Origin
 from charity.following import NEVER_BURNT
 from charity.giving import Wish
@@ -16,7 +16,8 @@ from marketplace.db import Database
 from marketplace.exchange.burn_endpoint import burn_request
 from marketplace.exchange.schemas import BurnBody
 from tests.charity.conftest import Cause
-from tests.charity.test_proof import way
+from tests.charity.test_giving import refund
+from tests.charity.test_proof import traces, way
 from tests.settlement.clearing.house import House
 
 
@@ -103,3 +104,30 @@ async def test_the_way_shows_a_payment_that_the_bank_refused(cause: Cause) -> No
         )
     stages = [each[0] for each in await way(cause, await cause.person("ann"))]
     assert stages == ["window", "settlement", "rejected"]
+
+
+async def test_the_years_of_a_giver_and_of_a_firm_show_refunds_and_failed_payments(
+    cause: Cause,
+) -> None:
+    house = House(cause.coalition)
+    await house.accounts("paper")
+    await cause.pool()
+    await cause.coalition.issue("acme", 5_000)
+    for who in ("ann", "acme"):
+        given = await cause.done(2_000, who)
+        await refund(cause, given, 300, f"r-{who}")
+    await cause.follow()
+    await house.close_window()
+    await house.submit(await house.approved())
+    async with cause.runtime.database.begin() as session:
+        await session.execute(
+            sa.text("update settlement_leg set status = 'returned' where direction <> 'collect'")
+        )
+    year = (await cause.gift(given.burn_id)).made_at.year
+    for who, donor in (("ann", Donor.PERSON), ("acme", Donor.FIRM)):
+        async with cause.runtime.database.begin() as session:
+            owner = proof.owner_of(cause.people[who])
+            found = await proof.year_of(session, owner, donor, year, "en", traces(cause))
+        ((total,), (gift,)) = found.sums, found.gifts
+        assert (total.points, total.refunded_points) == (1_700, 300)
+        assert (gift.way[-1].stage, gift.way[-1].status) == ("rejected", "returned")
