@@ -78,7 +78,7 @@ async def _shown(session: AsyncSession, principal: Principal, language: str) -> 
 
 
 class FirmMatchBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Body of `POST /v1/charity/matches`."""
+    """Body of `POST /v1/charity/firm/matches`."""
 
     campaign: str
     wallet_id: UUID
@@ -91,7 +91,7 @@ class FirmMatchBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     language: Annotated[str, msgspec.Meta(max_length=20)] = "en"
 
 
-@post("/matches", opt=MANAGERS, tags=TAGS, summary="Match gifts from the firm's pool")
+@post("/firm/matches", opt=MANAGERS, tags=TAGS, summary="Match gifts from the firm's pool")
 async def post_match(
     data: JSONBody[FirmMatchBody],
     principal: NamedDependency[Principal],
@@ -116,7 +116,7 @@ async def post_match(
     return found[0]
 
 
-@get("/matches", opt=MANAGERS, tags=TAGS, summary="List the firm's matches")
+@get("/firm/matches", opt=MANAGERS, tags=TAGS, summary="List the firm's matches")
 async def list_matches(
     principal: NamedDependency[Principal], session: NamedDependency[AsyncSession]
 ) -> firm_matching.FirmMatches:
@@ -125,7 +125,7 @@ async def list_matches(
 
 
 @post(
-    "/matches/{match_id:uuid}/end",
+    "/firm/matches/{match_id:uuid}/end",
     opt=MANAGERS,
     tags=TAGS,
     summary="End a match of the firm's",

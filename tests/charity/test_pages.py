@@ -131,14 +131,14 @@ async def test_expiring_points_and_matches_of_firms_over_http(
         "cap_points": 800,
         "key": "m1",
     }
-    assert (await client.post("/v1/charity/matches", json=body, headers=ann)).status_code == 403
+    assert (await client.post("/v1/charity/firm/matches", json=body, headers=ann)).status_code == 403
     manager = await sign_in(Role.FIRM_MANAGER)
-    made = await client.post("/v1/charity/matches", json=body, headers=manager)
+    made = await client.post("/v1/charity/firm/matches", json=body, headers=manager)
     assert made.status_code == 201, made.text
     assert made.json()["funded_at"] is None
-    again = await client.post("/v1/charity/matches", json=body, headers=manager)
+    again = await client.post("/v1/charity/firm/matches", json=body, headers=manager)
     assert again.json()["id"] == made.json()["id"]
-    ended = await client.post(f"/v1/charity/matches/{made.json()['id']}/end", headers=manager)
+    ended = await client.post(f"/v1/charity/firm/matches/{made.json()['id']}/end", headers=manager)
     assert ended.json()["ended_at"] is not None
-    (item,) = (await client.get("/v1/charity/matches", headers=manager)).json()["items"]
+    (item,) = (await client.get("/v1/charity/firm/matches", headers=manager)).json()["items"]
     assert (item["cap_points"], item["campaign"]) == (800, "wells")
