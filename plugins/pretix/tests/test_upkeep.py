@@ -44,8 +44,6 @@ def clean(host: api.Host) -> None:
 @pytest.fixture
 def item(double: Double) -> int:
     """A product with ten units left, whose number no other test has."""
-    for _ in range(secrets.randbelow(10**4)):
-        pass
     number = secrets.randbelow(10**9) + 1_000
     made = double.world.add(10)
     product = double.world.items.pop(made)
@@ -315,6 +313,7 @@ def test_products_are_compared_with_offers_and_written_for_the_import(
     assert "NEW" not in said
     assert len(file.read_text().splitlines()) == 1
     double.world.items.clear()
+    double.world.sizes.clear()
     assert "GONE" in run(host, *words)
 
 

@@ -50,7 +50,7 @@ FIELDS: Final[list[Any]] = [
 
 def begin(session: Session, orders: Iterable[api.Order], place: str) -> dict[str, Sent]:
     """Remember orders before they are sent; those that were sent before stay as they are."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "reference": each.reference,
             "member_id": each.acceptor_id,
