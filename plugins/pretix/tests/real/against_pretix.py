@@ -50,14 +50,14 @@ class Real:
         self.seat = f"summit/{self.items['seat']}"
         self.workshop = f"summit/{self.items['workshop']}"
 
-    def settings(self, token: str = "orders") -> PretixSettings:
-        return PretixSettings(url=self.url, organizer="meridian", token=self.tokens[token])
+    def settings(self, team: str = "orders") -> PretixSettings:
+        return PretixSettings(url=self.url, organizer="meridian", token=self.tokens[team])
 
     def call(
         self, method: str, path: str, body: Any = None, **headers: str
     ) -> tuple[int, dict[str, Any]]:
         sent = None if body is None else json.dumps(body).encode()
-        request = Request(
+        request = Request(  # noqa: S310 - our own server
             f"{self.url}/api/v1/organizers/meridian/events/summit/{path}",
             sent,
             {
@@ -68,7 +68,7 @@ class Real:
             method=method,
         )
         try:
-            with urlopen(request, timeout=30) as answer:
+            with urlopen(request, timeout=60) as answer:  # noqa: S310
                 return answer.status, json.loads(answer.read())
         except HTTPError as error:
             return error.code, json.loads(error.read())
