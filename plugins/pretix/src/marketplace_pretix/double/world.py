@@ -134,10 +134,10 @@ class World:
 
     def _wrong(self, body: Json) -> Json:
         wrong: Json = {}
-        code = body.get("code", "")
+        code = body.get("code")
         if code in self.orders:
             wrong["code"] = ["This order code is already in use."]
-        elif not 5 <= len(code) <= 16 or not set(code) <= LETTERS:
+        elif code is not None and not (5 <= len(code) <= 16 and set(code) <= LETTERS):
             wrong["code"] = ["This order code contains invalid characters."]
         if not body.get("positions"):
             wrong["positions"] = ["This field is required."]
