@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from marketplace_pretix import domain
+import sqlalchemy as sa
+from marketplace_pretix import domain, models
 from marketplace_pretix.double.server import Double, Mischief
 from marketplace_pretix.settings import PretixSettings
 from marketplace_pretix.supplier import PretixSupplier
@@ -94,6 +95,13 @@ def test_absence_is_believed_only_when_no_call_can_be_on_its_way(
     double.mischief = Mischief.NONE
     assert isinstance(one(patient.lookup([asked])), api.Unknown)
     assert isinstance(one(PretixSupplier(host, settle_s=0).lookup([asked])), api.NeverOrdered)
+    with host.transaction() as session:
+        long_ago = sa.func.now() - sa.text("interval '1 hour'")
+        session.execute(sa.update(models.order).values(begun_at=long_ago))
+    double.mischief = Mischief.DOWN
+    patient.fulfil([asked])
+    double.mischief = Mischief.NONE
+    assert isinstance(one(patient.lookup([asked])), api.Unknown)  # it was sent again just now
 
 
 def test_what_pretix_refuses_is_told_apart(

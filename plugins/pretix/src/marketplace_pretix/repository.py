@@ -32,7 +32,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     quantity: int
     age_s: float
-    """Since it was first sent."""
+    """Since it was last sent."""
     delivered_at: datetime | None
     cancel_asked_at: datetime | None
     cancel_reason: str | None
@@ -49,7 +49,7 @@ FIELDS: Final[list[Any]] = [
 
 
 def begin(session: Session, orders: Iterable[api.Order], place: str) -> dict[str, Sent]:
-    """Remember orders before they are sent; those that were sent before stay as they are."""
+    """Remember orders before they are sent, and when; where one was sent first stays as it is."""
     rows: list[dict[str, Any]] = [
         {
             "reference": each.reference,
@@ -64,7 +64,15 @@ def begin(session: Session, orders: Iterable[api.Order], place: str) -> dict[str
         if (sku := parse_sku(each.sku)) is not None
     ]
     if rows:
-        session.execute(insert(order).values(rows).on_conflict_do_nothing())
+        session.execute(
+            insert(order)
+            .values(rows)
+            .on_conflict_do_update(
+                index_elements=["reference"],
+                set_={"begun_at": NOW},
+                where=order.c.delivered_at.is_(None),
+            )
+        )
     return sent(session, [row["reference"] for row in rows])
 
 
