@@ -17,7 +17,7 @@ PIP     := $(BIN)/python -m pip --disable-pip-version-check --no-input
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo reset test check format lint types imports unit messages test-localstripe bench chaos journey lock clean
+.PHONY: help venv demo reset test check format lint types imports unit messages test-localstripe test-pretix bench chaos journey lock clean
 
 help: ## List these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -77,6 +77,9 @@ messages: $(STAMP) ## Collect what is to be translated into the .po files
 
 test-localstripe: $(STAMP) ## What the localstripe of PyPI says to the Stripe rail's calls (needs the network)
 	@$(BIN)/python -m tests.stripe.second_opinion
+
+test-pretix: $(STAMP) ## Seat, ticket and cancellation against a real pretix, installed into var/pretix (600 MB, ten minutes the first time)
+	@$(BIN)/python -m pytest -n 0 plugins/pretix/tests/real/against_pretix.py
 
 bench: $(STAMP) ## Measure everything (25 minutes, needs wrk); ARGS="burns --json" picks a group
 	@$(BIN)/python -m bench $(ARGS)

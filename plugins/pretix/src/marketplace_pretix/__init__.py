@@ -1,0 +1,1 @@
+"""Tickets of partners that run pretix."""

@@ -1,0 +1,24 @@
+"""What must always hold, as `marketplace ledger verify` asks it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from marketplace.api import Check
+
+DAYS: Final = 7
+
+CHECKS: Final = (
+    Check(
+        name="pretix_cancelled",
+        explanation=f"What an organizer cancelled at pretix is given back within {DAYS} days.",
+        sql=f"""
+            select 'order ' || reference || ' (' || event || '/' || code || ')' as subject,
+                   'points given back' as expected,
+                   'cancelled by the organizer on ' || cancelled_at::date as found
+            from pretix_order
+            where cancelled_by = 'them' and given_back_at is null
+              and cancelled_at < now() - interval '{DAYS} days'
+        """,
+    ),
+)

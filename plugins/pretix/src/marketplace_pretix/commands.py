@@ -1,0 +1,139 @@
+"""Command line: marketplace pretix sync | cancelled | ticket | webhook."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+
+from marketplace import api
+from marketplace_pretix import repository, sweeping, syncing
+from marketplace_pretix.client import Refused, order_path
+from marketplace_pretix.servers import client_of, settings_of
+
+TICKET_TRIES: Final = 30
+TICKET_WAIT_S: Final = 1.0
+
+
+def make_commands(host: api.Host) -> Sequence[api.Command]:
+    """Commands of the group `pretix`."""
+
+    @click.command("sync")
+    @click.option("--member", required=True, metavar="SLUG", help="Whose pretix is asked.")
+    @click.option("--event", metavar="SLUG", help="Only this event.")
+    @click.option(
+        "--csv",
+        "file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Write offers for what has none, as `marketplace import offers` takes them.",
+    )
+    @click.option(
+        "--points", type=click.IntRange(min=1), help="Points for one unit of currency, in the file."
+    )
+    def sync(member: str, event: str | None, file: Path | None, points: int | None) -> None:
+        """Compare the products of a member's pretix with its offers; changes no offer."""
+        if file is not None and points is None:
+            raise api.InvalidRequest("Say with --points what one unit of currency is in points.")
+        compared = _compared(host, member, event)
+        for line in _lines(compared):
+            click.echo(line)
+        if file is not None and points is not None:
+            file.write_text(syncing.offers_file(compared, member, points), encoding="utf-8")
+            click.echo(f"written: {file}")
+
+    @click.command("cancelled")
+    @click.option("--sweep", is_flag=True, help="Look through every server first.")
+    @click.option(
+        "--csv",
+        "file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Write the burns, as `marketplace burns refund --file` takes them.",
+    )
+    def cancelled(sweep: bool, file: Path | None) -> None:
+        """List orders that organizers cancelled and whose points are not given back yet."""
+        if sweep:
+            sweeping.run(host, now=True)
+        with host.transaction() as session:
+            open_ones = repository.not_given_back(session)
+            stuck = repository.stuck(session)
+        for row in open_ones:
+            click.echo(
+                f"{row.reference}  {row.event}/{row.code}  {row.cancelled_at:%Y-%m-%d %H:%M}"
+            )
+        for row in stuck:
+            click.echo(f"{row.reference}  {row.event}/{row.code}  to cancel: {row.cancel_trouble}")
+        click.echo(f"to give back: {len(open_ones)}, to cancel at pretix: {len(stuck)}")
+        if file is not None:
+            text = "\n".join(["burn", *(row.reference for row in open_ones), ""])
+            file.write_text(text, encoding="utf-8")
+
+    @click.command("ticket")
+    @click.argument("reference")
+    @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+    def ticket(reference: str, file: Path) -> None:
+        """Fetch the tickets of a burn from pretix as a PDF, for somebody who has lost them."""
+        content = fetch_ticket(host, reference)
+        with host.transaction() as session:
+            host.audit(session, actor="cli", action="ticket_fetched", subject=reference)
+        file.write_bytes(content)
+
+    @click.command("webhook")
+    @click.option("--member", required=True, metavar="SLUG")
+    def webhook(member: str) -> None:
+        """Print the path, below the marketplace's address, that a member's pretix is to call."""
+        with host.transaction() as session:
+            member_id = host.member_id(session, member)
+        settings = settings_of(host, member_id)
+        if settings is None or settings.webhook_key is None:
+            raise api.NotConfigured("The member has given no webhook key.")
+        click.echo(f"/v1/pretix/notices/{member}/{settings.webhook_key}")
+
+    made = (sync, cancelled, ticket, webhook)
+    return [api.Command(group="pretix", command=each) for each in made]
+
+
+def fetch_ticket(host: api.Host, reference: str, *, wait_s: float = TICKET_WAIT_S) -> bytes:
+    """The PDF of an order: pretix prints it in the background and answers 409 until it has.
+
+    NotFound, Conflict.
+    """
+    with host.transaction() as session:
+        sent = repository.sent(session, [reference]).get(reference)
+    if sent is None:
+        raise api.NotFound("No order at a pretix has this reference.")
+    client = client_of(host, sent.member_id)
+    path = order_path(sent.event, sent.code, "download/pdf/")
+    for _ in range(TICKET_TRIES):
+        answer = client.call("GET", path)
+        if answer.status == 200 and not answer.truncated:
+            return answer.body
+        if answer.status != 409:
+            break
+        time.sleep(wait_s)
+    raise api.Conflict(f"Pretix gives no ticket: it answered with status {answer.status}.")
+
+
+def _compared(host: api.Host, member: str, event: str | None) -> syncing.Compared:
+    with host.transaction() as session:
+        member_id = host.member_id(session, member)
+    try:
+        return syncing.compare(host, member_id, event)
+    except Refused as error:
+        raise api.Conflict(f"{error}.") from None
+
+
+def _lines(compared: syncing.Compared) -> list[str]:
+    lines = []
+    for each in compared.found:
+        price = f"{each.price_micros / syncing.MICROS:.2f} {each.currency}"
+        words = ", ".join(each.offers) or "NEW: no offer"
+        if each.price_before_micros is not None:
+            words += f"; PRICE was {each.price_before_micros / syncing.MICROS:.2f}"
+        lines.append(f"{each.sku:<32}{price:>16}{each.free:>9}  {each.name}  {words}")
+    lines += [
+        f"{each.sku:<32}{'GONE':>25}  {each.name}  {each.reference}" for each in compared.gone
+    ]
+    return lines

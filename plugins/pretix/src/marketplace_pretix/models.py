@@ -1,0 +1,73 @@
+"""Tables: orders that may be at a pretix, how far each server was looked through, prices seen."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from marketplace.api import plugin_metadata
+
+metadata = plugin_metadata()
+
+MOMENT = sa.DateTime(timezone=True)
+
+order = sa.Table(
+    "pretix_order",
+    metadata,
+    sa.Column("reference", sa.Text, primary_key=True),
+    sa.Column("member_id", sa.Uuid, nullable=False),
+    sa.Column("place", sa.Text, nullable=False),
+    sa.Column("sku", sa.Text, nullable=False),
+    sa.Column("event", sa.Text, nullable=False),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("quantity", sa.Integer, nullable=False),
+    sa.Column("begun_at", MOMENT, nullable=False, server_default=sa.func.statement_timestamp()),
+    sa.Column("delivered_at", MOMENT),
+    sa.Column("cancel_asked_at", MOMENT),
+    sa.Column("cancel_reason", sa.Text),
+    sa.Column("cancel_due_at", MOMENT),
+    sa.Column("cancel_tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("cancel_trouble", sa.Text),
+    sa.Column("cancelled_at", MOMENT),
+    sa.Column("cancelled_by", sa.Text),
+    sa.Column("given_back_at", MOMENT),
+    sa.CheckConstraint("quantity > 0", name="quantity_is_positive"),
+    sa.CheckConstraint("cancelled_by in ('us', 'them')", name="canceller_is_known"),
+    sa.CheckConstraint("num_nulls(cancelled_at, cancelled_by) in (0, 2)", name="cancelled_by_one"),
+    sa.Index("ix_pretix_order_member_id", "member_id", "reference"),
+    sa.Index("ix_pretix_order_sku", "sku", "delivered_at"),
+    sa.Index(
+        "ix_pretix_order_cancel_due_at",
+        "cancel_due_at",
+        postgresql_where=sa.text("cancel_due_at is not null"),
+    ),
+    sa.Index(
+        "ix_pretix_order_not_given_back",
+        "member_id",
+        postgresql_where=sa.text("cancelled_by = 'them' and given_back_at is null"),
+    ),
+    comment="An order that was sent to a pretix, from before the call on.",
+)
+
+server = sa.Table(
+    "pretix_server",
+    metadata,
+    sa.Column("member_id", sa.Uuid, primary_key=True),
+    sa.Column("place", sa.Text, nullable=False),
+    sa.Column("seen_until", MOMENT),
+    sa.Column("swept_at", MOMENT),
+    sa.Column("hinted_at", MOMENT),
+    sa.Column("compared_to", sa.Text, nullable=False, server_default=""),
+    comment="How far a member's pretix was looked through for changes.",
+)
+
+product = sa.Table(
+    "pretix_product",
+    metadata,
+    sa.Column("member_id", sa.Uuid, primary_key=True),
+    sa.Column("sku", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("price_micros", sa.BigInteger, nullable=False),
+    sa.Column("currency", sa.CHAR(3), nullable=False),
+    sa.Column("seen_at", MOMENT, nullable=False, server_default=sa.func.statement_timestamp()),
+    comment="What a product cost when it was last looked at.",
+)

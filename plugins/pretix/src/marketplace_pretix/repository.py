@@ -1,0 +1,267 @@
+"""All SQL on orders that were sent to a pretix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from marketplace import api
+from marketplace_pretix.domain import order_code, parse_sku
+from marketplace_pretix.models import order
+
+NOW: Final = sa.func.statement_timestamp()
+LEASE: Final = timedelta(minutes=2)
+"""How long who took a cancellation has for it."""
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that was sent, or is about to be."""
+
+    reference: str
+    member_id: UUID
+    place: str
+    sku: str
+    event: str
+    code: str
+    quantity: int
+    age_s: float
+    """Since it was last sent."""
+    delivered_at: datetime | None
+    cancel_asked_at: datetime | None
+    cancel_reason: str | None
+    cancel_tries: int
+    cancelled_at: datetime | None
+    cancelled_by: str | None
+
+
+AGE: Final[Any] = sa.extract("epoch", NOW - order.c.begun_at)
+FIELDS: Final[list[Any]] = [
+    AGE.label("age_s"),
+    *(order.c[name] for name in Sent.__struct_fields__ if name != "age_s"),
+]
+
+
+def begin(session: Session, orders: Iterable[api.Order], place: str) -> dict[str, Sent]:
+    """Remember orders before they are sent, and when; where one was sent first stays as it is."""
+    rows: list[dict[str, Any]] = [
+        {
+            "reference": each.reference,
+            "member_id": each.acceptor_id,
+            "place": place,
+            "sku": each.sku,
+            "event": sku.event,
+            "code": order_code(each.reference),
+            "quantity": each.quantity,
+        }
+        for each in sorted(orders, key=lambda one: one.reference)
+        if (sku := parse_sku(each.sku)) is not None
+    ]
+    if rows:
+        session.execute(
+            insert(order)
+            .values(rows)
+            .on_conflict_do_update(
+                index_elements=["reference"],
+                set_={"begun_at": NOW},
+                where=order.c.delivered_at.is_(None),
+            )
+        )
+    return sent(session, [row["reference"] for row in rows])
+
+
+def sent(session: Session, references: Sequence[str]) -> dict[str, Sent]:
+    """Those of the references that were sent."""
+    found = session.execute(sa.select(*FIELDS).where(order.c.reference.in_(references)))
+    return {row.reference: _sent(row) for row in found}
+
+
+def finish(session: Session, outcomes: Iterable[api.Outcome]) -> None:
+    """Note what is delivered; forget what was certainly not taken."""
+    delivered = [each.reference for each in outcomes if isinstance(each, api.Fulfilled)]
+    session.execute(
+        sa.update(order)
+        .where(order.c.reference.in_(delivered), order.c.delivered_at.is_(None))
+        .values(delivered_at=NOW)
+    )
+    refused = [each.reference for each in outcomes if isinstance(each, api.Retry | api.Rejected)]
+    session.execute(
+        sa.delete(order).where(
+            order.c.reference.in_(refused),
+            order.c.delivered_at.is_(None),
+            order.c.cancel_asked_at.is_(None),
+            order.c.cancelled_at.is_(None),
+        )
+    )
+
+
+def found_there(
+    session: Session, member_id: UUID, place: str, event: str, reference: str, units: int
+) -> None:
+    """Take up an order of ours that a pretix has and we have forgotten."""
+    row = {
+        "reference": reference,
+        "member_id": member_id,
+        "place": place,
+        "sku": "",
+        "event": event,
+        "code": order_code(reference),
+        "quantity": max(units, 1),
+        "delivered_at": NOW,
+    }
+    session.execute(insert(order).values(row).on_conflict_do_nothing())
+
+
+def ask_to_cancel(session: Session, reference: str, reason: str) -> bool:
+    """Have an order cancelled at pretix; False where none was sent, or it is cancelled."""
+    asked = (
+        sa.update(order)
+        .where(
+            order.c.reference == reference,
+            order.c.cancel_due_at.is_(None),
+            order.c.cancelled_at.is_(None),
+        )
+        .values(cancel_asked_at=NOW, cancel_reason=reason, cancel_due_at=NOW, cancel_tries=0)
+    )
+    return session.execute(asked.returning(order.c.reference)).first() is not None
+
+
+def ask_again(session: Session, reference: str) -> None:
+    """What was cancelled, or thought never to have been, is there after all."""
+    session.execute(
+        sa.update(order)
+        .where(order.c.reference == reference, order.c.cancel_due_at.is_(None))
+        .values(cancelled_at=None, cancelled_by=None, cancel_due_at=NOW, cancel_tries=0)
+    )
+
+
+def take_due(session: Session, most: int) -> list[Sent]:
+    """Cancellations that are due; nobody else takes them for a while."""
+    due = (
+        sa.select(order.c.reference)
+        .where(order.c.cancel_due_at <= NOW)
+        .order_by(order.c.cancel_due_at)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    taken = (
+        sa.update(order)
+        .where(order.c.reference.in_(due.scalar_subquery()))
+        .values(cancel_due_at=NOW + LEASE, cancel_tries=order.c.cancel_tries + 1)
+        .returning(*FIELDS)
+    )
+    return [_sent(row) for row in session.execute(taken)]
+
+
+def cancelled(session: Session, reference: str, by: str) -> bool:
+    """Note that an order is cancelled at pretix; False where that was known."""
+    noted = (
+        sa.update(order)
+        .where(order.c.reference == reference, order.c.cancelled_at.is_(None))
+        .values(cancelled_at=NOW, cancelled_by=by, cancel_due_at=None, cancel_trouble=None)
+    )
+    return session.execute(noted.returning(order.c.reference)).first() is not None
+
+
+def not_cancelled(session: Session, reference: str, trouble: str, after_s: float) -> None:
+    """Try again later."""
+    session.execute(
+        sa.update(order)
+        .where(order.c.reference == reference, order.c.cancel_due_at.is_not(None))
+        .values(cancel_due_at=NOW + timedelta(seconds=after_s), cancel_trouble=trouble[:200])
+    )
+
+
+def reactivated(session: Session, reference: str) -> bool:
+    """What its organizer had cancelled is valid again, and nobody has given anything back."""
+    again = (
+        sa.update(order)
+        .where(
+            order.c.reference == reference,
+            order.c.cancelled_by == "them",
+            order.c.given_back_at.is_(None),
+        )
+        .values(cancelled_at=None, cancelled_by=None)
+    )
+    return session.execute(again.returning(order.c.reference)).first() is not None
+
+
+def given_back(session: Session, references: Sequence[str]) -> None:
+    """The points of orders that were cancelled at pretix are back."""
+    session.execute(
+        sa.update(order)
+        .where(order.c.reference.in_(references), order.c.given_back_at.is_(None))
+        .values(given_back_at=NOW)
+    )
+
+
+def not_given_back(session: Session, member_id: UUID | None = None) -> Sequence[Any]:
+    """Orders that their organizer cancelled and whose points were not given back, oldest first."""
+    asked = sa.select(
+        order.c.reference, order.c.member_id, order.c.event, order.c.code, order.c.cancelled_at
+    ).where(order.c.cancelled_by == "them", order.c.given_back_at.is_(None))
+    if member_id is not None:
+        asked = asked.where(order.c.member_id == member_id)
+    return session.execute(asked.order_by(order.c.cancelled_at, order.c.reference)).all()
+
+
+def stuck(session: Session) -> Sequence[Any]:
+    """Cancellations that were tried and are still to be done, oldest first."""
+    return session.execute(
+        sa.select(order.c.reference, order.c.event, order.c.code, order.c.cancel_trouble)
+        .where(order.c.cancel_due_at.is_not(None), order.c.cancel_trouble.is_not(None))
+        .order_by(order.c.cancel_asked_at, order.c.reference)
+    ).all()
+
+
+def live_after(session: Session, member_id: UUID, reference: str, most: int) -> list[str]:
+    """References of delivered orders of a member that stand, in order, after one."""
+    return list(
+        session.scalars(
+            sa.select(order.c.reference)
+            .where(
+                order.c.member_id == member_id,
+                order.c.reference > reference,
+                order.c.delivered_at.is_not(None),
+                order.c.cancel_asked_at.is_(None),
+                order.c.cancelled_at.is_(None),
+            )
+            .order_by(order.c.reference)
+            .limit(most)
+        )
+    )
+
+
+def delivered_of(session: Session, sku: str, since: datetime) -> tuple[set[str], Mapping[str, int]]:
+    """Of the orders of a sku: those delivered before a moment; units of the later ones.
+
+    The first go back an hour only: who was delivered before that is no open order any more.
+    """
+    found = session.execute(
+        sa.select(order.c.reference, order.c.quantity, order.c.delivered_at).where(
+            order.c.sku == sku, order.c.delivered_at > since - timedelta(hours=1)
+        )
+    ).all()
+    before = {row.reference for row in found if row.delivered_at < since}
+    return before, {row.reference: row.quantity for row in found if row.reference not in before}
+
+
+def members(session: Session) -> set[UUID]:
+    """Members at whose pretix we have orders."""
+    return set(session.scalars(sa.select(order.c.member_id).distinct()))
+
+
+def moment(session: Session) -> datetime:
+    """Now, by the clock that the rows above are stamped with."""
+    now: datetime = session.execute(sa.select(NOW)).scalar_one()
+    return now
+
+
+def _sent(row: Any) -> Sent:
+    return Sent(**{name: getattr(row, name) for name in Sent.__struct_fields__})

@@ -1,0 +1,67 @@
+"""What a member says about its pretix server."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
+
+from marketplace import api
+
+WebhookKey: TypeAlias = Annotated[
+    str, api.SECRET, msgspec.Meta(pattern="^[A-Za-z0-9_-]{20,100}$", max_length=100)
+]
+
+
+class PretixSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a member's pretix is, and what lets us in."""
+
+    url: Annotated[
+        str,
+        msgspec.Meta(
+            title="Address",
+            description="Of your pretix server.",
+            examples=["https://tickets.partner.example"],
+            pattern="^https?://",
+            max_length=1000,
+        ),
+    ]
+    organizer: Annotated[
+        str,
+        msgspec.Meta(
+            title="Organizer",
+            description="Its short form, as in the address of your shop.",
+            examples=["meridian"],
+            pattern="^[a-zA-Z0-9.-]{1,50}$",
+        ),
+    ]
+    token: Annotated[
+        str,
+        api.SECRET,
+        msgspec.Meta(
+            title="API token",
+            description="Of a team that may view and change orders of the events, and no more.",
+            pattern="^[a-z0-9]{20,200}$",
+        ),
+    ]
+    webhook_key: Annotated[
+        WebhookKey | None,
+        msgspec.Meta(
+            title="Webhook key",
+            description="A word of your own choice, the last part of the address that pretix "
+            "tells of changes; `marketplace pretix webhook` prints it whole.",
+        ),
+    ] = None
+    hand_out: Annotated[
+        Literal["code", "page"],
+        msgspec.Meta(
+            title="Handed out",
+            description="What a participant gets: the code that is scanned at the door, or the "
+            "address of the order's page, with tickets to download.",
+        ),
+    ] = "code"
+
+    @property
+    def place(self) -> str:
+        """Where orders go: server and organizer."""
+        return f"{self.url.rstrip('/')}/{self.organizer}"

@@ -1,0 +1,350 @@
+"""Tickets from members' own pretix servers: the supplier the exchange knows as `pretix`."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from marketplace import api
+from marketplace_pretix import domain, repository
+from marketplace_pretix.client import (
+    HEALTH_TIMEOUT_S,
+    TIMEOUT_S,
+    Patience,
+    Pretix,
+    is_proof_of_absence,
+    orders_path,
+)
+from marketplace_pretix.repository import Sent
+from marketplace_pretix.settings import PretixSettings
+
+log = logging.getLogger(__name__)
+
+BATCH_S: Final = 24.0
+"""For all calls of a batch; the exchange waits for half a minute."""
+BEGIN_WITHIN_S: Final = 15.0
+"""A pretix takes about ten orders a second: who cannot be ordered so soon is ordered next time."""
+LANES: Final = 4
+"""Calls to one server at once."""
+CALLS_AT_ONCE: Final = 24
+SETTLE_S: Final = 30.0
+"""A call that we gave up may still be on its way: until then, absence proves nothing."""
+NOT_SET_UP_S: Final = 300
+UNKNOWN_PRODUCT: Final = "The organizer does not sell this at the moment."
+SOLD_OUT: Final = "Nothing of this is left at the organizer."
+
+Whose: TypeAlias = tuple[UUID, bool]
+"""The member that is paid, and whether its orders are trials."""
+Work: TypeAlias = Callable[["_Server", api.Order, Sent], api.Outcome]
+
+
+class _Server(msgspec.Struct, frozen=True):
+    """One member's pretix, for the length of a batch."""
+
+    whose: Whose
+    settings: PretixSettings
+    client: Pretix
+    deadline: float
+
+    def timeout_s(self) -> float:
+        return max(min(TIMEOUT_S, self.deadline - time.monotonic()), 0.1)
+
+
+class PretixSupplier:
+    """Orders at the pretix of the member that is paid. A server that fails harms no other.
+
+    Nothing here raises: orders of several members come in one batch and share one breaker.
+    """
+
+    slug = "pretix"
+    takes_trials = True
+
+    def __init__(
+        self, host: api.Host, *, settle_s: float = SETTLE_S, begin_within_s: float = BEGIN_WITHIN_S
+    ) -> None:
+        self._host = host
+        self._patience = Patience()
+        self.settle_s = settle_s
+        self.begin_within_s = begin_within_s
+
+    def fulfil(self, orders: Sequence[api.Order]) -> Sequence[api.Outcome]:
+        """Order at each pretix; our code for the order makes a repeat harmless."""
+        return self._ask(orders, self._order, is_order=True)
+
+    def lookup(self, orders: Sequence[api.Order]) -> Sequence[api.Outcome]:
+        """Ask each pretix for the order of our code."""
+        return self._ask(orders, self._look_up, is_order=False)
+
+    def health(self) -> api.Health:
+        """Well: each server has a health of its own. Says how many do not answer."""
+        silent = self._patience.silent()
+        return api.Health(
+            ok=True, message=f"servers that do not answer: {silent}" if silent else ""
+        )
+
+    def member_health(self, member_id: UUID, *, sandbox: bool) -> api.Health:
+        """Whether a member's token may see an event and order there."""
+        settings = self._settings((member_id, sandbox))
+        if settings is None:
+            return api.Health(ok=False, message="No address and token are given for this.")
+        client = Pretix(self._host.outbound, settings)
+        try:
+            fault = _fault_of_access(client)
+        except api.MarketplaceError as error:
+            fault = error.detail
+        return api.Health(ok=fault is None, message=fault or "")
+
+    # -- a batch -------------------------------------------------------------------------------
+
+    def _ask(self, orders: Sequence[api.Order], work: Work, *, is_order: bool) -> list[api.Outcome]:
+        started = time.monotonic()
+        latest = started + self.begin_within_s
+        lanes: list[tuple[_Server, list[tuple[api.Order, Sent]]]] = []
+        answers: list[api.Outcome] = []
+        for whose, own in _by_member(orders).items():
+            try:
+                answers += self._prepare(whose, own, is_order, started + BATCH_S, lanes)
+            except Exception as error:
+                log.exception("orders of member %s could not be prepared", whose[0])
+                answers += _unasked(own, is_order, f"not asked: {type(error).__name__}")
+
+        def run(lane: tuple[_Server, list[tuple[api.Order, Sent]]]) -> list[api.Outcome]:
+            server, pairs = lane
+            return [self._one(server, *pair, work, is_order, latest) for pair in pairs]
+
+        if len(lanes) == 1:
+            answers += run(lanes[0])
+        elif lanes:
+            with ThreadPoolExecutor(min(len(lanes), CALLS_AT_ONCE)) as pool:
+                answers += [each for found in pool.map(run, lanes) for each in found]
+        return self._noted(orders, answers)
+
+    def _prepare(
+        self,
+        whose: Whose,
+        orders: list[api.Order],
+        is_order: bool,
+        deadline: float,
+        lanes: list[tuple[_Server, list[tuple[api.Order, Sent]]]],
+    ) -> list[api.Outcome]:
+        """Put a member's orders on lanes; outcomes of those that cannot be asked about."""
+        settings = self._settings(whose)
+        if settings is None:
+            return _unasked(orders, is_order, "the partner is not set up", NOT_SET_UP_S)
+        if self._patience.is_out(whose):
+            return _unasked(orders, is_order, "the partner's pretix does not answer just now")
+        answers: list[api.Outcome] = []
+        good: list[api.Order] = []
+        for each in orders:
+            if domain.parse_sku(each.sku) is None:
+                answers.append(_no_sku(each, is_order))
+            else:
+                good.append(each)
+        known: dict[str, Sent] = {}
+        if not whose[1]:
+            with self._host.transaction() as session:
+                if is_order:
+                    known = repository.begin(session, good, settings.place)
+                else:
+                    known = repository.sent(session, [each.reference for each in good])
+        server = _Server(whose, settings, Pretix(self._host.outbound, settings), deadline)
+        pairs = [(each, known.get(each.reference) or _unsent(each, settings)) for each in good]
+        lanes += [(server, pairs[start::LANES]) for start in range(min(LANES, len(pairs)))]
+        return answers
+
+    def _one(
+        self,
+        server: _Server,
+        order: api.Order,
+        sent: Sent,
+        work: Work,
+        is_order: bool,
+        latest: float,
+    ) -> api.Outcome:
+        """The outcome of one order. Never raises."""
+        if time.monotonic() > latest or self._patience.is_out(server.whose):
+            return _later(order, is_order, "others kept it waiting", 1)
+        if sent.place != server.settings.place:
+            return _unknown(order, f"it was ordered at {sent.place}, which the settings left", 600)
+        try:
+            outcome = work(server, order, sent)
+        except (api.AddressRefused, api.Unreachable) as error:
+            self._patience.failed(server.whose)
+            return _later(order, is_order, error.detail, 30)
+        except api.Unanswered as error:
+            self._patience.failed(server.whose)
+            return _unknown(order, error.detail)
+        except Exception as error:
+            log.exception("order %s could not be asked about", order.reference)
+            return _unknown(order, f"it could not be asked: {type(error).__name__}")
+        self._patience.answered(server.whose)
+        return outcome
+
+    def _noted(self, orders: Sequence[api.Order], answers: list[api.Outcome]) -> list[api.Outcome]:
+        """Keep what was learnt; where that fails nothing was learnt."""
+        trials = {each.reference for each in orders if each.sandbox}
+        learnt = [each for each in answers if each.reference not in trials]
+        if not learnt:
+            return answers
+        try:
+            with self._host.transaction() as session:
+                repository.finish(session, learnt)
+        except Exception as error:
+            log.exception("outcomes could not be kept")
+            why = f"it could not be kept: {type(error).__name__}"
+            return [_unknown(each, why) for each in orders]
+        return answers
+
+    # -- one order -----------------------------------------------------------------------------
+
+    def _order(self, server: _Server, order: api.Order, sent: Sent) -> api.Outcome:
+        sku = _sku_of(order, sent)
+        answer = server.client.call(
+            "POST",
+            orders_path(sku.event),
+            domain.new_order(order, sku),
+            timeout_s=server.timeout_s(),
+        )
+        if answer.status == 201:
+            if order.sandbox:
+                return api.Fulfilled(reference=order.reference, supplier_reference="PREVIEW")
+            return self._judged(server, order, sku, answer)
+        refusal = domain.complaints(answer.body)
+        if answer.status == 400 and domain.IN_USE in refusal.get("code", ""):
+            return self._found(server, order, sent)
+        return _refused(order, answer, refusal)
+
+    def _found(self, server: _Server, order: api.Order, sent: Sent) -> api.Outcome:
+        """The order of our code, which pretix says it has: whatever comes, it is not untaken."""
+        try:
+            found = self._look_up(server, order, sent)
+        except (api.AddressRefused, api.Unreachable) as error:
+            return _unknown(order, error.detail)
+        if isinstance(found, api.NeverOrdered):
+            return _unknown(order, "its code is in use at another event of the organizer", 300)
+        return found
+
+    def _look_up(self, server: _Server, order: api.Order, sent: Sent) -> api.Outcome:
+        if order.sandbox:
+            return api.NeverOrdered(reference=order.reference)
+        sku = _sku_of(order, sent)
+        answer = server.client.order(sku.event, sent.code, timeout_s=server.timeout_s())
+        if answer.status == 200:
+            return self._judged(server, order, sku, answer)
+        if not is_proof_of_absence(answer):
+            return _unknown(order, f"pretix answered with status {answer.status}")
+        if 0 < sent.age_s < self.settle_s:
+            return _unknown(order, "pretix does not have it yet", int(self.settle_s))
+        return api.NeverOrdered(reference=order.reference)
+
+    def _judged(
+        self, server: _Server, order: api.Order, sku: domain.Sku, answer: api.Answer
+    ) -> api.Outcome:
+        placed = None if answer.truncated else domain.read_order(answer.body)
+        if placed is None:
+            return _unknown(order, "pretix's answer cannot be read")
+        return domain.judged(placed, order, sku, hand_out=server.settings.hand_out)
+
+    def _settings(self, whose: Whose) -> PretixSettings | None:
+        try:
+            found: PretixSettings | None = self._host.member_settings(whose[0], sandbox=whose[1])
+        except api.NotConfigured:
+            return None
+        return found
+
+
+def _by_member(orders: Iterable[api.Order]) -> dict[Whose, list[api.Order]]:
+    found: dict[Whose, list[api.Order]] = {}
+    for each in orders:
+        found.setdefault((each.acceptor_id, each.sandbox), []).append(each)
+    return found
+
+
+def _sku_of(order: api.Order, sent: Sent) -> domain.Sku:
+    """What was ordered first, should the offer's sku have changed since."""
+    sku = domain.parse_sku(sent.sku or order.sku) or domain.parse_sku(order.sku)
+    if sku is None:
+        raise ValueError("no sku")
+    return msgspec.structs.replace(sku, event=sent.event)
+
+
+def _unsent(order: api.Order, settings: PretixSettings) -> Sent:
+    """An order that was never sent, as far as we remember, or a trial."""
+    sku = domain.parse_sku(order.sku)
+    return Sent(
+        reference=order.reference,
+        member_id=order.acceptor_id,
+        place=settings.place,
+        sku=order.sku,
+        event="" if sku is None else sku.event,
+        code=domain.order_code(order.reference),
+        quantity=order.quantity,
+        age_s=0,
+        delivered_at=None,
+        cancel_asked_at=None,
+        cancel_reason=None,
+        cancel_tries=0,
+        cancelled_at=None,
+        cancelled_by=None,
+    )
+
+
+def _refused(order: api.Order, answer: api.Answer, refusal: Mapping[str, str]) -> api.Outcome:
+    """Pretix took nothing, or it is not clear that pretix spoke."""
+    words = "; ".join(f"{field}: {text}" for field, text in refusal.items())[: domain.LONGEST]
+    if answer.status == 400 and "positions" in refusal:
+        sold_out = domain.NONE_LEFT in refusal["positions"]
+        if not sold_out:
+            log.warning("pretix does not sell %s: %s", order.sku, words)
+        reason = SOLD_OUT if sold_out else UNKNOWN_PRODUCT
+        return api.Rejected(reference=order.reference, reason=reason)
+    if answer.status in (400, 401, 403, 404) and refusal:
+        return _later(order, True, f"pretix refused it: {words}", NOT_SET_UP_S)
+    if answer.status == 429:
+        return _later(order, True, "pretix wants fewer calls", 10)
+    return _unknown(order, f"pretix answered with status {answer.status}")
+
+
+def _fault_of_access(client: Pretix) -> str | None:
+    answer = client.call("GET", "/events/?page_size=1", timeout_s=HEALTH_TIMEOUT_S)
+    if answer.status == 401:
+        return "Pretix does not know this token."
+    if answer.status != 200:
+        return f"Pretix answered with status {answer.status}; is the organizer right?"
+    event = domain.first_event(answer.body)
+    if event is None:
+        return "The token may see no event; is this the address of a pretix?"
+    # An empty order is never taken: 400 says that the token might order, 403 that it may not.
+    tried = client.call("POST", orders_path(event), b"{}", timeout_s=HEALTH_TIMEOUT_S)
+    return None if tried.status == 400 else f"The token may not order at {event}."
+
+
+def _no_sku(order: api.Order, is_order: bool) -> api.Outcome:
+    if is_order:
+        log.warning("offer %s: %r is no event/item", order.offer_reference, order.sku)
+        return api.Rejected(reference=order.reference, reason=UNKNOWN_PRODUCT)
+    return api.NeverOrdered(reference=order.reference)
+
+
+def _later(order: api.Order, is_order: bool, reason: str, after_s: int) -> api.Outcome:
+    """Nothing was sent, or taken: a new order may come again; of a known one nothing is said."""
+    made = api.Retry if is_order else api.Unknown
+    return made(reference=order.reference, reason=reason[: domain.LONGEST], after_s=after_s)
+
+
+def _unasked(
+    orders: Iterable[api.Order], is_order: bool, reason: str, after_s: int = 30
+) -> list[api.Outcome]:
+    """Nothing was sent by this call, and nothing is known of earlier ones."""
+    made = api.Retry if is_order else api.Unknown
+    return [made(reference=each.reference, reason=reason, after_s=after_s) for each in orders]
+
+
+def _unknown(order: api.Order, reason: str, after_s: int = 30) -> api.Outcome:
+    return api.Unknown(reference=order.reference, reason=reason[: domain.LONGEST], after_s=after_s)

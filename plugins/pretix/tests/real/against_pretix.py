@@ -1,0 +1,245 @@
+"""Seat, ticket and cancellation against a real pretix: `make test-pretix` (the README says more).
+
+Its name keeps it out of `make test`, which installs nothing: it is run by name, and fails where
+pretix cannot be installed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import msgspec
+import pytest
+from marketplace_pretix import cancelling, commands, domain, repository, stock, sweeping, syncing
+from marketplace_pretix.double.world import World
+from marketplace_pretix.settings import PretixSettings
+from marketplace_pretix.supplier import PretixSupplier
+
+from marketplace import api
+from marketplace.testing import Lab, SupplierConformance
+
+CACHE = Path(os.environ.get("PRETIX_CACHE") or "var/pretix").absolute()
+PATIENCE_S = 90.0
+
+
+def _server() -> Any:
+    """The module beside this one; tests are no package."""
+    spec = importlib.util.spec_from_file_location(
+        "real_pretix_server", Path(__file__).with_name("server.py")
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Real:
+    """A running pretix, and raw calls to it."""
+
+    def __init__(self, url: str, seeded: dict[str, Any]) -> None:
+        self.url, self.tokens, self.items = url, seeded["tokens"], seeded["items"]
+        self.seat = f"summit/{self.items['seat']}"
+        self.workshop = f"summit/{self.items['workshop']}"
+
+    def settings(self, team: str = "orders") -> PretixSettings:
+        return PretixSettings(url=self.url, organizer="meridian", token=self.tokens[team])
+
+    def call(
+        self, method: str, path: str, body: Any = None, **headers: str
+    ) -> tuple[int, dict[str, Any]]:
+        sent = None if body is None else json.dumps(body).encode()
+        request = Request(  # noqa: S310 - our own server
+            f"{self.url}/api/v1/organizers/meridian/events/summit/{path}",
+            sent,
+            {
+                "Authorization": f"Token {self.tokens['orders']}",
+                "Content-Type": "application/json",
+                **headers,
+            },
+            method=method,
+        )
+        try:
+            with urlopen(request, timeout=60) as answer:  # noqa: S310
+                return answer.status, json.loads(answer.read())
+        except HTTPError as error:
+            return error.code, json.loads(error.read())
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
+    with _server().running(CACHE, tmp_path_factory.mktemp("pretix")) as (url, seeded):
+        yield Real(url, seeded)
+
+
+@pytest.fixture
+def supplier(lab: Lab, host: api.Host, real: Real) -> PretixSupplier:
+    lab.enable("pretix", "shop", real.settings())
+    return PretixSupplier(host, settle_s=0)
+
+
+@pytest.fixture
+def seat(lab: Lab, real: Real) -> Callable[[], api.Order]:
+    """`seat()` holds points for one seat."""
+    offer_id = lab.offer("pretix", real.seat)
+
+    def hold() -> api.Order:
+        reference = lab.hold("pretix", offer_id)
+        return msgspec.structs.replace(SupplierConformance.order(real.seat), reference=reference)
+
+    return hold
+
+
+def delivered(supplier: PretixSupplier, order: api.Order) -> api.Fulfilled:
+    """As the exchange does it: SQLite may be locked, and then nobody knows until it is asked."""
+    until = time.monotonic() + PATIENCE_S
+    [outcome] = supplier.fulfil([order])
+    while not isinstance(outcome, api.Fulfilled):
+        assert time.monotonic() < until, outcome
+        again = isinstance(outcome, api.NeverOrdered | api.Retry)
+        [outcome] = (supplier.fulfil if again else supplier.lookup)([order])
+    return outcome
+
+
+def until_done(done: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while not done():
+        assert time.monotonic() < until
+        time.sleep(0.5)
+
+
+def test_two_rights_are_enough_and_one_is_not(
+    lab: Lab, supplier: PretixSupplier, real: Real
+) -> None:
+    shop = lab.member("shop")
+    # A pretix that has just started is slower than a health check may be.
+    until_done(lambda: supplier.member_health(shop, sandbox=False).ok)
+    lab.enable("pretix", "shop", real.settings("reader"))
+    until_done(lambda: "may not order" in supplier.member_health(shop, sandbox=False).message)
+
+
+def test_seat_ticket_and_cancelled_by_us(
+    lab: Lab,
+    host: api.Host,
+    supplier: PretixSupplier,
+    real: Real,
+    seat: Callable[[], api.Order],
+) -> None:
+    order = seat()
+    outcome = delivered(supplier, order)
+    code = domain.order_code(order.reference)
+    status, placed = real.call("GET", f"orders/{code}/")
+    assert (status, placed["status"], placed["total"]) == (200, "p", "0.00")
+    assert [each.secret for each in outcome.artefacts] == [p["secret"] for p in placed["positions"]]
+    assert supplier.fulfil([order]) == [outcome]
+    assert commands.fetch_ticket(host, order.reference).startswith(b"%PDF")
+    lab.refund(order.reference)
+    until_done(lambda: _cancelled(host, real, code))
+    with host.transaction() as session:
+        assert repository.sent(session, [order.reference])[order.reference].cancelled_by == "us"
+
+
+def test_cancelled_by_the_organizer(
+    host: api.Host, supplier: PretixSupplier, real: Real, seat: Callable[[], api.Order]
+) -> None:
+    order = seat()
+    delivered(supplier, order)
+    code = domain.order_code(order.reference)
+    sweeping.run(host, now=True)
+    until_done(
+        lambda: real.call("POST", f"orders/{code}/mark_canceled/", {"send_email": False})[0] == 200
+    )
+    sweeping.run(host, now=True)
+    with host.transaction() as session:
+        found = [each.reference for each in repository.not_given_back(session)]
+    assert found == [order.reference]
+
+
+def test_sold_out_stock_and_prices(
+    lab: Lab, host: api.Host, supplier: PretixSupplier, real: Real
+) -> None:
+    offer_id = lab.offer("pretix", real.workshop, stock=9)
+    stock.keep(host)
+    assert lab.stock(offer_id) == 1
+    two = SupplierConformance.order(real.workshop, quantity=2)
+    [refused] = supplier.fulfil([two])
+    assert refused == api.Rejected(
+        reference=two.reference, reason="Nothing of this is left at the organizer."
+    )
+    assert supplier.lookup([two]) == [api.NeverOrdered(reference=two.reference)]
+    found = syncing.compare(host, lab.member("shop")).found
+    assert {each.sku: each.price_micros for each in found} == {
+        real.seat: 149_000_000,
+        real.workshop: 149_000_000,
+    }
+
+
+def test_a_trial_keeps_nothing(lab: Lab, supplier: PretixSupplier, real: Real) -> None:
+    lab.enable("pretix", "shop", real.settings(), sandbox=real.settings())
+    order = msgspec.structs.replace(SupplierConformance.order(real.seat), sandbox=True)
+    [outcome] = supplier.fulfil([order])
+    assert isinstance(outcome, api.Fulfilled)
+    assert real.call("GET", f"orders/{domain.order_code(order.reference)}/")[0] == 404
+
+
+def test_the_double_answers_as_pretix_does(real: Real) -> None:
+    """Status, and the fields that are complained of; with one text that the supplier reads."""
+    world = World()
+    world.add(500)
+    world.add(1, name="Workshop")
+    reference = SupplierConformance.order("x/1").reference
+    order = msgspec.structs.replace(SupplierConformance.order("x/1"), reference=reference)
+
+    def body(item: int, quantity: int = 1, **more: Any) -> dict[str, Any]:
+        asked = msgspec.structs.replace(order, quantity=quantity)
+        made = domain.new_order(asked, domain.Sku("summit", item))
+        return {**msgspec.json.decode(made), **more}
+
+    here, there = (1, 2), (real.items["seat"], real.items["workshop"])
+    for make in (
+        lambda items: {},
+        lambda items: body(items[1], 2),
+        lambda items: body(999),
+        lambda items: body(items[0], code="LETTERO"),
+        lambda items: body(items[0], simulate=True),
+        lambda items: body(items[0]),
+        lambda items: body(items[0]),
+    ):
+        status, found = world.order(make(here))
+        real_status, real_found = real.call("POST", "orders/", make(there))
+        assert (status, set(found) & set(real_found)) == (real_status, set(found))
+        for field in ("code", "positions"):
+            if status == 400 and field in found:
+                words = json.dumps(found[field]), json.dumps(real_found[field])
+                for telling in (domain.IN_USE, domain.NONE_LEFT):
+                    assert (telling in words[0]) == (telling in words[1])
+    code = domain.order_code(reference)
+    for path, answer in (("orders/NQSUCH/", world.get("NQSUCH")), (f"orders/{code}/", None)):
+        status, found = real.call("GET", path)
+        assert (status, found) == answer if answer else status == 200
+    for _ in range(2):
+        said = world.cancel(code)
+        asked = real.call("POST", f"orders/{code}/mark_canceled/", {"send_email": False})
+        assert said[0] == asked[0]
+
+
+def test_a_refusal_is_stored_with_its_idempotency_key(real: Real) -> None:
+    """Why none is sent: the answer to the first question is given to every other."""
+    key = {"X-Idempotency-Key": str(time.time_ns())}
+    first = real.call("POST", "orders/", {}, **key)
+    assert first[0] == 400
+    assert real.call("POST", "orders/NQSUCH/mark_canceled/", {}, **key) == first
+
+
+def _cancelled(host: api.Host, real: Real, code: str) -> bool:
+    sweeping.run(host, now=True)
+    cancelling.run(host)
+    return bool(real.call("GET", f"orders/{code}/")[1]["status"] == "c")
