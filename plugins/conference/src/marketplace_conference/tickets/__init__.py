@@ -1,0 +1,1 @@
+"""Tickets: what an attendee carries, on paper, in a calendar, in a wallet."""
