@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from marketplace.api import RewardKind, hookimpl
+from marketplace.api import PluginTables, RewardKind, hookimpl
+from marketplace_conference.models import metadata
 
 api_version = "1.1"
 """The version of the plugin API that this was written for."""
@@ -20,3 +22,9 @@ def marketplace_register_reward_kinds() -> Sequence[RewardKind]:
             description="Seats at conferences, trainings and other events.",
         )
     ]
+
+
+@hookimpl
+def marketplace_register_tables() -> PluginTables:
+    """Events and what is sold of them, reservations, sold places, the waiting list."""
+    return PluginTables(metadata=metadata, migrations=Path(__file__).parent / "migrations")
