@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -18,12 +18,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from marketplace.api import (
+    Artefact,
     EligibilityRule,
     MemberName,
     OpenOrder,
     PlacedOrder,
     PluginOffer,
     PluginSettings,
+    Principal,
+    RefundFact,
 )
 from marketplace.clock import NOW
 from marketplace.coalition.models import Member
@@ -45,6 +48,8 @@ T = TypeVar("T")
 AWAITED = (FulfilmentState.PENDING, FulfilmentState.UNKNOWN, FulfilmentState.DEAD)
 """States of an order that its supplier may have, and that no worker asks about just now."""
 
+GRACE_DAYS = 30
+"""As in the settings, where nobody says otherwise."""
 KEPT_S = 3.0
 """How long settings are kept before the database is asked again."""
 TRIED: ContextVar[UUID | None] = ContextVar("TRIED", default=None)
@@ -82,6 +87,7 @@ class PluginHost:
         outbound: Callable[[], Outbound] = Outbound,
         tell: Callable[[Sequence[tuple[str, Any]]], None] = lambda _: None,
         rails: Callable[[], Mapping[str, Any]] = dict,
+        grace_days: int = GRACE_DAYS,
     ) -> None:
         self.slug = slug
         self.tell = tell
@@ -92,6 +98,7 @@ class PluginHost:
         self._asked = asked
         self._outbound = outbound
         self._rails = rails
+        self._grace = timedelta(days=grace_days)
         self._kept: dict[tuple[UUID | None, bool], _Kept] = {}
 
     @property
@@ -285,6 +292,36 @@ class PluginHost:
             )
             for row in session.execute(asked)
         }
+
+    def reveal(self, principal: Principal, reference: str) -> Sequence[Artefact]:
+        """See `marketplace.api.Host.reveal`."""
+        from marketplace import lent_orders  # services that most plugins' processes never need
+
+        vault = self._vault()
+        return self.run(
+            lambda database: lent_orders.reveal_order(
+                database, vault, self.slug, principal, reference
+            )
+        )
+
+    def refund(self, reference: str, *, points: int, reason: str, key: str) -> RefundFact:
+        """See `marketplace.api.Host.refund`."""
+        from marketplace import lent_orders  # see reveal
+
+        made, replayed = self.run(
+            lambda database: lent_orders.refund_order(
+                database,
+                self.slug,
+                reference,
+                points=points,
+                reason=reason,
+                key=key,
+                grace=self._grace,
+            )
+        )
+        if not replayed:
+            self.tell([("marketplace_after_burn_refunded", made)])
+        return made
 
     def owe(
         self,

@@ -11,6 +11,9 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.orm import Session
 
+from marketplace.contract.facts import RefundFact
+from marketplace.contract.orders import Artefact
+from marketplace.identity.domain import Principal
 from marketplace.outbound import Outbound
 
 
@@ -140,6 +143,28 @@ class Host(Protocol):
 
         With `keep` none of them is refunded before the session ends: a refund that comes meanwhile
         waits for it.
+        """
+        ...
+
+    def reveal(self, principal: Principal, reference: str) -> Sequence[Artefact]:
+        """What one of the plugin's own orders delivered, for a page or download of yours.
+
+        For whoever may look at the reward, by the rules of the reward's own page: who made the
+        order, or the colleague it was given to, who accepts it by this. Each look is audited. In a
+        transaction of its own. Raises NotFound to everybody else; AlreadyGiven, NothingToReveal
+        (not captured, or refunded whole). Since 1.2.
+        """
+        ...
+
+    def refund(self, reference: str, *, points: int, reason: str, key: str) -> RefundFact:
+        """Give back some points of one of the plugin's own captured orders, as a refund by the
+        operator would: to the lots they were drawn from, money exact to the micro.
+
+        `key` is yours, unique for ever: the same again refunds nothing more and answers the same.
+        In a transaction of its own: write down what you owe first, then call, then write down that
+        it is done. Never call it in a transaction that keeps the order (`placed_orders`). Raises
+        NotFound, NotRefundable (not captured, or fewer points left), InvalidRequest (no points),
+        IdempotencyKeyReused (the key refunded something else). Since 1.2.
         """
         ...
 

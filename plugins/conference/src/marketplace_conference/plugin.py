@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from marketplace.api import PluginTables, RewardKind, hookimpl
-from marketplace_conference.models import metadata
+from marketplace_conference.door.tables import admission
 
-api_version = "1.1"
+api_version = "1.2"
 """The version of the plugin API that this was written for."""
 
 
@@ -27,4 +27,7 @@ def marketplace_register_reward_kinds() -> Sequence[RewardKind]:
 @hookimpl
 def marketplace_register_tables() -> PluginTables:
     """Events and what is sold of them, reservations, sold places, the waiting list."""
-    return PluginTables(metadata=metadata, migrations=Path(__file__).parent / "migrations")
+    # Its module loads those of tickets and of the box office: all are on one metadata.
+    return PluginTables(
+        metadata=admission.metadata, migrations=Path(__file__).parent / "migrations"
+    )

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import base64
-import subprocess
-from pathlib import Path
 from uuid import UUID
 
-import pytest
 import segno
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given

@@ -53,7 +53,9 @@ TICKET = Ticket(
 )
 
 
-def sheet(*, moves: int = 0, event: Event = EVENT, session: Session = SESSION, **more: Any) -> Sheet:
+def sheet(
+    *, moves: int = 0, event: Event = EVENT, session: Session = SESSION, **more: Any
+) -> Sheet:
     """A ticket with these differences."""
     ticket = replace(TICKET, **more)
     code = codes.sign(KEY, ticket.stub)

@@ -1,8 +1,8 @@
 """Calendar entries of tickets (RFC 5545): a stable UID, a sequence that only grows, cancellations.
 
-Whoever imports the file of a ticket again after it was moved or cancelled gets the old entry changed,
-not a second one. Hours are written in the zone of the event, with the rules of that zone beside them,
-so that a calendar in another country is right on the day the clocks change. Pure.
+Whoever imports the file of a ticket again after it was moved or cancelled gets the old entry
+changed, not a second one. Hours are written in the zone of the event, with the rules of that zone
+beside them, so that a calendar in another country is right on the day the clocks change. Pure.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""The code of a ticket: what its QR code says, signed so that a door needs nobody to believe it. Pure.
+"""The code of a ticket: what its QR code says, signed, so that a door needs to ask nobody. Pure.
 
     CT1 + base32( edition 1 · key 1 · event 16 · session 16 · ticket 8 · signature 64 bytes )
 
-`1` is the version of this layout. The text has letters and digits only, so a QR code holds it in its
-dense alphanumeric mode (49 modules a side), and a reader that trims or changes case does no harm.
-The signature is Ed25519 over everything before it, the version too. No name is in it: a ticket whose
-attendee is renamed keeps its code. A ticket that moves to another session gets a new **edition**, and
-the older one is void. `key` counts the keys of one event: a door downloads the public ones of its
-own event and believes no others.
+`1` is the version of this layout. The text has letters and digits only, so a QR code holds it in
+its dense alphanumeric mode (45 modules a side), and a reader that trims or changes case does no
+harm. The signature is Ed25519 over everything before it, the version too. No name is in it: a
+ticket whose attendee is renamed keeps its code. A ticket that moves to another session gets a new
+**edition**, and the older one is void. `key` counts the keys of one event: a door downloads the
+public ones of its own event and believes no others.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Locators: the short name of a ticket, printed beside its QR code, for where a camera fails.
 
-`7QK-M2X9`: six random characters of an alphabet of 31 without look-alikes, and a checksum. It proves
-nothing: whoever types one at a door is asked for the name that the door then reads.
+`7QK-M2X9`: six random characters of an alphabet of 31 without look-alikes, and a checksum. It
+proves nothing: whoever types one at a door is asked for the name that the door then reads.
 """
 
 from __future__ import annotations

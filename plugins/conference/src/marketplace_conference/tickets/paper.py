@@ -1,4 +1,4 @@
-"""Tickets on paper: one page for each attendee, in the reader's language, hours in the event's zone."""
+"""Tickets on paper: a page for each attendee, in the reader's language, hours as at the event."""
 
 from __future__ import annotations
 
@@ -72,13 +72,13 @@ def qr_svg(code: str) -> str:
 
 
 def when(starts_at: datetime, ends_at: datetime, time_zone: str, locale: str) -> str:
-    """From when to when, the day said once where it is one: "Tuesday, 3 March, 09:00 – 17:30 (CET)"."""
+    """From when to when; the day is said once where it is one."""
     zone = ZoneInfo(time_zone)
     start, end = starts_at.astimezone(zone), ends_at.astimezone(zone)
     last = _hour(end, locale) if start.date() == end.date() else _moment(end, locale)
     # In the night that the clocks change, the two hours are of two zones.
     first = "" if start.tzname() == end.tzname() else f" ({start.tzname()})"
-    return f"{_moment(start, locale)}{first} – {last} ({end.tzname()})"
+    return f"{_moment(start, locale)}{first} \N{EN DASH} {last} ({end.tzname()})"
 
 
 def _moment(at: datetime, locale: str) -> str:
