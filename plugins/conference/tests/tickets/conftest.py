@@ -12,7 +12,7 @@ from marketplace.testing import Lab, lab
 
 sys.path.insert(0, str(Path(__file__).parent))  # for ticket_samples and box, from any folder
 
-from box import Box  # noqa: E402 - found by the line above
+from box import Box
 
 __all__ = ["lab"]
 
