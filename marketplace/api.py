@@ -87,7 +87,7 @@ from marketplace.web.i18n import Lazy, lazy
 from marketplace.web.nav import NavEntry
 from marketplace.web.page import Html, Page
 
-API_VERSION = "1.1"
+API_VERSION = "1.2"
 """Version of this contract."""
 
 hookimpl = pluggy.HookimplMarker("marketplace")

@@ -24,16 +24,19 @@ from marketplace.api import (
     PlacedOrder,
     PluginOffer,
     PluginSettings,
+    Who,
 )
 from marketplace.clock import NOW
-from marketplace.coalition.models import Member
+from marketplace.coalition.models import Firm, Member, Participant
 from marketplace.db import Database
 from marketplace.errors import NotFound
+from marketplace.exchange import promises
 from marketplace.exchange.domain import BurnStatus, FulfilmentState, OfferStatus
 from marketplace.exchange.models import Burn, Offer, OfferStock
 from marketplace.identity.models import AuditEntry
 from marketplace.ids import next_key
 from marketplace.ledger import debts
+from marketplace.ledger.models import Wallet
 from marketplace.outbound import Outbound
 from marketplace.rails import news
 from marketplace.registry import values
@@ -214,6 +217,30 @@ class PluginHost:
         )
         return len(offers)
 
+    def promise_price(
+        self, session: Session, sku: str, selection: str, until: datetime
+    ) -> Sequence[PluginOffer]:
+        """See `marketplace.api.Host.promise_price`."""
+        return promises.promise(session, self.slug, sku, selection, until)
+
+    def who(self, session: Session, participant_id: UUID) -> Who | None:
+        """See `marketplace.api.Host.who`."""
+        row = session.execute(
+            sa.select(Wallet.id, Participant.role, Firm.reference, Firm.country)
+            .join(Participant, Participant.id == Wallet.participant_id)
+            .join(Firm, Firm.id == Participant.firm_id)
+            .where(Participant.id == participant_id)
+        ).first()
+        if row is None:
+            return None
+        return Who(
+            wallet_id=row.id,
+            participant_id=participant_id,
+            role=row.role,
+            firm_reference=row.reference,
+            country=row.country,
+        )
+
     def wake(
         self, session: Session, references: Sequence[str], *, acceptor_id: UUID | None = None
     ) -> int:
@@ -317,16 +344,18 @@ class PluginHost:
         self, session: Session, *, member_id: UUID | None = None, sku: str | None = None
     ) -> Sequence[PluginOffer]:
         """See `marketplace.api.Host.offers`."""
-        query = sa.select(Offer.reference, Offer.name, Offer.sku, Offer.acceptor_id).where(
-            Offer.plugin == self.slug, Offer.status != OfferStatus.RETIRED
-        )
+        query = sa.select(
+            Offer.reference, Offer.name, Offer.sku, Offer.acceptor_id, Offer.points
+        ).where(Offer.plugin == self.slug, Offer.status != OfferStatus.RETIRED)
         if member_id is not None:
             query = query.where(Offer.acceptor_id == member_id)
         if sku is not None:
             query = query.where(Offer.sku == sku)
         return [
-            PluginOffer(reference=reference, name=name, sku=each, member_id=acceptor_id)
-            for reference, name, each, acceptor_id in session.execute(
+            PluginOffer(
+                reference=reference, name=name, sku=each, member_id=acceptor_id, points=points
+            )
+            for reference, name, each, acceptor_id, points in session.execute(
                 query.order_by(Offer.reference)
             )
         ]
