@@ -13,10 +13,10 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
+from marketplace import lent_stock
 from marketplace.api import (
     Artefact,
     EligibilityRule,
@@ -33,7 +33,7 @@ from marketplace.coalition.models import Member
 from marketplace.db import Database
 from marketplace.errors import NotFound
 from marketplace.exchange.domain import BurnStatus, FulfilmentState, OfferStatus
-from marketplace.exchange.models import Burn, Offer, OfferStock
+from marketplace.exchange.models import Burn, Offer
 from marketplace.identity.models import AuditEntry
 from marketplace.ids import next_key
 from marketplace.ledger import debts
@@ -196,30 +196,31 @@ class PluginHost:
         self, session: Session, sku: str, free_units: Callable[[Sequence[OpenOrder]], int]
     ) -> int:
         """See `marketplace.api.Host.align_stock`."""
-        offers = session.scalars(
-            sa.select(Offer.id)
-            .where(Offer.plugin == self.slug, Offer.sku == sku)
-            .order_by(Offer.id)
-        ).all()
-        if not offers:
-            return 0
-        _lock_stock(session, offers)
-        # A new statement: it sees every burn that was held before the stock was locked.
-        held = session.execute(
-            sa.select(Burn.id, Burn.quantity).where(
-                # All held burns have a due time, and the index of those is small.
-                Burn.due_at.is_not(None),
-                Burn.status == BurnStatus.HELD,
-                Burn.offer_id.in_(offers),
-            )
-        ).all()
-        orders = [OpenOrder(reference=str(row.id), quantity=row.quantity) for row in held]
-        session.execute(
-            sa.update(OfferStock)
-            .where(OfferStock.offer_id.in_(offers))
-            .values(remaining=max(free_units(orders), 0))
+        return lent_stock.align(session, self.slug, sku, free_units)
+
+    def promise_price(
+        self, session: Session, sku: str, selection: str, until: datetime
+    ) -> Sequence[PluginOffer]:
+        """See `marketplace.api.Host.promise_price`."""
+        return promises.promise(session, self.slug, sku, selection, until)
+
+    def who(self, session: Session, participant_id: UUID) -> Who | None:
+        """See `marketplace.api.Host.who`."""
+        row = session.execute(
+            sa.select(Wallet.id, Participant.role, Firm.reference, Firm.country)
+            .join(Participant, Participant.id == Wallet.participant_id)
+            .join(Firm, Firm.id == Participant.firm_id)
+            .where(Participant.id == participant_id)
+        ).first()
+        if row is None:
+            return None
+        return Who(
+            wallet_id=row.id,
+            participant_id=participant_id,
+            role=row.role,
+            firm_reference=row.reference,
+            country=row.country,
         )
-        return len(offers)
 
     def wake(
         self, session: Session, references: Sequence[str], *, acceptor_id: UUID | None = None
@@ -354,16 +355,18 @@ class PluginHost:
         self, session: Session, *, member_id: UUID | None = None, sku: str | None = None
     ) -> Sequence[PluginOffer]:
         """See `marketplace.api.Host.offers`."""
-        query = sa.select(Offer.reference, Offer.name, Offer.sku, Offer.acceptor_id).where(
-            Offer.plugin == self.slug, Offer.status != OfferStatus.RETIRED
-        )
+        query = sa.select(
+            Offer.reference, Offer.name, Offer.sku, Offer.acceptor_id, Offer.points
+        ).where(Offer.plugin == self.slug, Offer.status != OfferStatus.RETIRED)
         if member_id is not None:
             query = query.where(Offer.acceptor_id == member_id)
         if sku is not None:
             query = query.where(Offer.sku == sku)
         return [
-            PluginOffer(reference=reference, name=name, sku=each, member_id=acceptor_id)
-            for reference, name, each, acceptor_id in session.execute(
+            PluginOffer(
+                reference=reference, name=name, sku=each, member_id=acceptor_id, points=points
+            )
+            for reference, name, each, acceptor_id, points in session.execute(
                 query.order_by(Offer.reference)
             )
         ]
@@ -407,15 +410,3 @@ def _burn_ids(references: Sequence[str]) -> list[UUID]:
         with suppress(ValueError):
             found.append(UUID(each))
     return found
-
-
-def _lock_stock(session: Session, offers: Sequence[UUID]) -> None:
-    """Lock the stock rows of `offers` in the order of their ids; makes those that are missing."""
-    rows = [{"offer_id": offer_id, "remaining": 0} for offer_id in offers]
-    session.execute(insert(OfferStock).values(rows).on_conflict_do_nothing())
-    session.execute(
-        sa.select(OfferStock.offer_id)
-        .where(OfferStock.offer_id.in_(offers))
-        .order_by(OfferStock.offer_id)
-        .with_for_update()
-    )

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from marketplace.contract.facts import RefundFact
 from marketplace.contract.orders import Artefact
+from marketplace.contract.registering import Who
 from marketplace.identity.domain import Principal
 from marketplace.outbound import Outbound
 
@@ -53,6 +54,8 @@ class PluginOffer(msgspec.Struct, frozen=True, kw_only=True):
     sku: str
     member_id: UUID
     """The member that is paid for it."""
+    points: int = 0
+    """What one unit costs. Since 1.2."""
 
 
 class Host(Protocol):
@@ -102,6 +105,21 @@ class Host(Protocol):
         promised to them must be taken off, and units of orders you refused too, for the void gives
         them back. Below zero counts as zero. An offer without limited stock has it from then on.
         """
+        ...
+
+    def promise_price(
+        self, session: Session, sku: str, selection: str, until: datetime
+    ) -> Sequence[PluginOffer]:
+        """Keep the price of this plugin's offers of `sku` as it is now until then, for one burn or
+        several that name `selection` (see `Order.selection`); returns the offers at that price.
+
+        A promise is kept as it was made: made again, it only lasts longer. It promises neither
+        stock nor that the offer stays on sale. Since 1.2.
+        """
+        ...
+
+    def who(self, session: Session, participant_id: UUID) -> Who | None:
+        """What eligibility rules know of a participant; None where there is none. Since 1.2."""
         ...
 
     def wake(
