@@ -27,16 +27,19 @@ from marketplace.api import (
     PluginSettings,
     Principal,
     RefundFact,
+    Who,
 )
 from marketplace.clock import NOW
-from marketplace.coalition.models import Member
+from marketplace.coalition.models import Firm, Member, Participant
 from marketplace.db import Database
 from marketplace.errors import NotFound
+from marketplace.exchange import promises
 from marketplace.exchange.domain import BurnStatus, FulfilmentState, OfferStatus
 from marketplace.exchange.models import Burn, Offer
 from marketplace.identity.models import AuditEntry
 from marketplace.ids import next_key
 from marketplace.ledger import debts
+from marketplace.ledger.models import Wallet
 from marketplace.outbound import Outbound
 from marketplace.rails import news
 from marketplace.registry import values
