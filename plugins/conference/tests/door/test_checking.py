@@ -48,8 +48,8 @@ def test_what_is_no_ticket_of_this_event_is_told_apart(
     _, (foreign,) = other.sell("Somebody else")
     assert north.scan(foreign.secret).result is Result.FORGED
     assert north.scan("https://example.org").result is Result.FORGED
-    letter = "A" if artefact.secret[60] != "A" else "B"
-    changed = artefact.secret[:60] + letter + artefact.secret[61:]
+    letter = "A" if artefact.secret[100] != "A" else "B"
+    changed = artefact.secret[:100] + letter + artefact.secret[101:]
     assert north.scan(changed).result is Result.FORGED
     wrong_day = north.scan(artefact.secret, session=box.sessions[1])
     assert (wrong_day.result, wrong_day.session) == (Result.OTHER_SESSION, box.sessions[0])

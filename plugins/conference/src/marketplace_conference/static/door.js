@@ -107,8 +107,9 @@
       id = code.ticket;
     }
     const found = byId.get(id);
+    const real = code && (await genuine(code));
+    if (real === false) return { result: "forged" };
     if (!found) {
-      const real = code && (await genuine(code));
       return { result: real ? "admitted" : real === null ? "unsure" : "forged" };
     }
     const facts = { name: found.name, category: found.category, seat: found.seat };
