@@ -9,6 +9,7 @@ from pathlib import Path
 from marketplace.api import (
     Command,
     Host,
+    Pages,
     PeriodicTask,
     PluginTables,
     RefundFact,
@@ -20,6 +21,7 @@ from marketplace.api import (
 from marketplace_conference import events, reserving, selling, waiting
 from marketplace_conference.commands import make_commands
 from marketplace_conference.models import metadata
+from marketplace_conference.pages import make_pages
 from marketplace_conference.routes import make_routes
 from marketplace_conference.supplier import BoxOffice
 
@@ -68,6 +70,12 @@ def _sweep(host: Host) -> None:
 def marketplace_register_routes(host: Host) -> Routes:
     """Events, reservations, the waiting list, and what organisers do."""
     return make_routes(host)
+
+
+@hookimpl
+def marketplace_register_pages(host: Host) -> Pages:
+    """Events, the plan of seats, reservations, the waiting list."""
+    return make_pages(host)
 
 
 @hookimpl

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from marketplace.api import Host, InvalidRequest, Principal
-from marketplace_conference import attendees, counting, taking
+from marketplace_conference import attendees, counting, events, taking
 from marketplace_conference.errors import (
     ReservationEnded,
     SoldOut,
@@ -26,7 +26,7 @@ from marketplace_conference.errors import (
     UnknownReservation,
 )
 from marketplace_conference.models import reservation, seat
-from marketplace_conference.schemas import Attendee, NewReservation, ReservationView
+from marketplace_conference.schemas import Attendee, EventView, NewReservation, ReservationView
 from marketplace_conference.taking import Crowded, Short
 
 FIND = sa.text("""
@@ -237,6 +237,21 @@ def read(host: Host, principal: Principal, selection: str) -> ReservationView:
     """A reservation of the caller."""
     with host.transaction() as session:
         return view(host, session, selection, principal.caller_id)
+
+
+def event_of(host: Host, selection: str) -> EventView:
+    """The event that a reservation is of."""
+    with host.transaction() as session:
+        slug = session.scalar(SLUG_OF, {"id": selection})
+    return events.read(host, str(slug), drafts=True)
+
+
+SLUG_OF = sa.text(
+    "select e.slug from conference_reservation r "
+    "join conference_category c on c.id = r.category_id "
+    "join conference_session s on s.id = c.session_id "
+    "join conference_event e on e.id = s.event_id where r.id = :id"
+)
 
 
 def name_attendees(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -51,9 +51,7 @@ class BoxOffice:
         if chosen:
             with self._host.transaction() as session:
                 self._sell_chosen(session, chosen)
-        for each in orders:
-            if each.selection is None:
-                self._sell_best(each)
+        self._sell_each(each for each in orders if each.selection is None)
         return self.lookup(orders)
 
     def lookup(self, orders: Sequence[Order]) -> Sequence[Outcome]:
@@ -68,6 +66,17 @@ class BoxOffice:
         with self._host.transaction() as session:
             session.execute(sa.select(order.c.reference).limit(1)).first()
         return Health(ok=True)
+
+    def _sell_each(self, orders: Iterable[Order]) -> None:
+        """One by one; where one cannot be handled, the others are, and then that is told."""
+        failures: list[Exception] = []
+        for each in orders:
+            try:
+                self._sell_best(each)
+            except Exception as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
 
     def _sell_chosen(self, session: Session, orders: Sequence[Order]) -> None:
         new = _new(session, orders)
