@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "plugins" / "conference" / "tests" / "tickets"))
 
-from box import Box  # noqa: E402 - found by the line above
+from box import Box
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

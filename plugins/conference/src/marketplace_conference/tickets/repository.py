@@ -62,6 +62,23 @@ def one(session: Transaction, reference: str, position: int) -> Ticket | None:
     return found[0] if found else None
 
 
+def after(session: Transaction, event_id: UUID, ticket_id: int, limit: int) -> list[Ticket]:
+    """The next tickets of an event by id."""
+    query = TICKETS.where(ticket.c.event_id == event_id, ticket.c.id > ticket_id)
+    rows = session.execute(query.order_by(ticket.c.id).limit(limit))
+    return [Ticket(**row) for row in rows.mappings()]
+
+
+def sizes(session: Transaction, references: Sequence[str]) -> Mapping[str, int]:
+    """How many places each of these orders was sold, given back ones too."""
+    rows = session.execute(
+        sa.select(place.c.order_reference, sa.func.count())
+        .where(place.c.order_reference.in_(references))
+        .group_by(place.c.order_reference)
+    )
+    return {reference: int(count) for reference, count in rows}
+
+
 def _read(session: Transaction, query: sa.Select[Any]) -> list[Ticket]:
     rows = session.execute(query.order_by(place.c.order_reference, place.c.position))
     return [Ticket(**row) for row in rows.mappings()]

@@ -1,0 +1,1 @@
+"""Conferences, as people and partners meet them over HTTP."""
