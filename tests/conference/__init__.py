@@ -1,1 +1,1 @@
-"""Conferences, as people and partners meet them over HTTP."""
+"""The box office in the whole marketplace."""

@@ -43,7 +43,7 @@ class BoxOfficeRehearsal(Rehearsal):
             starts_at=STARTS,
             ends_at=ENDS,
             sessions=[NewSession(code="day", name="Day", starts_at=STARTS, ends_at=ENDS)],
-            quotas={"many": units, "none": 0},
+            quotas={"many": 2 * units, "none": 0},
             categories=[
                 NewCategory(sku=full, name="Seat", session="day", quota="many", most_at_once=1_000),
                 NewCategory(sku=empty, name="None", session="day", quota="none"),

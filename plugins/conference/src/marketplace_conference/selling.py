@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
@@ -56,6 +57,36 @@ def sell(host: Host, session: Session, order: Order, row: Any, kind: Any) -> str
         )
     _add_places(session, order.reference, row, kind, seats, now)
     return None
+
+
+def sell_best(host: Host, session: Session, kind: Any, orders: Sequence[Order]) -> list[Order]:
+    """Sell the best places that are free for anybody; returns the orders that got none."""
+    lock_pools(session, {kind.id}, alone=True)
+    now = host.now(session)
+    free = counting.standing(kind.id, counting.of_pool(session, kind.id, now)).free
+    gone: list[Order] = []
+    for each in orders:
+        seats: Sequence[int | None] | None = None
+        if each.quantity <= free:
+            seats = [None] * each.quantity
+            if kind.numbered:
+                seats = taking.sell_seats(session, kind.id, each.quantity, each.reference, now)
+        if seats is None:
+            gone.append(each)
+            continue
+        free -= each.quantity
+        _add_places(session, each.reference, Nobody(each.quantity), kind, seats, now)
+    if kind.quota_id is not None:
+        stock.align(host, session, kind.id)
+    return gone
+
+
+class Nobody(msgspec.Struct, frozen=True):
+    """Who is named for places that nobody reserved."""
+
+    quantity: int
+    attendees: tuple[Any, ...] = ()
+    allotment_id: UUID | None = None
 
 
 def _is_over(row: Any, now: datetime) -> bool:

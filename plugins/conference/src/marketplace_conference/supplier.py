@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -20,16 +19,10 @@ from marketplace.api import (
     Outcome,
     Rejected,
 )
-from marketplace_conference import reserving, selling, stock, tickets
-from marketplace_conference.errors import SoldOut
+from marketplace_conference import selling, stock, tickets
 from marketplace_conference.models import category, event, order, reservation, seat
 from marketplace_conference.models import session as sessions
-from marketplace_conference.reserving import Wish
-from marketplace_conference.taking import Crowded, Short
 
-NOBODY = UUID(int=0)
-"""Who reserves for an order that chose nothing."""
-A_MOMENT = timedelta(minutes=1)
 GONE = "so many places are not free any more"
 CANCELLED = "the event was cancelled"
 NOT_THE_ORGANISERS = "the seats belong to another partner than the one that sells them"
@@ -51,7 +44,7 @@ class BoxOffice:
         if chosen:
             with self._host.transaction() as session:
                 self._sell_chosen(session, chosen)
-        self._sell_each(each for each in orders if each.selection is None)
+        self._sell_unchosen([each for each in orders if each.selection is None])
         return self.lookup(orders)
 
     def lookup(self, orders: Sequence[Order]) -> Sequence[Outcome]:
@@ -67,12 +60,16 @@ class BoxOffice:
             session.execute(sa.select(order.c.reference).limit(1)).first()
         return Health(ok=True)
 
-    def _sell_each(self, orders: Iterable[Order]) -> None:
-        """One by one; where one cannot be handled, the others are, and then that is told."""
-        failures: list[Exception] = []
+    def _sell_unchosen(self, orders: Sequence[Order]) -> None:
+        """One category after the other; where one is in trouble, the others are sold first."""
+        by_sku: dict[str, list[Order]] = {}
         for each in orders:
+            by_sku.setdefault(each.sku, []).append(each)
+        failures: list[Exception] = []
+        for sku in sorted(by_sku):
             try:
-                self._sell_best(each)
+                with self._host.transaction() as session:
+                    self._sell_best(session, sku, by_sku[sku])
             except Exception as error:
                 failures.append(error)
         if failures:
@@ -128,44 +125,23 @@ class BoxOffice:
                 attempt.rollback()
         return reason
 
-    def _sell_best(self, each: Order) -> None:
-        """The best places that are free for anybody, in a transaction of its own."""
-        crowded = waits = False
-        for _ in range(4):
-            try:
-                with self._host.transaction() as session:
-                    if _new(session, [each]):
-                        self._take_best(session, each, crowded, waits)
-                return
-            except Crowded:
-                crowded = True
-            except Short:
-                if waits:
-                    break
-                waits = True
-        with self._host.transaction() as session:
-            if _new(session, [each]):
+    def _sell_best(self, session: Session, sku: str, orders: Sequence[Order]) -> None:
+        """The best places that are free for anybody, in the order of the orders."""
+        new = _new(session, orders)
+        kind: Any = _kinds(session, {sku}).get(sku)
+        sellers = self._sellers(session, new)
+        good: list[Order] = []
+        for each in new:
+            reason = _refusal(kind, sellers.get(each.reference))
+            if reason is None and kind.must_choose:
+                reason = selling.NOT_CHOSEN
+            if reason is None:
+                good.append(each)
+            else:
+                _refuse(session, each.reference, reason)
+        if good:
+            for each in selling.sell_best(self._host, session, kind, good):
                 _refuse(session, each.reference, GONE)
-
-    def _take_best(self, session: Session, each: Order, crowded: bool, waits: bool) -> None:
-        kind: Any = _kinds(session, {each.sku}).get(each.sku)
-        reason = _refusal(kind, self._sellers(session, [each]).get(each.reference))
-        if reason is None and kind.must_choose:
-            reason = selling.NOT_CHOSEN
-        if reason is None and each.quantity > kind.most_at_once:
-            reason = GONE
-        if reason is not None:
-            _refuse(session, each.reference, reason)
-            return
-        found = reserving.find(session, each.sku, NOBODY)
-        wish = Wish(quantity=each.quantity, caller_id=NOBODY, ends_at=found.now + A_MOMENT)
-        selection = reserving.take(self._host, session, found, wish, crowded=crowded, waits=waits)
-        row = session.execute(sa.select(reservation).where(reservation.c.id == selection)).one()
-        reason = selling.sell(self._host, session, each, row, kind)
-        if reason is not None:
-            raise SoldOut(reason)
-        if kind.quota_id is not None:
-            stock.align(self._host, session, kind.id)
 
     def _sellers(self, session: Session, orders: Sequence[Order]) -> dict[str, UUID]:
         placed = self._host.placed_orders(session, [each.reference for each in orders])

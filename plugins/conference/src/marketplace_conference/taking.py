@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -132,3 +134,36 @@ def take_seats(session: Session, found: Found, wish: Wish, selection: str, *, wa
     taken = session.scalars(BEST_WAITING if waits else BEST_AT_ONCE, asked).all()
     if len(taken) < wish.quantity:
         raise Short(len(taken))
+
+
+def sell_seats(
+    session: Session, category_id: UUID, quantity: int, reference: str, now: datetime
+) -> Sequence[int] | None:
+    """Sell the best seats that are free at once; None, and nothing is taken, where too few are.
+
+    Needs the pool's lock: nobody else takes seats of it meanwhile.
+    """
+    asked = {
+        "category": category_id,
+        "now": now,
+        "until": now,
+        "selection": f"order-{reference}",
+        "quantity": quantity,
+    }
+    with session.begin_nested() as attempt:
+        taken = session.scalars(TOGETHER, asked).all() if quantity > 1 else []
+        if len(taken) < quantity:
+            attempt.rollback()
+    if len(taken) < quantity:
+        with session.begin_nested() as attempt:
+            taken = session.scalars(BEST_WAITING, asked).all()
+            if len(taken) < quantity:
+                attempt.rollback()
+    if len(taken) < quantity:
+        return None
+    return sorted(session.scalars(SOLD, asked))
+
+
+SOLD = sa.text(
+    "update conference_seat set sold = true where held_by = :selection and not sold returning id"
+)
