@@ -1,4 +1,4 @@
-"""Why a door is not served. Each code is in the README of the door."""
+"""Why a door is not served. Each code is in docs/concepts/tickets.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a ticket cannot be changed. Each code is in the README."""
+"""Why a ticket cannot be changed. Each code is in docs/concepts/tickets.md."""
 
 from __future__ import annotations
 
