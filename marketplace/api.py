@@ -86,8 +86,9 @@ from marketplace.web.flows import Flows, Payment
 from marketplace.web.i18n import Lazy, lazy
 from marketplace.web.nav import NavEntry
 from marketplace.web.page import Html, Page
+from marketplace.web.press import typeset
 
-API_VERSION = "1.1"
+API_VERSION = "1.2"
 """Version of this contract."""
 
 hookimpl = pluggy.HookimplMarker("marketplace")
@@ -199,5 +200,6 @@ __all__ = [
     "new_signing_key",
     "plugin_metadata",
     "sign",
+    "typeset",
     "verify",
 ]

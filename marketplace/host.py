@@ -7,33 +7,39 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
+from marketplace import lent_stock
 from marketplace.api import (
+    Artefact,
     EligibilityRule,
     MemberName,
     OpenOrder,
     PlacedOrder,
     PluginOffer,
     PluginSettings,
+    Principal,
+    RefundFact,
+    Who,
 )
 from marketplace.clock import NOW
-from marketplace.coalition.models import Member
+from marketplace.coalition.models import Firm, Member, Participant
 from marketplace.db import Database
 from marketplace.errors import NotFound
+from marketplace.exchange import promises
 from marketplace.exchange.domain import BurnStatus, FulfilmentState, OfferStatus
-from marketplace.exchange.models import Burn, Offer, OfferStock
+from marketplace.exchange.models import Burn, Offer
 from marketplace.identity.models import AuditEntry
 from marketplace.ids import next_key
 from marketplace.ledger import debts
+from marketplace.ledger.models import Wallet
 from marketplace.outbound import Outbound
 from marketplace.rails import news
 from marketplace.registry import values
@@ -45,6 +51,8 @@ T = TypeVar("T")
 AWAITED = (FulfilmentState.PENDING, FulfilmentState.UNKNOWN, FulfilmentState.DEAD)
 """States of an order that its supplier may have, and that no worker asks about just now."""
 
+GRACE_DAYS = 30
+"""As in the settings, where nobody says otherwise."""
 KEPT_S = 3.0
 """How long settings are kept before the database is asked again."""
 TRIED: ContextVar[UUID | None] = ContextVar("TRIED", default=None)
@@ -82,6 +90,7 @@ class PluginHost:
         outbound: Callable[[], Outbound] = Outbound,
         tell: Callable[[Sequence[tuple[str, Any]]], None] = lambda _: None,
         rails: Callable[[], Mapping[str, Any]] = dict,
+        grace_days: int = GRACE_DAYS,
     ) -> None:
         self.slug = slug
         self.tell = tell
@@ -92,6 +101,7 @@ class PluginHost:
         self._asked = asked
         self._outbound = outbound
         self._rails = rails
+        self._grace = timedelta(days=grace_days)
         self._kept: dict[tuple[UUID | None, bool], _Kept] = {}
 
     @property
@@ -189,30 +199,31 @@ class PluginHost:
         self, session: Session, sku: str, free_units: Callable[[Sequence[OpenOrder]], int]
     ) -> int:
         """See `marketplace.api.Host.align_stock`."""
-        offers = session.scalars(
-            sa.select(Offer.id)
-            .where(Offer.plugin == self.slug, Offer.sku == sku)
-            .order_by(Offer.id)
-        ).all()
-        if not offers:
-            return 0
-        _lock_stock(session, offers)
-        # A new statement: it sees every burn that was held before the stock was locked.
-        held = session.execute(
-            sa.select(Burn.id, Burn.quantity).where(
-                # All held burns have a due time, and the index of those is small.
-                Burn.due_at.is_not(None),
-                Burn.status == BurnStatus.HELD,
-                Burn.offer_id.in_(offers),
-            )
-        ).all()
-        orders = [OpenOrder(reference=str(row.id), quantity=row.quantity) for row in held]
-        session.execute(
-            sa.update(OfferStock)
-            .where(OfferStock.offer_id.in_(offers))
-            .values(remaining=max(free_units(orders), 0))
+        return lent_stock.align(session, self.slug, sku, free_units)
+
+    def promise_price(
+        self, session: Session, sku: str, selection: str, until: datetime
+    ) -> Sequence[PluginOffer]:
+        """See `marketplace.api.Host.promise_price`."""
+        return promises.promise(session, self.slug, sku, selection, until)
+
+    def who(self, session: Session, participant_id: UUID) -> Who | None:
+        """See `marketplace.api.Host.who`."""
+        row = session.execute(
+            sa.select(Wallet.id, Participant.role, Firm.reference, Firm.country)
+            .join(Participant, Participant.id == Wallet.participant_id)
+            .join(Firm, Firm.id == Participant.firm_id)
+            .where(Participant.id == participant_id)
+        ).first()
+        if row is None:
+            return None
+        return Who(
+            wallet_id=row.id,
+            participant_id=participant_id,
+            role=row.role,
+            firm_reference=row.reference,
+            country=row.country,
         )
-        return len(offers)
 
     def wake(
         self, session: Session, references: Sequence[str], *, acceptor_id: UUID | None = None
@@ -286,6 +297,36 @@ class PluginHost:
             for row in session.execute(asked)
         }
 
+    def reveal(self, principal: Principal, reference: str) -> Sequence[Artefact]:
+        """See `marketplace.api.Host.reveal`."""
+        from marketplace import lent_orders  # services that most plugins' processes never need
+
+        vault = self._vault()
+        return self.run(
+            lambda database: lent_orders.reveal_order(
+                database, vault, self.slug, principal, reference
+            )
+        )
+
+    def refund(self, reference: str, *, points: int, reason: str, key: str) -> RefundFact:
+        """See `marketplace.api.Host.refund`."""
+        from marketplace import lent_orders  # see reveal
+
+        made, replayed = self.run(
+            lambda database: lent_orders.refund_order(
+                database,
+                self.slug,
+                reference,
+                points=points,
+                reason=reason,
+                key=key,
+                grace=self._grace,
+            )
+        )
+        if not replayed:
+            self.tell([("marketplace_after_burn_refunded", made)])
+        return made
+
     def owe(
         self,
         session: Session,
@@ -317,16 +358,18 @@ class PluginHost:
         self, session: Session, *, member_id: UUID | None = None, sku: str | None = None
     ) -> Sequence[PluginOffer]:
         """See `marketplace.api.Host.offers`."""
-        query = sa.select(Offer.reference, Offer.name, Offer.sku, Offer.acceptor_id).where(
-            Offer.plugin == self.slug, Offer.status != OfferStatus.RETIRED
-        )
+        query = sa.select(
+            Offer.reference, Offer.name, Offer.sku, Offer.acceptor_id, Offer.points
+        ).where(Offer.plugin == self.slug, Offer.status != OfferStatus.RETIRED)
         if member_id is not None:
             query = query.where(Offer.acceptor_id == member_id)
         if sku is not None:
             query = query.where(Offer.sku == sku)
         return [
-            PluginOffer(reference=reference, name=name, sku=each, member_id=acceptor_id)
-            for reference, name, each, acceptor_id in session.execute(
+            PluginOffer(
+                reference=reference, name=name, sku=each, member_id=acceptor_id, points=points
+            )
+            for reference, name, each, acceptor_id, points in session.execute(
                 query.order_by(Offer.reference)
             )
         ]
@@ -370,15 +413,3 @@ def _burn_ids(references: Sequence[str]) -> list[UUID]:
         with suppress(ValueError):
             found.append(UUID(each))
     return found
-
-
-def _lock_stock(session: Session, offers: Sequence[UUID]) -> None:
-    """Lock the stock rows of `offers` in the order of their ids; makes those that are missing."""
-    rows = [{"offer_id": offer_id, "remaining": 0} for offer_id in offers]
-    session.execute(insert(OfferStock).values(rows).on_conflict_do_nothing())
-    session.execute(
-        sa.select(OfferStock.offer_id)
-        .where(OfferStock.offer_id.in_(offers))
-        .order_by(OfferStock.offer_id)
-        .with_for_update()
-    )

@@ -81,6 +81,7 @@ def plugin_commands(settings: Settings) -> Iterator[tuple[str, api.Command]]:
             vault,
             asked=lambda: plugins.settings_of(slug),
             outbound=outbound,
+            grace_days=settings.refund_grace_days,
         ),
     )
     for slug, commands in plugins.call_each("marketplace_register_commands"):

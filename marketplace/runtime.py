@@ -86,6 +86,7 @@ class Runtime:
                 outbound=lambda: self.outbound,
                 tell=self.tell,
                 rails=lambda: self.rails,
+                grace_days=self.settings.refund_grace_days,
             ),
             contained=self.contained,
         )

@@ -54,4 +54,11 @@ def lent_host(terms: Terms) -> Callable[[str, Callable[[], api.PluginSettings]],
     def outbound() -> Outbound:
         return open_outbound(Settings(outbound_allow=terms.outbound_allow))
 
-    return lambda slug, asked: PluginHost(slug, database, vault, asked=asked, outbound=outbound)
+    return lambda slug, asked: PluginHost(
+        slug,
+        database,
+        vault,
+        asked=asked,
+        outbound=outbound,
+        grace_days=terms.refund_grace_days,
+    )

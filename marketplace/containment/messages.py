@@ -38,6 +38,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     secret_keys: str
     outbound_allow: str
     """As in the settings: where its calls to addresses of partners may go besides."""
+    refund_grace_days: int
     log_level: str
     memory_mb: int
     cpu_s: int

@@ -42,6 +42,7 @@ def terms_of(settings: Settings, slug: str, *, database_url: str | None, secret_
         database_role=settings.database_role,
         secret_keys=secret_keys,
         outbound_allow=settings.outbound_allow,
+        refund_grace_days=settings.refund_grace_days,
         log_level=settings.log_level,
         memory_mb=settings.plugin_memory_mb,
         cpu_s=settings.plugin_cpu_s,

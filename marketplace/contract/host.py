@@ -11,6 +11,10 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.orm import Session
 
+from marketplace.contract.facts import RefundFact
+from marketplace.contract.orders import Artefact
+from marketplace.contract.registering import Who
+from marketplace.identity.domain import Principal
 from marketplace.outbound import Outbound
 
 
@@ -50,6 +54,8 @@ class PluginOffer(msgspec.Struct, frozen=True, kw_only=True):
     sku: str
     member_id: UUID
     """The member that is paid for it."""
+    points: int = 0
+    """What one unit costs. Since 1.2."""
 
 
 class Host(Protocol):
@@ -101,6 +107,21 @@ class Host(Protocol):
         """
         ...
 
+    def promise_price(
+        self, session: Session, sku: str, selection: str, until: datetime
+    ) -> Sequence[PluginOffer]:
+        """Keep the price of this plugin's offers of `sku` as it is now until then, for one burn or
+        several that name `selection` (see `Order.selection`); returns the offers at that price.
+
+        A promise is kept as it was made: made again, it only lasts longer. It promises neither
+        stock nor that the offer stays on sale. Since 1.2.
+        """
+        ...
+
+    def who(self, session: Session, participant_id: UUID) -> Who | None:
+        """What eligibility rules know of a participant; None where there is none. Since 1.2."""
+        ...
+
     def wake(
         self, session: Session, references: Sequence[str], *, acceptor_id: UUID | None = None
     ) -> int:
@@ -140,6 +161,28 @@ class Host(Protocol):
 
         With `keep` none of them is refunded before the session ends: a refund that comes meanwhile
         waits for it.
+        """
+        ...
+
+    def reveal(self, principal: Principal, reference: str) -> Sequence[Artefact]:
+        """What one of the plugin's own orders delivered, for a page or download of yours.
+
+        For whoever may look at the reward, by the rules of the reward's own page: who made the
+        order, or the colleague it was given to, who accepts it by this. Each look is audited. In a
+        transaction of its own. Raises NotFound to everybody else; AlreadyGiven, NothingToReveal
+        (not captured, or refunded whole). Since 1.2.
+        """
+        ...
+
+    def refund(self, reference: str, *, points: int, reason: str, key: str) -> RefundFact:
+        """Give back some points of one of the plugin's own captured orders, as a refund by the
+        operator would: to the lots they were drawn from, money exact to the micro.
+
+        `key` is yours, unique for ever: the same again refunds nothing more and answers the same.
+        In a transaction of its own: write down what you owe first, then call, then write down that
+        it is done. Never call it in a transaction that keeps the order (`placed_orders`). Raises
+        NotFound, NotRefundable (not captured, or fewer points left), InvalidRequest (no points),
+        IdempotencyKeyReused (the key refunded something else). Since 1.2.
         """
         ...
 

@@ -33,6 +33,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """A trial order: nobody pays for it, and it must deliver nothing of value. Sent only to a
     supplier with an attribute `takes_trials = True`; use the member's sandbox settings:
     `host.member_settings(order.acceptor_id, sandbox=order.sandbox)`."""
+    selection: str | None = None
+    """What was chosen with you before the burn, as you named it: letters, digits, `_` and `-`, 64
+    at most. Whoever burns may send anything, so it must be one that you gave, hard to guess, and
+    for this sku and quantity. Since 1.2."""
 
 
 class Artefact(msgspec.Struct, frozen=True, kw_only=True):

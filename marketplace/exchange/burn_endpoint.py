@@ -127,6 +127,8 @@ def burn_request(principal: Principal, key: str, body: BurnBody) -> BurnRequest:
     asked = b"%b%b%d" % (wallet, offer, body.quantity)
     if body.expected_points is not None:
         asked += b"@%d" % body.expected_points
+    if body.selection is not None:
+        asked += b"#%b" % body.selection.encode()
     return BurnRequest(
         uuid7(),
         principal,
@@ -136,6 +138,7 @@ def burn_request(principal: Principal, key: str, body: BurnBody) -> BurnRequest:
         FastUUID(offer),
         body.quantity,
         body.expected_points,
+        body.selection,
     )
 
 

@@ -50,6 +50,8 @@ class BurnRequest(msgspec.Struct, frozen=True):
     quantity: int
     expected_points: int | None = None
     """What the caller was told it costs; another price by now refuses the burn."""
+    selection: str | None = None
+    """What was chosen beforehand with the supplier."""
 
 
 RowPlace: TypeAlias = tuple[int, int] | None
@@ -88,6 +90,13 @@ class ExposureState(msgspec.Struct):
     cap_micros: int | None
 
 
+class Promised(msgspec.Struct, frozen=True):
+    """What one unit costs who chose beforehand, until the promise ends."""
+
+    points: int
+    cost_micros: int
+
+
 class Earlier(msgspec.Struct, frozen=True):
     """The outcome a key had before."""
 
@@ -112,6 +121,8 @@ class State(msgspec.Struct):
     who: dict[UUID, Who]
     """By wallet; only for restricted offers."""
     rules: dict[str, EligibilityRule]
+    promises: dict[tuple[UUID, str], Promised] = {}
+    """Prices promised for a selection of an offer, for requests that name one."""
 
 
 class DrawPart(msgspec.Struct, frozen=True):
@@ -198,6 +209,7 @@ def _decide_one(request: BurnRequest, state: State) -> Decision:
     offer = state.offers.get(request.offer_id)
     if offer is None:
         return Refused(request, UnknownOffer(f"No offer has the id {request.offer_id}."))
+    offer = as_promised(offer, request.selection, state)
     refusal = _check_offer(request, offer, state)
     if refusal is not None:
         return Refused(request, refusal)
@@ -205,6 +217,14 @@ def _decide_one(request: BurnRequest, state: State) -> Decision:
         price = offer.points * request.quantity
         return Refused(request, PriceChanged(f"It costs {price} points now."))
     return _draw(request, wallet, offer, state)
+
+
+def as_promised(offer: OfferTerms, selection: str | None, state: State) -> OfferTerms:
+    """The offer at the price that was promised for this selection, where one was."""
+    promised = None if selection is None else state.promises.get((offer.id, selection))
+    if promised is None:
+        return offer
+    return msgspec.structs.replace(offer, points=promised.points, cost_micros=promised.cost_micros)
 
 
 def may_burn_from(

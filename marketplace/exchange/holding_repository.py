@@ -53,7 +53,7 @@ lots as (
 burns as (
     insert into burn (id, wallet_id, offer_id, caller_id, acceptor_id, plugin, quantity, points,
                       cost_micros, currency, limited, status, rejection, detail, fulfilment,
-                      effective_at, hold_until, due_at)
+                      effective_at, hold_until, due_at, selection)
     select id, wallet_id, offer_id, caller_id, acceptor_id, plugin, quantity, points, cost_micros,
            currency, limited,
            case when rejection is null then 'held' else 'rejected' end::burn_status,
@@ -61,7 +61,7 @@ burns as (
            case when rejection is null then 'queued' else 'done' end::fulfilment_state,
            $1::timestamptz,
            case when rejection is null then $1::timestamptz + $2::interval end,
-           case when rejection is null then statement_timestamp() end
+           case when rejection is null then statement_timestamp() end, selection
     from burn_rows
 ),
 keys as (
@@ -170,12 +170,13 @@ def _burn_rows(decided: Sequence[Accepted | Refused], state: State) -> list[tupl
                     transfer_id,
                     wallet.at,
                     previous,
+                    request.selection,
                 )
             )
         else:
             why = (each.error.code, each.error.detail)
             refused = (None, None, request.quantity, 0, 0, None, False, *why)
-            rows.append((*asked, *refused, *key, None, None, None, None))
+            rows.append((*asked, *refused, *key, None, None, None, None, request.selection))
     return rows
 
 

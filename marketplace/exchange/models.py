@@ -87,6 +87,25 @@ class OfferStock(Base):
     remaining: Mapped[int] = mapped_column(sa.BigInteger)
 
 
+class PricePromise(Base):
+    """What a unit of an offer costs, whatever it costs others, for a burn that names a selection.
+
+    `until` is business time; rows of long ago are deleted when others are made.
+    """
+
+    __tablename__ = "price_promise"
+    __table_args__ = (
+        sa.CheckConstraint("points > 0", name="points_are_positive"),
+        sa.Index("ix_price_promise_until", "until"),
+    )
+
+    selection: Mapped[str] = mapped_column(primary_key=True)
+    offer_id: Mapped[UUID] = mapped_column(primary_key=True)
+    points: Mapped[int] = mapped_column(sa.BigInteger)
+    cost_micros: Mapped[int] = mapped_column(sa.BigInteger)
+    until: Mapped[datetime] = mapped_column(utc_timestamp())
+
+
 class Burn(Base):
     """One request to burn points and what became of it; a held burn is its own outbox row."""
 
@@ -119,6 +138,8 @@ class Burn(Base):
     acceptor_id: Mapped[UUID | None]
     plugin: Mapped[str | None]
     quantity: Mapped[int]
+    selection: Mapped[str | None]
+    """What was chosen beforehand with the supplier, in its own words."""
     points: Mapped[int] = mapped_column(sa.BigInteger)
     cost_micros: Mapped[int] = mapped_column(sa.BigInteger)
     currency: Mapped[str | None] = mapped_column(sa.CHAR(3))

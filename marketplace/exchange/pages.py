@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -21,7 +22,7 @@ from marketplace.exchange.decide import MAX_QUANTITY
 from marketplace.exchange.errors import BurnRejected
 from marketplace.exchange.gifts import LONGEST_MESSAGE
 from marketplace.exchange.previewing import preview
-from marketplace.exchange.schemas import BurnBody
+from marketplace.exchange.schemas import SELECTION, BurnBody
 from marketplace.exchange.words import obstacle, seconds_in_words
 from marketplace.identity.domain import Principal, Role
 from marketplace.ledger.lots import expiries_by_month
@@ -33,10 +34,13 @@ from marketplace.web.i18n import lazy as _l
 from marketplace.web.page import Html, Page
 
 PARTICIPANTS = access(roles=[Role.PARTICIPANT], page=True)
+CHOSEN = SELECTION.replace("{1,64}", "{0,64}")
+"""As an address or a form has it: empty where nothing was chosen beforehand."""
 SOON_MONTHS = 2
 """What expires within these calendar months is named before a burn."""
 
 Quantity = Annotated[int, QueryParameter(ge=1, le=MAX_QUANTITY)]
+Chosen = Annotated[str, QueryParameter(max_length=64, pattern=CHOSEN)]
 Who = Annotated[str, QueryParameter(max_length=200)]
 
 
@@ -49,13 +53,22 @@ class BurnForm(msgspec.Struct):
     colleague: str = ""
     """Id of the colleague it is for; empty: for oneself."""
     message: str = ""
+    selection: str = ""
+    """What was chosen beforehand with the supplier; empty: nothing."""
 
     def body(self, wallet_id: UUID, offer_id: UUID) -> BurnBody:
         """The burn that is asked for; InvalidRequest where the form was tampered with."""
         key_is_good = 0 < len(self.key) <= LONGEST_KEY and self.key.isprintable()
         if not key_is_good or not 1 <= self.quantity <= MAX_QUANTITY or self.expected_points < 1:
             raise InvalidRequest("The form is not as we gave it; open the page again.")
-        return BurnBody(wallet_id, offer_id, self.quantity, self.expected_points)
+        return BurnBody(wallet_id, offer_id, self.quantity, self.expected_points, self.chosen)
+
+    @property
+    def chosen(self) -> str | None:
+        """The selection; InvalidRequest where it cannot be one."""
+        if not re.fullmatch(CHOSEN, self.selection):
+            raise InvalidRequest("The form is not as we gave it; open the page again.")
+        return self.selection or None
 
     @property
     def colleague_id(self) -> UUID | None:
@@ -75,11 +88,20 @@ async def show_burn(
     runtime: NamedDependency[Runtime],
     quantity: Quantity = 1,
     who: Who = "",
+    selection: Chosen = "",
 ) -> Html:
     """What the burn will do: points before and after, which go, when the reward comes."""
     found = await gifts.search(session, principal, who)
     return await _confirmation(
-        page, principal, session, runtime, _plain(reference), quantity, who=who, found=found
+        page,
+        principal,
+        session,
+        runtime,
+        _plain(reference),
+        quantity,
+        selection or None,
+        who=who,
+        found=found,
     )
 
 
@@ -102,6 +124,7 @@ async def burn(
         wallet_id=wallet_id,
         offer_reference=_plain(reference),
         quantity=data.quantity,
+        selection=data.chosen,
     )
     body = data.body(wallet_id, seen.offer_id)
     colleague_id = data.colleague_id
@@ -162,6 +185,7 @@ async def _refused(
         runtime,
         reference,
         form.quantity,
+        form.chosen,
         changed=changed,
         status=HTTPStatus.CONFLICT,
     )
@@ -174,6 +198,7 @@ async def _confirmation(
     runtime: Runtime,
     reference: str,
     quantity: int,
+    selection: str | None,
     *,
     who: str = "",
     found: list[gifts.Colleague] | None = None,
@@ -188,6 +213,7 @@ async def _confirmation(
         wallet_id=wallet_id,
         offer_reference=reference,
         quantity=quantity,
+        selection=selection,
     )
     with speak(page.language, page.now):
         stands_in_the_way = obstacle(seen, foreseen)
@@ -204,6 +230,7 @@ async def _confirmation(
         soon=await expiries_by_month(session, wallet_id, months=SOON_MONTHS),
         within=None if within is None else seconds_in_words(within),
         key=secrets.token_urlsafe(18),
+        selection=selection or "",
         who=who,
         found=found or [],
         changed=changed,

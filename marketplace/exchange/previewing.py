@@ -23,6 +23,7 @@ from marketplace.exchange.decide import (
     MoreLots,
     Refused,
     State,
+    as_promised,
     decide,
 )
 from marketplace.exchange.domain import OfferTerms
@@ -57,15 +58,20 @@ async def preview(
     wallet_id: UUID,
     offer_reference: str,
     quantity: int,
+    selection: str | None = None,
 ) -> tuple[BurnPreview, Foreseen]:
     """What `quantity` units of an offer would take from a wallet, or why it would be refused.
+
+    With `selection` at the price that was promised for it, where one was.
 
     Raises NotFound for an unknown offer, or a wallet that is not the caller's to burn from.
     """
     offer = await session.scalar(sa.select(Offer).where(Offer.reference == offer_reference))
     if offer is None:
         raise NotFound(f"There is no offer {offer_reference!r}.")
-    request = BurnRequest(uuid7(), principal, "", b"", wallet_id, offer.id, quantity)
+    request = BurnRequest(
+        uuid7(), principal, "", b"", wallet_id, offer.id, quantity, selection=selection
+    )
     foreseen = await _foresee(await raw_connection(session), request, rules)
     if isinstance(foreseen.refusal, UnknownWallet | UnknownOffer):
         raise NotFound(foreseen.refusal.detail)
@@ -91,6 +97,7 @@ async def _foresee(
         if not isinstance(decision, MoreLots):
             break
         lots *= 8
+    offer = as_promised(offer, request.selection, state)
     return Foreseen(offer, state, *_outcome(decision), who.get(request.wallet_id))
 
 
@@ -108,7 +115,7 @@ async def _view(
     session: AsyncSession, offer: Offer, request: BurnRequest, foreseen: Foreseen
 ) -> BurnPreview:
     balance = await ledger.balance(session, request.wallet_id)
-    points = offer.points * request.quantity
+    points = foreseen.offer.points * request.quantity
     refusal = foreseen.refusal
     used = foreseen.state.used.get((request.wallet_id, offer.id), 0)
     return BurnPreview(

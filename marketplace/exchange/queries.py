@@ -92,6 +92,7 @@ async def burn_view(session: AsyncSession, burn: Burn) -> BurnView:
         wallet_id=burn.wallet_id,
         offer_id=burn.offer_id,
         quantity=burn.quantity,
+        selection=burn.selection,
         points=burn.points,
         status=burn.status,
         fulfilment=burn.fulfilment,

@@ -19,6 +19,7 @@ from marketplace.exchange.decide import (
     Earlier,
     ExposureState,
     LotState,
+    Promised,
     State,
     WalletState,
 )
@@ -100,6 +101,11 @@ from exposure e left join contract c on c.member_id = e.member_id
  and c.valid_from <= marketplace_now() and (c.valid_to is null or c.valid_to > marketplace_now())
 """
 
+READ_PROMISES = f"""union all
+select 8, p.offer_id, null, null, p.points, p.cost_micros, null, p.selection, null, {NO_WALLET}
+from price_promise p where p.selection = any({{}}::text[]) and p.until > marketplace_now()
+"""
+
 LOCK_WALLETS = "select 1 from wallet where id = any($1::uuid[]) order by id for update"
 UNLOCKED_WALLETS = "select id from wallet where id = any($1::uuid[]) for update skip locked"
 
@@ -152,6 +158,7 @@ async def read(
         (READ_API_KEYS, api_keys),
         (READ_SIGN_INS, sign_ins),
         (READ_USED, limited),
+        (READ_PROMISES, [each.selection for each in requests if each.selection is not None]),
         (READ_EARLIER, [(each.principal.caller_id, each.key) for each in requests] if keys else ()),
     ]
     asked = [(part, values) for part, values in parts if values]
@@ -185,6 +192,8 @@ async def read(
             state.used[a, b] = int(i)
         elif tag == 7:
             state.exposures[a] = ExposureState(i, j)
+        elif tag == 8:
+            state.promises[a, s] = Promised(i, j)
         else:
             state.now = EPOCH + timedelta(microseconds=i)
     for wallet in wallets.values():

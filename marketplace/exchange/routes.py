@@ -26,6 +26,7 @@ from marketplace.exchange.engine import BurnEngine
 from marketplace.exchange.previewing import preview
 from marketplace.exchange.refunds import RefundRequest, refund, refund_fact
 from marketplace.exchange.schemas import (
+    SELECTION,
     BurnPreview,
     BurnView,
     OfferView,
@@ -72,6 +73,10 @@ async def get_preview(
     wallet_id: Annotated[
         UUID | None, QueryParameter(description="Absent: the caller's own wallet.")
     ] = None,
+    selection: Annotated[
+        str | None,
+        QueryParameter(pattern=SELECTION, description="What was chosen with the supplier."),
+    ] = None,
     accept_language: Accepts = "",
 ) -> BurnPreview:
     """The points it would cost, the lots they would come from, or why it would be refused.
@@ -87,6 +92,7 @@ async def get_preview(
         wallet_id=wallet,
         offer_reference=offer,
         quantity=quantity,
+        selection=selection,
     )
     faces = await runtime.faces.of([found.offer_id], language)
     return msgspec.structs.replace(found, title=title_of(faces, found.offer_id, found.name))

@@ -14,6 +14,9 @@ from marketplace.fulfilment.promise import DeliveryPromise
 from marketplace.money import MAX_POINTS
 
 LONGEST_REASON = 500
+SELECTION = r"^[A-Za-z0-9_-]{1,64}(?!\n)$"
+"""`$` alone would let a line end pass."""
+Selection = Annotated[str, msgspec.Meta(pattern=SELECTION)]
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_REASON)]
 
 
@@ -25,6 +28,8 @@ class BurnBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quantity: Annotated[int, msgspec.Meta(ge=1, le=MAX_QUANTITY)] = 1
     expected_points: Annotated[int, msgspec.Meta(ge=1, le=MAX_POINTS)] | None = None
     """Burn only at this price for the whole quantity; absent: at whatever it costs now."""
+    selection: Selection | None = None
+    """What was chosen beforehand with the supplier, as it named it: seats that are reserved."""
 
 
 class ArtefactView(msgspec.Struct, frozen=True):
@@ -43,6 +48,8 @@ class BurnView(msgspec.Struct, frozen=True):
     wallet_id: UUID
     offer_id: UUID
     quantity: int
+    selection: str | None
+    """What was chosen beforehand with the supplier."""
     points: int
     status: BurnStatus
     fulfilment: FulfilmentState

@@ -78,7 +78,7 @@ from locked join offer on true
 where burn.id = locked.id and burn.wallet_id = locked.wallet_id and offer.id = burn.offer_id
 returning burn.id, burn.wallet_id, locked.prior::text, burn.attempts, burn.posted_at,
           offer.reference, offer.sku, burn.quantity, burn.points, burn.cost_micros, burn.currency,
-          burn.acceptor_id
+          burn.acceptor_id, burn.selection
 """
 
 # Only what this claim still holds: another worker may have taken over after the lease.
@@ -223,6 +223,7 @@ async def claim(
                 currency=currency,
                 attempt=attempts,
                 acceptor_id=acceptor_id,
+                selection=selection,
             ),
         )
         for (
@@ -238,6 +239,7 @@ async def claim(
             cost_micros,
             currency,
             acceptor_id,
+            selection,
         ) in rows
     ]
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-import typst
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _press: Final = ThreadPoolExecutor(1, "press")
@@ -29,6 +28,8 @@ async def typeset(template: Path, told: Mapping[str, object]) -> bytes:
 
 
 def _compile(template: Path, told: str) -> bytes:
+    import typst  # 8 MB that the processes of most plugins, which can call this, never need
+
     made = typst.compile(
         template,
         root=template.parent,

@@ -138,7 +138,7 @@ def _environment(
         "MARKETPLACE_RELAY_CHUNK": "20",
         "MARKETPLACE_WORKER_THREADS": "1",
         "MARKETPLACE_PLUGIN_CALLS": "1",
-        "MARKETPLACE_PLUGINS_OFF": "remote,sepa,vouchers",
+        "MARKETPLACE_PLUGINS_OFF": "conference,remote,sepa,vouchers",
         FOLDER: str(points),
         PLUGIN_FOLDER: str(points),
         "PYTHONPATH": f"{ROOT / 'tests/chaos/startup'}:{ROOT}",

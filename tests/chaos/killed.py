@@ -37,7 +37,7 @@ from tests.conftest import make_settings
 from tests.settlement.killed import child
 
 BURNS = 6
-OFF = "catalog,charity,settlement,giftfund,remote,sepa,vouchers"
+OFF = "catalog,charity,settlement,conference,giftfund,remote,sepa,vouchers"
 """Loading them all takes each child seconds; the gift fund's supplier is put in by hand."""
 
 

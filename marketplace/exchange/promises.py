@@ -1,0 +1,59 @@
+"""Prices that a plugin promised for what somebody has chosen: kept while they make up their mind.
+
+The burn engine reads them for burns that name a selection, with everything else it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from marketplace.api import PluginOffer
+
+FORGET_AT_ONCE = 10
+"""Promises of more than a day ago that one new promise clears away."""
+
+PROMISE = sa.text("""
+with old as (
+    delete from price_promise where ctid = any(array(
+        select ctid from price_promise where until < marketplace_now() - interval '1 day'
+          and selection <> :selection
+        limit :most for update skip locked))
+),
+asked as (
+    select id, reference, name, acceptor_id, points, cost_micros from offer
+    where plugin = :plugin and sku = :sku and status <> 'retired'
+)
+insert into price_promise (selection, offer_id, points, cost_micros, until)
+select :selection, id, points, cost_micros, :until from asked
+on conflict (selection, offer_id) do update
+set until = greatest(price_promise.until, excluded.until)
+returning offer_id, points
+""")
+OFFERS = sa.text("""
+select id, reference, name, acceptor_id from offer where plugin = :plugin and sku = :sku
+order by reference
+""")
+
+
+def promise(
+    session: Session, plugin: str, sku: str, selection: str, until: datetime
+) -> Sequence[PluginOffer]:
+    """Keep the price of a plugin's offers of `sku` for `selection`; returns them at that price."""
+    asked = {"plugin": plugin, "sku": sku, "selection": selection, "until": until}
+    made = session.execute(PROMISE, {**asked, "most": FORGET_AT_ONCE})
+    points = {row.offer_id: row.points for row in made}
+    return [
+        PluginOffer(
+            reference=row.reference,
+            name=row.name,
+            sku=sku,
+            member_id=row.acceptor_id,
+            points=points[row.id],
+        )
+        for row in session.execute(OFFERS, asked)
+        if row.id in points
+    ]

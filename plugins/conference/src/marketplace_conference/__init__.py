@@ -1,0 +1,1 @@
+"""Seats at events: sold for points, chosen on a plan, held while people choose."""

@@ -1,0 +1,95 @@
+"""Who comes: one person for each place, with answers to the event's questions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from marketplace_conference.errors import BadAttendees
+from marketplace_conference.models import question
+from marketplace_conference.schemas import Attendee, NewQuestion
+
+ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+NUMBER = re.compile(r"-?\d{1,15}([.,]\d{1,6})?")
+YES_NO = ("yes", "no")
+
+
+def questions(session: Session, event_id: UUID | None) -> list[NewQuestion]:
+    """What an event asks, in its order."""
+    rows = session.execute(
+        sa.select(question).where(question.c.event_id == event_id).order_by(question.c.position)
+    )
+    return [_question(row) for row in rows]
+
+
+def _question(row: Any) -> NewQuestion:
+    return NewQuestion(
+        code=row.code,
+        label=row.label,
+        kind=row.kind,
+        options=list(row.options),
+        required=row.required,
+    )
+
+
+def check(
+    session: Session,
+    event_id: UUID | None,
+    people: Sequence[Attendee],
+    quantity: int,
+    *,
+    complete: bool,
+) -> None:
+    """Raises BadAttendees where something is wrong; with `complete` also where it is missing."""
+    if not people and not complete:
+        return
+    if len(people) > quantity:
+        raise BadAttendees([(quantity + 1, f"only {quantity} places are reserved")])
+    errors = [
+        (position, problem)
+        for position, each in enumerate(people, start=1)
+        for problem in _problems(each, questions(session, event_id), complete=complete)
+    ]
+    if complete and len(people) < quantity:
+        errors.append((len(people) + 1, "nobody is named"))
+    if errors:
+        raise BadAttendees(errors)
+
+
+def _problems(each: Attendee, asked: Sequence[NewQuestion], *, complete: bool) -> list[str]:
+    problems = []
+    if complete and not each.name.strip():
+        problems.append("the name is missing")
+    if each.email and not ADDRESS.fullmatch(each.email):
+        problems.append("the e-mail address is none")
+    known = {question.code: question for question in asked}
+    problems += [f"nobody asked {code!r}" for code in each.answers if code not in known]
+    for code, of in known.items():
+        answer = each.answers.get(code, "")
+        if not answer and of.required and complete:
+            problems.append(f"{of.label}: an answer is missing")
+        elif answer and not _fits(answer, of):
+            problems.append(f"{of.label}: {_expected(of)}")
+    return problems
+
+
+def _fits(answer: str, of: NewQuestion) -> bool:
+    match of.kind:
+        case "number":
+            return NUMBER.fullmatch(answer) is not None
+        case "choice":
+            return answer in of.options
+        case "yes_no":
+            return answer in YES_NO
+    return True
+
+
+def _expected(of: NewQuestion) -> str:
+    if of.kind == "number":
+        return "a number is expected"
+    return "one of " + ", ".join(of.options if of.kind == "choice" else YES_NO)

@@ -1,0 +1,99 @@
+"""Command line: marketplace conference events | put | plan-import | publish | allot | ..."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import msgspec
+
+from marketplace.api import Command, Host, InvalidRequest
+from marketplace_conference import events, plan, waiting
+from marketplace_conference.schemas import NewAllotment, NewEvent
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+DAY = click.DateTime(["%Y-%m-%d"])
+
+
+def actor() -> str:
+    """Who is at the command line, for the audit trail."""
+    return f"cli:{getpass.getuser()}"
+
+
+def make_commands(host: Host) -> list[Command]:
+    """The commands over a host."""
+    made = [*_event_commands(host), *_place_commands(host)]
+    return [Command(group=host.slug, command=each) for each in made]
+
+
+def _event_commands(host: Host) -> list[click.Command]:
+    @click.command("events")
+    def show() -> None:
+        """List the published events that are not over, and how each category stands."""
+        for each in events.listed(host):
+            click.echo(f"{each.slug}  {each.name}  {each.starts_at:%Y-%m-%d %H:%M} {each.venue}")
+            for of in (of for part in each.sessions for of in part.categories):
+                click.echo(
+                    f"  {of.sku:<32}{of.places:>6} places: {of.sold} sold, {of.held} held, "
+                    f"{of.allotted} allotted, {of.waiting} waited for, {of.free} free"
+                )
+
+    @click.command("put")
+    @click.argument("file", type=FILE)
+    def put(file: Path) -> None:
+        """Make the event of FILE (JSON), with its sessions, quotas, categories, or update it."""
+        try:
+            new = msgspec.json.decode(file.read_bytes(), type=NewEvent)
+        except msgspec.MsgspecError as error:
+            raise InvalidRequest(f"{file}: {error}.") from None
+        made = events.put(host, new, None, actor=actor())
+        click.echo(f"{made.slug}: {made.status}")
+
+    def change(name: str, status: str, words: str) -> click.Command:
+        @click.command(name, help=words)
+        @click.argument("event")
+        def changed(event: str) -> None:
+            events.set_status(host, event, None, status, actor=actor())
+            click.echo(f"{event}: {status}")
+
+        return changed
+
+    return [
+        show,
+        put,
+        change("publish", "published", "Show EVENT to everybody and sell its places."),
+        change("withdraw", "draft", "Hide EVENT again; what is sold stays sold."),
+        change("cancel", "cancelled", "Sell nothing more of EVENT; refunds are made by hand."),
+    ]
+
+
+def _place_commands(host: Host) -> list[click.Command]:
+    @click.command("plan-import")
+    @click.argument("event")
+    @click.argument("session")
+    @click.argument("file", type=FILE)
+    def plan_import(event: str, session: str, file: Path) -> None:
+        """Add the numbered seats of FILE (CSV or JSON) to a SESSION of EVENT, all or none."""
+        text = file.read_text(encoding="utf-8")
+        made = plan.import_plan(host, event, session, text, None, actor=actor())
+        click.echo(f"{event}/{session}: {made} new seats")
+
+    @click.command("allot")
+    @click.argument("sku")
+    @click.argument("firm")
+    @click.argument("size", type=click.IntRange(0, 1_000_000))
+    @click.option("--until", type=DAY, required=True, help="Then they are everybody's (UTC).")
+    def allot(sku: str, firm: str, size: int, until: datetime) -> None:
+        """Keep SIZE places of SKU for the people of FIRM (its reference); 0 keeps none."""
+        new = NewAllotment(sku=sku, firm=firm, size=size, releases_at=until.replace(tzinfo=UTC))
+        events.allot(host, new, None, actor=actor())
+        click.echo(f"{sku}: {size} places for {firm}")
+
+    @click.command("serve")
+    def serve() -> None:
+        """Offer what is free to those who wait for it, now instead of within half a minute."""
+        click.echo(f"{waiting.serve_all(host)} offered")
+
+    return [plan_import, allot, serve]

@@ -1,0 +1,1 @@
+"""The door: who is let in, also where there is no network."""

@@ -1,0 +1,98 @@
+"""Checks people in: what a door scanned, once each, however often and from wherever it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from msgspec.structs import replace
+from sqlalchemy.orm import Session as Transaction
+
+from marketplace.api import Host
+from marketplace_conference.door import repository
+from marketplace_conference.door.domain import (
+    Device,
+    Finding,
+    Result,
+    Seen,
+    believed,
+    judge,
+    when_scanned,
+)
+from marketplace_conference.door.errors import DoorKeyRefused, NonceReused
+from marketplace_conference.door.repository import Written
+from marketplace_conference.door.schemas import NewScan, NewScans, ScanView, ScanViews
+from marketplace_conference.tickets import keys
+from marketplace_conference.tickets import repository as tickets
+from marketplace_conference.tickets.domain import Ticket
+
+
+def authenticate(host: Host, session: Transaction, key: str) -> Device:
+    """The device with this key; DoorKeyRefused."""
+    found = repository.device_of(session, host.fingerprint(f"door:{key}"))
+    if found is None:
+        raise DoorKeyRefused
+    return found
+
+
+def check_in(host: Host, key: str, sent: NewScans) -> ScanViews:
+    """Write down scans and say what became of each, in their order.
+
+    The same statements for one scan and for five hundred. Raises DoorKeyRefused, NonceReused.
+    """
+    with host.transaction() as session:
+        door = authenticate(host, session, key)
+        now = host.now(session)
+        public = keys.public_keys(session, door.event_id)
+        seen = [_seen(each, door, public, now) for each in sent.scans]
+        numbers = {each.number for each in seen if each.number is not None}
+        known = {
+            each.id: each for each in tickets.of_event(session, door.event_id, sorted(numbers))
+        }
+        judged = [
+            (each, judge(each, known.get(each.number or 0), sent.session), each.number in known)
+            for each in seen
+        ]
+        nonces = [each.nonce for each in seen]
+        repository.add_scans(session, door, judged, sent.session, now)
+        repository.admit(session, door, nonces)
+        books = repository.written(session, door, nonces)
+        return ScanViews(scans=[_view(each, books[each.nonce], known) for each in seen])
+
+
+def _seen(sent: NewScan, door: Device, public: Mapping[int, bytes], now: datetime) -> Seen:
+    stub = None if sent.code is None else believed(sent.code, door.event_id, public)
+    return Seen(
+        nonce=sent.nonce,
+        stub=stub,
+        ticket_id=sent.ticket if sent.code is None else None,
+        scanned_at=when_scanned(now, sent.age_ms),
+    )
+
+
+def _view(seen: Seen, book: Written, known: Mapping[int, Ticket]) -> ScanView:
+    # A number that no ticket has was written down without one.
+    named = seen.number if seen.number in known else None
+    if named != book.ticket_id:
+        raise NonceReused(f"{seen.nonce} was sent before, for another ticket.")
+    if book.finding is Finding.GOOD:
+        result = Result.ADMITTED if book.is_first else Result.DOUBLE
+    else:
+        result = Result(book.finding.value)
+    view = ScanView(
+        nonce=seen.nonce,
+        result=result,
+        ticket=book.ticket_id,
+        admitted_at=book.admitted_at,
+        admitted_by=book.admitted_by,
+    )
+    ticket = known.get(book.ticket_id or 0)
+    if ticket is None:
+        return view
+    return replace(
+        view,
+        name=ticket.attendee_name,
+        category=ticket.category,
+        seat=ticket.seat_label,
+        session=ticket.session_id,
+    )

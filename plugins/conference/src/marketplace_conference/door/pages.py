@@ -1,0 +1,160 @@
+"""The door on a phone, at /conference/door, and where the organiser hands out its keys."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, URLEncodedBody
+from markupsafe import Markup
+
+from marketplace.api import Host, Html, NotFound, Page, Principal, Role, Routes, access, lazy
+from marketplace_conference.door import devices, repository
+from marketplace_conference.door.schemas import DeviceMade, NewDevice
+from marketplace_conference.tickets.paper import qr_inline
+
+STATIC: Final = Path(__file__).parent.parent / "static"
+MEDIA_TYPES: Final = {"door.js": "text/javascript", "door.css": "text/css"}
+FILES: Final = {name: (STATIC / name).read_bytes() for name in MEDIA_TYPES}
+WORKER: Final = (STATIC / "worker.js").read_bytes()
+DIGEST: Final = hashlib.sha256(b"".join(FILES.values())).hexdigest()[:12]
+FILES_AT: Final = f"/conference/door/static/{DIGEST}"
+CAMERA: Final = {
+    "Permissions-Policy": "camera=(self), geolocation=(), microphone=(), payment=(), usb=()"
+}
+PUBLIC: Final = access(public=True, page=True)
+ORGANISERS: Final = access(roles=[Role.PARTNER, Role.OPERATOR], page=True)
+MOST_DOUBLES: Final = 50
+LONGEST_NAME: Final = 80
+
+AnyRequest = Request[Any, Any, Any]
+
+
+class DeviceForm(msgspec.Struct):
+    """What the form for a new device sends."""
+
+    name: str = ""
+
+
+def make_pages(host: Host) -> Routes:
+    """The pages over a host."""
+    return [show_door, static_file, worker, *_of_organisers(host)]
+
+
+@get("/door", opt=PUBLIC, include_in_schema=False, sync_to_thread=True)
+def show_door(page: NamedDependency[Page]) -> Html:
+    """The same page for everybody: what it knows comes with the key of the device."""
+    return page.render("conference/door.html", headers=CAMERA, files=FILES_AT)
+
+
+@get(
+    "/door/static/{digest:str}/{name:str}",
+    opt=access(public=True),
+    include_in_schema=False,
+    sync_to_thread=False,
+)
+def static_file(digest: FromPath[str], name: FromPath[str]) -> Response[bytes]:
+    """The script or the style of the door; under the address of this version for a year."""
+    if name not in FILES:
+        raise NotFound
+    cached = "public, max-age=31536000, immutable" if digest == DIGEST else "no-cache"
+    headers = {"Cache-Control": cached, "Cross-Origin-Resource-Policy": "same-origin"}
+    return Response(FILES[name], media_type=MEDIA_TYPES[name], headers=headers)
+
+
+@get("/door/worker.js", opt=access(public=True), include_in_schema=False, sync_to_thread=False)
+def worker() -> Response[bytes]:
+    """What keeps the page of the door on the device, for the door alone."""
+    headers = {"Cache-Control": "no-cache", "Service-Worker-Allowed": "/conference/door"}
+    return Response(WORKER, media_type="text/javascript", headers=headers)
+
+
+def _of_organisers(host: Host) -> Routes:
+    @get("/events/{slug:str}/doors", opt=ORGANISERS, include_in_schema=False, sync_to_thread=True)
+    def show_doors(
+        slug: FromPath[str], page: NamedDependency[Page], principal: NamedDependency[Principal]
+    ) -> Html:
+        """Devices, how many have come, and who was scanned twice."""
+        return _doors_page(host, page, principal, slug)
+
+    @post(
+        "/events/{slug:str}/doors",
+        opt=ORGANISERS,
+        include_in_schema=False,
+        status_code=200,
+        sync_to_thread=True,
+    )
+    def add_door(
+        slug: FromPath[str],
+        data: URLEncodedBody[DeviceForm],
+        page: NamedDependency[Page],
+        principal: NamedDependency[Principal],
+        request: AnyRequest,
+    ) -> Html:
+        """A new device: its link is shown on this one page."""
+        name = data.name.strip()
+        if not 0 < len(name) <= LONGEST_NAME:
+            wrong = page._(lazy("Give the device a name, of 80 characters at most."))
+            return _doors_page(host, page, principal, slug, wrong=wrong)
+        made = devices.add(host, principal, slug, NewDevice(name=name))
+        link = f"{str(request.base_url).rstrip('/')}/conference/door#key={made.key}"
+        return _doors_page(host, page, principal, slug, made=made, link=link)
+
+    @post(
+        "/events/{slug:str}/doors/{device_id:uuid}/withdraw",
+        opt=ORGANISERS,
+        include_in_schema=False,
+        status_code=303,
+        sync_to_thread=True,
+    )
+    def withdraw_door(
+        slug: FromPath[str],
+        device_id: FromPath[UUID],
+        page: NamedDependency[Page],
+        principal: NamedDependency[Principal],
+    ) -> Html:
+        """Its key admits nobody from now on."""
+        devices.revoke(host, principal, slug, device_id)
+        return page.redirect(
+            f"/conference/events/{slug}/doors", notice=lazy("The key was withdrawn.")
+        )
+
+    return [show_doors, add_door, withdraw_door]
+
+
+def _doors_page(
+    host: Host,
+    page: Page,
+    principal: Principal,
+    slug: str,
+    *,
+    made: DeviceMade | None = None,
+    link: str = "",
+    wrong: str | None = None,
+) -> Html:
+    with host.transaction() as session:
+        event = devices.own_event(session, principal, slug)
+        found = devices.devices(session, event)
+        counts = devices.counts_of(session, event.id)
+        doubles = repository.doubles(session, event.id, MOST_DOUBLES)
+    # Made by us: a path of squares, not the text itself.
+    drawing = Markup(qr_inline(link)) if link else None  # noqa: S704
+    return page.render(
+        "conference/doors.html",
+        status_code=200 if wrong is None else 422,
+        headers={"Cache-Control": "no-store"},
+        event=event,
+        devices=found,
+        counts=counts.sessions,
+        doubles=doubles,
+        made=made,
+        link=link,
+        drawing=drawing,
+        wrong=wrong,
+        files=FILES_AT,
+    )

@@ -1,0 +1,129 @@
+"""HTTP of the door: for devices with a key, and for the organiser who hands these out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from litestar import delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import Body, FromPath, HeaderParameter, QueryParameter
+
+from marketplace.api import Host, Principal, Role, Routes, Scope, access
+from marketplace_conference.door import checking, devices
+from marketplace_conference.door.schemas import (
+    Counts,
+    DeviceMade,
+    DeviceView,
+    DoorList,
+    ListedTicket,
+    NewDevice,
+    NewScans,
+    ScanViews,
+)
+
+Key = Annotated[str, HeaderParameter(name="Door-Key", min_length=1, max_length=200)]
+DEVICES = access(public=True)
+"""Whoever has the key of a device; the handler looks at it."""
+ORGANISERS = access(roles=[Role.PARTNER, Role.OPERATOR], scope=Scope.STOCK_WRITE)
+TAGS = ["conference"]
+
+
+def make_routes(host: Host) -> Routes:
+    """The handlers over a host."""
+    return [*_of_devices(host), *_of_organisers(host)]
+
+
+def _of_devices(host: Host) -> Routes:
+    @post(
+        "/door/scans",
+        opt=DEVICES,
+        status_code=200,
+        sync_to_thread=True,
+        summary="Check people in",
+        tags=TAGS,
+    )
+    def scan(data: Annotated[NewScans, Body()], door_key: Key) -> ScanViews:
+        """Up to 500 scans; a nonce is counted once, the earliest good scan of a ticket lets in."""
+        return checking.check_in(host, door_key, data)
+
+    @get(
+        "/door/list",
+        opt=DEVICES,
+        sync_to_thread=True,
+        summary="All that a door needs to work offline",
+        tags=TAGS,
+    )
+    def download(door_key: Key) -> DoorList:
+        """The tickets of the device's event, and the keys that sign those sold later."""
+        return devices.everything(host, door_key)
+
+    @get(
+        "/door/tickets",
+        opt=DEVICES,
+        sync_to_thread=True,
+        summary="Find a ticket by name or number",
+        tags=TAGS,
+    )
+    def find(
+        door_key: Key, q: Annotated[str, QueryParameter(min_length=2, max_length=80)]
+    ) -> list[ListedTicket]:
+        """The first twenty, by name."""
+        return devices.find(host, door_key, q)
+
+    @get(
+        "/door/counts",
+        opt=DEVICES,
+        sync_to_thread=True,
+        summary="How many have come",
+        tags=TAGS,
+    )
+    def count(door_key: Key) -> Counts:
+        """By session: sold, let in, scanned again."""
+        return devices.counts(host, door_key)
+
+    return [scan, download, find, count]
+
+
+def _of_organisers(host: Host) -> Routes:
+    @get(
+        "/events/{slug:str}/doors",
+        opt=ORGANISERS,
+        sync_to_thread=True,
+        summary="Devices at the doors of an event",
+        tags=TAGS,
+    )
+    def list_doors(slug: FromPath[str], principal: NamedDependency[Principal]) -> list[DeviceView]:
+        """For the organiser and the operator."""
+        with host.transaction() as session:
+            return devices.devices(session, devices.own_event(session, principal, slug))
+
+    @post(
+        "/events/{slug:str}/doors",
+        opt=ORGANISERS,
+        sync_to_thread=True,
+        summary="Add a device",
+        tags=TAGS,
+    )
+    def add_door(
+        slug: FromPath[str],
+        data: Annotated[NewDevice, Body()],
+        principal: NamedDependency[Principal],
+    ) -> DeviceMade:
+        """Its key admits people to this one event, and is told this once."""
+        return devices.add(host, principal, slug, data)
+
+    @delete(
+        "/events/{slug:str}/doors/{device_id:uuid}",
+        opt=ORGANISERS,
+        sync_to_thread=True,
+        summary="Withdraw a device's key",
+        tags=TAGS,
+    )
+    def withdraw_door(
+        slug: FromPath[str], device_id: FromPath[UUID], principal: NamedDependency[Principal]
+    ) -> None:
+        """At once; what it scanned before stays."""
+        devices.revoke(host, principal, slug, device_id)
+
+    return [list_doors, add_door, withdraw_door]

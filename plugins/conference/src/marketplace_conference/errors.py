@@ -1,0 +1,98 @@
+"""Why a place cannot be had. Each code is in the README; titles are shown on the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from marketplace.api import Conflict, InvalidRequest, NotFound
+
+ERRORS_SHOWN = 100
+
+
+class UnknownEvent(NotFound):
+    code = "conference_unknown_event"
+    title = "There is no such event, or it is not public"
+
+
+class UnknownCategory(NotFound):
+    code = "conference_unknown_category"
+    title = "No seats of this kind are sold"
+
+
+class UnknownReservation(NotFound):
+    """No such reservation, or not one of this caller: never said which."""
+
+    code = "conference_unknown_reservation"
+    title = "There is no such reservation of yours"
+
+
+class SoldOut(Conflict):
+    code = "conference_sold_out"
+    title = "So many places are not free"
+
+
+class SeatsTaken(Conflict):
+    code = "conference_seats_taken"
+    title = "Somebody else was quicker: choose other seats"
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        super().__init__(f"Not free any more: {', '.join(labels)}.", seats=list(labels))
+
+
+class TooManyAtOnce(Conflict):
+    code = "conference_too_many_at_once"
+    title = "So many places are not reserved for one person at once"
+
+
+class ReservationEnded(Conflict):
+    code = "conference_reservation_ended"
+    title = "The time for this reservation is over"
+
+
+class BadAttendees(InvalidRequest):
+    """`errors` says for which place, and what."""
+
+    code = "conference_bad_attendees"
+    title = "Something about who comes is missing or wrong"
+
+    def __init__(self, errors: Sequence[tuple[int, str]]) -> None:
+        told = "; ".join(f"place {position}: {reason}" for position, reason in errors[:5])
+        super().__init__(
+            f"{told}.",
+            errors=[
+                {"position": position, "reason": reason}
+                for position, reason in errors[:ERRORS_SHOWN]
+            ],
+        )
+
+
+class NotWaiting(Conflict):
+    code = "conference_not_waiting"
+    title = "You do not wait for these places"
+
+
+class PlacesAreFree(Conflict):
+    code = "conference_places_are_free"
+    title = "Places are free now: nobody has to wait"
+
+
+class EventExists(Conflict):
+    code = "conference_event_exists"
+    title = "There is such an event, session or category, with other terms"
+
+
+class BadFile(InvalidRequest):
+    """Nothing of the file was taken; `errors` names its bad lines."""
+
+    code = "conference_bad_file"
+    title = "The file has lines that cannot be taken"
+
+    def __init__(self, errors: Sequence[tuple[int, str]]) -> None:
+        shown = sorted(errors)[:ERRORS_SHOWN]
+        lines = "; ".join(f"line {line}: {reason}" for line, reason in shown[:5])
+        more = f"; and {len(errors) - 5} more" if len(errors) > 5 else ""
+        super().__init__(
+            f"Nothing was taken. {lines}{more}.",
+            errors=[{"line": line, "reason": reason} for line, reason in shown],
+            error_count=len(errors),
+        )

@@ -1,0 +1,309 @@
+"""Pages at /conference: events for everybody; choosing seats and saying who comes, for buyers.
+
+Each step is a form of its own and works without scripts: the seats of a plan are checkboxes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from asyncio import to_thread
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from marketplace.api import (
+    Host,
+    Html,
+    MarketplaceError,
+    NavEntry,
+    NotFound,
+    Page,
+    Pages,
+    Principal,
+    Role,
+    Routes,
+    access,
+    lazy,
+)
+from marketplace_conference import events, plan, reserving, waiting
+from marketplace_conference.schemas import (
+    Attendee,
+    CategoryView,
+    EventView,
+    NewReservation,
+    NewWaiter,
+)
+
+HERE = Path(__file__).parent
+PUBLIC = access(public=True, page=True)
+BUYERS = access(roles=[Role.PARTICIPANT], page=True)
+ROOT = "/conference"
+OWN_ERRORS = "conference_"
+MOST_IN_A_FORM = 100
+CSS = (HERE / "static" / "conference.css").read_bytes()
+DIGEST = hashlib.sha256(CSS).hexdigest()[:12]
+STYLE = f"{ROOT}/static/{DIGEST}/conference.css"
+CELL = 44
+"""Side of a seat on the plan, in pixels: a thumb hits it."""
+
+AnyRequest = Request[Any, Any, Any]
+
+
+def make_pages(host: Host) -> Pages:
+    """The pages over a host."""
+    return Pages(
+        routes=[*_events(host), *_reservations(host), *_waiting(host), static_file],
+        nav=[NavEntry(key="conference", label=lazy("Events"), path=f"{ROOT}/events", order=35)],
+        templates=HERE / "templates",
+        translations=HERE / "locale",
+    )
+
+
+def _events(host: Host) -> Routes:
+    @get("/events", opt=PUBLIC, include_in_schema=False, sync_to_thread=True)
+    def show_events(page: NamedDependency[Page]) -> Html:
+        """What is on."""
+        page.active = "conference"
+        return page.render("conference/events.html", events=events.listed(host))
+
+    @get("/events/{slug:str}", opt=PUBLIC, include_in_schema=False, sync_to_thread=True)
+    def show_event(slug: FromPath[str], page: NamedDependency[Page]) -> Html:
+        """One event, and what is free of it."""
+        page.active = "conference"
+        return page.render("conference/event.html", event=events.read(host, slug), style=STYLE)
+
+    @get("/choose/{slug:str}/{sku:str}", opt=BUYERS, include_in_schema=False, sync_to_thread=True)
+    def show_choice(slug: FromPath[str], sku: FromPath[str], page: NamedDependency[Page]) -> Html:
+        """The plan of the seats, or how many places."""
+        return _choice(host, page, slug, sku)
+
+    @post(
+        "/choose/{slug:str}/{sku:str}",
+        opt=BUYERS,
+        include_in_schema=False,
+        status_code=303,
+    )
+    async def choose(
+        slug: FromPath[str],
+        sku: FromPath[str],
+        page: NamedDependency[Page],
+        principal: NamedDependency[Principal],
+        request: AnyRequest,
+    ) -> Html:
+        """Reserve; what is not free any more is said above the plan as it is now."""
+        form = await request.form()
+        seats = [str(each) for each in form.getall("seats", [])]
+        number = str(form.get("quantity", ""))
+        quantity = int(number) if number.isascii() and number.isdecimal() else None
+        asked = NewReservation(
+            sku=sku, seats=seats, quantity=None if seats else min(quantity or 1, 1_000)
+        )
+        try:
+            made = await to_thread(reserving.reserve, host, principal, asked)
+        except MarketplaceError as error:
+            if not error.code.startswith(OWN_ERRORS) or error.status != 409:
+                raise
+            return await to_thread(_choice, host, page, slug, sku, error)
+        return page.redirect(f"{ROOT}/reservations/{made.selection}")
+
+    return [show_events, show_event, show_choice, choose]
+
+
+def _choice(
+    host: Host, page: Page, slug: str, sku: str, error: MarketplaceError | None = None
+) -> Html:
+    page.active = "conference"
+    event = events.read(host, slug)
+    category = _find(event, sku)
+    seats = plan.seats(host, slug, category.session, sku) if category.numbered else []
+    return page.render(
+        "conference/choose.html",
+        status_code=200 if error is None else error.status,
+        event=event,
+        category=category,
+        seats=seats,
+        error=error and lazy(error.title),
+        gone=error.extra.get("seats", []) if error else [],
+        width=max((each.x for each in seats), default=0) * CELL + CELL,
+        height=max((each.y for each in seats), default=0) * CELL + CELL,
+        cell=CELL,
+        style=STYLE,
+    )
+
+
+def _find(event: EventView, sku: str) -> CategoryView:
+    for each in (of for part in event.sessions for of in part.categories):
+        if each.sku == sku:
+            return each
+    raise NotFound
+
+
+def _reservations(host: Host) -> Routes:
+    @get("/reservations/{selection:str}", opt=BUYERS, include_in_schema=False, sync_to_thread=True)
+    def show_reservation(
+        selection: FromPath[str],
+        page: NamedDependency[Page],
+        principal: NamedDependency[Principal],
+    ) -> Html:
+        """What is reserved, until when, and who comes."""
+        return _reservation(host, page, principal, selection)
+
+    @post("/reservations/{selection:str}", opt=BUYERS, include_in_schema=False, status_code=303)
+    async def name_people(
+        selection: FromPath[str],
+        page: NamedDependency[Page],
+        principal: NamedDependency[Principal],
+        request: AnyRequest,
+    ) -> Html:
+        """Say who comes, then on to the burn."""
+        form = {key: str(value) for key, value in (await request.form()).items()}
+        try:
+            seen = await to_thread(_name, host, principal, selection, form)
+        except MarketplaceError as error:
+            if not error.code.startswith(OWN_ERRORS) or error.status == 404:
+                raise
+            return await to_thread(_reservation, host, page, principal, selection, error, form)
+        query = f"quantity={seen.quantity}&selection={seen.selection}"
+        return page.redirect(f"/burn/{quote(seen.offer)}?{query}")
+
+    @post(
+        "/reservations/{selection:str}/release",
+        opt=BUYERS,
+        include_in_schema=False,
+        status_code=303,
+        sync_to_thread=True,
+    )
+    def let_go(
+        selection: FromPath[str],
+        page: NamedDependency[Page],
+        principal: NamedDependency[Principal],
+    ) -> Html:
+        """Others can have the places at once."""
+        reserving.release(host, principal, selection)
+        return page.redirect(f"{ROOT}/events", notice=lazy("The places are free for others."))
+
+    return [show_reservation, name_people, let_go]
+
+
+def _name(host: Host, principal: Principal, selection: str, form: Mapping[str, str]) -> Any:
+    seen = reserving.read(host, principal, selection)
+    codes = [each.code for each in reserving.event_of(host, selection).questions]
+    people = [
+        Attendee(
+            name=form.get(f"name-{number}", "").strip()[:200],
+            email=form.get(f"email-{number}", "").strip()[:254],
+            answers={
+                code: answer[:500]
+                for code in codes
+                if (answer := form.get(f"{code}-{number}", "").strip())
+            },
+        )
+        for number in range(1, min(seen.quantity, MOST_IN_A_FORM) + 1)
+    ]
+    return reserving.name_attendees(host, principal, selection, people, complete=True)
+
+
+def _reservation(
+    host: Host,
+    page: Page,
+    principal: Principal,
+    selection: str,
+    error: MarketplaceError | None = None,
+    typed: Mapping[str, str] | None = None,
+) -> Html:
+    page.active = "conference"
+    mine = reserving.read(host, principal, selection)
+    event = reserving.event_of(host, selection)
+    return page.render(
+        "conference/reservation.html",
+        status_code=200 if error is None else error.status,
+        mine=mine,
+        event=event,
+        category=_find(event, mine.sku),
+        error=error and lazy(error.title),
+        wrong={each["position"]: each["reason"] for each in error.extra.get("errors", [])}
+        if error
+        else {},
+        typed=typed or _typed(mine.attendees),
+        style=STYLE,
+    )
+
+
+def _typed(people: list[Attendee]) -> dict[str, str]:
+    """As the form has it."""
+    typed: dict[str, str] = {}
+    for number, each in enumerate(people, start=1):
+        typed |= {f"name-{number}": each.name, f"email-{number}": each.email}
+        typed |= {f"{code}-{number}": answer for code, answer in each.answers.items()}
+    return typed
+
+
+def _waiting(host: Host) -> Routes:
+    @post(
+        "/wait/{slug:str}/{sku:str}",
+        opt=BUYERS,
+        include_in_schema=False,
+        status_code=303,
+        sync_to_thread=True,
+    )
+    def join(
+        slug: FromPath[str],
+        sku: FromPath[str],
+        page: NamedDependency[Page],
+        principal: NamedDependency[Principal],
+    ) -> Html:
+        """Join the waiting list for one place."""
+        try:
+            seen = waiting.join(host, principal, NewWaiter(skus=[sku]))
+        except MarketplaceError as error:
+            if not error.code.startswith(OWN_ERRORS) or error.status != 409:
+                raise
+            back = f"{ROOT}/events/{slug}"
+            return page.redirect(back, notice=lazy(error.title), tone="warning")
+        return page.redirect(f"{ROOT}/waiting/{seen.token}")
+
+    @get("/waiting/{token:str}", opt=BUYERS, include_in_schema=False, sync_to_thread=True)
+    def show_waiter(
+        token: FromPath[str],
+        page: NamedDependency[Page],
+        principal: NamedDependency[Principal],
+    ) -> Html:
+        """How one stands on the list."""
+        page.active = "conference"
+        return page.render("conference/waiting.html", seen=waiting.read(host, principal, token))
+
+    @post(
+        "/waiting/{token:str}/decline",
+        opt=BUYERS,
+        include_in_schema=False,
+        status_code=303,
+        sync_to_thread=True,
+    )
+    def decline(
+        token: FromPath[str],
+        page: NamedDependency[Page],
+        principal: NamedDependency[Principal],
+    ) -> Html:
+        """Decline what is offered, or leave the list."""
+        waiting.decline(host, principal, token)
+        return page.redirect(f"{ROOT}/waiting/{token}")
+
+    return [join, show_waiter, decline]
+
+
+@get(
+    "/static/{digest:str}/conference.css",
+    opt=access(public=True),
+    include_in_schema=False,
+    sync_to_thread=False,
+)
+def static_file(digest: FromPath[str]) -> Response[bytes]:
+    """The style of the plan; under the address of this version for a year."""
+    cached = "public, max-age=31536000, immutable" if digest == DIGEST else "no-cache"
+    headers = {"Cache-Control": cached, "Cross-Origin-Resource-Policy": "same-origin"}
+    return Response(CSS, media_type="text/css", headers=headers)

@@ -1,0 +1,117 @@
+"""What the conference registers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from marketplace.api import (
+    Command,
+    Host,
+    Pages,
+    PeriodicTask,
+    PluginTables,
+    RefundFact,
+    RewardKind,
+    Routes,
+    Supplier,
+    hookimpl,
+)
+from marketplace_conference import events, reserving, selling, waiting
+from marketplace_conference.commands import make_commands
+from marketplace_conference.door import pages as door_pages
+from marketplace_conference.door import routes as door_routes
+from marketplace_conference.door.tables import admission
+from marketplace_conference.pages import make_pages
+from marketplace_conference.routes import make_routes
+from marketplace_conference.supplier import BoxOffice
+from marketplace_conference.tickets import cancelling, changing_routes
+from marketplace_conference.tickets import pages as ticket_pages
+from marketplace_conference.tickets import routes as ticket_routes
+
+SWEEP_EVERY_S = 15
+ALIGN_EVERY_S = 60
+REFUND_EVERY_S = 30
+
+api_version = "1.2"
+"""The version of the plugin API that this was written for."""
+
+
+@hookimpl
+def marketplace_register_suppliers(host: Host) -> Sequence[Supplier]:
+    """The box office."""
+    return [BoxOffice(host)]
+
+
+@hookimpl
+def marketplace_register_reward_kinds() -> Sequence[RewardKind]:
+    """Seats at conferences, trainings and other events."""
+    return [
+        RewardKind(
+            slug="seat",
+            name="Seat",
+            description="Seats at conferences, trainings and other events.",
+        )
+    ]
+
+
+@hookimpl
+def marketplace_register_tasks(host: Host) -> Sequence[PeriodicTask]:
+    """Ends reservations, serves the waiting list, keeps the stock of offers as it should be."""
+    return [
+        PeriodicTask(name="sweep-reservations", every_s=SWEEP_EVERY_S, run=partial(_sweep, host)),
+        PeriodicTask(
+            name="align-stock", every_s=ALIGN_EVERY_S, run=partial(events.align_all, host)
+        ),
+        PeriodicTask(
+            name="pay-refunds", every_s=REFUND_EVERY_S, run=partial(cancelling.pay_all, host)
+        ),
+    ]
+
+
+def _sweep(host: Host) -> None:
+    reserving.sweep(host)
+    waiting.serve_all(host)
+
+
+@hookimpl
+def marketplace_register_routes(host: Host) -> Routes:
+    """Events, reservations, the waiting list, what organisers do; tickets; doors."""
+    return [
+        *make_routes(host),
+        *ticket_routes.make_routes(host),
+        *changing_routes.make_routes(host),
+        *door_routes.make_routes(host),
+    ]
+
+
+@hookimpl
+def marketplace_register_pages(host: Host) -> Pages:
+    """Events, the plan of seats, reservations, the waiting list; tickets; doors."""
+    made = make_pages(host)
+    more = [*ticket_pages.make_pages(host), *door_pages.make_pages(host)]
+    return replace(made, routes=[*made.routes, *more])
+
+
+@hookimpl
+def marketplace_register_commands(host: Host) -> Sequence[Command]:
+    """Events, plans and allotments on the command line."""
+    return make_commands(host)
+
+
+@hookimpl
+def marketplace_register_tables() -> PluginTables:
+    """Events and what is sold of them, reservations, sold places, waiting list; tickets; doors."""
+    # Of one metadata; this module loads those of tickets and of the box office.
+    return PluginTables(
+        metadata=admission.metadata, migrations=Path(__file__).parent / "migrations"
+    )
+
+
+@hookimpl
+def marketplace_after_burn_refunded(fact: RefundFact, host: Host) -> None:
+    """Places of a burn that was given back whole are free again."""
+    selling.release_refunded(host, fact)

@@ -1,0 +1,215 @@
+"""HTTP under /v1/conference: events for everybody, reservations for buyers, organisers' work."""
+
+from __future__ import annotations
+
+from asyncio import to_thread
+from functools import partial
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Request, delete, get, post, put
+from litestar.di import NamedDependency
+from litestar.params import Body, FromPath
+
+from marketplace.api import Host, InvalidRequest, NotAllowed, Principal, Role, Routes, Scope, access
+from marketplace_conference import events, plan, reserving, waiting
+from marketplace_conference.plan import SeatView
+from marketplace_conference.schemas import (
+    Attendee,
+    EventView,
+    NewAllotment,
+    NewEvent,
+    NewReservation,
+    NewWaiter,
+    ReservationView,
+    WaiterView,
+)
+
+TAGS = ["conference"]
+PUBLIC = access(public=True)
+BUYERS = access(roles=[Role.PARTICIPANT], scope=Scope.BURNS_WRITE)
+ORGANISERS = access(roles=[Role.PARTNER, Role.OPERATOR], scope=Scope.STOCK_WRITE)
+STATUSES = {"publish": "published", "withdraw": "draft", "cancel": "cancelled"}
+LARGEST_PLAN = 8_000_000
+
+
+def make_routes(host: Host) -> Routes:
+    """The handlers over a host."""
+    return [*_public(host), *_buying(host), *_waiting(host), *_organising(host)]
+
+
+def whose(principal: Principal) -> UUID | None:
+    """Whose events the caller may change: None is anybody's, for the operator."""
+    if principal.is_operator:
+        return None
+    if principal.member_id is None:
+        raise NotAllowed("Events are organised by members; you work for none.")
+    return principal.member_id
+
+
+def _public(host: Host) -> Routes:
+    @get("/events", opt=PUBLIC, sync_to_thread=True, summary="List events", tags=TAGS)
+    def list_events() -> list[EventView]:
+        """Published events that are not over, with how each category stands."""
+        return events.listed(host)
+
+    @get("/events/{slug:str}", opt=PUBLIC, sync_to_thread=True, summary="An event", tags=TAGS)
+    def get_event(slug: FromPath[str]) -> EventView:
+        """With how each category stands: sold, held, allotted, waited for, free."""
+        return events.read(host, slug)
+
+    @get(
+        "/events/{slug:str}/sessions/{code:str}/seats",
+        opt=PUBLIC,
+        sync_to_thread=True,
+        summary="The seats of a session",
+        tags=TAGS,
+    )
+    def list_seats(slug: FromPath[str], code: FromPath[str]) -> list[SeatView]:
+        """In the order of the plan, with their place on it and whether they are free."""
+        events.read(host, slug)
+        return plan.seats(host, slug, code)
+
+    return [list_events, get_event, list_seats]
+
+
+def _buying(host: Host) -> Routes:
+    @post("/reservations", opt=BUYERS, sync_to_thread=True, summary="Reserve places", tags=TAGS)
+    def make_reservation(
+        data: Annotated[NewReservation, Body()], principal: NamedDependency[Principal]
+    ) -> ReservationView:
+        """These seats, or the best that are free, for some minutes at today's price.
+
+        Then burn on `offer` with `selection` and `quantity`.
+        """
+        return reserving.reserve(host, principal, data)
+
+    @get(
+        "/reservations/{selection:str}",
+        opt=BUYERS,
+        sync_to_thread=True,
+        summary="Read a reservation",
+        tags=TAGS,
+    )
+    def get_reservation(
+        selection: FromPath[str], principal: NamedDependency[Principal]
+    ) -> ReservationView:
+        """One of the caller's own."""
+        return reserving.read(host, principal, selection)
+
+    @put(
+        "/reservations/{selection:str}/attendees",
+        opt=BUYERS,
+        sync_to_thread=True,
+        summary="Say who comes",
+        tags=TAGS,
+    )
+    def put_attendees(
+        selection: FromPath[str],
+        data: Annotated[list[Attendee], Body()],
+        principal: NamedDependency[Principal],
+    ) -> ReservationView:
+        """One person for each place, in their order, with answers to the event's questions."""
+        return reserving.name_attendees(host, principal, selection, data, complete=True)
+
+    @delete(
+        "/reservations/{selection:str}",
+        opt=BUYERS,
+        status_code=200,
+        sync_to_thread=True,
+        summary="Let a reservation go",
+        tags=TAGS,
+    )
+    def delete_reservation(
+        selection: FromPath[str], principal: NamedDependency[Principal]
+    ) -> ReservationView:
+        """Others can have the places at once; what is sold stays sold."""
+        return reserving.release(host, principal, selection)
+
+    return [make_reservation, get_reservation, put_attendees, delete_reservation]
+
+
+def _waiting(host: Host) -> Routes:
+    @post("/waiting", opt=BUYERS, sync_to_thread=True, summary="Join the waiting list", tags=TAGS)
+    def join(
+        data: Annotated[NewWaiter, Body()], principal: NamedDependency[Principal]
+    ) -> WaiterView:
+        """For what would be taken, dearest wish first. No points are held while one waits."""
+        return waiting.join(host, principal, data)
+
+    @get("/waiting/{token:str}", opt=BUYERS, sync_to_thread=True, summary="Why not yet", tags=TAGS)
+    def get_waiter(token: FromPath[str], principal: NamedDependency[Principal]) -> WaiterView:
+        """How the caller stands on the list, and the reservation once one is offered."""
+        return waiting.read(host, principal, token)
+
+    @post(
+        "/waiting/{token:str}/decline",
+        opt=BUYERS,
+        status_code=200,
+        sync_to_thread=True,
+        summary="Decline, or leave the list",
+        tags=TAGS,
+    )
+    def decline(token: FromPath[str], principal: NamedDependency[Principal]) -> WaiterView:
+        """What was offered goes to the next at once."""
+        return waiting.decline(host, principal, token)
+
+    return [join, get_waiter, decline]
+
+
+def _organising(host: Host) -> Routes:
+    @put("/events", opt=ORGANISERS, sync_to_thread=True, summary="Put an event", tags=TAGS)
+    def put_event(
+        data: Annotated[NewEvent, Body()], principal: NamedDependency[Principal]
+    ) -> EventView:
+        """Make an event of the caller's member, or bring it up to date."""
+        return events.put(host, data, whose(principal), actor=principal.actor)
+
+    @post(
+        "/events/{slug:str}/{change:str}",
+        opt=ORGANISERS,
+        status_code=200,
+        sync_to_thread=True,
+        summary="Publish, withdraw or cancel an event",
+        tags=TAGS,
+    )
+    def change_event(
+        slug: FromPath[str], change: FromPath[str], principal: NamedDependency[Principal]
+    ) -> EventView:
+        """`publish`, `withdraw` or `cancel`."""
+        if change not in STATUSES:
+            raise InvalidRequest(f"An event is changed by {', '.join(STATUSES)}.")
+        member_id = whose(principal)
+        events.set_status(host, slug, member_id, STATUSES[change], actor=principal.actor)
+        return events.read(host, slug, drafts=True)
+
+    @put(
+        "/events/{slug:str}/sessions/{code:str}/plan",
+        opt=ORGANISERS,
+        summary="Import a plan of seats",
+        tags=TAGS,
+        request_max_body_size=LARGEST_PLAN,
+    )
+    async def put_plan(
+        slug: FromPath[str],
+        code: FromPath[str],
+        request: Request[Any, Any, Any],
+        principal: NamedDependency[Principal],
+    ) -> dict[str, int]:
+        """CSV or JSON, all or nothing; `made` is how many seats were new."""
+        text = (await request.body()).decode("utf-8", "replace")
+        actor, member_id = principal.actor, whose(principal)
+        made = await to_thread(
+            partial(plan.import_plan, host, slug, code, text, member_id, actor=actor)
+        )
+        return {"made": made}
+
+    @put("/allotments", opt=ORGANISERS, sync_to_thread=True, summary="Allot places", tags=TAGS)
+    def put_allotment(
+        data: Annotated[NewAllotment, Body()], principal: NamedDependency[Principal]
+    ) -> NewAllotment:
+        """Keep places for the people of a firm until they are released."""
+        events.allot(host, data, whose(principal), actor=principal.actor)
+        return data
+
+    return [put_event, change_event, put_plan, put_allotment]

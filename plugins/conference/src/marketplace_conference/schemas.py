@@ -1,0 +1,197 @@
+"""What goes in and out of the box office: events, reservations, who comes, the waiting list."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+
+Slug = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?(?!\n)$")]
+Sku = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}(?!\n)$")]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Text = Annotated[str, msgspec.Meta(max_length=4_000)]
+Units = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
+Size = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class NewQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is asked about each person who comes."""
+
+    code: Slug
+    label: Name
+    kind: Literal["text", "number", "choice", "yes_no"] = "text"
+    options: list[Name] = []
+    """Of a `choice`."""
+    required: bool = False
+
+
+class NewCategory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Seats that are sold alike, by the offer of the exchange that has this sku."""
+
+    sku: Sku
+    name: Name
+    session: Slug
+    quota: Slug | None = None
+    """One of the event's quotas; categories that name the same share it."""
+    numbered: bool = False
+    """Its seats come from a plan; without a quota there are as many as the plan has."""
+    must_choose: bool = False
+    """A burn without a reservation is refused, where it would get the best free places."""
+    most_at_once: Units = 10
+    """Places that one person may have reserved at once."""
+
+
+class NewSession(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of an event that seats are sold for."""
+
+    code: Slug
+    name: Name
+    starts_at: Moment
+    ends_at: Moment
+    room: str = ""
+
+
+class NewEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An event with all that is sold of it. Given again, it is brought up to date."""
+
+    slug: Slug
+    name: Name
+    organiser: str
+    """Slug of the member that is paid."""
+    language: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2}$")]
+    venue: Name
+    time_zone: str
+    starts_at: Moment
+    ends_at: Moment
+    sessions: Annotated[list[NewSession], msgspec.Meta(min_length=1, max_length=500)]
+    categories: Annotated[list[NewCategory], msgspec.Meta(max_length=500)] = []
+    quotas: dict[Slug, Size] = {}
+    questions: Annotated[list[NewQuestion], msgspec.Meta(max_length=50)] = []
+    description: Text = ""
+    address: str = ""
+    hold_minutes: Annotated[int, msgspec.Meta(ge=1, le=1_440)] = 10
+
+
+class NewAllotment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Places kept for the people of one firm; of size 0 none are."""
+
+    sku: Sku
+    firm: Name
+    """Its reference."""
+    size: Size
+    releases_at: Moment
+
+
+class CategoryView(msgspec.Struct, frozen=True, kw_only=True):
+    """How a category stands: `sold + held + allotted + waiting + free` is `places`.
+
+    In a shared quota, what others took of it counts as `elsewhere`, and belongs to the sum.
+    """
+
+    sku: str
+    name: str
+    session: str
+    numbered: bool
+    must_choose: bool
+    places: int
+    sold: int
+    held: int
+    """In reservations that have not ended."""
+    allotted: int
+    """Kept for firms, not taken yet."""
+    waiting: int
+    """Free, and the waiting list comes first."""
+    elsewhere: int
+    free: int
+    """For anybody, now."""
+
+
+class SessionView(msgspec.Struct, frozen=True, kw_only=True):
+    """A session and what is sold of it."""
+
+    code: str
+    name: str
+    starts_at: datetime
+    ends_at: datetime
+    room: str
+    categories: list[CategoryView]
+
+
+class EventView(msgspec.Struct, frozen=True, kw_only=True):
+    """An event as the public sees it."""
+
+    slug: str
+    name: str
+    description: str
+    language: str
+    venue: str
+    address: str
+    time_zone: str
+    starts_at: datetime
+    ends_at: datetime
+    status: str
+    sessions: list[SessionView]
+    questions: list[NewQuestion]
+
+
+class Attendee(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who comes on one place."""
+
+    name: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    email: Annotated[str, msgspec.Meta(max_length=254)] = ""
+    answers: dict[str, Annotated[str, msgspec.Meta(max_length=500)]] = {}
+
+
+class NewReservation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Places asked for: these seats, or so many of the best that are free."""
+
+    sku: Sku
+    quantity: Units | None = None
+    seats: Annotated[list[str], msgspec.Meta(max_length=1_000)] = []
+    """Labels of numbered seats."""
+    attendees: list[Attendee] = []
+    """In the order of the places; they can be given later, until the burn is delivered."""
+
+
+class ReservationView(msgspec.Struct, frozen=True, kw_only=True):
+    """A reservation of the caller. Burn with `selection` and `quantity` before it ends."""
+
+    selection: str
+    sku: str
+    offer: str
+    """Reference of the offer to burn on; empty while the sku is not on offer."""
+    quantity: int
+    seats: list[str]
+    points: int
+    """For all of it. The price is kept until the end."""
+    state: str
+    """`held`, `sold` or `ended`."""
+    made_at: datetime
+    ends_at: datetime
+    attendees: list[Attendee]
+
+
+class NewWaiter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What somebody would take when it becomes free, dearest wish first."""
+
+    skus: Annotated[list[Sku], msgspec.Meta(min_length=1, max_length=50)]
+    quantity: Units = 1
+
+
+class WaiterView(msgspec.Struct, frozen=True, kw_only=True):
+    """How somebody on the waiting list stands."""
+
+    token: str
+    skus: list[str]
+    quantity: int
+    state: str
+    """`waiting`, `offered`, `taken`, `declined`, `lapsed` or `left`."""
+    ahead: int
+    """Who joined earlier, waits still, and would take one of the same."""
+    why: str
+    """Why not yet, in plain words."""
+    selection: str | None
+    """Of the reservation that is offered."""
+    offer_ends_at: datetime | None

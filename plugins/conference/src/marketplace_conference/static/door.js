@@ -1,0 +1,384 @@
+"use strict";
+// The door: reads tickets, answers at once, and works on without a network. What it scans is kept
+// on the device until the marketplace has answered for it; a nonce makes sure it is counted once.
+(async () => {
+  const root = document.getElementById("door");
+  if (!root) return;
+  const words = root.dataset;
+  const part = (id) => document.getElementById(id);
+  const STORE = "conference.door.";
+  const PATIENCE_MS = 2500;
+  const MOST_AT_ONCE = 200;
+  const SAME_AGAIN_MS = 4000;
+  const MOST_SHOWN = 20;
+  const read = (name, or) => JSON.parse(localStorage.getItem(STORE + name) ?? "null") ?? or;
+  const write = (name, value) => localStorage.setItem(STORE + name, JSON.stringify(value));
+
+  // -- who we are ------------------------------------------------------------------------------
+  const given = new URLSearchParams(location.hash.slice(1)).get("key");
+  if (given) {
+    if (given !== read("key", "")) ["list", "mine", "session"].forEach((n) => write(n, null));
+    write("key", given);
+    history.replaceState(null, "", location.pathname);
+  }
+  const key = read("key", "");
+  if (!key) {
+    part("door-stranger").hidden = false;
+    return;
+  }
+  if ("serviceWorker" in navigator)
+    navigator.serviceWorker.register("/conference/door/worker.js", { scope: "/conference/door" });
+
+  let list = read("list", null);
+  let queue = read("queue", []);
+  let mine = read("mine", {}); // Ticket by ticket, when this door let it in since the last list.
+  let online = true;
+  let shown = null; // Nonce of the answer on the screen.
+  const byId = new Map();
+  const index = () => {
+    byId.clear();
+    for (const each of list?.tickets ?? []) byId.set(each.id, each);
+  };
+
+  const ask = async (path, body) => {
+    const limit = AbortSignal.timeout(body ? PATIENCE_MS * 4 : PATIENCE_MS * 8);
+    const answer = await fetch(`/v1/conference/door/${path}`, {
+      method: body ? "POST" : "GET",
+      headers: { "Door-Key": key, ...(body && { "Content-Type": "application/json" }) },
+      body: body && JSON.stringify(body),
+      signal: limit,
+    });
+    if (answer.status === 401) part("door-refused").hidden = false;
+    if (!answer.ok) throw new Error(String(answer.status));
+    return answer.json();
+  };
+
+  // -- what a code says ------------------------------------------------------------------------
+  const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+  const unpack = (text) => {
+    const plain = text.replace(/[\s-]/g, "").toUpperCase();
+    if (!/^CT1[A-Z2-7]{170}$/.test(plain)) return null;
+    const bytes = [];
+    let bits = 0;
+    let held = 0;
+    for (const letter of plain.slice(3)) {
+      held = ((held << 5) | ALPHABET.indexOf(letter)) & 0xfff;
+      bits += 5;
+      if (bits >= 8) bytes.push((held >> (bits -= 8)) & 0xff);
+    }
+    const raw = Uint8Array.from(bytes);
+    const hex = (from) =>
+      [...raw.slice(from, from + 16)]
+        .map((byte) => byte.toString(16).padStart(2, "0"))
+        .join("")
+        .replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+    const view = new DataView(raw.buffer);
+    return {
+      plain,
+      edition: raw[0],
+      keyNumber: raw[1],
+      event: hex(2),
+      session: hex(18),
+      ticket: Number(view.getBigUint64(34)),
+      message: new Uint8Array([67, 84, 49, ...raw.slice(0, 42)]),
+      signature: raw.slice(42),
+    };
+  };
+  // True, false, or null where this browser cannot tell.
+  const genuine = async (code) => {
+    const known = list?.keys[code.keyNumber];
+    if (!known) return false;
+    try {
+      const bytes = Uint8Array.from(atob(known), (letter) => letter.charCodeAt(0));
+      const made = await crypto.subtle.importKey("raw", bytes, "Ed25519", false, ["verify"]);
+      return await crypto.subtle.verify("Ed25519", made, code.signature, code.message);
+    } catch {
+      return null;
+    }
+  };
+
+  // What this door finds by itself; the marketplace says the same once it is asked.
+  const alone = async (scan) => {
+    let id = scan.ticket;
+    let code = null;
+    if (scan.code) {
+      code = unpack(scan.code);
+      if (!code || code.event !== list?.event) return { result: "forged" };
+      id = code.ticket;
+    }
+    const found = byId.get(id);
+    const real = code && (await genuine(code));
+    if (real === false) return { result: "forged" };
+    if (!found) {
+      return { result: real ? "admitted" : real === null ? "unsure" : "forged" };
+    }
+    const facts = { name: found.name, category: found.category, seat: found.seat };
+    const other = code && (code.edition !== found.edition || !code.plain.endsWith(found.tail));
+    if (found.void || (other && code.edition !== found.edition)) return { ...facts, result: "void" };
+    if (other) return { result: "forged" };
+    const session = part("door-session").value;
+    if (session && found.session !== session) return { ...facts, result: "other_session" };
+    const before = found.admitted_at ?? mine[found.id];
+    if (before) return { ...facts, result: "double", admitted_at: before };
+    return { ...facts, result: "admitted", ticket: found.id };
+  };
+
+  // -- what people see -------------------------------------------------------------------------
+  const TONES = { admitted: "good", double: "double", unsure: "double" };
+  const clock = (moment) =>
+    new Date(moment).toLocaleTimeString(document.documentElement.lang, {
+      hour: "2-digit",
+      minute: "2-digit",
+    });
+  const show = (answer) => {
+    const box = part("door-answer");
+    box.dataset.tone = answer ? (TONES[answer.result] ?? "bad") : "";
+    box.querySelector("strong").textContent = answer ? words[answer.result] : words.checking;
+    const facts = [answer?.name, answer?.category, answer?.seat].filter(Boolean);
+    if (answer?.result === "double" && answer.admitted_at)
+      facts.push([clock(answer.admitted_at), answer.admitted_by].filter(Boolean).join(", "));
+    box.querySelector("span").textContent = facts.join(" · ");
+    navigator.vibrate?.(answer?.result === "admitted" ? 60 : [120, 60, 120]);
+  };
+  const state = () => {
+    part("door-network").textContent = online ? words.online : words.offline;
+    part("door-waiting").textContent = words.waiting.replace("#", queue.length);
+  };
+  const note = (answer) => {
+    const line = document.createElement("li");
+    line.textContent = [words[answer.result], answer.name, answer.admitted_by]
+      .filter(Boolean)
+      .join(" · ");
+    part("door-late").prepend(line);
+    part("door-late-section").hidden = false;
+  };
+
+  // -- sending ---------------------------------------------------------------------------------
+  let sending = null;
+  const flush = () => {
+    sending ??= send().finally(() => {
+      sending = null;
+      state();
+    });
+    return sending;
+  };
+  const send = async () => {
+    while (queue.length) {
+      const some = queue.slice(0, MOST_AT_ONCE);
+      const session = some[0].session;
+      const batch = some.filter((each) => each.session === session);
+      let answers;
+      try {
+        const now = Date.now();
+        answers = await ask("scans", {
+          session: session || null,
+          scans: batch.map(({ nonce, code, ticket, at }) => ({
+            nonce,
+            ...(code ? { code } : { ticket }),
+            age_ms: Math.max(0, now - at),
+          })),
+        });
+        online = true;
+      } catch {
+        online = false;
+        return;
+      }
+      const done = new Map(answers.scans.map((each) => [each.nonce, each]));
+      for (const each of batch) {
+        const answer = done.get(each.nonce);
+        if (answer?.ticket && answer.admitted_at) mine[answer.ticket] = answer.admitted_at;
+        if (each.nonce === shown) show(answer);
+        else if (each.said === "admitted" && answer && answer.result !== "admitted") note(answer);
+      }
+      queue = queue.filter((each) => !done.has(each.nonce));
+      write("mine", mine);
+      write("queue", queue);
+    }
+  };
+
+  const handle = async (what) => {
+    const scan = {
+      nonce: crypto.randomUUID(),
+      at: Date.now(),
+      session: part("door-session").value,
+      ...what,
+    };
+    shown = scan.nonce;
+    const own = await alone(scan);
+    scan.said = own.result;
+    queue.push(scan);
+    write("queue", queue);
+    if (own.ticket) mine[own.ticket] ??= new Date(scan.at).toISOString();
+    write("mine", mine);
+    state();
+    if (!online || !navigator.onLine) {
+      show(own);
+      flush();
+      return;
+    }
+    show(null);
+    await Promise.race([flush(), new Promise((done) => setTimeout(done, PATIENCE_MS))]);
+    if (shown === scan.nonce && queue.some((each) => each.nonce === scan.nonce)) show(own);
+  };
+
+  // -- finding by name -------------------------------------------------------------------------
+  const flat = (text) => text.toLocaleLowerCase().normalize("NFD").replace(/\p{M}/gu, "");
+  const search = (text) => {
+    const found = part("door-found");
+    found.replaceChildren();
+    const asked = flat(text).split(/\s+/).filter(Boolean);
+    const plain = text.replace(/[\s-]/g, "").toUpperCase();
+    const fits = (list?.tickets ?? []).filter(
+      (each) =>
+        each.locator.replace("-", "") === plain ||
+        asked.every((word) => flat(each.name).includes(word)),
+    );
+    for (const each of fits.slice(0, MOST_SHOWN)) {
+      const line = document.createElement("li");
+      const facts = [each.name, each.category, each.seat, each.locator].filter(Boolean);
+      line.append(facts.join(" · "));
+      const button = document.createElement("button");
+      button.className = "button button--secondary";
+      button.type = "button";
+      button.textContent = words.letIn;
+      button.addEventListener("click", () => {
+        found.replaceChildren();
+        part("door-text").value = "";
+        handle({ ticket: each.id });
+      });
+      line.append(button);
+      found.append(line);
+    }
+    if (!fits.length) {
+      const line = document.createElement("li");
+      line.textContent = words.nobody;
+      found.append(line);
+    }
+  };
+  part("door-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const field = part("door-text");
+    const text = field.value.trim();
+    if (!text) return;
+    if (/^ct1/i.test(text)) {
+      field.value = "";
+      handle({ code: text.slice(0, 400) });
+    } else search(text);
+  });
+
+  // -- the list and the counts -----------------------------------------------------------------
+  const furnish = () => {
+    if (!list) return;
+    index();
+    part("door-event").textContent = list.name;
+    part("door-device").textContent = list.device;
+    const choice = part("door-session");
+    const chosen = choice.value || read("session", "");
+    choice.replaceChildren(choice.options[0]);
+    for (const each of list.sessions) choice.add(new Option(each.name, each.id));
+    choice.value = list.sessions.some((each) => each.id === chosen) ? chosen : "";
+  };
+  part("door-session").addEventListener("change", (event) => write("session", event.target.value));
+  const refresh = async () => {
+    await flush();
+    if (queue.length) return;
+    try {
+      list = await ask("list");
+      online = true;
+      furnish();
+      // What the list does not know yet was scanned while it was on its way.
+      mine = Object.fromEntries(
+        Object.entries(mine).filter(([id]) => !byId.get(Number(id))?.admitted_at),
+      );
+      write("list", list);
+      write("mine", mine);
+    } catch (error) {
+      if (error instanceof DOMException && error.name === "QuotaExceededError")
+        part("door-too-long").hidden = false;
+      else online = false;
+    }
+    state();
+  };
+  const count = async () => {
+    const lines = part("door-counts");
+    try {
+      const told = await ask("counts");
+      lines.replaceChildren(
+        ...told.sessions.map((each) => {
+          const line = document.createElement("li");
+          line.textContent = `${each.name}: ${each.admitted} / ${each.sold}`;
+          if (each.doubles) line.textContent += ` (${words.doubles.replace("#", each.doubles)})`;
+          return line;
+        }),
+      );
+    } catch {
+      // The last ones stay.
+    }
+  };
+
+  // -- the camera ------------------------------------------------------------------------------
+  const camera = async () => {
+    const start = part("door-scan");
+    const stop = part("door-stop");
+    const view = part("door-camera");
+    if (!("BarcodeDetector" in window) || !navigator.mediaDevices) return;
+    const formats = await window.BarcodeDetector.getSupportedFormats();
+    if (!formats.includes("qr_code")) return;
+    const detector = new window.BarcodeDetector({ formats: ["qr_code"] });
+    let stream = null;
+    let last = { text: "", at: 0 };
+    start.hidden = false;
+    const end = () => {
+      stream?.getTracks().forEach((track) => track.stop());
+      stream = null;
+      view.hidden = stop.hidden = true;
+      start.hidden = false;
+    };
+    const look = async () => {
+      if (!stream) return;
+      try {
+        const [found] = await detector.detect(view);
+        const text = found?.rawValue.slice(0, 400);
+        const again = text === last.text && Date.now() - last.at < SAME_AGAIN_MS;
+        if (text) {
+          last = { text, at: Date.now() };
+          if (!again) await handle({ code: text });
+        }
+      } catch {
+        // The first picture is not there yet: look again.
+      }
+      setTimeout(look, 100);
+    };
+    start.addEventListener("click", async () => {
+      part("door-failed").hidden = true;
+      try {
+        stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+      } catch {
+        part("door-failed").hidden = false;
+        return;
+      }
+      view.srcObject = stream;
+      view.hidden = stop.hidden = false;
+      start.hidden = true;
+      await view.play();
+      stop.focus();
+      look();
+    });
+    stop.addEventListener("click", () => {
+      end();
+      start.focus();
+    });
+    window.addEventListener("pagehide", end);
+  };
+
+  part("door-work").hidden = false;
+  furnish();
+  state();
+  await refresh();
+  count();
+  camera();
+  window.addEventListener("online", flush);
+  setInterval(flush, 5_000);
+  setInterval(count, 10_000);
+  setInterval(refresh, 60_000);
+})();

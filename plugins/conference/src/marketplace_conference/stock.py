@@ -1,0 +1,42 @@
+"""Keeps the stock of the exchange's offers at what is not sold.
+
+What is held, allotted or waited for stays in the stock, for those whom it is kept for have to be
+able to burn; the box office itself keeps it from others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from marketplace.api import Host, OpenOrder
+from marketplace_conference import counting
+from marketplace_conference.models import place
+
+
+def align(host: Host, session: Session, category_id: UUID) -> None:
+    """Align a category and all that share its quota, by sku: one order of locks everywhere."""
+    now = host.now(session)
+    skus = {each.sku: each.id for each in counting.of_pool(session, category_id, now)}
+    for sku in sorted(skus):
+        _align_one(host, session, sku, skus[sku])
+
+
+def _align_one(host: Host, session: Session, sku: str, category_id: UUID) -> None:
+    def free_units(orders: Sequence[OpenOrder]) -> int:
+        counts = counting.of_pool(session, category_id, host.now(session))
+        references = [each.reference for each in orders]
+        sold = set(
+            session.scalars(
+                sa.select(place.c.order_reference).where(
+                    place.c.order_reference.in_(references), place.c.cancelled_at.is_(None)
+                )
+            )
+        )
+        promised = sum(each.quantity for each in orders if each.reference not in sold)
+        return counting.sellable(category_id, counts) - promised
+
+    host.align_stock(session, sku, free_units)

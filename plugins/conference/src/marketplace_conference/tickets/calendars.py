@@ -1,0 +1,72 @@
+"""Calendar entries of tickets (RFC 5545): a stable UID, a sequence that only grows, cancellations.
+
+Whoever imports the file of a ticket again after it was moved or cancelled gets the old entry
+changed, not a second one. Hours are written in the zone of the event, with the rules of that zone
+beside them, so that a calendar in another country is right on the day the clocks change. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from icalendar import Calendar, Event
+
+from marketplace_conference.tickets.domain import Sheet
+
+MADE_BY: Final = "-//Coalition Rewards Marketplace//Conference//EN"
+UID_DOMAIN: Final = "conference.marketplace.invalid"
+"""Of no host: an entry means the same wherever the marketplace moves to."""
+AROUND: Final = timedelta(days=366)
+"""Rules of a zone are written for the time of the sessions and a year around."""
+
+
+def calendar(sheets: Sequence[Sheet]) -> bytes:
+    """The file for these tickets; it takes the entries away where all of them are cancelled."""
+    made = Calendar()
+    made.add("prodid", MADE_BY)
+    made.add("version", "2.0")
+    off = bool(sheets) and all(each.is_cancelled for each in sheets)
+    made.add("method", "CANCEL" if off else "PUBLISH")
+    for each in sheets:
+        made.add_component(_entry(each))
+    if sheets:
+        first = min(each.session.starts_at for each in sheets)
+        last = max(each.session.ends_at for each in sheets)
+        made.add_missing_timezones((first - AROUND).date(), (last + AROUND).date())
+    return bytes(made.to_ical())
+
+
+def uid_of(sheet: Sheet) -> str:
+    """The same for a place for ever, whatever becomes of its session or its attendee."""
+    return f"{sheet.ticket.order_reference}-{sheet.ticket.position}@{UID_DOMAIN}"
+
+
+def _entry(sheet: Sheet) -> Event:
+    ticket, event, session = sheet.ticket, sheet.event, sheet.session
+    zone = ZoneInfo(event.time_zone)
+    made = Event()
+    made.add("uid", uid_of(sheet))
+    made.add("dtstamp", ticket.changed_at)
+    made.add("sequence", ticket.revision + sheet.moves)
+    made.add("dtstart", session.starts_at.astimezone(zone))
+    made.add("dtend", session.ends_at.astimezone(zone))
+    made.add("summary", title_of(sheet))
+    made.add("location", ", ".join(filter(None, (session.room, event.venue, event.address))))
+    made.add("description", " · ".join(filter(None, _facts(sheet))))
+    made.add("status", "CANCELLED" if sheet.is_cancelled else "CONFIRMED")
+    made.add("transp", "TRANSPARENT" if sheet.is_cancelled else "OPAQUE")
+    return made
+
+
+def title_of(sheet: Sheet) -> str:
+    """Event and session; once where they are called the same."""
+    names = dict.fromkeys((sheet.event.name, sheet.session.name))
+    return ": ".join(filter(None, names))
+
+
+def _facts(sheet: Sheet) -> tuple[str, ...]:
+    ticket = sheet.ticket
+    return (ticket.attendee_name, ticket.category, ticket.seat_label or "", ticket.locator)

@@ -1,0 +1,291 @@
+"""Gives tickets up, one or all of an event, and pays back what is owed for them.
+
+What is owed is written down in the transaction that cancels; it is paid after it, by a refund of
+the exchange whose key is the ticket's. So a process that dies between the two leaves a debt that
+the next run pays, and a refund that was made and not noted is found by its key: never paid twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+from uuid import UUID, uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session as Transaction
+
+from marketplace.api import Host, MarketplaceError, NotFound, Principal
+from marketplace_conference import models, selling
+from marketplace_conference.door.tables import admission
+from marketplace_conference.places import Event
+from marketplace_conference.tickets import policies, repository
+from marketplace_conference.tickets.domain import Ticket
+from marketplace_conference.tickets.errors import EventOff, RefundChanged, TicketUsed, TicketVoid
+from marketplace_conference.tickets.policies import Rule
+from marketplace_conference.tickets.tables import change, policy, refund, ticket
+
+log = logging.getLogger(__name__)
+
+AT_ONCE: Final = 200
+"""Tickets of a called-off event that one transaction sees to; refunds that one run pays."""
+GIVEN_UP: Final = "ticket given up"
+NOT_REFUNDABLE: Final = "not_refundable"
+
+
+def quote(host: Host, principal: Principal, reference: str, position: int) -> tuple[int, int]:
+    """(percent, points) that come back if the holder gives the ticket up now."""
+    host.reveal(principal, reference)
+    with host.transaction() as session:
+        return _quote(host, session, _found(session, reference, position))
+
+
+def give_up(host: Host, principal: Principal, reference: str, position: int, *, points: int) -> int:
+    """Cancel a ticket for `points`, which the holder was told; again changes nothing.
+
+    Raises NotFound, RefundChanged, TicketUsed, TicketVoid (cancelled by somebody else).
+    """
+    host.reveal(principal, reference)
+    with host.transaction() as session:
+        of = _locked(session, reference, position)
+        owed = session.scalar(sa.select(refund.c.points).where(refund.c.ticket_id == of.id))
+        if owed is not None:
+            return int(owed)
+        if of.cancelled_at is not None:
+            raise TicketVoid
+        if session.scalar(sa.select(admission.c.ticket_id).where(admission.c.ticket_id == of.id)):
+            raise TicketUsed
+        rate, now_points = _quote(host, session, of)
+        if now_points != points:
+            raise RefundChanged(now_points)
+        _owe(host, session, of, rate, points, GIVEN_UP, principal.actor)
+        selling.release(host, session, reference, [position])
+        host.audit(
+            session,
+            actor=principal.actor,
+            action="ticket.given_up",
+            subject=str(of.id),
+            order=reference,
+            percent=rate,
+            points=points,
+        )
+    pay(host, of.id)
+    return points
+
+
+def rename(host: Host, principal: Principal, reference: str, position: int, *, name: str) -> None:
+    """Somebody else comes: the ticket keeps its code, doors learn the name with their next list."""
+    host.reveal(principal, reference)
+    with host.transaction() as session:
+        of = _locked(session, reference, position)
+        if of.cancelled_at is not None:
+            raise TicketVoid
+        session.execute(
+            sa.update(models.place).where(models.place.c.id == of.id).values(attendee_name=name)
+        )
+        session.execute(
+            sa.update(ticket)
+            .where(ticket.c.id == of.id)
+            .values(revision=ticket.c.revision + 1, changed_at=host.now(session))
+        )
+        host.audit(session, actor=principal.actor, action="ticket.renamed", subject=str(of.id))
+
+
+def set_policy(host: Host, session: Transaction, event: Event, terms: dict[int, int]) -> None:
+    """Percent by days before, for what is sold from now on."""
+    now = host.now(session)
+    session.execute(
+        sa.insert(policy),
+        [
+            {"event_id": event.id, "valid_from": now, "days_before": days, "percent": rate}
+            for days, rate in terms.items()
+        ],
+    )
+
+
+def call_off(host: Host, principal: Principal, event: Event, reason: str) -> UUID:
+    """Nobody is let in from now on; everybody gets everything back, by and by (`see_to`)."""
+    with host.transaction() as session:
+        status = session.scalar(
+            sa.select(models.event.c.status).where(models.event.c.id == event.id).with_for_update()
+        )
+        if status == "cancelled":
+            raise EventOff
+        made, now = uuid4(), host.now(session)
+        session.execute(
+            sa.update(models.event).where(models.event.c.id == event.id).values(status="cancelled")
+        )
+        total = sa.select(sa.func.count()).where(ticket.c.event_id == event.id)
+        session.execute(
+            sa.insert(change).values(
+                id=made,
+                event_id=event.id,
+                kind="cancelled",
+                reason=reason,
+                actor=principal.actor,
+                made_at=now,
+                total=total.scalar_subquery(),
+            )
+        )
+        host.audit(
+            session,
+            actor=principal.actor,
+            action="event.called_off",
+            subject=event.slug,
+            reason=reason,
+        )
+    return made
+
+
+def see_to(host: Host) -> bool:
+    """Cancel the next tickets of an event that was called off; False where nothing is left.
+
+    Whoever was killed is gone on from where the last commit left the row.
+    """
+    with host.transaction() as session:
+        row = session.execute(
+            sa.select(change)
+            .where(change.c.finished_at.is_(None))
+            .order_by(change.c.made_at)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        ).one_or_none()
+        if row is None:
+            return False
+        some = repository.after(session, row.event_id, row.after_id, AT_ONCE)
+        placed = host.placed_orders(session, [each.order_reference for each in some])
+        sizes = repository.sizes(session, list(placed))
+        for each in some:
+            burn = placed.get(each.order_reference)
+            if burn is not None and each.cancelled_at is None:
+                whole = policies.share(burn.points, each.position, sizes[each.order_reference])
+                _owe(host, session, each, 100, whole, row.reason, row.actor)
+        now = host.now(session)
+        session.execute(
+            sa.update(change)
+            .where(change.c.id == row.id)
+            .values(
+                done=change.c.done + len(some),
+                after_id=some[-1].id if some else change.c.after_id,
+                finished_at=None if len(some) == AT_ONCE else now,
+            )
+        )
+    return True
+
+
+def pay_all(host: Host) -> None:
+    """See to events that were called off, then pay what is owed."""
+    while see_to(host):
+        pass
+    with host.transaction() as session:
+        owed = session.scalars(
+            sa.select(refund.c.ticket_id)
+            .where(refund.c.paid_at.is_(None))
+            .order_by(refund.c.owed_at, refund.c.ticket_id)
+            .limit(AT_ONCE)
+        ).all()
+    for ticket_id in owed:
+        pay(host, ticket_id)
+
+
+def pay(host: Host, ticket_id: int) -> None:
+    """Pay what is owed for a ticket, once; what cannot be paid any more is noted and let be."""
+    with host.transaction() as session:
+        row = session.execute(
+            sa.select(refund).where(refund.c.ticket_id == ticket_id, refund.c.paid_at.is_(None))
+        ).one_or_none()
+    if row is None:
+        return
+    trouble = ""
+    if row.points:
+        try:
+            host.refund(
+                row.order_reference,
+                points=row.points,
+                reason=row.reason,
+                key=f"ticket-{ticket_id}",
+            )
+        except MarketplaceError as error:
+            if error.code != NOT_REFUNDABLE:
+                raise
+            if _is_left(host, row.order_reference, row.points):
+                return  # not captured yet: a later run pays
+            # Somebody refunded the burn by hand: nothing is left to give back.
+            trouble = error.detail
+            log.warning("conference: ticket %d: %s", ticket_id, trouble)
+    with host.transaction() as session:
+        session.execute(
+            sa.update(refund)
+            .where(refund.c.ticket_id == ticket_id)
+            .values(paid_at=host.now(session), trouble=trouble)
+        )
+
+
+def _is_left(host: Host, reference: str, points: int) -> bool:
+    with host.transaction() as session:
+        burn = host.placed_orders(session, [reference]).get(reference)
+    return burn is not None and burn.points - burn.refunded_points >= points
+
+
+def _owe(
+    host: Host,
+    session: Transaction,
+    of: Ticket,
+    rate: int,
+    points: int,
+    reason: str,
+    actor: str,
+) -> None:
+    now = host.now(session)
+    session.execute(
+        insert(refund)
+        .values(
+            ticket_id=of.id,
+            order_reference=of.order_reference,
+            percent=rate,
+            points=points,
+            reason=reason,
+            actor=actor,
+            owed_at=now,
+        )
+        .on_conflict_do_nothing()
+    )
+    session.execute(
+        sa.update(ticket)
+        .where(ticket.c.id == of.id, ticket.c.cancelled_at.is_(None))
+        .values(cancelled_at=now, changed_at=now, revision=ticket.c.revision + 1)
+    )
+
+
+def _quote(host: Host, session: Transaction, of: Ticket) -> tuple[int, int]:
+    burn = host.placed_orders(session, [of.order_reference]).get(of.order_reference)
+    if burn is None:
+        raise NotFound
+    sold_at = session.scalar(sa.select(ticket.c.issued_at).where(ticket.c.id == of.id))
+    assert sold_at is not None  # noqa: S101 - the ticket was found
+    rows = session.execute(
+        sa.select(policy.c.valid_from, policy.c.days_before, policy.c.percent).where(
+            policy.c.event_id == of.event_id
+        )
+    )
+    rate = policies.percent(
+        [Rule(**row) for row in rows.mappings()],
+        sold_at=sold_at,
+        starts_at=repository.sessions(session, [of.session_id])[of.session_id].starts_at,
+        now=host.now(session),
+    )
+    size = repository.sizes(session, [of.order_reference])[of.order_reference]
+    return rate, policies.refundable(burn.points, of.position, size, rate)
+
+
+def _locked(session: Transaction, reference: str, position: int) -> Ticket:
+    first = _found(session, reference, position)
+    session.execute(sa.select(ticket.c.id).where(ticket.c.id == first.id).with_for_update())
+    return _found(session, reference, position)
+
+
+def _found(session: Transaction, reference: str, position: int) -> Ticket:
+    found = repository.one(session, reference, position)
+    if found is None:
+        raise NotFound
+    return found

@@ -1,0 +1,28 @@
+"""Why a ticket cannot be changed. Each code is in docs/concepts/tickets.md."""
+
+from __future__ import annotations
+
+from marketplace.api import Conflict
+
+
+class RefundChanged(Conflict):
+    code = "conference_refund_changed"
+    title = "Another number of points comes back by now: look again"
+
+    def __init__(self, points: int) -> None:
+        super().__init__(f"{points} points would come back.", points=points)
+
+
+class TicketUsed(Conflict):
+    code = "conference_ticket_used"
+    title = "Somebody was let in with this ticket already"
+
+
+class TicketVoid(Conflict):
+    code = "conference_ticket_void"
+    title = "The ticket was cancelled"
+
+
+class EventOff(Conflict):
+    code = "conference_event_off"
+    title = "The event was called off already"

@@ -1,0 +1,43 @@
+"""The tickets of an order in the browser, at /conference/tickets/{order}."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from markupsafe import Markup
+
+from marketplace.api import Host, Html, Page, Principal, Role, Routes, access
+from marketplace_conference.tickets import paper, showing
+from marketplace_conference.tickets.routes import file_routes
+
+
+def make_pages(host: Host) -> Routes:
+    """The pages over a host."""
+
+    @get(
+        "/tickets/{order:uuid}",
+        opt=access(roles=[Role.PARTICIPANT], page=True),
+        include_in_schema=False,
+        sync_to_thread=True,
+    )
+    def show_tickets(
+        order: FromPath[UUID],
+        page: NamedDependency[Page],
+        principal: NamedDependency[Principal],
+    ) -> Html:
+        """Each ticket with its QR code, and the ways to keep them."""
+        found = showing.sheets_of(host, principal, str(order))
+        page.active = "rewards"
+        told = paper.tell(found, page._, page.locale)["sheets"]
+        return page.render(
+            "conference/tickets.html",
+            order=order,
+            sheets=told,
+            # Made by us: a path of squares, not the text itself.
+            drawings=[Markup(paper.qr_inline(each.code)) for each in found],  # noqa: S704
+        )
+
+    return [show_tickets, *file_routes(host)]

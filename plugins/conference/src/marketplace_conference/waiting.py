@@ -1,0 +1,247 @@
+"""The waiting list: who joined first is offered first what becomes free.
+
+Under the lock of the event nobody joins while somebody is served, and under the locks of its pools
+nobody else takes what is free meanwhile. No points are held while one waits: an offer is a
+reservation, and burning for it is what takes them.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from marketplace.api import Host, InvalidRequest, Principal
+from marketplace_conference import reserving, selling
+from marketplace_conference.errors import NotWaiting, PlacesAreFree, SeatsTaken, UnknownCategory
+from marketplace_conference.models import category, event, reservation, waiter, waiter_category
+from marketplace_conference.models import session as sessions
+from marketplace_conference.reserving import Wish
+from marketplace_conference.schemas import NewWaiter, WaiterView
+from marketplace_conference.taking import Short
+
+OFFER = timedelta(hours=12)
+"""How long an offer is kept; it ends with the event at the latest."""
+OVER = {
+    "offered": "Places are reserved for you: burn for them before the offer ends.",
+    "taken": "You have your places.",
+    "declined": "You declined; the places went to the next.",
+    "lapsed": "The offer ended before you took it; join again if you still want to come.",
+    "left": "You left the list.",
+}
+
+
+def join(host: Host, principal: Principal, asked: NewWaiter) -> WaiterView:
+    """Wait for places; PlacesAreFree where one of the wishes can be had at once."""
+    if len(set(asked.skus)) != len(asked.skus):
+        raise InvalidRequest("A category is named twice.")
+    with host.transaction() as session:
+        kinds = _kinds(session, asked)
+        selling.lock_pools(session, {each.id for each in kinds}, alone=True)
+        now = host.now(session)
+        for each in kinds:
+            if reserving.left(session, each.id, now).free >= asked.quantity:
+                raise PlacesAreFree(f"{each.sku}: reserve them.")
+        token = secrets.token_urlsafe(18)
+        waiter_id = session.execute(
+            sa.insert(waiter)
+            .values(
+                token=token,
+                event_id=kinds[0].event_id,
+                caller_id=principal.caller_id,
+                quantity=asked.quantity,
+                joined_at=now,
+            )
+            .returning(waiter.c.id)
+        ).scalar_one()
+        session.execute(
+            sa.insert(waiter_category),
+            [
+                {"waiter_id": waiter_id, "category_id": each.id, "position": position}
+                for position, each in enumerate(kinds)
+            ],
+        )
+        return _view(session, _own(session, principal, token))
+
+
+def _kinds(session: Session, asked: NewWaiter) -> list[Any]:
+    """The categories of the wishes, in their order, all of one event that is public."""
+    rows = session.execute(
+        sa.select(category.c.id, category.c.sku, sessions.c.event_id, event.c.status)
+        .join(sessions, sessions.c.id == category.c.session_id)
+        .join(event, event.c.id == sessions.c.event_id)
+        .where(category.c.sku.in_(asked.skus))
+    )
+    found = {row.sku: row for row in rows}
+    kinds = [found[sku] for sku in asked.skus if sku in found]
+    if len(kinds) < len(asked.skus) or any(each.status != "published" for each in kinds):
+        raise UnknownCategory
+    if len({each.event_id for each in kinds}) > 1:
+        raise InvalidRequest("One waits for places of one event.")
+    return kinds
+
+
+def _own(session: Session, principal: Principal, token: str, *, lock: bool = False) -> Any:
+    query = sa.select(waiter).where(
+        waiter.c.token == token, waiter.c.caller_id == principal.caller_id
+    )
+    row = session.execute(query.with_for_update() if lock else query).first()
+    if row is None:
+        raise NotWaiting
+    return row
+
+
+def read(host: Host, principal: Principal, token: str) -> WaiterView:
+    """How the caller stands on the list, and why not yet."""
+    with host.transaction() as session:
+        return _view(session, _own(session, principal, token))
+
+
+def decline(host: Host, principal: Principal, token: str) -> WaiterView:
+    """Leave the list, or decline what is offered: then the next is offered it at once."""
+    with host.transaction() as session:
+        row = _own(session, principal, token, lock=True)
+        if row.state in ("waiting", "offered"):
+            _end(session, row, "left" if row.state == "waiting" else "declined")
+        seen = _view(session, _own(session, principal, token))
+    serve(host, row.event_id)
+    return seen
+
+
+def _end(session: Session, row: Any, state: str) -> None:
+    for selection in session.scalars(
+        sa.select(reservation.c.id).where(
+            reservation.c.waiter_id == row.id, reservation.c.state == "held"
+        )
+    ).all():
+        reserving.end(session, selection)
+    session.execute(
+        sa.update(waiter)
+        .where(waiter.c.id == row.id)
+        .values(state=state, ended_at=sa.text("marketplace_now()"))
+    )
+
+
+def serve_all(host: Host) -> int:
+    """Offer what is free to everybody who waits for it; returns how many were offered something."""
+    with host.transaction() as session:
+        open_to = waiter.c.state.in_(("waiting", "offered"))
+        ids = session.scalars(
+            sa.select(waiter.c.event_id).where(open_to).distinct().order_by(waiter.c.event_id)
+        ).all()
+    return sum(serve(host, event_id) for event_id in ids)
+
+
+def serve(host: Host, event_id: UUID) -> int:
+    """Offer what is free of one event, in the order of joining; offers that ended lapse first."""
+    with host.transaction() as session:
+        found = session.execute(
+            sa.select(event.c.status, event.c.ends_at).where(event.c.id == event_id)
+        ).one()
+        mine = session.execute(
+            sa.select(category.c.id, category.c.sku)
+            .join(sessions, sessions.c.id == category.c.session_id)
+            .where(sessions.c.event_id == event_id)
+        ).all()
+        selling.lock_pools(session, {row.id for row in mine}, alone=True)
+        now = host.now(session)
+        lapsed = session.execute(
+            sa.select(waiter).where(
+                waiter.c.event_id == event_id,
+                waiter.c.state == "offered",
+                waiter.c.offer_ends_at <= now,
+            )
+        ).all()
+        for row in lapsed:
+            _end(session, row, "lapsed")
+        if found.status != "published" or found.ends_at <= now:
+            return 0
+        skus = {row.id: row.sku for row in mine}
+        waits = session.execute(
+            sa.select(waiter)
+            .where(waiter.c.event_id == event_id, waiter.c.state == "waiting")
+            .order_by(waiter.c.id)
+            .with_for_update()
+        ).all()
+        ends_at = min(now + OFFER, found.ends_at)
+        return sum(_offer(host, session, row, skus, ends_at) for row in waits)
+
+
+def _offer(host: Host, session: Session, row: Any, skus: dict[UUID, str], ends_at: Any) -> bool:
+    """Offer a waiter the dearest wish that can be had; whether one could."""
+    for category_id in _wishes(session, row.id):
+        found = reserving.find(session, skus[category_id], row.caller_id)
+        wish = Wish(
+            quantity=row.quantity, caller_id=row.caller_id, ends_at=ends_at, waiter_id=row.id
+        )
+        try:
+            with session.begin_nested():
+                reserving.take(host, session, found, wish, crowded=True, waits=True)
+        except (Short, SeatsTaken):
+            continue
+        session.execute(
+            sa.update(waiter)
+            .where(waiter.c.id == row.id)
+            .values(state="offered", offered_at=found.now, offer_ends_at=ends_at)
+        )
+        host.audit(
+            session, actor="system", action="offered", subject=found.sku, quantity=row.quantity
+        )
+        return True
+    return False
+
+
+def _wishes(session: Session, waiter_id: int) -> Sequence[UUID]:
+    return session.scalars(
+        sa.select(waiter_category.c.category_id)
+        .where(waiter_category.c.waiter_id == waiter_id)
+        .order_by(waiter_category.c.position)
+    ).all()
+
+
+def _view(session: Session, row: Any) -> WaiterView:
+    wishes = _wishes(session, row.id)
+    skus = session.execute(
+        sa.select(category.c.id, category.c.sku).where(category.c.id.in_(wishes))
+    )
+    names = {each.id: each.sku for each in skus}
+    same = waiter_category.alias()
+    ahead = session.scalar(
+        sa.select(sa.func.count(sa.distinct(waiter.c.id)))
+        .join(same, same.c.waiter_id == waiter.c.id)
+        .where(waiter.c.id < row.id, waiter.c.state == "waiting", same.c.category_id.in_(wishes))
+    )
+    now = session.execute(sa.text("select marketplace_now()")).scalar_one()
+    left = max(reserving.left(session, each, now).left for each in wishes)
+    selection = session.scalar(
+        sa.select(reservation.c.id).where(
+            reservation.c.waiter_id == row.id, reservation.c.state == "held"
+        )
+    )
+    return WaiterView(
+        token=row.token,
+        skus=[names[each] for each in wishes],
+        quantity=row.quantity,
+        state=row.state,
+        ahead=int(ahead or 0),
+        why=OVER.get(row.state) or _why(int(ahead or 0), row.quantity, left),
+        selection=selection,
+        offer_ends_at=row.offer_ends_at if row.state == "offered" else None,
+    )
+
+
+def _why(ahead: int, quantity: int, left: int) -> str:
+    """Why somebody who waits has nothing yet, in plain words."""
+    if not left:
+        people = "nobody is" if not ahead else f"{ahead} {'is' if ahead == 1 else 'are'}"
+        return f"Nothing is free at present; {people} ahead of you for the same places."
+    if left < quantity:
+        return f"{left} free, and you wait for {quantity} together."
+    if ahead:
+        return f"{left} free; {ahead} who joined before you are asked first."
+    return "You are next: places are offered within half a minute of becoming free."

@@ -1,0 +1,175 @@
+"""The door on a phone: tickets scanned online and offline, looked up by name, counted once."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from playwright.async_api import expect
+
+from marketplace.api import Principal, Role
+from marketplace.host import PluginHost
+from tests.browser.conftest import OpenTab, Tab
+from tests.browser.life import Life
+from tests.browser.looks import examine
+from tests.browser.test_till import CAMERA
+from tests.conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "plugins" / "conference" / "tests" / "tickets"))
+
+from box import Box
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest.fixture
+def box(life: Life) -> Callable[[], Box]:
+    """`box()`: a new event of the shop."""
+    host = PluginHost("conference", lambda: life.runtime.database, lambda: life.runtime.vault)
+    return lambda: Box(host, life.coalition.members["shop"])
+
+
+def add_door(box: Box, name: str) -> str:
+    """A device for its doors; the address of its page."""
+    from marketplace_conference.door import devices
+    from marketplace_conference.door.schemas import NewDevice
+
+    who = Principal(
+        credential_id=uuid4(),
+        caller_id=uuid4(),
+        actor="person:organiser",
+        member_id=box.organiser_id,
+        roles=frozenset({Role.PARTNER.value}),
+    )
+    made = devices.add(box.host, who, box.slug, NewDevice(name=name))
+    return f"/conference/door#key={made.key}"
+
+
+async def opened(open_tab: OpenTab, address: str, **more: Any) -> Tab:
+    """A phone at a door, with its list."""
+    tab = await open_tab(width=390, **more)
+    await tab.go(address)
+    await expect(tab.page.locator("#door-event")).to_have_text("Logistics Days")
+    assert "key" not in tab.page.url
+    return tab
+
+
+async def enter(tab: Tab, text: str) -> None:
+    """Type what a camera would read, or a name."""
+    await tab.page.get_by_label("Name, ticket number or code").fill(text)
+    await tab.page.get_by_role("button", name="Find").click()
+
+
+def answer(tab: Tab) -> Any:
+    """What the door says."""
+    return tab.page.locator("#door-answer")
+
+
+async def test_two_phones_let_a_ticket_in_once(open_tab: OpenTab, box: Callable[[], Box]) -> None:
+    event = await asyncio.to_thread(box)
+    _, (ticket,) = await asyncio.to_thread(event.sell, "Łucja Żółkiewska")
+    north = await opened(open_tab, await asyncio.to_thread(add_door, event, "north"))
+    south = await opened(open_tab, await asyncio.to_thread(add_door, event, "south"))
+    await enter(north, ticket.secret)
+    await expect(answer(north)).to_contain_text("Let in")
+    await expect(answer(north)).to_contain_text("Łucja Żółkiewska")
+    await enter(south, ticket.secret)
+    await expect(answer(south)).to_contain_text("Already let in")
+    await expect(answer(south)).to_contain_text("north")
+    await enter(south, "CT1NONSENSE")
+    await expect(answer(south)).to_contain_text("No ticket of this event")
+
+
+async def test_a_phone_without_network_works_on_and_is_opened_again(
+    open_tab: OpenTab, box: Callable[[], Box]
+) -> None:
+    event = await asyncio.to_thread(box)
+    _, (first, _) = await asyncio.to_thread(event.sell, "Ilse Alder", "Otto Alder")
+    north = await opened(open_tab, await asyncio.to_thread(add_door, event, "north"))
+    await north.page.evaluate("navigator.serviceWorker.ready.then(() => null)")
+    await north.page.reload()
+    await expect(north.page.locator("#door-network")).to_have_text("Online")
+    _, (sold_since,) = await asyncio.to_thread(event.sell, "Late Guest")
+    other = await asyncio.to_thread(box)
+    _, (foreign,) = await asyncio.to_thread(other.sell, "Somebody else")
+    await north.page.context.set_offline(True)
+    for code, words in (
+        (first.secret, "Let in"),
+        (first.secret, "Already let in"),
+        (sold_since.secret, "Let in"),
+        (foreign.secret, "No ticket of this event"),
+        (first.secret[:100] + "AAAAAA" + first.secret[106:], "No ticket of this event"),
+    ):
+        await enter(north, code)
+        await expect(answer(north)).to_contain_text(words)
+    await enter(north, "otto")
+    await north.page.get_by_role("button", name="Let in").click()
+    await expect(answer(north)).to_contain_text("Otto Alder")
+    await expect(north.page.locator("#door-waiting")).to_have_text("Waiting to be sent: 6")
+    await north.page.reload()
+    await expect(north.page.locator("#door-waiting")).to_have_text("Waiting to be sent: 6")
+    await expect(north.page.locator("#door-event")).to_have_text("Logistics Days")
+    await north.page.context.set_offline(False)
+    await expect(north.page.locator("#door-waiting")).to_have_text("Waiting to be sent: 0")
+    await expect(north.page.locator("#door-counts")).to_contain_text("Day 1: 3 / 3")
+    north.forgive("ERR_INTERNET_DISCONNECTED")
+    north.forgive("ERR_FAILED")
+    north.forgive("Failed to fetch")
+
+
+async def test_a_ticket_held_before_the_camera_is_scanned_once(
+    open_tab: OpenTab, box: Callable[[], Box]
+) -> None:
+    event = await asyncio.to_thread(box)
+    _, (ticket,) = await asyncio.to_thread(event.sell, "Ilse Alder")
+    tab = await open_tab(width=390)
+    await tab.page.add_init_script(f"({CAMERA})('{ticket.secret}')")
+    await tab.go(await asyncio.to_thread(add_door, event, "north"))
+    await tab.page.get_by_role("button", name="Scan with the camera").click()
+    await expect(answer(tab)).to_have_attribute("data-tone", "good")
+    await expect(tab.page.locator("#door-counts")).to_contain_text("Day 1: 1 / 1")
+    await expect(answer(tab)).to_have_attribute("data-tone", "good")
+    await tab.page.get_by_role("button", name="Stop the camera").click()
+    await expect(tab.page.locator("#door-camera")).to_be_hidden()
+
+
+async def test_a_stranger_and_a_withdrawn_key_are_told_so(
+    open_tab: OpenTab, box: Callable[[], Box]
+) -> None:
+    tab = await open_tab(width=390)
+    await tab.go("/conference/door")
+    await expect(tab.page.locator("main")).to_contain_text("This device is not at any door")
+    await tab.go("/conference/door?#key=nonsense")
+    await expect(tab.page.get_by_role("alert")).to_contain_text("was withdrawn")
+    tab.forgive("status of 401")
+
+
+async def test_an_organiser_adds_a_door_and_sees_who_came(
+    open_tab: OpenTab, box: Callable[[], Box]
+) -> None:
+    event = await asyncio.to_thread(box)
+    _, (ticket,) = await asyncio.to_thread(event.sell, "Ilse Alder")
+    desk = await open_tab(role=Role.PARTNER, of="shop", width=390)
+    await desk.go(f"/conference/events/{event.slug}/doors")
+    await desk.page.get_by_label("Name of the new device").fill("north")
+    await desk.page.get_by_role("button", name="Add a device").click()
+    link = await desk.page.locator("#door-link").inner_text()
+    wrong = await examine(desk, "doors")
+    phone = await opened(open_tab, "/" + link.strip().split("/", 3)[3])
+    for words in ("Let in", "Already let in"):
+        await enter(phone, ticket.secret)
+        await expect(answer(phone)).to_contain_text(words)
+    wrong += await examine(phone, "door")
+    await desk.go(f"/conference/events/{event.slug}/doors")
+    await expect(desk.page.locator("main")).to_contain_text("1 / 1 · 1 scanned again")
+    await desk.page.get_by_role("button", name="Withdraw").click()
+    await expect(desk.page.locator("main")).to_contain_text("The key was withdrawn.")
+    assert not wrong, "\n".join(wrong)
+    stranger = await open_tab(role=Role.PARTNER, of="tickets")
+    assert await stranger.go(f"/conference/events/{event.slug}/doors") == 404
+    stranger.forgive("status of 404")
+    phone.forgive("status of 401")  # it goes on asking with the key that was withdrawn

@@ -1,0 +1,1 @@
+"""The box office in the whole marketplace."""
