@@ -24,7 +24,7 @@ from tests.web.problems import problem
 Make = Callable[..., Awaitable[Headers]]
 ROWS, SEATS_A_ROW = 6, 10
 SEATS = ROWS * SEATS_A_ROW
-PEOPLE, TRIES, AT_ONCE = 150, 3, 1
+PEOPLE, TRIES, AT_ONCE = 80, 2, 1
 DAY = {"starts_at": "2999-05-04T09:00:00Z", "ends_at": "2999-05-04T18:00:00Z"}
 FORUM: dict[str, Any] = {
     "slug": "forum",
