@@ -24,7 +24,7 @@ from tests.web.problems import problem
 Make = Callable[..., Awaitable[Headers]]
 ROWS, SEATS_A_ROW = 6, 10
 SEATS = ROWS * SEATS_A_ROW
-PEOPLE, TRIES, AT_ONCE = 150, 3, 1
+PEOPLE, TRIES, AT_ONCE = 80, 2, 1
 DAY = {"starts_at": "2999-05-04T09:00:00Z", "ends_at": "2999-05-04T18:00:00Z"}
 FORUM: dict[str, Any] = {
     "slug": "forum",
@@ -105,7 +105,12 @@ async def test_a_crowd_gets_every_seat_once_and_everybody_is_told_the_truth(
 
     async def reserve(who: Headers) -> httpx.Response:
         asked = {"sku": "FORUM-A", "quantity": 1}
-        return await client.post("/v1/conference/reservations", json=asked, headers=who)
+        while True:
+            answer = await client.post("/v1/conference/reservations", json=asked, headers=who)
+            if answer.status_code != 503:
+                return answer
+            assert answer.headers["retry-after"]
+            await asyncio.sleep(0.1)  # a process takes so many calls of a plugin at once
 
     crowd = [(name, who) for _ in range(TRIES) for name, who in people]
     answers = await asyncio.gather(*(reserve(who) for _, who in crowd))

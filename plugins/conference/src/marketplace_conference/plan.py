@@ -95,7 +95,8 @@ def _csv_lines(text: str) -> Iterator[Line]:
             if None in fields or None in fields.values():
                 errors.append((reader.line_num, "another number of fields than the header has"))
                 continue
-            given = {name: value.strip() for name, value in fields.items() if value.strip()}
+            plain = {name: value.strip() for name, value in fields.items()}
+            given = {name: value for name, value in plain.items() if value or name in REQUIRED}
             try:
                 yield reader.line_num, msgspec.convert(given, PlannedSeat, strict=False)
             except msgspec.ValidationError as error:
