@@ -131,7 +131,9 @@ async def test_expiring_points_and_matches_of_firms_over_http(
         "cap_points": 800,
         "key": "m1",
     }
-    assert (await client.post("/v1/charity/firm/matches", json=body, headers=ann)).status_code == 403
+    assert (
+        await client.post("/v1/charity/firm/matches", json=body, headers=ann)
+    ).status_code == 403
     manager = await sign_in(Role.FIRM_MANAGER)
     made = await client.post("/v1/charity/firm/matches", json=body, headers=manager)
     assert made.status_code == 201, made.text
