@@ -12,6 +12,7 @@ from charity import giving, proof, registry
 from charity.domain import Donor, GiftStatus, Origin
 from charity.following import NEVER_BURNT
 from charity.giving import Wish
+from charity.models import Gift
 from marketplace.db import Database
 from marketplace.exchange.burn_endpoint import burn_request
 from marketplace.exchange.schemas import BurnBody
@@ -42,7 +43,7 @@ async def test_a_burn_made_elsewhere_is_a_gift_of_the_wallets_owner(cause: Cause
     assert await cause.findings() == []
 
 
-async def asked_for(cause: Cause, points: int) -> giving.Gift:
+async def asked_for(cause: Cause, points: int) -> Gift:
     """A gift that was written down by a process that then died."""
     wish = Wish(
         campaign="wells",

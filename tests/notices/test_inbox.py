@@ -145,7 +145,7 @@ async def test_preferences_are_read_and_changed(
     answer = await client.put("/v1/notices/preferences", json={"items": [wish]}, headers=signed_in)
     after = answer.json()["items"]
     assert wish in after
-    assert len(after) == len(before) == 5
+    assert len(after) == len(before) == 6
 
 
 async def test_names_are_data_not_markup(
