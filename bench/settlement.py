@@ -38,6 +38,7 @@ from marketplace.runtime import Runtime, open_runtime
 from marketplace.settings import Settings
 from settlement.clearing import drafting
 from settlement.errors import StatusChanged
+from settlement.windows import service
 from settlement.windows.closing import close_window
 from settlement.windows.errors import WindowBusy
 
@@ -96,8 +97,10 @@ async def roll_up(settings: Settings) -> None:
 
 
 async def warm_up(runtime: Runtime) -> None:
-    """As an API process is when finance closes a window: connected, code loaded, heap frozen."""
+    """As an API process is when finance closes a window: code loaded, heap frozen, and the page
+    with the windows, and the button, was shown on the connection."""
     async with runtime.database.begin() as session:
+        await service.left_closing(session)
         await drafting.netted(session, [])
     gc.collect()
     gc.freeze()

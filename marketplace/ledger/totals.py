@@ -149,21 +149,22 @@ SEEKING: Final = {
     "jit": "off",
     "work_mem": "64MB",
 }
-_HAVE: Final = sa.text(
-    "select " + ", ".join(f"current_setting('{name}') as {name}" for name in SEEKING)
-)
-_SET: Final = sa.text(
-    "select " + ", ".join(f"set_config('{name}', :{name}, true)" for name in SEEKING)
+_SET: Final = "set_config('{0}', :{0}, true)"
+_RESTORE: Final = sa.text("select " + ", ".join(_SET.format(name) for name in SEEKING))
+# Each is read before it is set: what is selected is computed from left to right.
+_SEEK: Final = sa.text(
+    "select "
+    + ", ".join(f"current_setting('{name}') as {name}, {_SET.format(name)}" for name in SEEKING)
 )
 
 
 @asynccontextmanager
 async def _seeking(session: AsyncSession) -> AsyncIterator[None]:
     """Plan the statements inside for few rows at the end of large tables."""
-    before = (await session.execute(_HAVE)).mappings().one()
-    await session.execute(_SET, SEEKING)
+    row = (await session.execute(_SEEK, SEEKING)).mappings().one()
+    before = {name: row[name] for name in SEEKING}
     yield
-    await session.execute(_SET, dict(before))
+    await session.execute(_RESTORE, before)
 
 
 async def roll(session: AsyncSession) -> int:

@@ -34,6 +34,7 @@ from marketplace.runtime import open_runtime
 from marketplace.settings import Settings
 from tests.browser.life import Life
 from tests.browser.shelf import stock_shelf
+from tests.browser.wells import collect
 from tests.conftest import ROOT, SECRET_KEY, FreshDatabase, make_settings
 from tests.factories import Coalition, make_session
 
@@ -149,6 +150,12 @@ async def life(shop: Shop) -> AsyncIterator[Life]:
     """People of the shop, and what they and partners do outside the browser."""
     async with open_runtime(shop.settings) as runtime:
         yield Life(replace(shop.coalition, runtime=runtime), runtime, shop.address)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def wells(life: Life) -> None:
+    """A charity that collects for wells, and a member that matches."""
+    await collect(life)
 
 
 @dataclass

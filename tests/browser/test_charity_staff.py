@@ -11,7 +11,6 @@ from marketplace.identity.domain import Role
 from marketplace.web.pictures import encode
 from tests.browser.conftest import OpenTab
 from tests.browser.life import Life
-from tests.browser.test_giving import collect
 from tests.browser.test_sights import none, sights
 from tests.charity.conftest import RATE_MICROS
 
@@ -37,11 +36,8 @@ async def write(life: Life) -> None:
         await pictures.add(session, wells.id, encoded, {"en": "A drop of water"}, actor="test")
 
 
+@pytest.mark.usefixtures("wells")
 async def test_pages_of_charity_for_staff(life: Life, open_tab: OpenTab) -> None:
-    async with life.runtime.database.begin() as session:
-        known = await campaigns.shown(session)
-    if not known:
-        await collect(life)
     await write(life)
     tab = await open_tab(role=Role.OPERATOR)
     places = {

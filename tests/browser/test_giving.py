@@ -7,57 +7,16 @@ from datetime import timedelta
 import pytest
 from playwright.async_api import expect
 
-from charity import campaigns, matching, registry, rescuing
-from charity.domain import Surplus
+from charity import rescuing
 from marketplace.clock import now
-from marketplace.coalition.domain import ContractRole
 from tests.browser.conftest import OpenTab
 from tests.browser.life import Life
-from tests.charity.conftest import IBAN, OPERATOR, RATE_MICROS
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def collect(life: Life) -> None:
-    """A verified charity collects, and a member matches."""
-    await life.coalition.add_member("aqua", role=ContractRole.ACCEPTOR)
-    new = registry.NewCharity(
-        slug="aqua",
-        member="aqua",
-        legal_name="Fondazione Acqua",
-        country="IT",
-        number="00743110157",
-        iban=IBAN,
-    )
-    wells = campaigns.NewCampaign(
-        slug="wells",
-        charity="aqua",
-        currency="EUR",
-        rate_micros=RATE_MICROS,
-        goal_micros=100_000_000,
-        surplus=Surplus.NEXT_CAMPAIGN,
-        texts={"en": campaigns.Text(title="Ten wells", story="Ten villages.\n\nTen wells.")},
-        designation="Pumps",
-        milestones=[campaigns.Step(amount_micros=10_000_000, words={"en": "The first well"})],
-    )
-    match = matching.NewMatch(campaign="wells", member="alpha", ratio_bps=5_000, cap_points=300)
-    async with life.runtime.database.begin() as session:
-        await registry.register(session, new, actor="test")
-        today = (await now(session)).date()
-        await registry.verify(
-            session,
-            "aqua",
-            document="register extract",
-            verified_on=today,
-            review_due_on=today + timedelta(days=365),
-            actor="test",
-        )
-        await campaigns.start(session, OPERATOR, wells)
-        await session.run_sync(matching.start, match, "test")
-
-
+@pytest.mark.usefixtures("wells")
 async def test_giving_to_a_cause(life: Life, open_tab: OpenTab) -> None:
-    await collect(life)
     giver = await life.newcomer(5_000, name="Greta")
     tab = await open_tab(token=giver.token, width=360, theme="dark")
     await tab.go("/charity")

@@ -75,7 +75,10 @@ def _events(host: Host) -> Routes:
     def show_event(slug: FromPath[str], page: NamedDependency[Page]) -> Html:
         """One event, and what is free of it."""
         page.active = "conference"
-        return page.render("conference/event.html", event=events.read(host, slug), style=STYLE)
+        # Others would be told that they may not: those who work for members have no wallet.
+        buys = page.principal is None or Role.PARTICIPANT in page.principal.roles
+        event = events.read(host, slug)
+        return page.render("conference/event.html", event=event, buys=buys, style=STYLE)
 
     @get("/choose/{slug:str}/{sku:str}", opt=BUYERS, include_in_schema=False, sync_to_thread=True)
     def show_choice(slug: FromPath[str], sku: FromPath[str], page: NamedDependency[Page]) -> Html:
