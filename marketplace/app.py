@@ -6,6 +6,7 @@ plugin by the hooks `marketplace_register_routes` and `marketplace_register_page
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import msgspec
 from litestar import Litestar, Router
 from litestar.datastructures import State
+from litestar.handlers import HTTPRouteHandler
 from litestar.types import ControllerRouterHandler
 
 from marketplace import api
@@ -227,14 +229,28 @@ def plugin_routers(runtime: Runtime) -> dict[str, Router]:
         try:
             if slug in taken:
                 raise ValueError(f"/v1/{slug} is the core's")
-            router = Router(
-                f"/v1/{slug}", route_handlers=list(handlers), middleware=_limits(runtime, slug)
-            )
+            router = _router(runtime, f"/v1/{slug}", slug, handlers)
         except Exception as error:
             runtime.plugins.disable(slug, f"its routes do not fit: {error}")
         else:
             routers[slug] = router
     return routers
+
+
+def _router(runtime: Runtime, path: str, slug: str, handlers: api.Routes) -> Router:
+    """A plugin's handlers under a path; ValueError where two answer the same.
+
+    The framework would take the later of two and never say so.
+    """
+    router = Router(path, route_handlers=list(handlers), middleware=_limits(runtime, slug))
+    answered: set[tuple[str, str]] = set()
+    for each in handlers:
+        if isinstance(each, HTTPRouteHandler):
+            for place in itertools.product(each.paths, each.http_methods - {"OPTIONS"}):
+                if place in answered:
+                    raise ValueError(f"two handlers answer {place[1]} {place[0]}")
+                answered.add(place)
+    return router
 
 
 def _limits(runtime: Runtime, slug: str) -> list[PluginRoutes]:
@@ -261,9 +277,7 @@ def plugin_pages(runtime: Runtime) -> dict[str, JoinedPages]:
             if slug in taken:
                 raise ValueError(f"/{slug} is the core's")
             _check_pages(slug, found)
-            router = Router(
-                f"/{slug}", route_handlers=list(found.routes), middleware=_limits(runtime, slug)
-            )
+            router = _router(runtime, f"/{slug}", slug, found.routes)
         except Exception as error:
             runtime.plugins.disable(slug, f"its pages do not fit: {error}")
         else:

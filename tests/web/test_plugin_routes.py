@@ -69,6 +69,18 @@ async def ask(runtime: Runtime, *paths: str, language: str = "") -> list[httpx.R
             return [*first, last]
 
 
+@get("/hello", opt=PUBLIC, sync_to_thread=False)
+def hello_again() -> str:
+    return "hello again"
+
+
+async def test_two_handlers_of_one_address_disable_the_plugin(runtime: Runtime) -> None:
+    with_plugin(runtime, "acme", [hello, hello_again])
+    (answer,) = await ask(runtime, "/v1/acme/hello")
+    problem(answer, 404, "not_found")
+    assert "two handlers answer GET /hello" in runtime.plugins.disabled["acme"]
+
+
 async def test_routes_are_mounted_under_the_slug(runtime: Runtime) -> None:
     with_plugin(runtime, "acme", [hello, secret, Desk])
     greeting, hidden, desk = await ask(
