@@ -73,7 +73,10 @@ def test_chosen_seats_are_kept_from_others_until_they_are_sold(hall: Hall) -> No
     order = hall.order(hall.row, 2, mine.selection)
     (sold,) = hall.fulfil(order)
     assert isinstance(sold, Fulfilled)
-    assert [each.label for each in sold.artefacts] == [f"{hall.row} A-2", f"{hall.row} A-3"]
+    assert [each.label for each in sold.artefacts] == [
+        "Forum: Day · Row · A-2",
+        "Forum: Day · Row · A-3",
+    ]
     assert hall.fulfil(order) == [sold]
     assert hall.numbers(hall.row) == {"places": 10, "sold": 2, "held": 1, "free": 7}
 
