@@ -287,7 +287,7 @@ def plugin_pages(runtime: Runtime) -> dict[str, JoinedPages]:
 
 def _check_pages(slug: str, pages: api.Pages) -> None:
     """ValueError where something named is not there, or not below the plugin's own address."""
-    for entry in pages.nav:
+    for entry in [*pages.nav, *([pages.reward] if pages.reward else [])]:
         below = f"/{slug}/partner" if entry.console else f"/{slug}"
         if not f"{entry.path}/".startswith(f"{below}/"):
             raise ValueError(f"{entry.path} in its navigation is not below {below}")
@@ -302,8 +302,12 @@ def _site(runtime: Runtime, joined: Mapping[str, JoinedPages]) -> Site:
     pages = {slug: each.pages for slug, each in joined.items()}
     templates = {slug: each.templates / slug for slug, each in pages.items() if each.templates}
     folders = [each.translations for each in pages.values() if each.translations]
+    environment = make_environment(templates)
+    environment.globals["reward_pages"] = {
+        slug: each.reward for slug, each in pages.items() if each.reward
+    }
     return Site(
-        environment=make_environment(templates),
+        environment=environment,
         languages=load_languages(folders),
         nav=[*NAV, *(entry for each in pages.values() for entry in each.nav)],
         vault=runtime.vault,

@@ -106,7 +106,11 @@ async def sale(
 
 
 async def test_a_holder_has_tickets_on_paper_and_in_the_calendar(sale: Sale, sign_in: Make) -> None:
+    path = f'href="/conference/tickets/{sale.burn_id}"'
+    reward = f"/rewards/{sale.burn_id}"
+    assert path not in (await sale.client.get(reward, headers=sale.ann)).text
     found = await sale.tickets()
+    assert path in (await sale.client.get(reward, headers=sale.ann)).text
     assert [each["position"] for each in found] == [1, 2, 3]
     assert len({each["code"] for each in found}) == 3
     revealed = await sale.client.post(f"/v1/burns/{sale.burn_id}/reveal", headers=sale.ann)

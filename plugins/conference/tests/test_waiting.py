@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from marketplace_conference import reserving, selling, waiting
 from marketplace_conference.errors import NotWaiting, PlacesAreFree, SoldOut, UnknownCategory
-from marketplace_conference.models import waiter
+from marketplace_conference.models import reservation, waiter
 from marketplace_conference.schemas import NewWaiter, WaiterView
 
 from marketplace.api import Fulfilled, InvalidRequest, Order, Principal
@@ -32,6 +36,15 @@ def now(hall: Hall, who: Principal, seen: WaiterView) -> WaiterView:
 def free(hall: Hall, order: Order, *positions: int) -> None:
     with hall.host.transaction() as session:
         selling.release(hall.host, session, order.reference, positions or None)
+
+
+def lapse(hall: Hall, seen: WaiterView, selection: str) -> None:
+    """The time of an offer is over, and nobody has noticed yet."""
+    expire(hall.host, selection)
+    with hall.host.transaction() as session:
+        past = datetime.now(UTC) - timedelta(seconds=1)
+        mine = waiter.c.token == seen.token
+        session.execute(sa.update(waiter).where(mine).values(offer_ends_at=past))
 
 
 @pytest.fixture
@@ -75,11 +88,7 @@ def test_who_declines_or_is_too_late_leaves_it_to_the_next(hall: Hall, sold_out:
     offered = now(hall, bob, second)
     assert offered.state == "offered"
     assert offered.selection is not None
-    expire(hall.host, offered.selection)
-    with hall.host.transaction() as session:
-        past = datetime.now(UTC) - timedelta(seconds=1)
-        mine = waiter.c.token == second.token
-        session.execute(sa.update(waiter).where(mine).values(offer_ends_at=past))
+    lapse(hall, second, offered.selection)
     waiting.serve_all(hall.host)
     assert (now(hall, bob, second).state, now(hall, eve, third).state) == ("lapsed", "offered")
     assert waiting.decline(hall.host, ann, first.token).state == "declined"
@@ -124,3 +133,99 @@ def test_list_and_public_race_for_what_becomes_free_and_the_list_wins(
     assert [now(hall, *each).state for each in waiters] == ["offered"] * 6
     assert outcomes["done"] == 10
     assert hall.numbers(hall.row) == {"places": 10, "sold": 4, "held": 6}
+
+
+def offer(hall: Hall, sold_out: Order) -> tuple[Principal, WaiterView, str]:
+    """Somebody who was offered a place, and let the time for it pass."""
+    who, seen = join(hall, hall.row)
+    free(hall, sold_out, 1)
+    waiting.serve_all(hall.host)
+    selection = now(hall, who, seen).selection
+    assert selection is not None
+    lapse(hall, seen, selection)
+    return who, seen, selection
+
+
+def in_turn(hall: Hall, selection: str, *work: Callable[[], Any]) -> list[Future[Any]]:
+    """Begin these one after the other, each once the one before waits; then let all go on.
+
+    The reservation is locked meanwhile: whoever needs it stops there, with all it locked before.
+    """
+    with ThreadPoolExecutor(len(work)) as pool, hall.host.transaction() as session:
+        mine = sa.select(reservation.c.id).where(reservation.c.id == selection)
+        session.execute(mine.with_for_update())
+        begun = []
+        for number, each in enumerate(work, start=1):
+            begun.append(pool.submit(each))
+            stop_at_a_lock(hall, number)
+    return begun
+
+
+def stop_at_a_lock(hall: Hall, number: int) -> None:
+    """Return once so many wait for a lock."""
+    waits = sa.text(
+        "select count(distinct pid) from pg_locks join pg_stat_activity using (pid) "
+        "where datname = current_database() and not granted"
+    )
+    for _ in range(1_000):
+        with hall.host.transaction() as session:
+            if session.scalar(waits) == number:
+                return
+        threading.Event().wait(0.01)
+    raise AssertionError("Nobody waits.")
+
+
+@pytest.mark.parametrize("first", ["serve", "decline"])
+def test_an_offer_is_declined_while_the_list_is_served(
+    hall: Hall, sold_out: Order, first: str
+) -> None:
+    who, seen, selection = offer(hall, sold_out)
+    serve = lambda: waiting.serve_all(hall.host)  # noqa: E731
+    decline = lambda: waiting.decline(hall.host, who, seen.token)  # noqa: E731
+    both = (serve, decline) if first == "serve" else (decline, serve)
+    for each in in_turn(hall, selection, *both):
+        each.result()
+    assert now(hall, who, seen).state == ("lapsed" if first == "serve" else "declined")
+    assert hall.numbers(hall.row) == {"places": 10, "sold": 9, "free": 1}
+
+
+def test_an_offer_that_is_burnt_for_at_the_last_moment_is_not_said_to_have_lapsed(
+    hall: Hall, sold_out: Order
+) -> None:
+    who, seen, selection = offer(hall, sold_out)
+    reserving.sweep(hall.host)
+    order = hall.order(hall.row, 1, selection)
+    burn, serve = in_turn(
+        hall, selection, lambda: hall.fulfil(order), lambda: waiting.serve_all(hall.host)
+    )
+    assert isinstance(burn.result()[0], Fulfilled)
+    serve.result()
+    assert now(hall, who, seen).state == "taken"
+
+
+def test_declines_burns_and_the_list_at_once_block_nobody(hall: Hall, sold_out: Order) -> None:
+    waiters = [join(hall, hall.row) for _ in range(8)]
+    free(hall, sold_out, *range(1, 9))
+    waiting.serve_all(hall.host)
+    offered = [(who, now(hall, who, seen)) for who, seen in waiters]
+    for _, seen in offered:
+        assert seen.selection is not None
+        lapse(hall, seen, seen.selection)
+    orders = [hall.order(hall.row, 1, seen.selection) for _, seen in reversed(offered[::2])]
+    outcomes = all_at_once(
+        [
+            lambda: hall.fulfil(*orders),
+            *[lambda: waiting.serve_all(hall.host)] * 3,
+            *[lambda: reserving.sweep(hall.host)] * 2,
+            *[
+                lambda a=who, b=seen: waiting.decline(hall.host, a, b.token)
+                for who, seen in offered
+            ],
+        ]
+    )
+    assert outcomes == {"done": 14}
+    waiting.serve_all(hall.host)
+    states = [now(hall, *each).state for each in offered]
+    sold = states.count("taken")
+    assert set(states) <= {"taken", "declined", "lapsed"}
+    assert hall.numbers(hall.row)["sold"] == 2 + sold

@@ -93,7 +93,7 @@ def marketplace_register_pages(host: Host) -> Pages:
     """Events, the plan of seats, reservations, the waiting list; tickets; doors."""
     made = make_pages(host)
     more = [*ticket_pages.make_pages(host), *door_pages.make_pages(host)]
-    return replace(made, routes=[*made.routes, *more])
+    return replace(made, routes=[*made.routes, *more], reward=ticket_pages.LINK)
 
 
 @hookimpl

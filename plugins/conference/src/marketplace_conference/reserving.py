@@ -1,7 +1,7 @@
 """Reservations: places somebody has to themselves while they make up their mind.
 
 Seats are rows: who updates a free one has it. Places without numbers are counted, under a lock of
-their pool: a quota, or a category that has none. Locks are taken in this order: pool, seats by id.
+their pool: a quota, or a category that has none. The order of locks is that of the README.
 """
 
 from __future__ import annotations
@@ -283,32 +283,37 @@ def release(host: Host, principal: Principal, selection: str) -> ReservationView
     with host.transaction() as session:
         row = _own(session, selection, principal.caller_id, lock=True)
         if row.state == "held":
-            end(session, selection)
+            end(session, reservation.c.id == selection)
         return view(host, session, selection, principal.caller_id)
 
 
-def end(session: Session, selection: str) -> None:
-    """End a reservation before its time."""
-    session.execute(
-        sa.update(reservation).where(reservation.c.id == selection).values(state="ended")
-    )
-    session.execute(
-        sa.update(seat)
-        .where(seat.c.held_by == selection, ~seat.c.sold)
-        .values(held_by=None, held_until=None)
-    )
+def end(session: Session, which: sa.ColumnElement[bool]) -> None:
+    """End reservations before their time: locked by id, then their seats by id."""
+    of = sa.select(reservation.c.id).where(which).order_by(reservation.c.id).with_for_update()
+    ids = session.scalars(of).all()
+    if not ids:
+        return
+    session.execute(sa.update(reservation).where(reservation.c.id.in_(ids)).values(state="ended"))
+    held = seat.c.held_by.in_(ids) & ~seat.c.sold
+    session.execute(sa.select(seat.c.id).where(held).order_by(seat.c.id).with_for_update())
+    session.execute(sa.update(seat).where(held).values(held_by=None, held_until=None))
 
 
 def sweep(host: Host) -> int:
-    """Mark reservations that are over; their places are free already. Returns how many."""
+    """Mark reservations that are over; their places are free already. Returns how many.
+
+    One that somebody has locked is left to the next run: this waits for nobody.
+    """
     with host.transaction() as session:
-        over = session.execute(
+        over = (reservation.c.state == "held") & (reservation.c.ends_at <= host.now(session))
+        ids = sa.select(reservation.c.id).where(over).with_for_update(skip_locked=True)
+        ended = session.scalars(
             sa.update(reservation)
-            .where(reservation.c.state == "held", reservation.c.ends_at <= host.now(session))
+            .where(reservation.c.id.in_(session.scalars(ids).all()))
             .values(state="ended")
             .returning(reservation.c.id)
         )
-        return len(over.all())
+        return len(ended.all())
 
 
 def left(session: Session, category_id: UUID, now: datetime) -> counting.Standing:

@@ -170,11 +170,9 @@ def release(
         .returning(place.c.id)
     ).all()
     seats = [row.seat_id for row in found if row.id in set(gone) and row.seat_id is not None]
-    session.execute(
-        sa.update(seat)
-        .where(seat.c.id.in_(seats))
-        .values(sold=False, held_by=None, held_until=None)
-    )
+    theirs = seat.c.id.in_(seats)
+    session.execute(sa.select(seat.c.id).where(theirs).order_by(seat.c.id).with_for_update())
+    session.execute(sa.update(seat).where(theirs).values(sold=False, held_by=None, held_until=None))
     for category_id in sorted(categories):
         stock.align(host, session, category_id)
     return len(gone)

@@ -1,6 +1,6 @@
 """The waiting list: who joined first is offered first what becomes free.
 
-Under the lock of the event nobody joins while somebody is served, and under the locks of its pools
+Under the locks of all pools of an event nobody joins or declines while somebody is served, and
 nobody else takes what is free meanwhile. No points are held while one waits: an offer is a
 reservation, and burning for it is what takes them.
 """
@@ -86,11 +86,9 @@ def _kinds(session: Session, asked: NewWaiter) -> list[Any]:
     return kinds
 
 
-def _own(session: Session, principal: Principal, token: str, *, lock: bool = False) -> Any:
-    query = sa.select(waiter).where(
-        waiter.c.token == token, waiter.c.caller_id == principal.caller_id
-    )
-    row = session.execute(query.with_for_update() if lock else query).first()
+def _own(session: Session, principal: Principal, token: str) -> Any:
+    mine = (waiter.c.token == token) & (waiter.c.caller_id == principal.caller_id)
+    row = session.execute(sa.select(waiter).where(mine)).first()
     if row is None:
         raise NotWaiting
     return row
@@ -105,24 +103,39 @@ def read(host: Host, principal: Principal, token: str) -> WaiterView:
 def decline(host: Host, principal: Principal, token: str) -> WaiterView:
     """Leave the list, or decline what is offered: then the next is offered it at once."""
     with host.transaction() as session:
-        row = _own(session, principal, token, lock=True)
+        _lock_event(session, _own(session, principal, token).event_id)
+        row = _own(session, principal, token)
         if row.state in ("waiting", "offered"):
-            _end(session, row, "left" if row.state == "waiting" else "declined")
+            _end(session, [row], "left" if row.state == "waiting" else "declined")
         seen = _view(session, _own(session, principal, token))
     serve(host, row.event_id)
     return seen
 
 
-def _end(session: Session, row: Any, state: str) -> None:
-    for selection in session.scalars(
-        sa.select(reservation.c.id).where(
-            reservation.c.waiter_id == row.id, reservation.c.state == "held"
-        )
-    ).all():
-        reserving.end(session, selection)
+def _lock_event(session: Session, event_id: UUID) -> dict[UUID, str]:
+    """Lock the pools of an event; returns its categories with their skus."""
+    found = session.execute(
+        sa.select(category.c.id, category.c.sku)
+        .join(sessions, sessions.c.id == category.c.session_id)
+        .where(sessions.c.event_id == event_id)
+    )
+    skus = {row.id: row.sku for row in found}
+    selling.lock_pools(session, set(skus), alone=True)
+    return skus
+
+
+def _end(session: Session, rows: Sequence[Any], state: str) -> None:
+    """End these places in the list, and what was offered; who burnt meanwhile has it."""
+    ids = [row.id for row in rows]
+    offers = reservation.c.waiter_id.in_(ids) & (reservation.c.state != "sold")
+    reserving.end(session, offers)
+    open_still = waiter.c.id.in_(ids) & waiter.c.state.in_(("waiting", "offered"))
+    session.execute(
+        sa.select(waiter.c.id).where(open_still).order_by(waiter.c.id).with_for_update()
+    )
     session.execute(
         sa.update(waiter)
-        .where(waiter.c.id == row.id)
+        .where(open_still)
         .values(state=state, ended_at=sa.text("marketplace_now()"))
     )
 
@@ -143,12 +156,7 @@ def serve(host: Host, event_id: UUID) -> int:
         found = session.execute(
             sa.select(event.c.status, event.c.ends_at).where(event.c.id == event_id)
         ).one()
-        mine = session.execute(
-            sa.select(category.c.id, category.c.sku)
-            .join(sessions, sessions.c.id == category.c.session_id)
-            .where(sessions.c.event_id == event_id)
-        ).all()
-        selling.lock_pools(session, {row.id for row in mine}, alone=True)
+        skus = _lock_event(session, event_id)
         now = host.now(session)
         lapsed = session.execute(
             sa.select(waiter).where(
@@ -157,11 +165,10 @@ def serve(host: Host, event_id: UUID) -> int:
                 waiter.c.offer_ends_at <= now,
             )
         ).all()
-        for row in lapsed:
-            _end(session, row, "lapsed")
+        if lapsed:
+            _end(session, lapsed, "lapsed")
         if found.status != "published" or found.ends_at <= now:
             return 0
-        skus = {row.id: row.sku for row in mine}
         waits = session.execute(
             sa.select(waiter)
             .where(waiter.c.event_id == event_id, waiter.c.state == "waiting")

@@ -9,9 +9,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from markupsafe import Markup
 
-from marketplace.api import Host, Html, Page, Principal, Role, Routes, access
+from marketplace.api import Host, Html, NavEntry, Page, Principal, Role, Routes, access, lazy
 from marketplace_conference.tickets import paper, showing
 from marketplace_conference.tickets.routes import file_routes
+
+LINK = NavEntry(key="tickets", label=lazy("Tickets"), path="/conference/tickets/{order}")
+"""From the page of a reward."""
 
 
 def make_pages(host: Host) -> Routes:
