@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import datetime, timedelta
@@ -200,6 +200,10 @@ class PluginHost:
     ) -> int:
         """See `marketplace.api.Host.align_stock`."""
         return lent_stock.align(session, self.slug, sku, free_units)
+
+    def lock_stock(self, session: Session, skus: Collection[str]) -> None:
+        """See `marketplace.api.Host.lock_stock`."""
+        lent_stock.lock(session, self.slug, skus)
 
     def promise_price(
         self, session: Session, sku: str, selection: str, until: datetime

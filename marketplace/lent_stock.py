@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -18,12 +18,9 @@ def align(
     session: Session, slug: str, sku: str, free_units: Callable[[Sequence[OpenOrder]], int]
 ) -> int:
     """See `marketplace.api.Host.align_stock`."""
-    offers = session.scalars(
-        sa.select(Offer.id).where(Offer.plugin == slug, Offer.sku == sku).order_by(Offer.id)
-    ).all()
+    offers = lock(session, slug, [sku])
     if not offers:
         return 0
-    _lock_stock(session, offers)
     # A new statement: it sees every burn that was held before the stock was locked.
     held = session.execute(
         sa.select(Burn.id, Burn.quantity).where(
@@ -42,8 +39,20 @@ def align(
     return len(offers)
 
 
-def _lock_stock(session: Session, offers: Sequence[UUID]) -> None:
-    """Lock the stock rows of `offers` in the order of their ids; makes those that are missing."""
+def lock(session: Session, slug: str, skus: Collection[str]) -> Sequence[UUID]:
+    """Lock the stock of a plugin's offers of these skus, in the order of the burn engine: by id.
+
+    Makes rows that are missing; returns the offers.
+    """
+    offers = session.scalars(
+        sa.select(Offer.id).where(Offer.plugin == slug, Offer.sku.in_(skus)).order_by(Offer.id)
+    ).all()
+    if offers:
+        _lock_rows(session, offers)
+    return offers
+
+
+def _lock_rows(session: Session, offers: Sequence[UUID]) -> None:
     rows = [{"offer_id": offer_id, "remaining": 0} for offer_id in offers]
     session.execute(insert(OfferStock).values(rows).on_conflict_do_nothing())
     session.execute(

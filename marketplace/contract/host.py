@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -104,6 +104,14 @@ class Host(Protocol):
         `free_units` for the units left, given the orders that are held and not resolved: units
         promised to them must be taken off, and units of orders you refused too, for the void gives
         them back. Below zero counts as zero. An offer without limited stock has it from then on.
+        """
+        ...
+
+    def lock_stock(self, session: Session, skus: Collection[str]) -> None:
+        """Lock the stock of this plugin's offers of several skus at once, until the session ends.
+
+        Whoever aligns more than one sku in one transaction does this first: the exchange locks
+        stock in an order of its own, and would meet another one half way.
         """
         ...
 

@@ -229,3 +229,16 @@ def test_declines_burns_and_the_list_at_once_block_nobody(hall: Hall, sold_out: 
     sold = states.count("taken")
     assert set(states) <= {"taken", "declined", "lapsed"}
     assert hall.numbers(hall.row)["sold"] == 2 + sold
+
+
+def test_a_shared_quota_is_aligned_in_the_order_in_which_the_exchange_locks(hall: Hall) -> None:
+    """The stand was offered first, and comes after the balcony by sku."""
+    one = sa.text("select 1 from offer_stock where offer_id = :offer for update")
+    with ThreadPoolExecutor(1) as pool, hall.host.transaction() as session:
+        session.execute(one, {"offer": hall.offers[hall.stand]})
+        sold = pool.submit(hall.fulfil, hall.order(hall.balcony))
+        stop_at_a_lock(hall, 1)
+        session.execute(sa.text("set local lock_timeout = '2s'"))
+        session.execute(one, {"offer": hall.offers[hall.balcony]})
+    assert isinstance(sold.result()[0], Fulfilled)
+    assert hall.stock(hall.stand) == hall.stock(hall.balcony) == 4

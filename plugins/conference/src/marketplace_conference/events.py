@@ -61,7 +61,7 @@ def align(host: Host, slug: str) -> None:
         ).all()
     for category_id in ids:
         with host.transaction() as session:
-            stock.align(host, session, category_id)
+            stock.align(host, session, [category_id])
 
 
 def align_all(host: Host) -> None:

@@ -77,7 +77,7 @@ def sell_best(host: Host, session: Session, kind: Any, orders: Sequence[Order]) 
         free -= each.quantity
         _add_places(session, each.reference, Nobody(each.quantity), kind, seats, now)
     if kind.quota_id is not None:
-        stock.align(host, session, kind.id)
+        stock.align(host, session, [kind.id])
     return gone
 
 
@@ -173,8 +173,7 @@ def release(
     theirs = seat.c.id.in_(seats)
     session.execute(sa.select(seat.c.id).where(theirs).order_by(seat.c.id).with_for_update())
     session.execute(sa.update(seat).where(theirs).values(sold=False, held_by=None, held_until=None))
-    for category_id in sorted(categories):
-        stock.align(host, session, category_id)
+    stock.align(host, session, categories)
     return len(gone)
 
 

@@ -6,7 +6,7 @@ able to burn; the box office itself keeps it from others.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -17,10 +17,15 @@ from marketplace_conference import counting
 from marketplace_conference.models import place
 
 
-def align(host: Host, session: Session, category_id: UUID) -> None:
-    """Align a category and all that share its quota, by sku: one order of locks everywhere."""
+def align(host: Host, session: Session, category_ids: Collection[UUID]) -> None:
+    """Align categories and all that share their quotas."""
     now = host.now(session)
-    skus = {each.sku: each.id for each in counting.of_pool(session, category_id, now)}
+    skus = {
+        each.sku: each.id
+        for category_id in category_ids
+        for each in counting.of_pool(session, category_id, now)
+    }
+    host.lock_stock(session, skus)
     for sku in sorted(skus):
         _align_one(host, session, sku, skus[sku])
 

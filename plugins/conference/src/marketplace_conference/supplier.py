@@ -112,8 +112,7 @@ class BoxOffice:
                 _refuse(session, each.reference, reason)
             elif kind is not None and kind.quota_id is not None:
                 sold.add(kind.id)
-        for category_id in sorted(sold):
-            stock.align(self._host, session, category_id)
+        stock.align(self._host, session, sold)
 
     def _sell_in(self, session: Session, each: Order, kind: Any) -> str | None:
         """Sell in a savepoint: what is refused leaves no trace."""
