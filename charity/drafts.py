@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from charity import campaigns, pictures, registry
@@ -46,11 +47,14 @@ async def save(
     document, moment = msgspec.to_builtins(new), await now(session)
     if draft is None:
         draft = Draft(id=uuid7(), made_by=actor, charity_id=charity.id)
-        session.add(draft)
     elif draft.charity_id != charity.id:
         raise InvalidRequest("A draft stays with its charity.", field="charity")
-    draft.slug, draft.document, draft.changed_at = new.slug, document, moment
-    await session.flush()
+    try:
+        async with session.begin_nested():
+            draft.slug, draft.document, draft.changed_at = new.slug, document, moment
+            session.add(draft)
+    except IntegrityError as error:  # somebody took the slug meanwhile
+        raise _taken(new.slug) from error
     await audit(session, actor, "charity.drafted", SLUG, draft.id, **document)
     return draft
 
@@ -58,7 +62,11 @@ async def save(
 async def _check_free(session: AsyncSession, slug: str) -> None:
     for table in (Campaign, Draft):
         if await session.scalar(sa.select(table.id).where(table.slug == slug)):
-            raise Conflict(f"There is a campaign {slug!r} already.", field="slug")
+            raise _taken(slug)
+
+
+def _taken(slug: str) -> Conflict:
+    return Conflict(f"There is a campaign {slug!r} already.", field="slug")
 
 
 async def find(session: AsyncSession, slug: str, *, lock: bool = False) -> Draft:

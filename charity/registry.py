@@ -11,6 +11,7 @@ from datetime import date
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from charity.domain import SLUG, Verification, check_iban, check_number, may_receive
@@ -73,8 +74,11 @@ async def register(session: AsyncSession, new: NewCharity, *, actor: str) -> Cha
         document="",
         reason="",
     )
-    session.add(charity)
-    await session.flush()
+    try:
+        async with session.begin_nested():
+            session.add(charity)
+    except IntegrityError as error:  # somebody registered it meanwhile
+        raise Conflict(f"{new.slug} or its member is registered already.") from error
     details = msgspec.to_builtins(new) | {"number_checked": checked}
     await audit(session, actor, "charity.registered", SLUG, charity.id, **details)
     await bring_in_line(session, [charity], actor=actor)

@@ -84,15 +84,31 @@ async def hold_openings(session: AsyncSession) -> None:
 
 
 async def change_exposures(
-    session: AsyncSession, lower: Mapping[UUID, int], carried: Sequence[Carried] = ()
+    session: AsyncSession,
+    lower: Mapping[UUID, int],
+    carried: Sequence[Carried] = (),
+    *,
+    also: Collection[UUID] = (),
 ) -> None:
-    """Lower exposures by so many micros a member, and write down and add what is carried."""
+    """Lower exposures by so many micros a member, and write down and add what is carried.
+
+    `also`: members whose rows the caller changes after this. They are locked with the others, in
+    one order, for two passes could wait for a burn that waits for them.
+    """
     if carried:
         rows = [msgspec.structs.asdict(each) for each in carried]
         await session.execute(sa.insert(CarriedExposure), rows)
     less = Counter(lower)
     for each in carried:
         less[each.member_id] -= each.micros
+    if also:
+        changing = {*also, *(member_id for member_id in less if less[member_id])}
+        await session.execute(
+            sa.select(Exposure.member_id)
+            .where(Exposure.member_id.in_(changing))
+            .order_by(Exposure.member_id)
+            .with_for_update()
+        )
     # By id, as everybody locks them; members without a cap have no row.
     for member_id in sorted(less, key=str):
         if less[member_id]:

@@ -80,7 +80,7 @@ WINDOWS_OF_OLD: Final = 2
 COLLECTING: Final = "demo.collecting"
 """Charities collect."""
 MARKS: Final = (BEGAN, FINISHED, SETTLING, SETTLED, COLLECTING)
-LOCK: Final = 7_219_004_512
+LOCK: Final = 7_219_004_514
 """Two starts at once: the second waits until the first has made the data."""
 CODES_VALID: Final = timedelta(days=800)
 CONTRACTS_BEFORE: Final = timedelta(days=400)

@@ -25,7 +25,7 @@ from settlement.clearing.domain import AccountKind
 from settlement.clearing.models import CapAlert
 
 BASIS: Final = 10_000
-PREFUND_LOCK: Final = 7_219_004_531
+PREFUND_LOCK: Final = 7_219_004_533
 """Advisory lock, with the member, of whoever uses or changes what the member has paid ahead."""
 
 

@@ -107,5 +107,5 @@ async def use(session: AsyncSession, planned: Sequence[SettlementLeg], *, actor:
         used.append(leg.member_id)
     if used:
         await hold_openings(session)
+        await settling.progress(session, owing[0].settlement_id, actor=actor, also=used)
         await caps.follow_prefund(session, used)
-        await settling.progress(session, owing[0].settlement_id, actor=actor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,16 +18,19 @@ from settlement.clearing.domain import SettlementStatus
 from settlement.clearing.models import Settlement
 
 
-async def progress(session: AsyncSession, settlement_id: UUID, *, actor: str) -> None:
+async def progress(
+    session: AsyncSession, settlement_id: UUID, *, actor: str, also: Collection[UUID] = ()
+) -> None:
     """Settling once a leg is booked; settled once no leg is left, with its windows.
 
     The settlement is locked by the caller. One that is settled stays so, whatever comes back; only
-    what counts against caps follows.
+    what counts against caps follows. `also`: members whose exposures the caller changes next.
     """
     settlement = await repository.find(session, settlement_id, lock=True)
     if settlement.status is SettlementStatus.SETTLED:
         await hold_openings(session)
-        await change_exposures(session, {}, await carrying.of_payments(session, settlement.id))
+        carried = await carrying.of_payments(session, settlement.id)
+        await change_exposures(session, {}, carried, also=also)
         return
     left = await repository.unfinished(session, settlement.id)
     if settlement.status is SettlementStatus.SUBMITTED and (
@@ -36,7 +40,7 @@ async def progress(session: AsyncSession, settlement_id: UUID, *, actor: str) ->
     if settlement.status is not SettlementStatus.SETTLING or left:
         return
     await move(session, settlement, SettlementStatus.SETTLED, actor=actor)
-    await _settle_windows(session, settlement, actor)
+    await _settle_windows(session, settlement, actor, also)
 
 
 async def move(
@@ -61,7 +65,9 @@ async def move(
     await session.refresh(settlement)
 
 
-async def _settle_windows(session: AsyncSession, settlement: Settlement, actor: str) -> None:
+async def _settle_windows(
+    session: AsyncSession, settlement: Settlement, actor: str, also: Collection[UUID]
+) -> None:
     """Its windows are settled: what they captured counts against no cap any more, but for lines
     that it leaves out. Those of other windows that it takes in count no more either."""
     await hold_openings(session)
@@ -82,4 +88,5 @@ async def _settle_windows(session: AsyncSession, settlement: Settlement, actor: 
     for total in await totals(session, window_ids):
         if total.kind in COUNTED:
             lower[total.issuer_id] = lower.get(total.issuer_id, 0) + total.funded_micros
-    await change_exposures(session, lower, await carrying.at_settling(session, settlement.id))
+    carried = await carrying.at_settling(session, settlement.id)
+    await change_exposures(session, lower, carried, also=also)

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from marketplace.coalition.domain import ContractRole
+from marketplace.coalition.exposure import change_exposures
 from marketplace.errors import InvalidRequest
 from marketplace.identity.domain import Role
 from marketplace.ids import uuid7
@@ -96,6 +97,33 @@ async def test_money_paid_ahead_is_left_alone_where_finance_says_so(house: House
     await house.submit(made, keep_prefund=True)
     await house.drive()
     assert (await house.legs(made))["capped"].status is LegStatus.SUBMITTED
+
+
+async def test_exposures_that_change_in_two_ways_are_locked_in_one_order(house: House) -> None:
+    low, high = sorted((house.coalition.members[name] for name in ("alpha", "shop")), key=str)
+    database = house.runtime.database
+    async with database.begin() as session:
+        session.add_all([Exposure(member_id=each, used_micros=9) for each in (low, high)])
+
+    async def settle() -> None:
+        async with database.begin() as session:
+            await change_exposures(session, {high: 4}, also=[low])
+
+    row = sa.select(Exposure.member_id).with_for_update(nowait=True)
+    async with database.begin() as burning:
+        await burning.execute(row.where(Exposure.member_id == low))
+        settling = asyncio.create_task(settle())
+        waiting = sa.text("select count(*) from pg_locks where not granted")
+        for _ in range(1_000):
+            if settling.done() or await burning.scalar(waiting):
+                break
+            await asyncio.sleep(0.01)
+        assert not settling.done()
+        await burning.execute(row.where(Exposure.member_id == high))
+    await settling
+    async with database.begin() as session:
+        left = sa.select(Exposure.used_micros).where(Exposure.member_id == high)
+        assert await session.scalar(left) == 5
 
 
 async def test_paying_back_twice_at_once_pays_once(house: House) -> None:
