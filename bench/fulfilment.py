@@ -66,6 +66,8 @@ insert into giftfund_code (sku, fingerprint, secret, label, expires_on)
 select o.sku, uuid_send(gen_random_uuid()), $1, 'Card', '2040-01-01'
 from offer o, generate_series(1, $2) n
 """
+STOCKS = "update offer_stock set remaining = remaining + $1"
+"""The gift fund would say so itself within a minute; until then offers would seem sold out."""
 HELD = "select count(*) from burn where due_at is not null"
 """What is asked for again and again, so it counts an index."""
 COUNTS = """
@@ -160,7 +162,9 @@ def fill_pools(settings: Settings, codes: int) -> None:
     own = settings.database_url or ""
     secret = open_vault(settings).encrypt("ABCD-EFGH-IJKL-MNOP")
     execute(own, POOLS)
-    query(own, CODES, secret, codes // OFFERS + MORE_CODES)
+    each = codes // OFFERS + MORE_CODES
+    query(own, CODES, secret, each)
+    query(own, STOCKS, each)
     execute(own, "vacuum analyze giftfund_code")
 
 
@@ -232,11 +236,8 @@ def most_sustained(
         _until(own, 0)
         if best and not one.sustained:
             break
-        pace = (
-            one.burnt_per_second * FASTER
-            if one.sustained
-            else max(one.fulfilled_per_second, pace * SLOWEST)
-        )
+        # Clients wait for answers besides their pause, so they are slower than the pace.
+        pace = pace * FASTER if one.sustained else max(one.fulfilled_per_second, pace * SLOWEST)
     if not best:
         say("  deliveries kept up with no pace that was tried: the row is 0")
     return best
