@@ -172,4 +172,4 @@ async def test_an_organiser_adds_a_door_and_sees_who_came(
     stranger = await open_tab(role=Role.PARTNER, of="tickets")
     assert await stranger.go(f"/conference/events/{event.slug}/doors") == 404
     stranger.forgive("status of 404")
-    phone.forgive("status of 401")  # it goes on asking with the key that was withdrawn
+    phone.forgive("status of 401")  # it asks once more with the key that was withdrawn

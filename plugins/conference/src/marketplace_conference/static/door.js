@@ -34,6 +34,7 @@
   let mine = read("mine", {}); // Ticket by ticket, when this door let it in since the last list.
   let online = true;
   let shown = null; // Nonce of the answer on the screen.
+  let refused = false; // A key that was withdrawn stays so: nobody is asked again.
   const byId = new Map();
   const index = () => {
     byId.clear();
@@ -41,6 +42,7 @@
   };
 
   const ask = async (path, body) => {
+    if (refused) throw new Error("401");
     const limit = AbortSignal.timeout(body ? PATIENCE_MS * 4 : PATIENCE_MS * 8);
     const answer = await fetch(`/v1/conference/door/${path}`, {
       method: body ? "POST" : "GET",
@@ -48,7 +50,10 @@
       body: body && JSON.stringify(body),
       signal: limit,
     });
-    if (answer.status === 401) part("door-refused").hidden = false;
+    if (answer.status === 401) {
+      refused = true;
+      part("door-refused").hidden = false;
+    }
     if (!answer.ok) throw new Error(String(answer.status));
     return answer.json();
   };
