@@ -11,9 +11,9 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from charity import matching, registry, telling
+from charity import matching, registry
 from charity.domain import GRACE_MINUTES, KIND, SLUG, GiftStatus, Origin, Surplus, told_in
-from charity.errors import CampaignOver, UnknownCause
+from charity.errors import UnknownCause
 from charity.models import Campaign, CampaignText, Charity, Gift, Milestone, Share
 from marketplace.clock import now
 from marketplace.errors import Conflict, InvalidRequest
@@ -184,21 +184,6 @@ async def find(session: AsyncSession, slug: str, *, lock: bool = False) -> Campa
 async def charity_of(session: AsyncSession, campaign: Campaign) -> Charity:
     """The charity that a campaign is of."""
     return await session.get_one(Charity, campaign.charity_id)
-
-
-async def close(session: AsyncSession, principal: Principal, slug: str, *, reason: str) -> Campaign:
-    """Close a campaign early: no more gifts; matches end. Gifts that were made stay.
-
-    Raises UnknownCause, CampaignOver, InvalidRequest (no reason).
-    """
-    if not reason.strip():
-        raise InvalidRequest("Say why; givers read it.", field="reason")
-    campaign = await find(session, slug, lock=True)
-    if campaign.closed_at is not None:
-        raise CampaignOver(f"It was closed at {campaign.closed_at.isoformat()}.")
-    await shut(session, campaign, reason=reason.strip(), actor=principal.actor)
-    await session.run_sync(telling.closed, campaign)
-    return campaign
 
 
 async def shut(session: AsyncSession, campaign: Campaign, *, reason: str, actor: str) -> None:

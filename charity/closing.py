@@ -5,16 +5,27 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from charity import campaigns, surplus
+from charity import campaigns, surplus, telling
+from charity.errors import CampaignOver
 from charity.models import Campaign
 from charity.notes import SYSTEM
 from marketplace.clock import now
+from marketplace.errors import InvalidRequest
 from marketplace.identity.domain import Principal
 
 
 async def close(session: AsyncSession, principal: Principal, slug: str, *, reason: str) -> Campaign:
-    """Close a campaign early, and pass its surplus on. Raises as `campaigns.close`."""
-    campaign = await campaigns.close(session, principal, slug, reason=reason)
+    """Close a campaign early: no more gifts, matches end, its surplus is passed on. Gifts stay.
+
+    Raises UnknownCause, CampaignOver, InvalidRequest (no reason).
+    """
+    if not reason.strip():
+        raise InvalidRequest("Say why; givers read it.", field="reason")
+    campaign = await campaigns.find(session, slug, lock=True)
+    if campaign.closed_at is not None:
+        raise CampaignOver(f"It was closed at {campaign.closed_at.isoformat()}.")
+    await campaigns.shut(session, campaign, reason=reason.strip(), actor=principal.actor)
+    await session.run_sync(telling.closed, campaign)
     await surplus.settle(session, campaign, actor=principal.actor)
     return campaign
 

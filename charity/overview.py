@@ -20,6 +20,7 @@ from charity.domain import Donor, GiftStatus, Origin
 from charity.models import Campaign, Charity, Gift, Receipt, Share
 from marketplace.coalition.models import Firm, Participant
 from marketplace.money import decimal_from_micros
+from marketplace.web.spreadsheets import safe
 
 MOST_EXPORTED: Final = 100_000
 
@@ -146,12 +147,7 @@ def as_csv(found: Iterable[StaffGift]) -> str:
     for each in found:
         values = msgspec.to_builtins(each) | {
             "money": decimal_from_micros(each.money_micros),
-            "giver": _harmless(each.giver),
+            "giver": safe(each.giver),
         }
         writer.writerow(["" if values[name] is None else values[name] for name in COLUMNS])
     return text.getvalue()
-
-
-def _harmless(text: str) -> str:
-    """A name that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

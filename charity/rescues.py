@@ -165,11 +165,12 @@ def to_announce(session: Session) -> Sequence[UUID]:
     return list(session.scalars(query))
 
 
-def _announceable(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+def _announceable(now: datetime) -> tuple[sa.ColumnExpressionArgument[bool], ...]:
     known = sa.select(RescuePlan.id).where(
         RescuePlan.rescue_id == Rescue.id, Lot.id == sa.any_(RescuePlan.lot_ids)
     )
-    return Lot.open.is_(True), Lot.expires_at >= now + AHEAD + SHORTEST, ~known.exists()
+    # "open is true" would not find the index of open lots.
+    return Lot.open, Lot.expires_at >= now + AHEAD + SHORTEST, ~known.exists()
 
 
 def announce(session: Session, rescue_id: UUID) -> RescuePlan | None:

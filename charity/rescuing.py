@@ -6,18 +6,16 @@ It goes by what is left, a transaction a step: whoever goes on after a crash fin
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Collection
 from uuid import UUID
 
 import msgspec
 
 from charity import giving, rescues
+from charity.engine import engine_for
 from marketplace.api import EligibilityRule
 from marketplace.db import Database
 from marketplace.errors import MarketplaceError
-from marketplace.exchange.engine import BurnEngine
-from marketplace.settings import load
 
 log = logging.getLogger(__name__)
 
@@ -57,13 +55,21 @@ async def _announce(database: Database, done: Done, told: Callable[[int], None])
             found = await session.run_sync(rescues.to_announce)
         new = [each for each in found if each not in seen]
         for rescue_id in new:
-            async with database.begin() as session:
-                plan = await session.run_sync(rescues.announce, rescue_id)
-            done.announced += plan is not None
+            done.announced += await _announce_one(database, rescue_id)
             told(1)
         seen.update(new)
         if not new:
             return
+
+
+async def _announce_one(database: Database, rescue_id: UUID) -> bool:
+    """Whether something was announced. One that cannot be keeps no other from it."""
+    try:
+        async with database.begin() as session:
+            return await session.run_sync(rescues.announce, rescue_id) is not None
+    except Exception:
+        log.exception("points of wish %s could not be announced", rescue_id)
+        return False
 
 
 async def _give(
@@ -73,32 +79,22 @@ async def _give(
     told: Callable[[int], None],
 ) -> None:
     seen: set[UUID] = set()
-    engine = BurnEngine(
-        database.connect_raw,
-        queue_limit=rescues.AT_ONCE,
-        batch_limit=1,
-        hold_for=timedelta(minutes=load().hold_minutes),
-        rules=rules,
-    )
-    started = False
-    try:
-        while True:
-            async with database.begin() as session:
-                found = await session.run_sync(rescues.due)
-            new = [each for each in found if each not in seen]
-            if not new:
-                return
-            if not started:
-                await engine.start()
-                started = True
+    new = await _due(database, seen)
+    if not new:
+        return
+    async with engine_for(database, rules) as engine:
+        while new:
             for plan_id in new:
                 done.made += await _give_one(database, engine, plan_id)
                 done.looked_at += 1
                 told(1)
             seen.update(new)
-    finally:
-        if started:
-            await engine.stop()
+            new = await _due(database, seen)
+
+
+async def _due(database: Database, seen: Collection[UUID]) -> list[UUID]:
+    async with database.begin() as session:
+        return [each for each in await session.run_sync(rescues.due) if each not in seen]
 
 
 async def _give_one(database: Database, engine: giving.Engine, plan_id: UUID) -> bool:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from charity import giving, telling
 from charity.domain import Origin
+from charity.engine import engine_for
 from charity.errors import UnknownCause
 from charity.models import Campaign, Schedule
 from charity.notes import SYSTEM, note, now_of
@@ -25,11 +26,9 @@ from marketplace.api import EligibilityRule
 from marketplace.db import Database
 from marketplace.errors import Busy, InvalidRequest, MarketplaceError
 from marketplace.exchange.decide import MAX_AMOUNT
-from marketplace.exchange.engine import BurnEngine
 from marketplace.identity.domain import Principal
 from marketplace.identity.models import Person
 from marketplace.ids import uuid7
-from marketplace.settings import load
 
 AT_ONCE = 200
 MOST = 20
@@ -131,19 +130,9 @@ async def give_due(database: Database, rules: dict[str, EligibilityRule]) -> int
         due = await session.run_sync(_due)
     if not due:
         return 0
-    engine = BurnEngine(
-        database.connect_raw,
-        queue_limit=AT_ONCE,
-        batch_limit=1,
-        hold_for=timedelta(minutes=load().hold_minutes),
-        rules=rules,
-    )
-    await engine.start()
-    try:
+    async with engine_for(database, rules) as engine:
         for schedule_id in due:
             await _give_one(database, engine, schedule_id)
-    finally:
-        await engine.stop()
     return len(due)
 
 
@@ -154,7 +143,7 @@ def _due(session: Session) -> Sequence[UUID]:
     return list(session.scalars(query.order_by(Schedule.next_on, Schedule.id).limit(AT_ONCE)))
 
 
-async def _give_one(database: Database, engine: BurnEngine, schedule_id: UUID) -> None:
+async def _give_one(database: Database, engine: giving.Engine, schedule_id: UUID) -> None:
     """One month of one schedule. Trouble of the moment leaves it due."""
     async with database.begin() as session:
         asked = await session.run_sync(_wish, schedule_id)

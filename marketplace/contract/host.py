@@ -111,7 +111,8 @@ class Host(Protocol):
         """Lock the stock of this plugin's offers of several skus at once, until the session ends.
 
         Whoever aligns more than one sku in one transaction does this first: the exchange locks
-        stock in an order of its own, and would meet another one half way.
+        stock in an order of its own, and would meet another one half way. An offer without limited
+        stock has none until it is aligned. Since 1.2.
         """
         ...
 

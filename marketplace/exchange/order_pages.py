@@ -31,6 +31,7 @@ from marketplace.web.i18n import speak
 from marketplace.web.nav import NavEntry
 from marketplace.web.page import AnyRequest, Html, Page
 from marketplace.web.paging import Cursor, cut_page, decode_cursor
+from marketplace.web.spreadsheets import safe
 
 PEOPLE = access(roles=CONSOLE_ROLES, page=True)
 ORDERS = "/partner/orders"
@@ -42,8 +43,6 @@ COLUMNS = (
     "order", "ordered_at", "offer", "offer_name", "quantity", "points", "cost", "currency",
     "state", "refunded_points", "paid", "ended_at", "supplier_reference", "reason",
 )  # fmt: skip
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet would take for a formula."""
 EARLIEST: Final = date(1970, 1, 1)
 LATEST: Final = date(9000, 1, 1)
 
@@ -217,12 +216,8 @@ def _csv(rows: Iterable[Iterable[object]]) -> bytes:
     text = io.StringIO()
     table = csv.writer(text)
     for row in rows:
-        table.writerow([_safe(cell) for cell in row])
+        table.writerow([safe(cell) for cell in row])
     return text.getvalue().encode()
-
-
-def _safe(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
 
 
 routes = [show_orders, show_order, download_orders]

@@ -26,15 +26,15 @@ with old as (
 asked as (
     select id, reference, name, acceptor_id, points, cost_micros from offer
     where plugin = :plugin and sku = :sku and status <> 'retired'
+),
+kept as (
+    insert into price_promise (selection, offer_id, points, cost_micros, until)
+    select :selection, id, points, cost_micros, :until from asked
+    on conflict (selection, offer_id) do update
+    set until = greatest(price_promise.until, excluded.until)
+    returning offer_id, points
 )
-insert into price_promise (selection, offer_id, points, cost_micros, until)
-select :selection, id, points, cost_micros, :until from asked
-on conflict (selection, offer_id) do update
-set until = greatest(price_promise.until, excluded.until)
-returning offer_id, points
-""")
-OFFERS = sa.text("""
-select id, reference, name, acceptor_id from offer where plugin = :plugin and sku = :sku
+select reference, name, acceptor_id, kept.points from kept join asked on asked.id = offer_id
 order by reference
 """)
 
@@ -44,16 +44,13 @@ def promise(
 ) -> Sequence[PluginOffer]:
     """Keep the price of a plugin's offers of `sku` for `selection`; returns them at that price."""
     asked = {"plugin": plugin, "sku": sku, "selection": selection, "until": until}
-    made = session.execute(PROMISE, {**asked, "most": FORGET_AT_ONCE})
-    points = {row.offer_id: row.points for row in made}
     return [
         PluginOffer(
             reference=row.reference,
             name=row.name,
             sku=sku,
             member_id=row.acceptor_id,
-            points=points[row.id],
+            points=row.points,
         )
-        for row in session.execute(OFFERS, asked)
-        if row.id in points
+        for row in session.execute(PROMISE, {**asked, "most": FORGET_AT_ONCE})
     ]

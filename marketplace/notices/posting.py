@@ -53,35 +53,32 @@ select count(*) from made
 
 def terms(kind: Kind) -> str:
     """The columns of `source` that depend on the kind only."""
+    return _terms(kind, f"'{kind.slug}'", f"'{kind.category.value}'")
+
+
+def two_terms(kind: Kind, other: Kind, when: str) -> str:
+    """`terms` of `other` where the SQL condition `when` holds, else of `kind`; the two differ in
+    nothing but what they are called and their categories, with the same defaults."""
+    if _told(kind) != _told(other):
+        raise ValueError(f"{kind.slug} and {other.slug} are not told alike")
+    choose = f"case when {when} then '{{}}' else '{{}}' end"
+    return _terms(
+        kind,
+        choose.format(other.slug, kind.slug),
+        choose.format(other.category.value, kind.category.value),
+    )
+
+
+def _told(kind: Kind) -> str:
+    """How a kind is told, but for what it is called."""
     defaults = CATEGORIES[kind.category]
     shows = defaults.in_app or kind.shows or not kind.mails
     return (
-        f"'{kind.slug}'::text as kind, '{kind.category.value}'::text as category, "
         f"{kind.in_app} as may_show, {shows} as show_default, "
         f"{kind.mails} as may_mail, '{defaults.email.value}'::notice_email as mail_default, "
         f"interval '{int(kind.life.total_seconds())} seconds' as life"
     )
 
 
-def two_terms(kind: Kind, other: Kind, when: str) -> str:
-    """`terms` of `other` where the SQL condition `when` holds, else of `kind`; the two differ in
-    nothing but what they are called and their categories, with the same defaults."""
-    one, two = CATEGORIES[kind.category], CATEGORIES[other.category]
-    if (one.in_app, one.email, kind.in_app, kind.shows, kind.mails, kind.life) != (
-        two.in_app,
-        two.email,
-        other.in_app,
-        other.shows,
-        other.mails,
-        other.life,
-    ):
-        raise ValueError(f"{kind.slug} and {other.slug} are not told alike")
-    changed = f"case when {when} then '{{}}' else '{{}}' end::text as {{}}"
-    return (
-        terms(kind)
-        .replace(f"'{kind.slug}'::text as kind", changed.format(other.slug, kind.slug, "kind"))
-        .replace(
-            f"'{kind.category.value}'::text as category",
-            changed.format(other.category.value, kind.category.value, "category"),
-        )
-    )
+def _terms(kind: Kind, slug: str, category: str) -> str:
+    return f"{slug}::text as kind, {category}::text as category, {_told(kind)}"

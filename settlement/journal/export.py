@@ -21,10 +21,10 @@ from marketplace.ledger.domain import POINTS
 from marketplace.ledger.journal import JOURNALS, Entry, Format
 from marketplace.ledger.verify import snapshot
 from marketplace.money import decimal_from_micros
+from marketplace.web.spreadsheets import safe
 from settlement.journal import repository
 from settlement.journal.domain import debt_entry, obligation_entry, posting_entry
 from settlement.journal.repository import Chosen
-from settlement.statements.tables import safe
 
 COLUMNS: Final = (
     "entry", "entry_of", "date", "code", "account", "amount", "unit", "burn", "lot", "window",

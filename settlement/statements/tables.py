@@ -9,11 +9,10 @@ from decimal import Decimal
 from typing import IO, Final
 
 from marketplace.money import DECIMALS, decimal_from_micros
+from marketplace.web.spreadsheets import safe
 from settlement.statements.domain import ContractTerms, Line, bases, parts
 
 MARK: Final = b"\xef\xbb\xbf"
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet would take for a formula."""
 RATE_DECIMALS: Final = 4
 """Of a share in basis points."""
 COLUMNS: Final = (
@@ -21,11 +20,6 @@ COLUMNS: Final = (
     "shared", "contract", "acceptor_contract", "currency", "owes", "owed", "fee", "pool", "margin",
     "plugin", "reference", "undoes", "reason", "frozen",
 )  # fmt: skip
-
-
-def safe(cell: object) -> object:
-    """A cell that no spreadsheet takes for a formula; amounts are ours and stay numbers."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
 
 
 class LineTable:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from charity import campaigns, firm_matching, giving
+from charity import closing, firm_matching, giving
 from charity.domain import MatchMode
 from marketplace.ledger.journal import Format
 from tests.charity.conftest import OPERATOR, Cause
@@ -74,7 +74,7 @@ async def test_a_stranger_comes_to_the_same_figures(cause: Cause) -> None:
         await giving.take_back(session, ann, back.burn_id)
     await cause.deliver(back)
     async with cause.runtime.database.begin() as session:
-        await campaigns.close(session, OPERATOR, "wells", reason="The wells are dug.")
+        await closing.close(session, OPERATOR, "wells", reason="The wells are dug.")
     await firm_matching.give_back(cause.runtime.database)
 
     books = Books(await exported(cause.runtime, Format.BEANCOUNT), "Aqua")

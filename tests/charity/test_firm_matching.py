@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from charity import campaigns, firm_matching, matching, receipts
+from charity import closing, firm_matching, matching, receipts
 from charity.domain import GiftStatus
 from charity.errors import UnknownCause
 from charity.giving import Given
@@ -91,7 +91,7 @@ async def test_what_comes_back_to_the_match_after_its_end_goes_on_to_the_pool(ca
     match_id = await funded(cause, 1_000)
     given = await cause.done(400)
     async with cause.runtime.database.begin() as session:
-        await campaigns.close(session, OPERATOR, "wells", reason="The wells are dug.")
+        await closing.close(session, OPERATOR, "wells", reason="The wells are dug.")
     await firm_matching.give_back(cause.runtime.database)
     assert await cause.balance("acme") == (4_600, 0)
     await refund(cause, given, 100, "r")

@@ -7,7 +7,7 @@ import asyncio
 from hypothesis import given as examples
 from hypothesis import strategies as st
 
-from charity import campaigns
+from charity import closing
 from charity.domain import MatchMode, matched, still_matched
 from tests.charity.conftest import OPERATOR, RATE_MICROS, Cause
 
@@ -62,7 +62,7 @@ async def test_a_prefunded_match_gives_back_what_it_did_not_match(cause: Cause) 
     await cause.done(1_200)
     assert await cause.owed() == {"alpha": 5_000 * RATE_MICROS}
     async with cause.runtime.database.begin() as session:
-        await campaigns.close(session, OPERATOR, "wells", reason="The wells are dug.")
+        await closing.close(session, OPERATOR, "wells", reason="The wells are dug.")
     assert await cause.owed() == {"alpha": 1_200 * RATE_MICROS}
     assert await cause.used(match) == 1_200
     assert await cause.findings() == []

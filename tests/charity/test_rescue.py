@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 
-from charity import campaigns, giving, rescues, rescuing
+from charity import closing, giving, rescues, rescuing
 from charity.domain import GiftStatus, Origin, PlanStatus
 from charity.errors import UnknownCause
 from charity.models import Gift
@@ -234,7 +234,7 @@ async def test_without_a_general_fund_the_giver_hears_that_it_could_not_be(
     await rescue.ask(fallback=False)
     await rescue.pass_days(1.5)
     async with rescue.database.begin() as session:
-        await campaigns.close(session, OPERATOR, "wells", reason="The wells are dug.")
+        await closing.close(session, OPERATOR, "wells", reason="The wells are dug.")
     await rescue.pass_days(6.6)
     await rescue.pass_days(1)
     assert await rescue.gifts() == []

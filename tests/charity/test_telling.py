@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from charity import campaigns, news, schedules
+from charity import closing, news, schedules
 from marketplace.identity.domain import Role
 from marketplace.notices.models import Mail, Notice
 from tests.charity.conftest import OPERATOR, Cause
@@ -70,7 +70,7 @@ async def test_a_month_is_told_with_what_hindered_it(cause: Cause) -> None:
     assert (made[0], made[1]["points"]) == ("monthly_made", 100)
     assert (failed[0], failed[1]["reason"]) == ("monthly_failed", "insufficient_points")
     async with database.begin() as session:
-        await campaigns.close(session, OPERATOR, "wells", reason="The wells are dug.")
+        await closing.close(session, OPERATOR, "wells", reason="The wells are dug.")
     await cause.travel(timedelta(days=31))
     await schedules.give_due(database, {})
     assert (await kinds(cause))[2:] == ["monthly_ended", "monthly_ended"]
@@ -89,7 +89,7 @@ async def test_givers_hear_of_a_goal_once_and_of_the_end(cause: Cause) -> None:
             assert await news.goals(session) == expected
     await refund(cause, given, None, "r")
     async with database.begin() as session:
-        await campaigns.close(session, OPERATOR, "cup", reason="It is enough.")
+        await closing.close(session, OPERATOR, "cup", reason="It is enough.")
     found = await told(cause)
     assert [kind for kind, _ in found if kind.startswith("campaign")] == [
         "campaign_reached",

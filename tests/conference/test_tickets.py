@@ -167,6 +167,8 @@ async def test_an_event_called_off_gives_everything_back_once(sale: Sale) -> Non
     for _ in range(2):
         await asyncio.to_thread(cancelling.pay_all, sale.host)
     assert await sale.counter.balance() == (available + 2_800, 0)
+    told = (await sale.client.get(path, headers=sale.shop)).json()
+    assert (told["tickets"], told["cancelled"], told["owed"]) == (3, 3, 0)
     assert all(each["cancelled"] for each in await sale.tickets())
     assert await sale.counter.verified()
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from marketplace_conference import events, reserving, selling
+from marketplace_conference import events, plan, reserving, selling
 from marketplace_conference.errors import (
     BadAttendees,
+    EventOff,
     ReservationEnded,
     SeatsTaken,
     SoldOut,
@@ -22,6 +23,8 @@ from marketplace_conference.errors import (
 )
 from marketplace_conference.models import place, reservation, seat
 from marketplace_conference.schemas import Attendee, NewAllotment, NewReservation
+from marketplace_conference.supplier import BoxOffice
+from marketplace_conference.tickets import cancelling, repository
 
 from marketplace.api import Conflict, Fulfilled, Host, InvalidRequest, MarketplaceError, Rejected
 
@@ -226,13 +229,53 @@ def test_what_makes_no_sense_is_refused(
         reserving.reserve(hall.host, hall.person(), NewReservation(**{"sku": hall.row, **asked}))
 
 
-def test_a_draft_or_a_cancelled_event_sells_nothing(hall: Hall) -> None:
-    for status in ("draft", "cancelled"):
-        events.set_status(hall.host, hall.slug, None, status, actor="cli:test")
+def test_a_draft_or_an_event_that_was_called_off_sells_nothing(hall: Hall) -> None:
+    def withdraw() -> None:
+        events.set_status(hall.host, hall.slug, None, "draft", actor="cli:test")
+
+    def call_off() -> None:
+        with hall.host.transaction() as session:
+            event = repository.event_named(session, hall.slug)
+        assert event is not None
+        cancelling.call_off(hall.host, event, "Flooded.", actor="cli:test")
+
+    for end in (withdraw, call_off):
+        end()
         with pytest.raises(UnknownCategory):
             hall.reserve(hall.row, "A-1")
         (refused,) = hall.fulfil(hall.order(hall.row))
         assert isinstance(refused, Rejected)
+    with pytest.raises(EventOff):
+        events.set_status(hall.host, hall.slug, None, "published", actor="cli:test")
+
+
+def test_a_ticket_that_comes_after_its_event_was_called_off_is_seen_to(hall: Hall) -> None:
+    """Sold a moment before, issued a moment after."""
+    with hall.host.transaction() as session:
+        event = repository.event_named(session, hall.slug)
+    assert event is not None
+    box = BoxOffice(hall.host)
+    order = hall.order(hall.row)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(box, "lookup", lambda orders: [])
+        box.fulfil([order])
+    cancelling.call_off(hall.host, event, "Flooded.", actor="cli:test")
+    assert not cancelling.pay_all(hall.host)
+    assert isinstance(box.lookup([order])[0], Fulfilled)
+    cancelling.pay_all(hall.host)
+    with hall.host.transaction() as session:
+        seen = cancelling.progress(session, event)
+        (ticket,) = repository.of_orders(session, [order.reference])
+    assert (seen.tickets, seen.cancelled) == (1, 1)
+    assert ticket.order_reference == order.reference
+
+
+def test_seats_of_a_second_plan_are_drawn_below_the_first(hall: Hall) -> None:
+    text = f"sku,row,number\n{hall.row},Z,1\n"
+    plan.import_plan(hall.host, hall.slug, "day", text, None, actor="cli:test")
+    places = {each.label: (each.x, each.y) for each in plan.seats(hall.host, hall.slug, "day")}
+    assert len(set(places.values())) == len(places)
+    assert places["Z-1"] == (1, 4)
 
 
 def test_a_crowd_gets_each_seat_once(hall: Hall) -> None:

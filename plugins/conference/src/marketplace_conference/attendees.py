@@ -50,10 +50,11 @@ def check(
         return
     if len(people) > quantity:
         raise BadAttendees([(quantity + 1, f"only {quantity} places are reserved")])
+    asked = questions(session, event_id)
     errors = [
         (position, problem)
         for position, each in enumerate(people, start=1)
-        for problem in _problems(each, questions(session, event_id), complete=complete)
+        for problem in _problems(each, asked, complete=complete)
     ]
     if complete and len(people) < quantity:
         errors.append((len(people) + 1, "nobody is named"))

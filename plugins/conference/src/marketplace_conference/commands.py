@@ -11,7 +11,9 @@ import msgspec
 
 from marketplace.api import Command, Host, InvalidRequest
 from marketplace_conference import events, plan, waiting
+from marketplace_conference.errors import UnknownEvent
 from marketplace_conference.schemas import NewAllotment, NewEvent
+from marketplace_conference.tickets import cancelling, repository
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -60,12 +62,36 @@ def _event_commands(host: Host) -> list[click.Command]:
 
         return changed
 
+    @click.command("call-off")
+    @click.argument("event")
+    @click.option("--reason", required=True, help="Who gets points back reads it.")
+    def call_off(event: str, reason: str) -> None:
+        """Sell nothing more of EVENT and give all points back; shows how far it is.
+
+        Interrupted, the background process goes on with it.
+        """
+        with host.transaction() as session:
+            found = repository.event_named(session, event)
+        if found is None:
+            raise UnknownEvent(f"There is no event {event!r}.")
+        cancelling.call_off(host, found, reason, actor=actor())
+        left = -1
+        while left:
+            cancelling.pay_all(host)
+            with host.transaction() as session:
+                seen = cancelling.progress(session, found)
+            click.echo(f"{seen.cancelled} of {seen.tickets} tickets, {seen.owed} refunds to pay")
+            if seen.owed == left:
+                click.echo("The rest is paid by the background process, once it can be.")
+                return
+            left = seen.owed
+
     return [
         show,
         put,
         change("publish", "published", "Show EVENT to everybody and sell its places."),
         change("withdraw", "draft", "Hide EVENT again; what is sold stays sold."),
-        change("cancel", "cancelled", "Sell nothing more of EVENT; refunds are made by hand."),
+        call_off,
     ]
 
 

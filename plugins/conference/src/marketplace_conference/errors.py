@@ -81,6 +81,11 @@ class EventExists(Conflict):
     title = "There is such an event, session or category, with other terms"
 
 
+class EventOff(Conflict):
+    code = "conference_event_off"
+    title = "The event was called off, and stays so"
+
+
 class BadFile(InvalidRequest):
     """Nothing of the file was taken; `errors` names its bad lines."""
 

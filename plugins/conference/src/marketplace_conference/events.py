@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from marketplace.api import Conflict, Host, InvalidRequest
 from marketplace_conference import attendees, counting, selling, stock
 from marketplace_conference.counting import Count
-from marketplace_conference.errors import EventExists, UnknownCategory, UnknownEvent
+from marketplace_conference.errors import EventExists, EventOff, UnknownCategory, UnknownEvent
 from marketplace_conference.models import allotment, category, event, question, quota
 from marketplace_conference.models import session as sessions
 from marketplace_conference.schemas import (
@@ -196,13 +196,17 @@ def _put_category(
 
 
 def set_status(host: Host, slug: str, member_id: UUID | None, status: str, *, actor: str) -> None:
-    """Publish an event, take it back to a draft, or cancel it: then nothing more is sold."""
+    """Publish an event, or take it back to a draft. One that was called off stays so."""
     with host.transaction() as session:
-        query = sa.update(event).where(event.c.slug == slug)
+        query = sa.select(event.c.id, event.c.status).where(event.c.slug == slug)
         if member_id is not None:
             query = query.where(event.c.organiser_id == member_id)
-        if session.execute(query.values(status=status).returning(event.c.id)).first() is None:
+        row = session.execute(query.with_for_update()).first()
+        if row is None:
             raise UnknownEvent(f"There is no event {slug!r}.")
+        if row.status == "cancelled":
+            raise EventOff
+        session.execute(sa.update(event).where(event.c.id == row.id).values(status=status))
         host.audit(session, actor=actor, action=f"event_{status}", subject=slug)
 
 

@@ -5,14 +5,13 @@ Each step is a form of its own and works without scripts: the seats of a plan ar
 
 from __future__ import annotations
 
-import hashlib
 from asyncio import to_thread
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from litestar import Request, Response, get, post
+from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
@@ -30,7 +29,7 @@ from marketplace.api import (
     access,
     lazy,
 )
-from marketplace_conference import events, plan, reserving, waiting
+from marketplace_conference import events, plan, reserving, statics, waiting
 from marketplace_conference.schemas import (
     Attendee,
     CategoryView,
@@ -45,9 +44,7 @@ BUYERS = access(roles=[Role.PARTICIPANT], page=True)
 ROOT = "/conference"
 OWN_ERRORS = "conference_"
 MOST_IN_A_FORM = 100
-CSS = (HERE / "static" / "conference.css").read_bytes()
-DIGEST = hashlib.sha256(CSS).hexdigest()[:12]
-STYLE = f"{ROOT}/static/{DIGEST}/conference.css"
+STYLE = f"{statics.AT}/conference.css"
 CELL = 44
 """Side of a seat on the plan, in pixels: a thumb hits it."""
 
@@ -57,7 +54,7 @@ AnyRequest = Request[Any, Any, Any]
 def make_pages(host: Host) -> Pages:
     """The pages over a host."""
     return Pages(
-        routes=[*_events(host), *_reservations(host), *_waiting(host), static_file],
+        routes=[*_events(host), *_reservations(host), *_waiting(host), statics.static_file],
         nav=[NavEntry(key="conference", label=lazy("Events"), path=f"{ROOT}/events", order=35)],
         templates=HERE / "templates",
         translations=HERE / "locale",
@@ -297,16 +294,3 @@ def _waiting(host: Host) -> Routes:
         return page.redirect(f"{ROOT}/waiting/{token}")
 
     return [join, show_waiter, decline]
-
-
-@get(
-    "/static/{digest:str}/conference.css",
-    opt=access(public=True),
-    include_in_schema=False,
-    sync_to_thread=False,
-)
-def static_file(digest: FromPath[str]) -> Response[bytes]:
-    """The style of the plan; under the address of this version for a year."""
-    cached = "public, max-age=31536000, immutable" if digest == DIGEST else "no-cache"
-    headers = {"Cache-Control": cached, "Cross-Origin-Resource-Policy": "same-origin"}
-    return Response(CSS, media_type="text/css", headers=headers)

@@ -125,6 +125,7 @@ def _add(session: Session, session_id: UUID, lines: Sequence[Line]) -> int:
             sa.select(seat.c.label, seat.c.category_id).where(seat.c.session_id == session_id)
         )
     }
+    last_y = session.scalar(sa.select(sa.func.max(seat.c.y)).where(seat.c.session_id == session_id))
     errors: list[tuple[int, str]] = []
     rows: list[dict[str, Any]] = []
     seen: dict[str, int] = {}
@@ -135,7 +136,8 @@ def _add(session: Session, session_id: UUID, lines: Sequence[Line]) -> int:
             continue
         seen[each.label] = line
         if each.label not in there:
-            rows.append(_row(each, session_id, kinds[each.sku], rows))
+            top = 1 if last_y is None else last_y + 2
+            rows.append(_row(each, session_id, kinds[each.sku], rows, top))
     if errors:
         raise BadFile(errors)
     if rows:
@@ -160,12 +162,19 @@ def _problem(
 
 
 def _row(
-    each: PlannedSeat, session_id: UUID, category_id: UUID, before: list[dict[str, Any]]
+    each: PlannedSeat,
+    session_id: UUID,
+    category_id: UUID,
+    before: list[dict[str, Any]],
+    top: int,
 ) -> dict[str, Any]:
-    """As the table has it; what stands nowhere stands after the seat before it, or a row below."""
+    """As the table has it; what stands nowhere stands after the seat before it, or a row below.
+
+    `top`: where the first row is, below the seats of plans before this one.
+    """
     last = before[-1] if before else None
     if last is None:
-        x, y = 1, 1
+        x, y = 1, top
     elif (last["block"], last["row"]) == (each.block, each.row):
         x, y = last["x"] + 1, last["y"]
     else:

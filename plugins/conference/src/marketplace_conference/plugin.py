@@ -66,10 +66,12 @@ def marketplace_register_tasks(host: Host) -> Sequence[PeriodicTask]:
         PeriodicTask(
             name="align-stock", every_s=ALIGN_EVERY_S, run=partial(events.align_all, host)
         ),
-        PeriodicTask(
-            name="pay-refunds", every_s=REFUND_EVERY_S, run=partial(cancelling.pay_all, host)
-        ),
+        PeriodicTask(name="pay-refunds", every_s=REFUND_EVERY_S, run=partial(_pay, host)),
     ]
+
+
+def _pay(host: Host) -> None:
+    cancelling.pay_all(host)
 
 
 def _sweep(host: Host) -> None:

@@ -29,7 +29,7 @@ TAGS = ["conference"]
 PUBLIC = access(public=True)
 BUYERS = access(roles=[Role.PARTICIPANT], scope=Scope.BURNS_WRITE)
 ORGANISERS = access(roles=[Role.PARTNER, Role.OPERATOR], scope=Scope.STOCK_WRITE)
-STATUSES = {"publish": "published", "withdraw": "draft", "cancel": "cancelled"}
+STATUSES = {"publish": "published", "withdraw": "draft"}
 LARGEST_PLAN = 8_000_000
 
 
@@ -170,13 +170,13 @@ def _organising(host: Host) -> Routes:
         opt=ORGANISERS,
         status_code=200,
         sync_to_thread=True,
-        summary="Publish, withdraw or cancel an event",
+        summary="Publish or withdraw an event",
         tags=TAGS,
     )
     def change_event(
         slug: FromPath[str], change: FromPath[str], principal: NamedDependency[Principal]
     ) -> EventView:
-        """`publish`, `withdraw` or `cancel`."""
+        """`publish` or `withdraw`; see also `call-off`."""
         if change not in STATUSES:
             raise InvalidRequest(f"An event is changed by {', '.join(STATUSES)}.")
         member_id = whose(principal)

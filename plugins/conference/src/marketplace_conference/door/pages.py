@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,17 +11,13 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, URLEncodedBody
 from markupsafe import Markup
 
-from marketplace.api import Host, Html, NotFound, Page, Principal, Role, Routes, access, lazy
+from marketplace.api import Host, Html, Page, Principal, Role, Routes, access, lazy
+from marketplace_conference import statics
 from marketplace_conference.door import devices, repository
 from marketplace_conference.door.schemas import DeviceMade, NewDevice
 from marketplace_conference.tickets.paper import qr_inline
 
-STATIC: Final = Path(__file__).parent.parent / "static"
-MEDIA_TYPES: Final = {"door.js": "text/javascript", "door.css": "text/css"}
-FILES: Final = {name: (STATIC / name).read_bytes() for name in MEDIA_TYPES}
-WORKER: Final = (STATIC / "worker.js").read_bytes()
-DIGEST: Final = hashlib.sha256(b"".join(FILES.values())).hexdigest()[:12]
-FILES_AT: Final = f"/conference/door/static/{DIGEST}"
+WORKER: Final = (statics.FOLDER / "worker.js").read_bytes()
 CAMERA: Final = {
     "Permissions-Policy": "camera=(self), geolocation=(), microphone=(), payment=(), usb=()"
 }
@@ -43,28 +37,13 @@ class DeviceForm(msgspec.Struct):
 
 def make_pages(host: Host) -> Routes:
     """The pages over a host."""
-    return [show_door, static_file, worker, *_of_organisers(host)]
+    return [show_door, worker, *_of_organisers(host)]
 
 
 @get("/door", opt=PUBLIC, include_in_schema=False, sync_to_thread=True)
 def show_door(page: NamedDependency[Page]) -> Html:
     """The same page for everybody: what it knows comes with the key of the device."""
-    return page.render("conference/door.html", headers=CAMERA, files=FILES_AT)
-
-
-@get(
-    "/door/static/{digest:str}/{name:str}",
-    opt=access(public=True),
-    include_in_schema=False,
-    sync_to_thread=False,
-)
-def static_file(digest: FromPath[str], name: FromPath[str]) -> Response[bytes]:
-    """The script or the style of the door; under the address of this version for a year."""
-    if name not in FILES:
-        raise NotFound
-    cached = "public, max-age=31536000, immutable" if digest == DIGEST else "no-cache"
-    headers = {"Cache-Control": cached, "Cross-Origin-Resource-Policy": "same-origin"}
-    return Response(FILES[name], media_type=MEDIA_TYPES[name], headers=headers)
+    return page.render("conference/door.html", headers=CAMERA, files=statics.AT)
 
 
 @get("/door/worker.js", opt=access(public=True), include_in_schema=False, sync_to_thread=False)
@@ -156,5 +135,5 @@ def _doors_page(
         link=link,
         drawing=drawing,
         wrong=wrong,
-        files=FILES_AT,
+        files=statics.AT,
     )

@@ -11,6 +11,7 @@ import logging
 from typing import Final
 from uuid import UUID, uuid4
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session as Transaction
@@ -18,10 +19,11 @@ from sqlalchemy.orm import Session as Transaction
 from marketplace.api import Host, MarketplaceError, NotFound, Principal
 from marketplace_conference import models, selling
 from marketplace_conference.door.tables import admission
+from marketplace_conference.errors import EventOff
 from marketplace_conference.places import Event
 from marketplace_conference.tickets import policies, repository
 from marketplace_conference.tickets.domain import Ticket
-from marketplace_conference.tickets.errors import EventOff, RefundChanged, TicketUsed, TicketVoid
+from marketplace_conference.tickets.errors import RefundChanged, TicketUsed, TicketVoid
 from marketplace_conference.tickets.policies import Rule
 from marketplace_conference.tickets.tables import change, policy, refund, ticket
 
@@ -103,7 +105,7 @@ def set_policy(host: Host, session: Transaction, event: Event, terms: dict[int, 
     )
 
 
-def call_off(host: Host, principal: Principal, event: Event, reason: str) -> UUID:
+def call_off(host: Host, event: Event, reason: str, *, actor: str) -> UUID:
     """Nobody is let in from now on; everybody gets everything back, by and by (`see_to`)."""
     with host.transaction() as session:
         status = session.scalar(
@@ -122,19 +124,53 @@ def call_off(host: Host, principal: Principal, event: Event, reason: str) -> UUI
                 event_id=event.id,
                 kind="cancelled",
                 reason=reason,
-                actor=principal.actor,
+                actor=actor,
                 made_at=now,
                 total=total.scalar_subquery(),
             )
         )
         host.audit(
             session,
-            actor=principal.actor,
+            actor=actor,
             action="event.called_off",
             subject=event.slug,
             reason=reason,
         )
     return made
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far calling an event off has come."""
+
+    reason: str
+    tickets: int
+    cancelled: int
+    """Tickets that were seen to: of each it is written down what is owed for it."""
+    owed: int
+    """Refunds that are still to be paid."""
+
+
+def progress(session: Transaction, event: Event) -> Progress:
+    """How far it has come; NotFound where the event was not called off."""
+    row = session.execute(
+        sa.select(change.c.reason, change.c.total, change.c.done).where(
+            change.c.event_id == event.id, change.c.kind == "cancelled"
+        )
+    ).first()
+    if row is None:
+        raise NotFound("The event was not called off.")
+    owed = (
+        sa.select(sa.func.count())
+        .select_from(refund)
+        .join(ticket, ticket.c.id == refund.c.ticket_id)
+        .where(ticket.c.event_id == event.id, refund.c.paid_at.is_(None))
+    )
+    return Progress(
+        reason=row.reason,
+        tickets=row.total,
+        cancelled=row.done,
+        owed=session.scalar(owed) or 0,
+    )
 
 
 def see_to(host: Host) -> bool:
@@ -173,8 +209,9 @@ def see_to(host: Host) -> bool:
     return True
 
 
-def pay_all(host: Host) -> None:
-    """See to events that were called off, then pay what is owed."""
+def pay_all(host: Host) -> int:
+    """See to events that were called off, then pay what is owed, some at once; how many these
+    were."""
     while see_to(host):
         pass
     with host.transaction() as session:
@@ -186,6 +223,7 @@ def pay_all(host: Host) -> None:
         ).all()
     for ticket_id in owed:
         pay(host, ticket_id)
+    return len(owed)
 
 
 def pay(host: Host, ticket_id: int) -> None:

@@ -158,6 +158,20 @@ def _of_organisers(host: Host) -> Routes:
         """Everybody gets all points back, in the background."""
         with host.transaction() as session:
             event = own_event(session, principal, slug)
-        return Change(cancelling.call_off(host, principal, event, data.reason))
+        return Change(cancelling.call_off(host, event, data.reason, actor=principal.actor))
 
-    return [set_policy, call_off]
+    @get(
+        "/events/{slug:str}/call-off",
+        opt=ORGANISERS,
+        sync_to_thread=True,
+        summary="How far calling an event off has come",
+        tags=TAGS,
+    )
+    def read_call_off(
+        slug: FromPath[str], principal: NamedDependency[Principal]
+    ) -> cancelling.Progress:
+        """Done when all tickets are cancelled and nothing is owed."""
+        with host.transaction() as session:
+            return cancelling.progress(session, own_event(session, principal, slug))
+
+    return [set_policy, call_off, read_call_off]

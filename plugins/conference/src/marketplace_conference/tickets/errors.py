@@ -21,8 +21,3 @@ class TicketUsed(Conflict):
 class TicketVoid(Conflict):
     code = "conference_ticket_void"
     title = "The ticket was cancelled"
-
-
-class EventOff(Conflict):
-    code = "conference_event_off"
-    title = "The event was called off already"

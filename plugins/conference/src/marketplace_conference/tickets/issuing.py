@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
+from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.dialects.postgresql import insert
@@ -98,7 +99,12 @@ def _make(host: Host, session: Transaction, places: Sequence[Place]) -> None:
                 "changed_at": now,
             }
         )
-    session.execute(insert(ticket).values(rows).on_conflict_do_nothing())
+    made = insert(ticket).values(rows).on_conflict_do_nothing()
+    new: dict[UUID, list[int]] = {}
+    for event_id, number in session.execute(made.returning(ticket.c.event_id, ticket.c.id)):
+        new.setdefault(event_id, []).append(number)
+    for event_id, numbers in new.items():
+        repository.see_to_again(session, event_id, min(numbers), len(numbers))
 
 
 def tail_of(private: Ed25519PrivateKey, stub: Stub) -> str:

@@ -158,3 +158,16 @@ def moves(session: Transaction, event_ids: Sequence[UUID]) -> Mapping[UUID, int]
         .group_by(change.c.event_id)
     )
     return {event_id: int(count) for event_id, count in rows}
+
+
+def see_to_again(session: Transaction, event_id: UUID, first_id: int, count: int) -> None:
+    """Tickets that come after their event was called off, sold a moment before, are seen to too."""
+    session.execute(
+        sa.update(change)
+        .where(change.c.event_id == event_id, change.c.kind == "cancelled")
+        .values(
+            total=change.c.total + count,
+            after_id=sa.func.least(change.c.after_id, first_id - 1),
+            finished_at=None,
+        )
+    )
