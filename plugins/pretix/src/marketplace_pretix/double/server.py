@@ -39,6 +39,12 @@ class Mischief(StrEnum):
     """A web server without a pretix behind it: 404, and a page for people."""
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+    """Connections that wait to be taken; of the usual five, a burst of calls would lose some."""
+
+
 class Double:
     """A pretix on this machine; `url` says where."""
 
@@ -50,8 +56,7 @@ class Double:
         self.stored: dict[str, Said] = {}
         """By X-Idempotency-Key, whatever path and body: what was answered, refusals too."""
         self.taken = 0
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
