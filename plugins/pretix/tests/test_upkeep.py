@@ -244,7 +244,7 @@ def test_an_organizer_may_change_its_mind(
     _, code = buy()
     double.world.cancel(code)
     sweeping.run(host, now=True)
-    double.world.orders[code]["status"] = "p"
+    double.world.reactivate(code)
     sweeping.run(host, now=True)
     assert "to give back: 0" in run(host, "cancelled")
 

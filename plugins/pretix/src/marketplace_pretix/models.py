@@ -29,6 +29,7 @@ order = sa.Table(
     sa.Column("cancel_trouble", sa.Text),
     sa.Column("cancelled_at", MOMENT),
     sa.Column("cancelled_by", sa.Text),
+    sa.Column("give_back_due_at", MOMENT),
     sa.Column("given_back_at", MOMENT),
     sa.CheckConstraint("quantity > 0", name="quantity_is_positive"),
     sa.CheckConstraint("cancelled_by in ('us', 'them')", name="canceller_is_known"),

@@ -19,7 +19,7 @@ from marketplace.api import (
     Supplier,
     hookimpl,
 )
-from marketplace_pretix import cancelling, stock, sweeping
+from marketplace_pretix import cancelling, giving_back, stock, sweeping
 from marketplace_pretix.checks import CHECKS
 from marketplace_pretix.commands import make_commands
 from marketplace_pretix.models import metadata
@@ -30,8 +30,9 @@ from marketplace_pretix.supplier import PretixSupplier
 STOCK_EVERY_S = 30
 CANCEL_EVERY_S = 15
 SWEEP_EVERY_S = 15
+GIVE_BACK_EVERY_S = 60
 
-api_version = "1.0"
+api_version = "1.2"
 """The version of the plugin API that this was written for."""
 
 
@@ -72,6 +73,9 @@ def marketplace_register_tasks(host: Host) -> Sequence[PeriodicTask]:
         PeriodicTask(name="stock", every_s=STOCK_EVERY_S, run=partial(stock.keep, host)),
         PeriodicTask(name="cancel", every_s=CANCEL_EVERY_S, run=partial(cancelling.run, host)),
         PeriodicTask(name="sweep", every_s=SWEEP_EVERY_S, run=partial(sweeping.run, host)),
+        PeriodicTask(
+            name="give_back", every_s=GIVE_BACK_EVERY_S, run=partial(giving_back.run, host)
+        ),
     ]
 
 

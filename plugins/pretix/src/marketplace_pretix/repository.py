@@ -39,6 +39,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     cancel_tries: int
     cancelled_at: datetime | None
     cancelled_by: str | None
+    given_back_at: datetime | None
 
 
 AGE: Final[Any] = sa.extract("epoch", NOW - order.c.begun_at)
@@ -137,7 +138,13 @@ def ask_again(session: Session, reference: str) -> None:
     session.execute(
         sa.update(order)
         .where(order.c.reference == reference, order.c.cancel_due_at.is_(None))
-        .values(cancelled_at=None, cancelled_by=None, cancel_due_at=NOW, cancel_tries=0)
+        .values(
+            cancel_asked_at=sa.func.coalesce(order.c.cancel_asked_at, NOW),
+            cancelled_at=None,
+            cancelled_by=None,
+            cancel_due_at=NOW,
+            cancel_tries=0,
+        )
     )
 
 
@@ -199,6 +206,34 @@ def given_back(session: Session, references: Sequence[str]) -> None:
         .where(order.c.reference.in_(references), order.c.given_back_at.is_(None))
         .values(given_back_at=NOW)
     )
+
+
+def take_to_give_back(
+    session: Session, member_id: UUID, place: str, patience: timedelta, most: int
+) -> list[Sent]:
+    """Delivered orders of a member whose organizer cancelled them so long ago, and nobody gave
+    their points back; nobody else takes them for a while."""
+    due = (
+        sa.select(order.c.reference)
+        .where(
+            order.c.member_id == member_id,
+            order.c.place == place,
+            order.c.cancelled_by == "them",
+            order.c.given_back_at.is_(None),
+            order.c.cancelled_at <= NOW - patience,
+            sa.func.coalesce(order.c.give_back_due_at, NOW) <= NOW,
+        )
+        .order_by(order.c.cancelled_at, order.c.reference)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    taken = (
+        sa.update(order)
+        .where(order.c.reference.in_(due.scalar_subquery()))
+        .values(give_back_due_at=NOW + LEASE)
+        .returning(*FIELDS)
+    )
+    return [_sent(row) for row in session.execute(taken)]
 
 
 def not_given_back(session: Session, member_id: UUID | None = None) -> Sequence[Any]:

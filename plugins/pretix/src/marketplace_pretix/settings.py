@@ -60,6 +60,16 @@ class PretixSettings(msgspec.Struct, frozen=True, kw_only=True):
             "address of the order's page, with tickets to download.",
         ),
     ] = "code"
+    give_back_after_h: Annotated[
+        int,
+        msgspec.Meta(
+            title="Hours until points are given back",
+            description="After you cancelled an order at pretix. Until then you may make it valid "
+            "again; afterwards it is cancelled anew.",
+            ge=0,
+            le=120,
+        ),
+    ] = 24
 
     @property
     def place(self) -> str:

@@ -292,6 +292,7 @@ def _unsent(order: api.Order, settings: PretixSettings) -> Sent:
         cancel_tries=0,
         cancelled_at=None,
         cancelled_by=None,
+        given_back_at=None,
     )
 
 

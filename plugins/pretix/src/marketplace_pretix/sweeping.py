@@ -129,8 +129,12 @@ def _take(host: api.Host, session: Session, member_id: UUID, place: str, change:
         _cancelled_there(host, session, known)
     elif known.cancelled_by == "us":
         repository.ask_again(session, reference)
-    elif known.cancelled_by == "them" and repository.reactivated(session, reference):
-        host.audit(session, actor="system:pretix", action="reactivated", subject=reference)
+    elif known.cancelled_by == "them":
+        if repository.reactivated(session, reference):
+            host.audit(session, actor="system:pretix", action="reactivated", subject=reference)
+        else:
+            # Too late: the points are back.
+            repository.ask_again(session, reference)
 
 
 def _cancelled_there(host: api.Host, session: Session, known: repository.Sent) -> None:
@@ -148,7 +152,7 @@ def _cancelled_there(host: api.Host, session: Session, known: repository.Sent) -
     )
     if by == "them":
         log.warning(
-            "order %s/%s was cancelled by its organizer: its points are to be given back",
+            "order %s/%s was cancelled by its organizer: its points will be given back",
             known.event,
             known.code,
         )

@@ -92,6 +92,12 @@ class World:
             found["last_modified"] = _now()
             return 200, dict(found)
 
+    def reactivate(self, code: str) -> None:
+        """The organizer makes a cancelled order valid again, by hand."""
+        with self.lock:
+            found = self.orders[code]
+            found["status"], found["last_modified"] = "p", _now()
+
     def pdf(self, code: str) -> Said:
         """`GET orders/<code>/download/pdf/`: not ready the first time."""
         with self.lock:
