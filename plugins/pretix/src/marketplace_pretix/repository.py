@@ -194,7 +194,7 @@ def reactivated(session: Session, reference: str) -> bool:
             order.c.cancelled_by == "them",
             order.c.given_back_at.is_(None),
         )
-        .values(cancelled_at=None, cancelled_by=None)
+        .values(cancelled_at=None, cancelled_by=None, give_back_due_at=None)
     )
     return session.execute(again.returning(order.c.reference)).first() is not None
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -18,7 +20,17 @@ from urllib.request import Request, urlopen
 
 import msgspec
 import pytest
-from marketplace_pretix import cancelling, commands, domain, repository, stock, sweeping, syncing
+from marketplace_pretix import (
+    cancelling,
+    commands,
+    domain,
+    giving_back,
+    repository,
+    routes,
+    stock,
+    sweeping,
+    syncing,
+)
 from marketplace_pretix.double.world import World
 from marketplace_pretix.settings import PretixSettings
 from marketplace_pretix.supplier import PretixSupplier
@@ -54,14 +66,16 @@ class Real:
         return PretixSettings(url=self.url, organizer="meridian", token=self.tokens[team])
 
     def call(
-        self, method: str, path: str, body: Any = None, **headers: str
+        self, method: str, path: str, body: Any = None, *, team: str = "orders", **headers: str
     ) -> tuple[int, dict[str, Any]]:
+        """A call below the event; below the organizer for a path that begins with a slash."""
+        below = "" if path.startswith("/") else "/events/summit/"
         sent = None if body is None else json.dumps(body).encode()
         request = Request(  # noqa: S310 - our own server
-            f"{self.url}/api/v1/organizers/meridian/events/summit/{path}",
+            f"{self.url}/api/v1/organizers/meridian{below}{path}",
             sent,
             {
-                "Authorization": f"Token {self.tokens['orders']}",
+                "Authorization": f"Token {self.tokens[team]}",
                 "Content-Type": "application/json",
                 **headers,
             },
@@ -99,7 +113,7 @@ def seat(lab: Lab, real: Real) -> Callable[[], api.Order]:
 
 
 def delivered(supplier: PretixSupplier, order: api.Order) -> api.Fulfilled:
-    """As the exchange does it: SQLite may be locked, and then nobody knows until it is asked."""
+    """As the exchange does it: what was not answered in time nobody knows until it is asked."""
     until = time.monotonic() + PATIENCE_S
     [outcome] = supplier.fulfil([order])
     while not isinstance(outcome, api.Fulfilled):
@@ -161,6 +175,92 @@ def test_cancelled_by_the_organizer(
     with host.transaction() as session:
         found = [each.reference for each in repository.not_given_back(session)]
     assert found == [order.reference]
+
+
+def test_made_valid_again_by_the_organizer(
+    lab: Lab,
+    host: api.Host,
+    supplier: PretixSupplier,
+    real: Real,
+    seat: Callable[[], api.Order],
+) -> None:
+    """In time nothing is given back; later the order is cancelled anew."""
+    at_once = msgspec.structs.replace(real.settings(), give_back_after_h=0)
+    order = seat()
+    delivered(supplier, order)
+    code = domain.order_code(order.reference)
+
+    def note() -> repository.Sent:
+        with host.transaction() as session:
+            return repository.sent(session, [order.reference])[order.reference]
+
+    assert real.call("POST", f"orders/{code}/mark_canceled/", {"send_email": False})[0] == 200
+    sweeping.run(host, now=True)
+    assert note().cancelled_by == "them"
+    assert real.call("POST", f"orders/{code}/reactivate/", {})[0] == 200
+    lab.enable("pretix", "shop", at_once)
+    giving_back.run(host)
+    assert note().cancelled_by is None
+    assert real.call("POST", f"orders/{code}/mark_canceled/", {"send_email": False})[0] == 200
+    sweeping.run(host, now=True)
+    lab.refund(order.reference)
+    giving_back.run(host)
+    assert note().given_back_at is not None
+    assert real.call("POST", f"orders/{code}/reactivate/", {})[0] == 200
+    until_done(lambda: _cancelled(host, real, code))
+
+
+class Listener(HTTPServer):
+    """Where pretix's webhook calls, as the marketplace's own address would be."""
+
+    def __init__(self, take: Callable[[str], None]) -> None:
+        class Notice(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                take(self.path)
+                self.send_response(202)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        super().__init__(("127.0.0.1", 0), Notice)
+
+
+def test_its_webhook_has_the_change_looked_at_soon(
+    lab: Lab, host: api.Host, supplier: PretixSupplier, real: Real, seat: Callable[[], api.Order]
+) -> None:
+    key = "a-word-of-our-own-choice-1"
+    lab.enable("pretix", "shop", msgspec.structs.replace(real.settings(), webhook_key=key))
+    called: list[str] = []
+
+    def take(path: str) -> None:
+        called.append(path)
+        routes.take(host, *path.split("/")[-2:])
+
+    order = seat()
+    delivered(supplier, order)
+    sweeping.run(host, now=True)
+    with Listener(take) as listener:
+        threading.Thread(target=listener.serve_forever, daemon=True).start()
+        webhook = {
+            "target_url": f"http://127.0.0.1:{listener.server_port}/v1/pretix/notices/shop/{key}",
+            "enabled": True,
+            "all_events": True,
+            "limit_events": [],
+            "action_types": ["pretix.event.order.canceled"],
+        }
+        assert real.call("POST", "/webhooks/", webhook, team="office")[0] == 201
+        code = domain.order_code(order.reference)
+        assert real.call("POST", f"orders/{code}/mark_canceled/", {"send_email": False})[0] == 200
+        until_done(lambda: bool(called))
+        listener.shutdown()
+
+    def cancelled_by() -> str | None:
+        with host.transaction() as session:
+            return repository.sent(session, [order.reference])[order.reference].cancelled_by
+
+    sweeping.run(host)
+    assert cancelled_by() == "them"
 
 
 def test_sold_out_stock_and_prices(

@@ -1,4 +1,4 @@
-"""Run inside pretix (`python -m pretix shell < seed.py`): an event, products, two tokens.
+"""Run inside pretix (`python -m pretix shell < seed.py`): an event, products, three tokens.
 
 Prints nothing; writes what the tests need into the file that SEEDED names.
 """
@@ -32,6 +32,13 @@ with scopes_disabled():
     for name, rights in (("orders", ENOUGH), ("reader", {"event.orders:read": True})):
         team = organizer.teams.create(name=name, all_events=True, limit_event_permissions=rights)
         tokens[name] = TeamAPIToken.objects.create(team=team, name=name).token
+    office = organizer.teams.create(
+        name="office",
+        all_events=True,
+        all_event_permissions=True,
+        all_organizer_permissions=True,
+    )
+    tokens["office"] = TeamAPIToken.objects.create(team=office, name="office").token
     items = {}
     for name, size in (("seat", 500), ("workshop", 1)):
         item = event.items.create(name=name.title(), default_price=Decimal("149.00"))

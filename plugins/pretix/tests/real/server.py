@@ -1,35 +1,45 @@
 """A real pretix of our own: installed into a folder of its own, migrated once, started with its
-worker. Its licence (AGPL) and packages are not ours, so nothing of it is ever imported here.
+worker on an embedded PostgreSQL. Its licence (AGPL) and packages are not ours, so nothing of it is
+ever imported here.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 from urllib.error import HTTPError
+from urllib.parse import parse_qs, urlsplit
 from urllib.request import urlopen
+
+from marketplace.embedded import embedded_url, postgres_program
 
 RELEASE: Final = "pretix==2026.8.0"
 WEB: Final = "gunicorn==27.0.1"
 READY_WITHIN_S: Final = 120
+TEMPLATE: Final = "pretix_template"
 SEED: Final = Path(__file__).with_name("seed.py")
 CONFIG: Final = """\
 [pretix]
 instance_name=Trial
 url={url}
 datadir={data}
+allow_http_to_private_networks=on
 [database]
-backend=sqlite3
+backend=postgresql
+name={name}
+user={user}
+host={host}
+port={port}
 [django]
 secret={secret}
 [celery]
@@ -44,17 +54,15 @@ broker_transport_options={{"data_folder_in": "{broker}/queue", "data_folder_out"
 def running(cache: Path, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Its address, and what was seeded. `cache` is kept from run to run, `folder` is not."""
     python = _installed(cache)
-    template = _migrated(cache, python)
-    shutil.copytree(template, folder / "data")
-    seeded: dict[str, Any] = json.loads((template / "seeded.json").read_text())
-    port = _free_port()
-    url = f"http://127.0.0.1:{port}"
-    environment = _configured(folder, url)
+    server = embedded_url(cache)
+    seeded: dict[str, Any] = json.loads(_migrated(cache, python, server).read_text())
+    url = f"http://127.0.0.1:{_free_port()}"
     bin_ = python.parent
-    # SQLite takes one writer: one thread in the web process, one in the worker.
-    web = [bin_ / "gunicorn", "pretix.wsgi", "--bind", f"127.0.0.1:{port}", "--threads", "1"]
+    web = [bin_ / "gunicorn", "pretix.wsgi", "--bind", urlsplit(url).netloc, "--threads", "8"]
     worker = [bin_ / "celery", "-A", "pretix.celery_app", "worker", "--pool", "solo"]
     with ExitStack() as stack:
+        database = stack.enter_context(_copy(server))
+        environment = _configured(folder, url, server, database)
         for name, words in (("web", web), ("worker", worker)):
             stack.enter_context(_process(name, words, folder, environment))
         _wait(f"{url}/api/v1/version")
@@ -75,36 +83,61 @@ def _installed(cache: Path) -> Path:
     return python
 
 
-def _migrated(cache: Path, python: Path) -> Path:
-    """A data folder with tables and an event; made where there is none (two minutes)."""
-    template = cache / "data"
-    if not (template / "seeded.json").exists():
+def _migrated(cache: Path, python: Path, server: str) -> Path:
+    """What was seeded into the database TEMPLATE; made where there is none (two minutes)."""
+    seeded = cache / "seeded.json"
+    if not seeded.exists():
         print("Migrating pretix (two minutes, once)", file=sys.stderr)
-        shutil.rmtree(template, ignore_errors=True)
-        # Thousands of small transactions: in memory where there is such a folder.
-        memory = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
-        draft = Path(tempfile.mkdtemp(prefix="pretix-", dir=memory if memory.is_dir() else None))
-        environment = _configured(draft, "http://127.0.0.1")
-        (draft / "data").mkdir(exist_ok=True)
-        environment["SEEDED"] = str(draft / "data" / "seeded.json")
-        manage = [python, "-m", "pretix"]
+        _sql(server, f"drop database if exists {TEMPLATE}")
+        _sql(server, f"create database {TEMPLATE}")
+        work = cache / "work"
+        shutil.rmtree(work, ignore_errors=True)
+        environment = _configured(work, "http://127.0.0.1", server, TEMPLATE)
+        draft = cache / "seeded.draft"
+        environment["SEEDED"] = str(draft)
+        manage: list[str | Path] = [python, "-m", "pretix"]
         quiet = subprocess.DEVNULL
-        subprocess.run([*manage, "migrate"], env=environment, cwd=draft, check=True, stdout=quiet)
+        subprocess.run([*manage, "migrate"], env=environment, cwd=work, check=True, stdout=quiet)
         with SEED.open() as seed:
             words = [*manage, "shell"]
-            subprocess.run(words, env=environment, cwd=draft, check=True, stdin=seed, stdout=quiet)
-        shutil.copytree(draft / "data", template)
-        shutil.rmtree(draft)
-    return template
+            subprocess.run(words, env=environment, cwd=work, check=True, stdin=seed, stdout=quiet)
+        draft.rename(seeded)
+    return seeded
 
 
-def _configured(folder: Path, url: str) -> dict[str, str]:
-    """The environment of a pretix whose data lie in `folder`."""
-    for name in ("queue", "control", "results"):
-        (folder / "broker" / name).mkdir(parents=True, exist_ok=True)
+@contextmanager
+def _copy(server: str) -> Iterator[str]:
+    """A database as it was seeded, for one run."""
+    name = f"trial_{secrets.token_hex(4)}"
+    _sql(server, f"create database {name} template {TEMPLATE}")
+    try:
+        yield name
+    finally:
+        _sql(server, f"drop database {name} with (force)")
+
+
+def _sql(server: str, words: str) -> None:
+    subprocess.run([postgres_program("psql"), "-qX", server, "-c", words], check=True)
+
+
+def _configured(folder: Path, url: str, server: str, database: str) -> dict[str, str]:
+    """The environment of a pretix whose files lie in `folder`."""
+    for name in ("data", "broker/queue", "broker/control", "broker/results"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    parts = urlsplit(server)
     config = folder / "pretix.cfg"
     config.write_text(
-        CONFIG.format(url=url, data=folder / "data", broker=folder / "broker", secret="s" * 50)
+        CONFIG.format(
+            url=url,
+            data=folder / "data",
+            broker=folder / "broker",
+            secret="s" * 50,
+            name=database,
+            user=parts.username or "postgres",
+            # A folder with the server's socket, or where it listens.
+            host=parts.hostname or parse_qs(parts.query)["host"][0],
+            port=parts.port or "",
+        )
     )
     return {**os.environ, "PRETIX_CONFIG_FILE": str(config)}
 
