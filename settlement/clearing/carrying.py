@@ -36,6 +36,9 @@ OF_DEFAULT: Final = "default:"
 """References of these debts begin so; then the reference of their settlement follows."""
 PAID: Final = (LegStatus.BOOKED, LegStatus.RETURNED)
 """Of a leg that paid another again; where its money came back it counts by itself."""
+DEBTS_LOCK: Final = 7_219_004_534
+"""Advisory lock of whoever says whether debts of defaults are carried: the settlement that lacked
+the payment and the one that pays the debts each look at what the other did."""
 
 
 async def at_settling(session: AsyncSession, settlement_id: UUID) -> list[Carried]:
@@ -152,6 +155,8 @@ async def _debts_owed(
     stake: Mapping[tuple[UUID, str], int],
 ) -> list[Carried]:
     """What debtors owe those who covered for them, once each, unless it is paid already."""
+    if defaults:
+        await _alone_with_debts(session)
     found = []
     for settlement in defaults:
         starts = MemberDebt.reference.startswith(
@@ -173,12 +178,22 @@ async def _debts_owed(
 async def _debts_paid(session: AsyncSession, settlement_id: UUID) -> list[Carried]:
     """Debts of defaults that this settlement settles."""
     debts = {_of_debt(each): each for each in await _debts_of(session, settlement_id)}
+    if debts:
+        await _alone_with_debts(session)
     carried = await _outstanding(session, list(debts))
     return [
         _carried(origin, settlement_id, debt.debtor_id, debt.currency, -carried[origin])
         for origin, debt in debts.items()
         if carried[origin]
     ]
+
+
+async def _alone_with_debts(session: AsyncSession) -> None:
+    """What is read after this holds until this transaction ends: who was faster is committed. Of
+    two settlements that are settled at once the second sees the first, and before exposure rows
+    are locked."""
+    lock = sa.func.pg_advisory_xact_lock(sa.cast(DEBTS_LOCK, sa.BigInteger))
+    await session.execute(sa.select(lock))
 
 
 async def _debts_of(session: AsyncSession, settlement_id: UUID) -> Sequence[MemberDebt]:
