@@ -22,6 +22,7 @@ from marketplace.contract.bank_records import (
     EntryDetail,
     EntryState,
     LegStatus,
+    OwnMove,
     StatementEnd,
     StatementKind,
     StatementStart,
@@ -88,7 +89,7 @@ from marketplace.web.nav import NavEntry
 from marketplace.web.page import Html, Page
 from marketplace.web.press import typeset
 
-API_VERSION = "1.2"
+API_VERSION = "1.3"
 """Version of this contract."""
 
 hookimpl = pluggy.HookimplMarker("marketplace")
@@ -156,6 +157,7 @@ __all__ = [
     "Order",
     "Outbound",
     "Outcome",
+    "OwnMove",
     "Page",
     "Pages",
     "Payment",

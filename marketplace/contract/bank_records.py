@@ -90,6 +90,23 @@ class EntryDetail(msgspec.Struct, frozen=True, kw_only=True):
     return_text: str = ""
 
 
+class OwnMove(msgspec.Struct, frozen=True, kw_only=True):
+    """Money of the house on its way between its own accounts, or kept back for a while: a payout
+    to its bank, a reserve. Since 1.3."""
+
+    name: str
+    """Lines of this account with the same name come to nothing in the end: by themselves, or with
+    a line of another account of the house."""
+    elsewhere: bool = True
+    """Another account of the house is to show it; else it comes back to this one."""
+    references: tuple[str, ...] = ()
+    """Texts that no other move has, one of which the other account's line may carry."""
+    party: str = ""
+    """Whom the other account's line names as the other side: a part of that name is enough."""
+    due_on: date | None = None
+    """When it should be there, or be back; None: on the day it is booked."""
+
+
 class BankEntry(msgspec.Struct, frozen=True, kw_only=True, tag="entry"):
     """One line of a statement."""
 
@@ -116,6 +133,11 @@ class BankEntry(msgspec.Struct, frozen=True, kw_only=True, tag="entry"):
     """Transactions in the batch, as the bank counts them."""
     details: tuple[EntryDetail, ...] = ()
     line: int = 0
+    charge: bool = False
+    """The file says without doubt that it is a charge of who keeps the account, or one that is
+    given back: it is booked as the operator's cost. Since 1.3."""
+    own: OwnMove | None = None
+    """The move between accounts of the house that it is a side of. Since 1.3."""
 
 
 class StatementEnd(msgspec.Struct, frozen=True, kw_only=True, tag="end"):

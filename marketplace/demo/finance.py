@@ -156,6 +156,10 @@ class Finance:
         found = (await self._windows()).windows
         return len(found) == 1 and not await self._json("bank", "accounts")
 
+    async def over_stripe(self) -> bool:
+        """Whether a month was settled over Stripe."""
+        return bool(await self._stripe.house_accounts())
+
     async def _windows(self) -> _Windows:
         answer = await self._terminal.run(ROOM, "status", "--limit", str(WINDOWS), "--json")
         return msgspec.json.decode(answer, type=_Windows)

@@ -19,7 +19,6 @@ ROOM: Final = "settlement"
 COUNTRY: Final = "US"
 """Where they keep their accounts."""
 BACK_TO: Final = "https://example.org/"
-FEES_ARE: Final = "Stripe's fees"
 READ: Final = timedelta(days=1, hours=9)
 """After the day of a statement."""
 
@@ -45,7 +44,7 @@ class OverStripe:
         chosen = payer_and_payee(await self._json("legs", reference))
         if self._double is None or chosen is None:
             return
-        if not await self._house_accounts():
+        if not await self.house_accounts():
             words = ("--rail", online.SLUG, "--name", online.LABEL)
             await self._by(CLERK, "bank", "add-account", online.ACCOUNT, *words)
         for slug, there in zip(chosen, self._double.members, strict=False):
@@ -74,9 +73,8 @@ class OverStripe:
         return str(proposed["id"])
 
     async def read(self) -> None:
-        """The balance at Stripe is read, and each day of it that is over imported; fees, which are
-        told apart, are the operator's."""
-        ours = await self._house_accounts()
+        """The balance at Stripe is read, and each day of it that is over imported."""
+        ours = await self.house_accounts()
         if self._double is None or not ours:
             return
         await self._terminal.run(online.SLUG, "sweep")
@@ -85,10 +83,6 @@ class OverStripe:
         for day in await self._days():
             if f"{day}" not in known:
                 await self._import(day)
-        for each in await self._json("bank", "breaks"):
-            if each["entry_id"] and each["amount_micros"] < 0:
-                note = ("--note", FEES_ARE)
-                await self._by(CLERK, "bank", "resolve", each["id"], "fees", *note)
 
     async def _days(self) -> list[date]:
         """Days that are over on which legs were booked."""
@@ -108,7 +102,7 @@ class OverStripe:
         await self._at(datetime(day.year, day.month, day.day, tzinfo=UTC) + READ)
         await self._by(CLERK, "bank", "import", str(path))
 
-    async def _house_accounts(self) -> set[str]:
+    async def house_accounts(self) -> set[str]:
         """Ids of the clearing house's accounts there."""
         found = await self._json("bank", "accounts")
         return {each["id"] for each in found if each["rail"] == online.SLUG}

@@ -75,6 +75,11 @@ FINISHED: Final = "demo.finished"
 SETTLING: Final = "demo.settling"
 """Months are being settled in a demonstration that an earlier version made."""
 SETTLED: Final = "demo.settled"
+NO_STRIPE: Final = (
+    "This demonstration was made before months were paid over Stripe, and has none: "
+    "`make reset`, then `make demo`, makes a new one."
+)
+"""A month is not paid again by other ways."""
 WINDOWS_OF_OLD: Final = 2
 """One that is paid, one that waits for a second person."""
 COLLECTING: Final = "demo.collecting"
@@ -264,6 +269,8 @@ async def _come_along(runtime: Runtime, say: Say, double: online.Double) -> None
     finance = Finance(runtime, Terminal(runtime), double)
     if SETTLED not in marks:
         await _settle_too(runtime, marks, finance, say)
+    if not await finance.over_stripe():
+        say(NO_STRIPE)
     if COLLECTING not in marks:
         say("This demonstration has no charities yet: registering two ...")
         now = datetime.now(UTC)

@@ -312,6 +312,21 @@ def transit_command(as_json: bool) -> None:
     )
 
 
+@bank.command("moves")
+@JSON
+def moves_command(as_json: bool) -> None:
+    """List money between own accounts, or kept back, that no statement shows arriving."""
+    _print(
+        _ask(transit.own_in_transit),
+        as_json,
+        lambda move: (
+            f"{move.name}  {decimal_from_micros(move.amount_micros)} {move.currency}  "
+            f"{'on its way' if move.elsewhere else 'kept back'} since {move.booked_on}  "
+            f"{move.days} days"
+        ),
+    )
+
+
 @click.command("daily")
 @click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="Yesterday without.")
 @JSON

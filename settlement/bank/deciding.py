@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,7 +14,7 @@ from marketplace.errors import Conflict, NotFound
 from marketplace.identity.audit import audit
 from marketplace.ids import uuid7
 from marketplace.money import decimal_from_micros
-from settlement.bank import breaking, lines, matching, suggesting
+from settlement.bank import breaking, lines, matching, moves, suggesting
 from settlement.bank.domain import BreakKind, LineStatus, Rule, SuggestionStatus
 from settlement.bank.errors import BreakNeedsAction
 from settlement.bank.lines import Found
@@ -102,7 +103,7 @@ async def match_line(
 
 async def undo(session: AsyncSession, match_id: UUID, *, actor: str, note: str) -> None:
     """A match was wrong: its contra is written, the money of the line is suspended, and its leg is
-    as if it had come back (what `repay` makes again then).
+    as if it had come back (what `repay` makes again then). No pass makes it again.
 
     All matches of a line are undone together, and those of the other lines of a split leg.
     """
@@ -173,8 +174,15 @@ async def _unbook(
 
 
 async def _contra(session: AsyncSession, row: Match, *, actor: str, note: str) -> None:
-    if row.member_id is not None:
-        line, _ = await line_with_status(session, row.entry_id)
+    line, _ = await line_with_status(session, row.entry_id)
+    if row.move_id is not None:
+        await moves.untie(session, line, row.move_id)
+    elif row.rule is Rule.CHARGE:
+        operator_id = await repository.operator_id(session)
+        charged = lines.charged(line, operator_id)
+        back = msgspec.structs.replace(charged, amount_micros=-charged.amount_micros)
+        await books.post(session, [back])
+    elif row.member_id is not None:
         await prefunding.prefund(
             session,
             row.member_id,
@@ -191,6 +199,7 @@ async def _contra(session: AsyncSession, row: Match, *, actor: str, note: str) -
             entry_id=row.entry_id,
             leg_id=row.leg_id,
             member_id=row.member_id,
+            move_id=row.move_id,
             undoes_id=row.id,
             rule=Rule.PERSON,
             confidence=100,

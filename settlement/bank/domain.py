@@ -46,6 +46,14 @@ class Rule(StrEnum):
     """A member paid ahead and said so."""
     AMOUNT_AND_PARTY = "amount_and_party"
     """Amount, date and the other side agree, and no other line or leg does."""
+    CHARGE = "charge"
+    """The bank says that it is its own charge."""
+    OWN = "own"
+    """It names the move between accounts of the house that it is a side of."""
+    OWN_REFERENCE = "own_reference"
+    """It carries a reference of such a move, with its amount."""
+    OWN_AMOUNT = "own_amount"
+    """Amount, days and the other side agree with such a move, and no other line or move does."""
     PERSON = "person"
     """A person said so."""
 
@@ -64,7 +72,7 @@ class BreakKind(StrEnum):
     """Why something does not match."""
 
     MISSING = "missing"
-    """A leg is due and on no statement."""
+    """A leg is due and on no statement, or money between accounts of the house is."""
     DUPLICATE = "duplicate"
     """A leg was paid twice."""
     AMOUNT_DIFFERS = "amount_differs"

@@ -14,6 +14,7 @@ from marketplace.contract.bank_records import (
     BankEntry,
     EntryDetail,
     EntryState,
+    OwnMove,
     StatementEnd,
     StatementKind,
     StatementStart,
@@ -38,6 +39,9 @@ TEXTS: Final = (
     "remittance",
     "return_code",
     "return_text",
+)
+SAID: Final = tuple(
+    name for name in BankEntry.__struct_fields__ if name not in ("line", "charge", "own")
 )
 NOT_GIVEN: Final = frozenset({"", "NOTPROVIDED", "NONREF"})
 
@@ -94,9 +98,13 @@ def take(into: Gathered, entry: BankEntry) -> None:
     if entry.booked_on is not None:
         into.first_on = min(into.first_on or entry.booked_on, entry.booked_on)
         into.last_on = max(into.last_on or entry.booked_on, entry.booked_on)
-    # Lines of a file move when it is fetched again; nothing else of an entry does.
-    same = msgspec.structs.replace(entry, line=0)
-    into.digest.update(msgspec.json.encode(same) + b"\n")
+    into.digest.update(msgspec.json.encode(_said(entry)) + b"\n")
+
+
+def _said(entry: BankEntry) -> dict[str, Any]:
+    """What the file says of an entry: lines of a file move when it is fetched again, and what its
+    reader makes of it may be more another time, as with one that was imported long ago."""
+    return {"type": "entry"} | {name: getattr(entry, name) for name in SAID} | {"line": 0}
 
 
 def finish(into: Gathered, end: StatementEnd) -> None:
@@ -171,6 +179,8 @@ def rows(of: Gathered, entry: BankEntry, account_id: UUID, day: date) -> Iterato
         "entry_reference": _cut(entry.entry_reference),
         "text": _cut(entry.text),
         "code": _cut(entry.code),
+        "charge": entry.charge,
+        "own": None if entry.own is None else _own(entry.own),
     }
     if told_apart(entry):
         for number, detail in enumerate(entry.details, 1):
@@ -209,6 +219,17 @@ def _of_detail(entry: BankEntry, details: tuple[EntryDetail, ...]) -> dict[str, 
     found["bank_reference"] = found["bank_reference"] or _cut(entry.bank_reference)
     found["counterparty_account"] = normal_account(found["counterparty_account"])
     return found
+
+
+def _own(move: OwnMove) -> str:
+    """As JSON, its texts as they are kept."""
+    kept = msgspec.structs.replace(
+        move,
+        name=_cut(move.name),
+        party=_cut(move.party),
+        references=tuple(_cut(each) for each in move.references),
+    )
+    return msgspec.json.encode(kept).decode()
 
 
 def _cut(text: str) -> str:

@@ -74,6 +74,18 @@ def released(line: BankLine, to: books.Account, operator_id: UUID) -> books.Post
     )
 
 
+def charged(line: BankLine, operator_id: UUID) -> books.PostingRow:
+    """The posting of a line that its bank says is its own charge: as `Action.FEES` books one."""
+    return books.PostingRow(
+        code=PostingCode.EXPLAIN,
+        debit=(AccountKind.BANK, line.account_id),
+        credit=(AccountKind.MARGIN, operator_id),
+        currency=line.currency,
+        amount_micros=line.amount_micros,
+        entry_id=line.id,
+    )
+
+
 async def release(
     session: AsyncSession, lines: Iterable[BankLine], statuses: dict[UUID, LineStatus], op: UUID
 ) -> None:
@@ -111,6 +123,7 @@ def matched(
     *,
     leg_id: UUID | None = None,
     member_id: UUID | None = None,
+    move_id: UUID | None = None,
     actor: str,
 ) -> dict[str, Any]:
     """A match to be written down."""
@@ -119,6 +132,7 @@ def matched(
         "entry_id": line.id,
         "leg_id": leg_id,
         "member_id": member_id,
+        "move_id": move_id,
         "rule": found.rule,
         "confidence": found.confidence,
         "reason": found.reason,

@@ -12,12 +12,21 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.coalition.models import Member
-from marketplace.money import decimal_from_micros
-from settlement.bank import breaking, cascade, lines, suggesting, together, transit
+from settlement.bank import (
+    breaking,
+    cascade,
+    lines,
+    meeting,
+    moves,
+    suggesting,
+    together,
+    transit,
+)
 from settlement.bank.cascade import Named, Step, Verdict
 from settlement.bank.domain import BreakKind, LineStatus, Rule, prefunding_member
 from settlement.bank.lines import Found
 from settlement.bank.models import BankLine, Break, LineState
+from settlement.bank.moves import Tied
 from settlement.bank.together import Case, Split
 from settlement.clearing import books, prefunding, repository
 from settlement.clearing.domain import LegStatus
@@ -42,6 +51,10 @@ class Matched(msgspec.Struct, kw_only=True):
     """Booked or shown."""
     returned: int = 0
     prefunded: int = 0
+    charges: int = 0
+    """Lines that are the bank's own."""
+    moved: int = 0
+    """Lines that are money between accounts of the house."""
     opened: int = 0
     """Lines that became breaks."""
     suggested: int = 0
@@ -65,6 +78,7 @@ async def match(
     await lock(session)
     run = _Pass(session, actor, late_days)
     await run.prepare()
+    await run.moves()
     for status in (LineStatus.NEW, LineStatus.OPEN, LineStatus.HINT):
         await run.all_of(status)
     await run.splits()
@@ -85,6 +99,36 @@ class _Pass:
         self._operator = await repository.operator_id(self._session)
         rows = await self._session.execute(sa.select(Member.slug, Member.id))
         self._members = {row.slug: row.id for row in rows}
+
+    async def moves(self) -> None:
+        """Money between accounts of the house: lines that name their move, then other accounts'."""
+        while rows := await moves.unseen(self._session, CHUNK):
+            found = await moves.named(self._session, rows)
+            await self._tie(found, dict.fromkeys((each.id for each in rows), LineStatus.NEW))
+            self._session.expunge_all()
+        waiting = await moves.open_moves(self._session, elsewhere=True)
+        if not waiting:
+            return
+        status = dict(await meeting.asked(self._session, waiting))
+        known = await cascade.known(self._session, list(status))
+        free = [
+            line
+            for line in status
+            if cascade.named(line, known) is None and self._pays_ahead(line) is None
+        ]
+        met = meeting.ties(waiting, free)
+        await self._tie(met, {each.line.id: status[each.line] for each in met})
+        self._session.expunge_all()
+
+    async def _tie(self, found: Sequence[Tied], status: dict[UUID, LineStatus]) -> None:
+        if not found:
+            return
+        await lines.release(self._session, [each.line for each in found], status, self._operator)
+        await moves.tie(self._session, found, actor=self._actor)
+        for before in set(status.values()):
+            rows = [each.line for each in found if status[each.line.id] is before]
+            await self._matched(rows, before)
+        self.done.moved += len(found)
 
     async def all_of(self, status: LineStatus) -> None:
         """Every line of this status, in the order of import."""
@@ -124,7 +168,8 @@ class _Pass:
             elif not await self._prefund(line, status):
                 plain.append(line)
         if status is LineStatus.NEW:
-            await self._unknown(plain)
+            await self._charge([each for each in plain if each.charge])
+            await self._unknown([each for each in plain if not each.charge])
 
     async def _rounds(
         self, rows: Sequence[BankLine], status: LineStatus
@@ -137,8 +182,14 @@ class _Pass:
         while True:
             known = await cascade.known(self._session, left)
             found = {each.id: by for each in left if (by := cascade.named(each, known)) is not None}
+            cases = await together.judged(self._session, left, found)
+            if status is LineStatus.NEW:
+                # A charge may name the leg that it was made for, and is not its money.
+                costs = {each.line.id for each in cases if together.is_cost(each)}
+                found = {key: by for key, by in found.items() if key not in costs}
+                cases = [each for each in cases if each.line.id not in costs]
             named |= found
-            more = await self._at_once(await together.judged(self._session, left, found), status)
+            more = await self._at_once(cases, status)
             done |= more
             left = [each for each in left if each.id in found and each.id not in more]
             if not left or len(more) < WORTH:
@@ -235,12 +286,10 @@ class _Pass:
 
     async def _prefund(self, line: BankLine, status: LineStatus) -> bool:
         """Whether the line is money that a member says it pays ahead."""
-        if line.amount_micros < 0:
+        slug = self._pays_ahead(line)
+        if slug is None:
             return False
-        slug = prefunding_member(line.remittance, line.text, line.structured_reference)
-        member_id = self._members.get(slug or "")
-        if member_id is None:
-            return False
+        member_id = self._members[slug]
         reason = f"its text says PREFUND {slug}"
         found = Found(rule=Rule.PREFUND, confidence=100, reason=reason)
         await lines.release(self._session, [line], {line.id: status}, self._operator)
@@ -248,6 +297,11 @@ class _Pass:
         await self._matched([line], status)
         self.done.prefunded += 1
         return True
+
+    def _pays_ahead(self, line: BankLine) -> str | None:
+        """The member that a line says pays ahead."""
+        slug = prefunding_member(line.remittance, line.text, line.structured_reference)
+        return slug if slug in self._members and line.amount_micros > 0 else None
 
     async def _open(self, line: BankLine, verdict: Verdict, status: LineStatus) -> None:
         """A line that names legs, and is not their money: its break."""
@@ -261,6 +315,20 @@ class _Pass:
         row = together.break_of(line, verdict)
         await breaking.open_(self._session, kind=verdict.kind, **row)
 
+    async def _charge(self, rows: Sequence[BankLine]) -> None:
+        """Lines that the bank says are its own charges, set-wise. Only new ones: a person who says
+        otherwise has the last word."""
+        if not rows:
+            return
+        await books.post(self._session, [lines.charged(each, self._operator) for each in rows])
+        found = Found(rule=Rule.CHARGE, confidence=100, reason="the bank says it is a charge")
+        await lines.note_matches(
+            self._session,
+            [lines.matched(each, found, each.amount_micros, actor=self._actor) for each in rows],
+        )
+        await self._matched(rows, LineStatus.NEW)
+        self.done.charges += len(rows)
+
     async def _unknown(self, rows: Sequence[BankLine]) -> None:
         """Lines that name nothing of ours, set-wise."""
         if not rows:
@@ -268,7 +336,7 @@ class _Pass:
         await books.post(self._session, [lines.suspended(each, self._operator) for each in rows])
         ids = [each.id for each in rows]
         await lines.set_status(self._session, ids, [LineStatus.NEW], LineStatus.OPEN)
-        await breaking.open_many(self._session, [unknown_break(each) for each in rows])
+        await breaking.open_many(self._session, [together.unknown(each) for each in rows])
         self.done.opened += len(rows)
 
     async def splits(self) -> None:
@@ -325,20 +393,3 @@ async def pay_ahead(
     await lines.note_match(
         session, line, found, line.amount_micros, member_id=member_id, actor=actor
     )
-
-
-def unknown_break(line: BankLine) -> dict[str, Any]:
-    """The break of a line that belongs to nothing."""
-    who = line.counterparty_name or line.counterparty_account or "somebody who is not named"
-    moved = "paid us" if line.amount_micros > 0 else "got from us"
-    amount = decimal_from_micros(abs(line.amount_micros))
-    return {
-        "kind": BreakKind.UNKNOWN_PAYER,
-        "subject_id": line.id,
-        "entry_id": line.id,
-        "account_id": line.account_id,
-        "currency": line.currency,
-        "amount_micros": line.amount_micros,
-        "opened_on": line.booked_on,
-        "reason": f"{who} {moved} {amount} {line.currency}, with no reference of ours.",
-    }

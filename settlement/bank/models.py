@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.contract.bank_records import EntryState, StatementKind
@@ -123,6 +124,10 @@ class BankLine(SettlementBase):
     return_text: Mapped[str]
     payments: Mapped[int | None] = mapped_column(sa.BigInteger)
     """How many payments the bank says it booked in one sum."""
+    charge: Mapped[bool] = mapped_column(server_default=sa.false())
+    """The bank's own, without doubt."""
+    own: Mapped[Any | None] = mapped_column(JSONB(none_as_null=True))
+    """An `OwnMove`: it is a side of that."""
 
 
 class LineState(SettlementBase):
@@ -151,6 +156,11 @@ class Match(SettlementBase):
     __table_args__ = (
         sa.Index("ix_settlement_bank_match_entry_id", "entry_id"),
         sa.Index("ix_settlement_bank_match_leg_id", "leg_id"),
+        sa.Index(
+            "ix_settlement_bank_match_move_id",
+            "move_id",
+            postgresql_where="move_id is not null",
+        ),
         sa.CheckConstraint("confidence between 0 and 100", name="confidence_is_percent"),
         {"info": INSERT_ONLY},
     )
@@ -158,8 +168,10 @@ class Match(SettlementBase):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     entry_id: Mapped[UUID] = mapped_column(sa.ForeignKey("settlement_bank_entry.id"))
     leg_id: Mapped[UUID | None]
-    """Null: money that a member paid ahead."""
     member_id: Mapped[UUID | None]
+    """Who paid ahead."""
+    move_id: Mapped[UUID | None]
+    """Of money between accounts of the house. No leg, no member, no move: a charge of the bank."""
     undoes_id: Mapped[UUID | None] = mapped_column(unique=True)
     rule: Mapped[Rule] = mapped_column(text_enum(Rule, "settlement_match_rule"))
     confidence: Mapped[int]
@@ -168,6 +180,32 @@ class Match(SettlementBase):
     """How much of the line; a contra's is the other way round."""
     actor: Mapped[str]
     at: Mapped[datetime] = mapped_column(utc_timestamp())
+
+
+class Move(SettlementBase):
+    """Money on its way between accounts of the house, or kept back: in transit until its lines come
+    to nothing together. Its id owns the account of it in the books."""
+
+    __tablename__ = "settlement_bank_move"
+    __table_args__ = (
+        sa.UniqueConstraint("account_id", "name", name="uq_settlement_bank_move_name"),
+        sa.Index("ix_settlement_bank_move_open", "account_id", postgresql_where="open_micros <> 0"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(sa.ForeignKey("settlement_bank_account.id"))
+    """Whose statements name it."""
+    name: Mapped[str]
+    currency: Mapped[str] = mapped_column(sa.CHAR(3))
+    open_micros: Mapped[int] = mapped_column(sa.BigInteger)
+    """What statements have yet to show, signed as they will; the sum of its matches, negated."""
+    elsewhere: Mapped[bool]
+    references: Mapped[list[str]] = mapped_column(ARRAY(sa.Text))
+    party: Mapped[str]
+    booked_on: Mapped[date]
+    """Of the line that named it last."""
+    due_on: Mapped[date]
+    """As that line says."""
 
 
 class Suggestion(SettlementBase):

@@ -11,12 +11,14 @@ from marketplace.clock import NOW
 from marketplace.coalition.service import get_member
 from marketplace.errors import InvalidRequest
 from marketplace.identity.audit import audit
-from settlement.bank import breaking, deciding, lines, matching, suggesting
+from marketplace.money import decimal_from_micros
+from settlement.bank import breaking, deciding, lines, matching, moves, suggesting
 from settlement.bank.deciding import line_with_status
 from settlement.bank.domain import LINE_BREAKS, Action, BreakKind, BreakStatus, LineStatus, Rule
 from settlement.bank.errors import BreakNeedsAction
 from settlement.bank.lines import Found
-from settlement.bank.models import BankLine, Break
+from settlement.bank.models import BankLine, Break, Move
+from settlement.bank.moves import Tied
 from settlement.clearing import books, legs, repository
 from settlement.clearing.domain import AccountKind
 from settlement.errors import SamePerson, StatusChanged
@@ -43,7 +45,7 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True):
     leg_ids: list[UUID] = []
     """Of `match`."""
     entry_id: UUID | None = None
-    """The other line, of `contra`."""
+    """The other line, of `contra`: an open one, or one that began a move which has not ended."""
 
 
 async def resolve(
@@ -161,15 +163,34 @@ async def _prefund(session: AsyncSession, row: Break, how: Resolution, actor: st
 
 
 async def _contra(session: AsyncSession, row: Break, how: Resolution, actor: str) -> None:
-    line, other = (
-        await _open_line(session, row.entry_id),
-        await _open_line(session, how.entry_id),
-    )
+    line = await _open_line(session, row.entry_id)
+    if (move_id := await moves.begun_by(session, how.entry_id)) is not None:
+        await _end(session, line, move_id, how, actor)
+        return
+    other = await _open_line(session, how.entry_id)
     opposite = line.amount_micros == -other.amount_micros and line.currency == other.currency
     if not opposite or line.id == other.id:
         raise BreakNeedsAction("Two lines undo each other where they come to nothing together.")
     await _explained(session, line, other)
     await breaking.let_go(session, None, [other.id], f"undone by another line: {how.note}")
+
+
+async def _end(
+    session: AsyncSession, line: BankLine, move_id: UUID, how: Resolution, actor: str
+) -> None:
+    """The line is the other side of money that was on its way between accounts of the house."""
+    move = await session.get_one(Move, move_id, populate_existing=True)
+    if (move.open_micros, move.currency) != (line.amount_micros, line.currency):
+        raise BreakNeedsAction(
+            f"Of {move.name}, {decimal_from_micros(move.open_micros)} {move.currency} is on its "
+            f"way, and the line is {decimal_from_micros(line.amount_micros)} {line.currency}."
+        )
+    operator_id = await repository.operator_id(session)
+    await lines.release(session, [line], {line.id: LineStatus.OPEN}, operator_id)
+    found = Found(rule=Rule.PERSON, confidence=100, reason=how.note)
+    await moves.tie(session, [Tied(line, move_id, found)], actor=actor)
+    await lines.set_status(session, [line.id], [LineStatus.OPEN], LineStatus.MATCHED)
+    await suggesting.overtake(session, entry_ids=[line.id])
 
 
 async def _resolved(session: AsyncSession, row: Break, how: Resolution, actor: str) -> None:

@@ -46,6 +46,7 @@ from settlement.bank.schemas import (
     Breaks,
     BreakView,
     Matches,
+    Moves,
     NoteBody,
     Statements,
     Suggestions,
@@ -268,6 +269,12 @@ async def list_in_transit(session: NamedDependency[AsyncSession]) -> Transit:
     return Transit(await transit.in_transit(session))
 
 
+@get("/bank/moves", opt=FINANCE, tags=TAGS, summary="List money between own accounts")
+async def list_moves(session: NamedDependency[AsyncSession]) -> Moves:
+    """What a statement shows leaving, and none arriving or coming back; the longest due first."""
+    return Moves(await transit.own_in_transit(session))
+
+
 @get("/daily", opt=FINANCE, tags=TAGS, summary="Close a day five ways")
 async def close_of_day(
     session: NamedDependency[AsyncSession],
@@ -293,5 +300,6 @@ ROUTES: api.Routes = [
     resolve,
     confirm,
     list_in_transit,
+    list_moves,
     close_of_day,
 ]

@@ -10,6 +10,7 @@ import msgspec
 from marketplace.contract.bank_records import StatementKind
 from settlement.bank.domain import BreakKind, BreakStatus, Rule
 from settlement.bank.models import BankAccount, BankStatement, Break, Match, Suggestion
+from settlement.bank.moves import OwnInTransit
 from settlement.bank.transit import InTransit
 
 
@@ -50,12 +51,14 @@ class StatementView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MatchView(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of a statement is (part of) the money of a leg, or of a member that paid ahead."""
+    """A line of a statement is (part of) the money of a leg, of a member that paid ahead, of a move
+    between accounts of the house; or, with none of the three, a charge of the bank."""
 
     id: UUID
     entry_id: UUID
     leg_id: UUID | None
     member_id: UUID | None
+    move_id: UUID | None
     rule: Rule
     confidence: int
     """0 to 100."""
@@ -144,6 +147,12 @@ class Transit(msgspec.Struct, frozen=True):
     legs: list[InTransit]
 
 
+class Moves(msgspec.Struct, frozen=True):
+    """What is on its way between accounts of the house, or kept back, the longest due first."""
+
+    moves: list[OwnInTransit]
+
+
 def account_view(row: BankAccount) -> AccountView:
     """An account."""
     return AccountView(
@@ -174,6 +183,7 @@ def match_view(row: Match, undone_by_id: UUID | None) -> MatchView:
         entry_id=row.entry_id,
         leg_id=row.leg_id,
         member_id=row.member_id,
+        move_id=row.move_id,
         rule=row.rule,
         confidence=row.confidence,
         reason=row.reason,

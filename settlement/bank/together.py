@@ -10,6 +10,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from marketplace.money import decimal_from_micros
 from settlement.arrays import among
 from settlement.bank import breaking, cascade, lines
 from settlement.bank.cascade import Named, Step, Verdict
@@ -105,6 +106,23 @@ def break_of(line: BankLine, verdict: Verdict) -> dict[str, Any]:
         "amount_micros": line.amount_micros,
         "opened_on": line.booked_on,
         "reason": verdict.reason,
+    }
+
+
+def unknown(line: BankLine) -> dict[str, Any]:
+    """The break of a line that belongs to nothing."""
+    who = line.counterparty_name or line.counterparty_account or "somebody who is not named"
+    moved = "paid us" if line.amount_micros > 0 else "got from us"
+    amount = decimal_from_micros(abs(line.amount_micros))
+    return {
+        "kind": BreakKind.UNKNOWN_PAYER,
+        "subject_id": line.id,
+        "entry_id": line.id,
+        "account_id": line.account_id,
+        "currency": line.currency,
+        "amount_micros": line.amount_micros,
+        "opened_on": line.booked_on,
+        "reason": f"{who} {moved} {amount} {line.currency}, with no reference of ours.",
     }
 
 
@@ -246,6 +264,11 @@ async def standing(session: AsyncSession, cases: Sequence[Case]) -> set[UUID]:
         for line_id, case in wrong.items()
         if said.get(line_id) == [(case.verdict.kind, case.verdict.reason)]
     }
+
+
+def is_cost(case: Case) -> bool:
+    """Whether a line is a charge of the bank's, and not the money of the legs it names."""
+    return case.line.charge and case.verdict.step is Step.BREAK
 
 
 def announces(case: Case) -> bool:

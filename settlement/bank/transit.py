@@ -1,8 +1,9 @@
-"""Money between the clearing house and its bank: legs that no statement shows, by age."""
+"""Money that no statement shows yet, by age: legs, and what moves between accounts of the house."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -11,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.clock import now
 from marketplace.money import decimal_from_micros
-from settlement.bank import breaking, lines
+from settlement.bank import breaking, lines, moves
 from settlement.bank.domain import BreakKind
 from settlement.bank.models import Break
 from settlement.clearing import books
@@ -68,6 +69,11 @@ async def in_transit(session: AsyncSession) -> list[InTransit]:
     ]
 
 
+async def own_in_transit(session: AsyncSession) -> list[moves.OwnInTransit]:
+    """What moves between accounts of the house, or is kept back for it, the longest due first."""
+    return await moves.waiting(session, (await now(session)).date())
+
+
 async def _said_only(session: AsyncSession) -> list[SettlementLeg]:
     """Legs that their rail says are booked, and no statement shows."""
     held = {each.owner for each in await books.balances(session, account=AccountKind.BANK)}
@@ -94,7 +100,7 @@ async def _said_only(session: AsyncSession) -> list[SettlementLeg]:
 
 
 async def watch(session: AsyncSession, *, late_days: int) -> int:
-    """Open breaks of legs that are due and on no statement, that came late, that came back; let go
+    """Open breaks of what is due and on no statement, of legs that came late or came back; let go
     of those whose reason is gone. Returns how many are missing."""
     today = (await now(session)).date()
     missing = [each for each in await in_transit(session) if each.days > late_days]
@@ -110,11 +116,31 @@ async def watch(session: AsyncSession, *, late_days: int) -> int:
         }
         for each in missing
     ]
+    own = [each for each in await own_in_transit(session) if each.days > late_days]
     await breaking.keep_open(session, BreakKind.MISSING, rows)
-    await _let_go_found(session, {each.leg_id for each in missing})
+    await breaking.keep_open(session, BreakKind.MISSING, [_own_missing(each) for each in own])
+    subjects = {each.leg_id for each in missing} | {each.entry_id for each in own}
+    await _let_go_found(session, subjects)
     await _late(session, today, late_days)
     await _returned(session)
-    return len(missing)
+    return len(missing) + len(own)
+
+
+def _own_missing(each: moves.OwnInTransit) -> dict[str, Any]:
+    """The break of a move, of the line that shows it: its name may stay for years, as a reserve's
+    does."""
+    amount = f"{decimal_from_micros(abs(each.amount_micros))} {each.currency}"
+    where = "on another account" if each.elsewhere else "back"
+    return {
+        "subject_id": each.entry_id,
+        "entry_id": each.entry_id,
+        "account_id": each.account_id,
+        "currency": each.currency,
+        "amount_micros": each.amount_micros,
+        "opened_on": each.due_on,
+        "reason": f"{amount} of {each.name} was due {where} on {each.due_on}, and no statement "
+        "shows it.",
+    }
 
 
 async def _let_go_found(session: AsyncSession, missing: set[UUID]) -> None:

@@ -124,6 +124,23 @@ left join (
 where coalesce(d.amount, 0) <> l.expected
 """
 
+OWN_MOVES: Final = f"""
+with {_SIDES}
+select format('%s on bank account %s', m.name, m.account_id) as subject,
+       format('%s micros yet to be shown, and as much in transit', m.open_micros) as expected,
+       format('lines come to %s, in transit are %s', coalesce(l.amount, 0), coalesce(d.amount, 0))
+           as found
+from settlement_bank_move m
+left join (
+    select move_id, sum(amount_micros) as amount from settlement_bank_match
+    where move_id is not null group by move_id
+) l on l.move_id = m.id
+left join (
+    select owner, sum(amount) as amount from side where account = 'in_transit' group by owner
+) d on d.owner = m.id
+where coalesce(l.amount, 0) <> -m.open_micros or coalesce(d.amount, 0) <> -m.open_micros
+"""
+
 PREFUND: Final = f"""
 with {_SIDES}
 select format('money paid ahead by %s', coalesce(m.slug, d.owner::text)) as subject,
@@ -325,6 +342,7 @@ CHECKS: Final = (
     Check("settlement_rounding", "A leg is rounded once, and what is left is known.", ROUNDED),
     Check("settlement_dues", "A settled settlement leaves nothing due.", DUES),
     Check("settlement_transit", "Money is in transit while its leg is with a rail.", IN_TRANSIT),
+    Check("settlement_moves", "What moves between own accounts is in transit.", OWN_MOVES),
     Check("settlement_prefund", "Nobody has used more than was paid ahead.", PREFUND),
     Check("settlement_room", "Caps are raised by what was paid ahead at most.", PREFUNDED_ROOM),
     Check("settlement_windows", "A window is in at most one live settlement.", WINDOWS),

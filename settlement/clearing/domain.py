@@ -102,7 +102,8 @@ class AccountKind(StrEnum):
     PREFUND = "prefund"
     """What a member has paid ahead (credit)."""
     IN_TRANSIT = "in_transit"
-    """Legs with a rail that the bank has not shown yet: by leg, back to zero when it has."""
+    """Legs with a rail that the bank has not shown yet: by leg, back to zero when it has. Money
+    between accounts of the house, or kept back for it: by move."""
     BANK = "bank"
     """What bank statements show: by bank account."""
     ROUNDING = "rounding"
@@ -130,7 +131,7 @@ class PostingCode(StrEnum):
     SUSPEND = "suspend"
     """A bank entry that matches nothing."""
     EXPLAIN = "explain"
-    """A person said what a suspended entry is."""
+    """It is known what an entry is: a person said so, or a statement did."""
     REVERSE = "reverse"
     """A recorded settlement was aborted: its postings the other way round."""
 

@@ -10,13 +10,14 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.coalition.models import Member
-from settlement.bank import suggesting
-from settlement.bank.domain import BreakStatus, LineStatus
+from settlement.bank import suggesting, transit
+from settlement.bank.domain import BreakStatus, LineStatus, Rule
 from settlement.bank.models import (
     BankLine,
     Break,
     LineState,
     Match,
+    Move,
     Suggestion,
 )
 from settlement.bank.reading import Place
@@ -34,6 +35,8 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     """Name of the member of the leg, or of the one that paid ahead."""
     suggestion: Suggestion | None = None
     match: Match | None = None
+    move: str = ""
+    """Name of the move between accounts of the house."""
 
     @property
     def id(self) -> UUID:
@@ -78,10 +81,34 @@ async def matched(session: AsyncSession, *, before: Place | None, most: int) -> 
         leg = legs.get(row.leg_id) if row.leg_id else None
         found.append((row, leg, leg.member_id if leg else row.member_id))
     names = await member_names(session, {member_id for _, _, member_id in found if member_id})
+    moves = await _move_names(session, {row.move_id for row in rows if row.move_id})
     return [
-        Pair(line=lines[row.entry_id], leg=leg, member=names[who] if who else "", match=row)
+        Pair(
+            line=lines[row.entry_id],
+            leg=leg,
+            member=names[who] if who else "",
+            match=row,
+            move=moves[row.move_id] if row.move_id else "",
+        )
         for row, leg, who in found
     ]
+
+
+async def _move_names(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, str]:
+    rows = await session.execute(sa.select(Move.id, Move.name).where(Move.id.in_(ids)))
+    return dict(rows.all())
+
+
+async def undoing(session: AsyncSession, row: Break) -> Sequence[BankLine]:
+    """Lines that may undo the line of a break: open ones with the opposite amount, and those of
+    which so much is on its way between accounts of the house."""
+    found = await open_lines(session, currency=row.currency, amount_micros=-row.amount_micros)
+    begun = [
+        each.entry_id
+        for each in await transit.own_in_transit(session)
+        if (each.amount_micros, each.currency) == (row.amount_micros, row.currency)
+    ]
+    return [*(line for line, _ in found), *(await _lines(session, begun)).values()]
 
 
 async def open_lines(
@@ -126,6 +153,10 @@ class Stated(msgspec.Struct, frozen=True, kw_only=True):
     """References of the legs it is the money of, each with its settlement's."""
     members: list[str]
     """Names of members that paid ahead with it."""
+    moves: list[str]
+    """Names of moves between accounts of the house that it is a side of."""
+    is_charge: bool
+    """Booked as a charge of the bank."""
     break_id: UUID | None
     waits: bool
     """Nobody has explained it."""
@@ -148,11 +179,17 @@ async def stated(
     ids = [each.id for each in lines]
     legs: dict[UUID, list[tuple[str, str]]] = {}
     members: dict[UUID, list[str]] = {}
-    for entry_id, leg, settlement, member in await session.execute(_matches(ids)):
+    moves: dict[UUID, list[str]] = {}
+    charges = set[UUID]()
+    for entry_id, rule, leg, settlement, member, move in await session.execute(_matches(ids)):
         if leg:
             legs.setdefault(entry_id, []).append((leg, settlement))
         elif member:
             members.setdefault(entry_id, []).append(member)
+        elif move:
+            moves.setdefault(entry_id, []).append(move)
+        elif rule is Rule.CHARGE:
+            charges.add(entry_id)
     breaks = await session.execute(
         sa.select(Break.entry_id, Break.id, Break.status)
         .where(Break.entry_id.in_(ids), Break.status != BreakStatus.GONE)
@@ -164,6 +201,8 @@ async def stated(
             line=each,
             legs=legs.get(each.id, []),
             members=members.get(each.id, []),
+            moves=moves.get(each.id, []),
+            is_charge=each.id in charges,
             break_id=found[each.id][0] if each.id in found else None,
             waits=each.id in found and found[each.id][1] is not BreakStatus.RESOLVED,
         )
@@ -171,14 +210,23 @@ async def stated(
     ]
 
 
-def _matches(entry_ids: Collection[UUID]) -> sa.Select[UUID, str, str, str]:
-    """Matches of lines that are not undone: line, leg, its settlement, who paid ahead."""
+def _matches(entry_ids: Collection[UUID]) -> sa.Select[UUID, Rule, str, str, str, str]:
+    """Matches of lines that are not undone: line, rule, leg, its settlement, who paid ahead, move
+    between accounts of the house."""
     contra = sa.orm.aliased(Match)
     return (
-        sa.select(Match.entry_id, SettlementLeg.reference, Settlement.reference, Member.name)
+        sa.select(
+            Match.entry_id,
+            Match.rule,
+            SettlementLeg.reference,
+            Settlement.reference,
+            Member.name,
+            Move.name,
+        )
         .outerjoin(SettlementLeg, SettlementLeg.id == Match.leg_id)
         .outerjoin(Settlement, Settlement.id == SettlementLeg.settlement_id)
         .outerjoin(Member, Member.id == Match.member_id)
+        .outerjoin(Move, Move.id == Match.move_id)
         .where(
             Match.entry_id.in_(entry_ids),
             Match.undoes_id.is_(None),

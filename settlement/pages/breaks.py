@@ -56,7 +56,7 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True):
     legs: list[transit.InTransit]
     """Of `match`: legs in the same currency whose money is awaited."""
     others: list[Any]
-    """Of `contra`: open lines with the opposite amount."""
+    """Of `contra`: lines that may undo it."""
 
 
 def actions(
@@ -150,10 +150,7 @@ async def _choices(session: AsyncSession, row: Break) -> Choices:
         and (each.amount_micros > 0) == (row.amount_micros > 0)
         and abs(each.amount_micros) <= abs(row.amount_micros)
     ][:200]
-    found = await bank_queries.open_lines(
-        session, currency=row.currency, amount_micros=-row.amount_micros
-    )
-    others = [line for line, _ in found]
+    others = list(await bank_queries.undoing(session, row))
     able = actions(row.kind, has_legs=bool(legs), has_other=bool(others))
     return Choices(actions=able, legs=legs, others=others)
 

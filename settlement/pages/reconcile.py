@@ -48,6 +48,7 @@ async def show_reconcile(
         tabs=bank_tabs(page, RECONCILE),
         suggested=await bank_queries.suggested(session),
         legs=waiting,
+        own=(await transit.own_in_transit(session))[:200],
         names=await member_names(session, {each.member_id for each in waiting}),
         lines=await bank_queries.open_lines(session),
         matched=shown,

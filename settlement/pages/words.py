@@ -98,6 +98,10 @@ RULES: Final = {
     Rule.RETURN: _l("Money that came back"),
     Rule.PREFUND: _l("Paid ahead"),
     Rule.AMOUNT_AND_PARTY: _l("Amount, date and the other side agree"),
+    Rule.CHARGE: _l("The bank says that it is its charge"),
+    Rule.OWN: _l("Its account says where it goes"),
+    Rule.OWN_REFERENCE: _l("It carries the reference of the other side"),
+    Rule.OWN_AMOUNT: _l("Amount and days agree with the other side"),
     Rule.PERSON: _l("A person said so"),
 }
 """How a line of the bank was matched."""

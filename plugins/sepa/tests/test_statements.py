@@ -299,6 +299,21 @@ def test_codes_of_the_standard_and_the_banks_own() -> None:
     assert one("<BkTxCd><Prtry><Cd>NTRF+116</Cd></Prtry></BkTxCd>").code == "NTRF+116"
 
 
+def test_charges_are_those_that_the_standard_calls_so() -> None:
+    def code(family: str, kind: str) -> str:
+        inner = f"<Cd>{family}</Cd><SubFmlyCd>{kind}</SubFmlyCd>"
+        return f"<BkTxCd><Domn><Cd>ACMT</Cd><Fmly>{inner}</Fmly></Domn></BkTxCd>"
+
+    assert one(code("MDOP", "CHRG"), sign="DBIT").charge
+    assert one(code("MCOP", "FEES"), sign="DBIT").charge
+    # Given back; a payment that came in is none, nor interest, nor a word of the bank's own.
+    assert one(f"<RvslInd>true</RvslInd>{code('MDOP', 'CHRG')}", sign="CRDT").charge
+    assert not one(code("MDOP", "CHRG"), sign="CRDT").charge
+    assert not one(code("MDOP", "INTR"), sign="DBIT").charge
+    own = "<BkTxCd><Prtry><Cd>CHRG</Cd></Prtry></BkTxCd>"
+    assert not one(own, sign="DBIT").charge
+
+
 def test_accounts_without_an_iban_and_times_instead_of_dates() -> None:
     content = statement(
         entry("1").replace("<Dt>2026-11-25</Dt>", "<DtTm>2026-11-25T23:30:00-05:00</DtTm>")

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from marketplace.runtime import Runtime
 from settlement.bank.domain import LineStatus
-from settlement.bank.models import BankLine, BankStatement, LineState, Match
+from settlement.bank.models import BankLine, BankStatement, LineState, Match, Move
 from settlement.clearing import books
 from settlement.clearing.domain import AccountKind, LegStatus
 from settlement.clearing.models import SettlementLeg
@@ -52,7 +52,11 @@ async def prove(runtime: Runtime) -> None:
             # Announced by a notification, a return is counted once a statement shows it.
             fits = {LegStatus.BOOKED: (signed,), LegStatus.RETURNED: (0, signed)}
             assert total in fits.get(leg.status, (0,)), leg.reference
+        moves = {move.id: move for move in await session.scalars(sa.select(Move))}
         for each in await books.balances(session, account=AccountKind.IN_TRANSIT):
+            if each.owner in moves:
+                assert each.balance_micros == -moves[each.owner].open_micros
+                continue
             assert legs[each.owner].status in (
                 LegStatus.SUBMITTED,
                 LegStatus.ACCEPTED,

@@ -20,6 +20,8 @@ STATES: Final = {
 SURE: Final = ("Amt", "AmtDtls/TxAmt/Amt")
 """Amounts in the account's own currency, as a rule."""
 NAMES: Final = ("Nm", "Pty/Nm", "Agt/FinInstnId/Nm")
+CHARGES: Final = frozenset({"CHRG", "COMM", "COME", "COMI", "COMT", "FEES"})
+"""Sub-families of ISO 20022 that are charges, fees and commissions of the bank, in any family."""
 OTHERS: Final = ("AmtDtls/CntrValAmt/Amt", "AmtDtls/InstdAmt/Amt")
 
 
@@ -131,6 +133,7 @@ def entry(
         count=sum(whole(text(each, "NbOfTxs")) or 0 for each in batches) or None,
         details=_settled(details, signed, currency, own[0]),
         line=line,
+        charge=_is_charge(found, signed),
     )
 
 
@@ -156,6 +159,12 @@ def _state(found: Element) -> EntryState:
     if written and written not in STATES:
         raise Unreadable(f"the status of an entry is {written!r}, not BOOK, PDNG or INFO")
     return STATES.get(written, EntryState.BOOKED)
+
+
+def _is_charge(found: Element, signed: int) -> bool:
+    """Whether the bank's code says so, of what it takes, or of what it took and gives back."""
+    ours = signed < 0 or is_true(text(found, "RvslInd"))
+    return ours and text(found, "BkTxCd/Domn/Fmly/SubFmlyCd") in CHARGES
 
 
 def _code(found: Element) -> str:

@@ -76,6 +76,8 @@ line = sa.Table(
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("made_at", MOMENT, nullable=False),
     sa.Column("available_at", MOMENT, nullable=False),
+    sa.Column("arrives_on", sa.Date),
+    sa.Column("bank_reference", sa.Text),
     sa.CheckConstraint("net_minor = amount_minor - fee_minor", name="net_is_amount_less_fee"),
     sa.Index("ix_stripe_line_account_made_at", "account", "made_at"),
     comment="Every movement of the balance at Stripe, as its ledger has it; fees beside.",

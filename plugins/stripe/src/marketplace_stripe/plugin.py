@@ -23,7 +23,7 @@ from marketplace.api import (
 from marketplace_stripe.models import metadata
 from marketplace_stripe.settings import House
 
-api_version = "1.1"
+api_version = "1.3"
 """The version of the plugin API that this was written for."""
 
 

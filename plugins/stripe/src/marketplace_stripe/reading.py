@@ -13,12 +13,22 @@ from marketplace.api import (
     BankRecord,
     EntryDetail,
     InvalidRequest,
+    OwnMove,
     StatementEnd,
     StatementKind,
     StatementStart,
 )
 
 FORMAT: Final = "marketplace-stripe-balance/1"
+FEE: Final = "fee"
+"""Kind of the fee beside a movement, and Stripe's category of fees that stand alone."""
+CHARGES: Final = frozenset({FEE, "network_cost", "stripe_fee", "stripe_fx_fee", "tax_fee"})
+"""Categories, and types where there is no category, of what Stripe takes for its services.
+
+Disputes are none, though they may come as `adjustment`, nor is anything that is not listed here.
+"""
+PARTY: Final = "Stripe"
+"""Whom a bank names as the payer of a payout."""
 LONGEST_LINE: Final = 65_536
 T = TypeVar("T")
 
@@ -36,6 +46,15 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     closing_micros: int
 
 
+class Own(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A movement between the balance and the house's bank, or of a reserve: an `OwnMove`."""
+
+    name: str
+    elsewhere: bool = True
+    references: tuple[str, ...] = ()
+    due_on: date | None = None
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """Each further line: a movement, or the fee of one."""
 
@@ -45,6 +64,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     reference: str = ""
     """Of the leg it pays or takes back."""
+    own: Own | msgspec.UnsetType = msgspec.UNSET
 
 
 class Reading:
@@ -107,4 +127,18 @@ def _entry(head: Head, entry: Entry, position: int) -> BankEntry:
         text=entry.text,
         details=(detail,),
         line=position + 1,
+        charge=entry.kind in CHARGES,
+        own=_own(entry.own),
+    )
+
+
+def _own(said: Own | msgspec.UnsetType) -> OwnMove | None:
+    if isinstance(said, msgspec.UnsetType):
+        return None
+    return OwnMove(
+        name=said.name,
+        elsewhere=said.elsewhere,
+        references=said.references,
+        party=PARTY,
+        due_on=said.due_on,
     )

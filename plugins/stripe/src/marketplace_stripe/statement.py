@@ -11,10 +11,39 @@ from sqlalchemy.orm import Session
 
 from marketplace.api import InvalidRequest, minor_digits
 from marketplace_stripe.models import line, sweep
-from marketplace_stripe.reading import FORMAT, Entry, Head
+from marketplace_stripe.reading import FEE, FORMAT, Entry, Head, Own
 
 MICROS_DIGITS: Final = 6
-FEE: Final = "fee"
+BETWEEN: Final = frozenset(
+    {
+        "payout",
+        "payout_cancel",
+        "payout_failure",
+        "payout_reversal",
+        "topup",
+        "topup_reversal",
+    }
+)
+"""Types and categories of Stripe's of what moves between its balance and the house's bank."""
+RESERVES: Final = frozenset(
+    {
+        "reserve_transaction",
+        "reserved_funds",
+        "reserve_hold",
+        "reserve_release",
+        "risk_reserved_funds",
+        "connect_reserved_funds",
+        "payment_network_reserve_hold",
+        "payment_network_reserve_release",
+        "payout_minimum_balance_hold",
+        "payout_minimum_balance_release",
+    }
+)
+"""Of what Stripe keeps back and lets go: no cost, and of many movements one reserve."""
+RESERVE: Final = "reserve"
+KEPT: Final = timedelta(days=180)
+"""How long a reserve is waited for: customers can dispute a charge that long. Stripe's lists of
+movements do not say when one is let go."""
 DAY: Final = timedelta(days=1)
 
 
@@ -90,6 +119,7 @@ def _entries(row: Any) -> list[Entry]:
                 kind=row.category,
                 text=row.text,
                 reference=row.reference,
+                own=_own(row),
             )
         )
     if row.fee_minor:
@@ -102,6 +132,17 @@ def _entries(row: Any) -> list[Entry]:
             )
         )
     return made
+
+
+def _own(row: Any) -> Own | msgspec.UnsetType:
+    """Of what goes to or comes from the house's bank, or is kept back for a while."""
+    if {row.type, row.category} & RESERVES:
+        held = row.made_at.date() + KEPT if row.amount_minor < 0 else None
+        return Own(name=f"{RESERVE} {row.currency}", elsewhere=False, due_on=held)
+    if row.source and {row.type, row.category} & BETWEEN:
+        references = (row.bank_reference,) if row.bank_reference else ()
+        return Own(name=row.source, due_on=row.arrives_on, references=references)
+    return msgspec.UNSET
 
 
 def micros(amount_minor: int, currency: str) -> int:

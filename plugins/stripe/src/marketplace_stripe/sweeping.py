@@ -32,6 +32,9 @@ PASSES: Final = 3
 RELATED: Final = ("payment_intent", "transfer", "source_transfer")
 """What a charge, a dispute, a refund or a reversal belongs to."""
 
+RESERVED: Final = "risk_reserved"
+"""Another balance, of what Stripe keeps back: ours has a movement of its own for that."""
+
 log = logging.getLogger(__name__)
 
 
@@ -124,6 +127,8 @@ def _keep(session: Session, account: str, page: Sequence[Any]) -> list[dict[str,
     """Write down what is new; returns it. What does not add up is left out, and so a difference."""
     rows = []
     for each in page:
+        if getattr(each, "balance_type", None) == RESERVED:
+            continue
         if each.net == each.amount - each.fee:
             rows.append({**_row(each), "account": account})
         else:
@@ -159,6 +164,17 @@ def _row(entry: Any) -> dict[str, Any]:
         "made_at": datetime.fromtimestamp(entry.created, UTC),
         "available_at": datetime.fromtimestamp(available_on, UTC),
         "related": [source_id, *_related(source)],
+        **_of_payout(source),
+    }
+
+
+def _of_payout(source: Any) -> dict[str, Any]:
+    """When a payout arrives, and how the bank's statement names it; nothing of others."""
+    due = getattr(source, "arrival_date", None)
+    traced = getattr(getattr(source, "trace_id", None), "value", None)
+    return {
+        "arrives_on": datetime.fromtimestamp(due, UTC).date() if isinstance(due, int) else None,
+        "bank_reference": str(traced)[:LONGEST_TEXT] if traced else None,
     }
 
 

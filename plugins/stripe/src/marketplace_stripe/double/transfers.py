@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from marketplace_stripe.double.world import World, invalid
+
+DAY_S: Final = 86_400
 
 
 def connect(world: World, asked: dict[str, Any]) -> dict[str, Any]:
@@ -97,12 +99,29 @@ def reverse(world: World, made: dict[str, Any], asked: dict[str, Any]) -> dict[s
     return back
 
 
-def payout(world: World, amount: int, currency: str) -> dict[str, Any]:
-    """Money goes from the balance to the house's bank account."""
-    made = world.new("po", "payout", amount=amount, currency=currency, status="paid", metadata={})
+def payout(world: World, amount: int, currency: str, *, days: int = 2) -> dict[str, Any]:
+    """Money goes from the balance to the house's bank account, where it is after so many days."""
+    made = world.new(
+        "po",
+        "payout",
+        amount=amount,
+        currency=currency,
+        status="in_transit",
+        arrival_date=world.now() + days * DAY_S,
+        statement_descriptor="COALITION",
+        description="STRIPE PAYOUT",
+        trace_id={"status": "pending", "value": None},
+        metadata={},
+    )
     world.book("payout", "payout", -amount, 0, currency, made)
-    world.tell("payout.paid", made)
+    world.tell("payout.created", made)
     return made
+
+
+def pay_out(world: World, made: dict[str, Any]) -> None:
+    """The bank has it."""
+    made["status"] = "paid"
+    world.tell("payout.paid", made)
 
 
 def fail_payout(world: World, made: dict[str, Any]) -> None:

@@ -98,9 +98,16 @@ class World:
         return made
 
     def book(
-        self, kind: str, category: str, amount: int, fee: int, currency: str, source: dict[str, Any]
+        self,
+        kind: str,
+        category: str,
+        amount: int,
+        fee: int,
+        currency: str,
+        source: dict[str, Any] | None,
+        description: str | None = None,
     ) -> dict[str, Any]:
-        """A movement of the balance."""
+        """A movement of the balance; of no source: something that Stripe does by itself."""
         made = {
             "id": f"txn_{secrets.token_hex(12)}",
             "object": "balance_transaction",
@@ -110,8 +117,9 @@ class World:
             "fee": fee,
             "net": amount - fee,
             "currency": currency,
-            "source": source["id"],
-            "description": source.get("description"),
+            "source": source and source["id"],
+            "description": description or (source and source.get("description")),
+            "balance_type": "payments",
             "created": self.now(),
             "available_on": self.now(),
             "status": "available",
@@ -121,7 +129,11 @@ class World:
 
     def balance(self, currency: str) -> int:
         """What is there, in smallest units."""
-        return sum(each["net"] for each in self.lines if each["currency"] == currency)
+        return sum(
+            each["net"]
+            for each in self.lines
+            if each["currency"] == currency and each.get("balance_type", "payments") == "payments"
+        )
 
     def currencies(self) -> Iterator[str]:
         """Those that ever moved."""
