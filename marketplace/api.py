@@ -62,7 +62,7 @@ from marketplace.contract.registering import (
     Words,
     plugin_metadata,
 )
-from marketplace.contract.tracing import BurnStep, BurnTracer
+from marketplace.contract.tracing import BurnStep, BurnTracer, FailedPayout, PayoutTracer
 from marketplace.errors import (
     Conflict,
     IdempotencyKeyReused,
@@ -88,7 +88,7 @@ from marketplace.web.nav import NavEntry
 from marketplace.web.page import Html, Page
 from marketplace.web.press import typeset
 
-API_VERSION = "1.2"
+API_VERSION = "1.3"
 """Version of this contract."""
 
 hookimpl = pluggy.HookimplMarker("marketplace")
@@ -125,6 +125,7 @@ __all__ = [
     "EligibilityRule",
     "EntryDetail",
     "EntryState",
+    "FailedPayout",
     "FileRail",
     "Flows",
     "Fulfilled",
@@ -159,6 +160,7 @@ __all__ = [
     "Page",
     "Pages",
     "Payment",
+    "PayoutTracer",
     "Pending",
     "PeriodicTask",
     "PlacedOrder",
