@@ -30,8 +30,8 @@ async def close(session: AsyncSession, principal: Principal, slug: str, *, reaso
     return campaign
 
 
-async def close_ended(session: AsyncSession) -> int:
-    """Close campaigns that have reached their last day, without a reason; how many.
+async def close_ended(session: AsyncSession) -> list[Campaign]:
+    """Close campaigns that have reached their last day, without a reason; which.
 
     Their prefunded matches end with them, and what was not given comes back.
     """
@@ -45,10 +45,10 @@ async def close_ended(session: AsyncSession) -> int:
     ended = list(await session.scalars(query))
     for campaign in ended:
         await campaigns.shut(session, campaign, reason="", actor=SYSTEM)
-    return len(ended)
+    return ended
 
 
 async def tidy(session: AsyncSession) -> int:
-    """By the clock: close what has ended, then settle every surplus; how many changed."""
+    """By the clock: close what has ended, then settle what changed; how many did."""
     ended = await close_ended(session)
-    return ended + await surplus.settle_all(session)
+    return len(ended) + await surplus.settle_all(session, [each.id for each in ended])

@@ -64,6 +64,9 @@ class Campaign(CharityBase):
         sa.CheckConstraint("ends_at > starts_at", name="ends_after_it_starts"),
         sa.CheckConstraint("grace_minutes between 0 and 10080", name="grace_is_a_week_at_most"),
         sa.Index("ix_charity_campaign_charity_id", "charity_id"),
+        sa.Index(
+            "ix_charity_campaign_surplus_waits", "charity_id", postgresql_where="surplus_waits"
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -85,6 +88,8 @@ class Campaign(CharityBase):
     """When gifts and matches were seen to have come to the goal; givers were told then."""
     closed_at: Mapped[datetime | None] = mapped_column(utc_timestamp())
     closed_reason: Mapped[str] = mapped_column(server_default="")
+    surplus_waits: Mapped[bool] = mapped_column(server_default=sa.false())
+    """It has more than its goal, and there is no next campaign to pass it on to yet."""
 
 
 class CampaignText(CharityBase):
@@ -328,6 +333,34 @@ class CampaignPicture(CharityBase):
     position: Mapped[int] = mapped_column(sa.SmallInteger)
     alt: Mapped[dict[str, str]] = mapped_column(JSONB)
     """What is seen on it, by language."""
+
+
+class FailedPayment(CharityBase):
+    """A payment to a charity that did not arrive, as far as givers were told of it."""
+
+    __tablename__ = "charity_failed_payment"
+    __table_args__ = (sa.Index("ix_charity_failed_payment_charity_id", "charity_id"),)
+
+    reference: Mapped[str] = mapped_column(primary_key=True)
+    """As the clearing house names it."""
+    charity_id: Mapped[UUID] = mapped_column(sa.ForeignKey("charity_charity.id"))
+    told_at: Mapped[datetime] = mapped_column(utc_timestamp())
+    paid_by: Mapped[str | None]
+    """The payment that paid it anew; givers were told of that too."""
+
+
+class SurplusMark(CharityBase):
+    """Up to which receipt of a charity and year its campaigns' surplus was reckoned.
+
+    Gifts and refunds that are booked each have a receipt, and numbers are committed in their order:
+    what lies beyond the mark is all that changed since.
+    """
+
+    __tablename__ = "charity_surplus_mark"
+
+    charity_id: Mapped[UUID] = mapped_column(sa.ForeignKey("charity_charity.id"), primary_key=True)
+    year: Mapped[int] = mapped_column(sa.SmallInteger, primary_key=True, autoincrement=False)
+    number: Mapped[int]
 
 
 class SurplusMove(CharityBase):

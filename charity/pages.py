@@ -253,10 +253,9 @@ async def show_mine(
         donors=_donors(page, owner),
         has_own=owner.participant_id is not None,
         statuses={key: (page._(words), tone) for key, (words, tone) in STATUSES.items()},
-        stages={key: page._(words) for key, words in STAGES.items()},
-        steps={key: page._(words) for key, words in STEPS.items()},
         refusals={key: page._(words) for key, words in REFUSALS.items()},
         exact=paper.exact,
+        **_way_words(page),
     )
 
 
@@ -305,12 +304,27 @@ async def show_receipt(
     page: NamedDependency[Page],
     principal: NamedDependency[Principal],
     session: NamedDependency[AsyncSession],
+    runtime: NamedDependency[Runtime],
 ) -> Html:
-    """A receipt as it was issued, in the reader's language."""
+    """A receipt as it was issued, in the reader's language, with how far its payment is now."""
     page.active = "giving"
-    receipt = await proof.receipt_of(session, proof.owner_of(principal), receipt_id)
+    owner = proof.owner_of(principal)
+    receipt = await proof.receipt_of(session, owner, receipt_id)
+    (gift,) = await proof.gifts_of(
+        session, owner, page.locale, only=receipt.gift, traces=runtime.burn_tracers
+    )
     told = paper.tell(receipt, page.language)
-    return page.render("charity/receipt.html", receipt=receipt, told=told)
+    return page.render(
+        "charity/receipt.html", receipt=receipt, told=told, gift=gift, **_way_words(page)
+    )
+
+
+def _way_words(page: Page) -> dict[str, dict[str, str]]:
+    """Words for the way of gifts."""
+    return {
+        "stages": {key: page._(words) for key, words in STAGES.items()},
+        "steps": {key: page._(words) for key, words in STEPS.items()},
+    }
 
 
 @get("/receipts/{receipt_id:uuid}/paper", opt=GIVERS, include_in_schema=False)
@@ -350,9 +364,8 @@ async def show_year(
         "charity/year.html",
         found=found,
         whose=page._(DONORS[whose]),
-        stages={key: page._(words) for key, words in STAGES.items()},
-        steps={key: page._(words) for key, words in STEPS.items()},
         exact=paper.exact,
+        **_way_words(page),
     )
 
 

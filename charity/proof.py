@@ -22,6 +22,10 @@ from marketplace.identity.domain import Principal
 
 MOST = 100
 """Gifts shown at once; the yearly summary has all."""
+FAILED = "rejected"
+PAYMENTS = ("payout", FAILED)
+"""Stages of the way that are payments, in the words of `BurnStep.stage`."""
+UNPAID = ("unpaid_points", "unpaid_micros")
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -78,6 +82,12 @@ class GiftView(msgspec.Struct, frozen=True, kw_only=True):
     way: list[BurnStep]
     """Where its money went after the capture."""
 
+    @property
+    def payment_failed(self) -> bool:
+        """Whether the last payment that it was part of did not arrive."""
+        payments = [each.stage for each in self.way if each.stage in PAYMENTS]
+        return payments[-1:] == [FAILED]
+
 
 class Sum(msgspec.Struct, frozen=True, kw_only=True):
     """Gifts of a year in one currency."""
@@ -89,6 +99,9 @@ class Sum(msgspec.Struct, frozen=True, kw_only=True):
     matched_points: int
     matched_micros: int
     refunded_points: int
+    unpaid_points: int
+    """Of `points`: those whose payment failed and was not made again yet."""
+    unpaid_micros: int
 
 
 class Year(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,8 +162,15 @@ def _sums(views: Sequence[GiftView]) -> list[Sum]:
         sums["gifts"] += 1
         for name in names:
             sums[name] += getattr(each, name)
+        if each.payment_failed:
+            sums["unpaid_points"] += each.points
+            sums["unpaid_micros"] += each.money_micros
     return [
-        Sum(currency=currency, gifts=sums["gifts"], **{name: sums[name] for name in names})
+        Sum(
+            currency=currency,
+            gifts=sums["gifts"],
+            **{name: sums[name] for name in (*names, *UNPAID)},
+        )
         for currency, sums in sorted(found.items())
     ]
 

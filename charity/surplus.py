@@ -4,20 +4,35 @@ The money itself is paid to the charity with every gift and match; what moves is
 Rows name where it was raised and where it goes, and are never changed: a refund that makes a
 surplus smaller writes one below zero. Campaigns are settled under their own lock, oldest first, so
 that what one passes on can be part of what the next one has.
+
+The clock reckons only what can have changed: campaigns with receipts beyond the mark of their
+charity, those that something was passed on to, and those that wait for a next campaign which is
+there now.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from charity import campaigns
 from charity.domain import SLUG, Surplus
-from charity.models import Campaign, CampaignText, SurplusMove
+from charity.models import (
+    Campaign,
+    CampaignText,
+    Gift,
+    Receipt,
+    ReceiptCounter,
+    SurplusMark,
+    SurplusMove,
+)
 from charity.notes import SYSTEM
 from marketplace.clock import now
 from marketplace.identity.audit import audit
@@ -43,13 +58,15 @@ async def settle(session: AsyncSession, campaign: Campaign, *, actor: str = SYST
     flow = (await flows(session, [campaign.id]))[campaign.id]
     beyond = max(0, raised.total_micros + flow.came_micros - campaign.goal_micros)
     difference = beyond - flow.went_micros
-    if difference == 0:
-        return 0
     target = None
-    if campaign.surplus is Surplus.NEXT_CAMPAIGN:
+    if difference and campaign.surplus is Surplus.NEXT_CAMPAIGN:
         target = await _target(session, campaign)
-        if target is None:
-            return 0
+    waits = bool(difference) and campaign.surplus is Surplus.NEXT_CAMPAIGN and target is None
+    if campaign.surplus_waits is not waits:
+        campaign.surplus_waits = waits
+        await session.flush()
+    if waits or difference == 0:
+        return 0
     session.add(
         SurplusMove(
             id=uuid7(),
@@ -74,31 +91,102 @@ async def _target(session: AsyncSession, campaign: Campaign) -> UUID | None:
     known = await session.scalar(before.order_by(SurplusMove.id).limit(1))
     if known is not None:
         return known
-    following = (
-        sa.select(Campaign.id)
-        .where(
-            Campaign.charity_id == campaign.charity_id,
-            Campaign.currency == campaign.currency,
-            sa.tuple_(Campaign.starts_at, Campaign.id)
-            > sa.tuple_(sa.literal(campaign.starts_at), sa.literal(campaign.id)),
-            Campaign.closed_at.is_(None),
-        )
-        .order_by(Campaign.starts_at, Campaign.id)
-        .limit(1)
-    )
+    following = _following(campaign.charity_id, campaign.currency, campaign.starts_at, campaign.id)
     return await session.scalar(following)
 
 
-async def settle_all(session: AsyncSession) -> int:
-    """Settle every closed campaign whose gifts came or went back since; how many changed."""
-    query = (
-        sa.select(Campaign)
-        .where(Campaign.closed_at.is_not(None))
-        .order_by(Campaign.starts_at, Campaign.id)
-        .with_for_update(skip_locked=True)
+def _following(charity_id: Any, currency: Any, starts_at: Any, campaign_id: Any) -> sa.Select[UUID]:
+    """The open campaign that comes next after one that began then, by value or by column."""
+    nexts = aliased(Campaign)
+    return (
+        sa.select(nexts.id)
+        .where(
+            nexts.charity_id == charity_id,
+            nexts.currency == currency,
+            sa.tuple_(nexts.starts_at, nexts.id) > sa.tuple_(starts_at, campaign_id),
+            nexts.closed_at.is_(None),
+        )
+        .order_by(nexts.starts_at, nexts.id)
+        .limit(1)
+    )
+
+
+async def settle_all(session: AsyncSession, ended: Iterable[UUID] = ()) -> int:
+    """Settle the closed campaigns that something may have changed for, and `ended`, which have
+    just been closed; how many changed.
+
+    Oldest first, each with what came to it before. Marks are taken before campaigns, and not
+    waited for: whoever has one settles what there is.
+    """
+    due = {*ended, *await _touched(session), *await _can_go_on(session)}
+    changed = 0
+    while due:
+        campaign = await session.scalar(
+            sa.select(Campaign)
+            .where(Campaign.id.in_(due))
+            .order_by(Campaign.starts_at, Campaign.id)
+            .limit(1)
+            .with_for_update(key_share=True)
+            .execution_options(populate_existing=True)
+        )
+        if campaign is None:
+            break
+        due.discard(campaign.id)
+        if await settle(session, campaign):
+            changed += 1
+            if campaign.surplus is Surplus.NEXT_CAMPAIGN:
+                due |= {each for each in (await _target(session, campaign),) if each is not None}
+    return changed
+
+
+async def _touched(session: AsyncSession) -> set[UUID]:
+    """Campaigns with receipts beyond the marks of their charities; the marks go with them."""
+    new = (
+        sa.select(ReceiptCounter.charity_id, ReceiptCounter.year, sa.literal(0))
+        .outerjoin(SurplusMark, _same_numbers())
+        .where(SurplusMark.charity_id.is_(None))
+    )
+    names = ["charity_id", "year", "number"]
+    await session.execute(insert(SurplusMark).from_select(names, new).on_conflict_do_nothing())
+    behind = (
+        sa.select(SurplusMark, ReceiptCounter.last)
+        .join(ReceiptCounter, _same_numbers())
+        .where(ReceiptCounter.last > SurplusMark.number)
+        .with_for_update(of=SurplusMark, skip_locked=True)
         .execution_options(populate_existing=True)
     )
-    return sum([bool(await settle(session, each)) for each in await session.scalars(query)])
+    found: set[UUID] = set()
+    for mark, last in (await session.execute(behind)).all():
+        query = (
+            sa.select(Gift.campaign_id)
+            .join(Receipt, Receipt.burn_id == Gift.burn_id)
+            .where(
+                Receipt.charity_id == mark.charity_id,
+                Receipt.year == mark.year,
+                Receipt.number.between(mark.number + 1, last),
+            )
+            .distinct()
+        )
+        found |= set(await session.scalars(query))
+        mark.number = last
+    await session.flush()
+    return found
+
+
+def _same_numbers() -> sa.ColumnElement[bool]:
+    return sa.and_(
+        SurplusMark.charity_id == ReceiptCounter.charity_id,
+        SurplusMark.year == ReceiptCounter.year,
+    )
+
+
+async def _can_go_on(session: AsyncSession) -> set[UUID]:
+    """Campaigns that waited for a next one, which is there now."""
+    following = _following(
+        Campaign.charity_id, Campaign.currency, Campaign.starts_at, Campaign.id
+    ).correlate(Campaign)
+    query = sa.select(Campaign.id).where(Campaign.surplus_waits, following.exists())
+    return set(await session.scalars(query))
 
 
 async def flows(session: AsyncSession, wanted: Iterable[UUID]) -> dict[UUID, Flow]:

@@ -1,11 +1,12 @@
 """Periodic work of charity: gifts follow their burns, verifications lapse, campaigns end, months
-come, points that would expire are given, goals are seen, what firms did not match goes back."""
+come, points that would expire are given, goals are seen, what firms did not match goes back,
+payments that failed are told."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from charity import closing, firm_matching, following, news, rescuing, schedules
+from charity import closing, firm_matching, following, news, payouts, rescuing, schedules
 from marketplace.api import PeriodicTask
 from marketplace.host import PluginHost
 
@@ -16,6 +17,7 @@ MONTHS_EVERY_S = 300
 TIDY_EVERY_S = 60
 EXPIRING_EVERY_S = 60
 FUNDS_EVERY_S = 60
+PAYOUTS_EVERY_S = 60
 
 
 def make_tasks(host: PluginHost) -> Sequence[PeriodicTask]:
@@ -42,6 +44,9 @@ def make_tasks(host: PluginHost) -> Sequence[PeriodicTask]:
     def funds() -> None:
         host.run(firm_matching.give_back)
 
+    def unpaid() -> None:
+        payouts.tell_all(host)
+
     return [
         PeriodicTask(name="follow", every_s=FOLLOW_EVERY_S, run=follow),
         PeriodicTask(name="lapse", every_s=LAPSE_EVERY_S, run=lapse),
@@ -50,6 +55,7 @@ def make_tasks(host: PluginHost) -> Sequence[PeriodicTask]:
         PeriodicTask(name="months", every_s=MONTHS_EVERY_S, run=months),
         PeriodicTask(name="expiring", every_s=EXPIRING_EVERY_S, run=expiring),
         PeriodicTask(name="funds", every_s=FUNDS_EVERY_S, run=funds),
+        PeriodicTask(name="payouts", every_s=PAYOUTS_EVERY_S, run=unpaid),
     ]
 
 

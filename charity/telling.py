@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -110,6 +110,54 @@ def rescue_missed(session: Session, rescue: Rescue, plan: RescuePlan, campaign: 
     }
     once_key = f"rescue:{plan.id}:missed"
     return _person(session, "expiring_missed", once_key, rescue.person_id, context)
+
+
+def payout_failed(
+    session: Session, charity: Charity, reference: str, burn_ids: Sequence[UUID]
+) -> int:
+    """A payment to a charity did not arrive: those whose gifts it was to pay."""
+    return _paid_for(session, "payout_failed", f"payout:{reference}:failed", charity, burn_ids, {})
+
+
+def payout_made_good(
+    session: Session, charity: Charity, reference: str, day: date, burn_ids: Sequence[UUID]
+) -> int:
+    """What had not arrived was paid anew by this payment."""
+    once_key, more = f"payout:{reference}:booked", {"day": day.isoformat()}
+    return _paid_for(session, "payout_made_good", once_key, charity, burn_ids, more)
+
+
+def _paid_for(
+    session: Session,
+    kind: str,
+    once_key: str,
+    charity: Charity,
+    burn_ids: Sequence[UUID],
+    more: Mapping[str, Any],
+) -> int:
+    """Tell whoever gave these gifts and did not get them back whole, each giver once."""
+    query = (
+        sa.select(
+            Gift.participant_id,
+            sa.case((Gift.participant_id.is_(None), Gift.caller_id)).label("person_id"),
+        )
+        .where(
+            Gift.burn_id.in_(burn_ids),
+            Gift.status == GiftStatus.CAPTURED,
+            Gift.refunded_points < Gift.points,
+        )
+        .distinct()
+    )
+    tellings = [
+        Telling(
+            once_key=once_key,
+            participant_id=participant_id,
+            person_id=person_id,
+            context={"charity": charity.legal_name, **more},
+        )
+        for participant_id, person_id in session.execute(query)
+    ]
+    return notify_many_sync(session, kind, tellings)
 
 
 def reached(session: Session, campaign: Campaign) -> int:

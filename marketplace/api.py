@@ -63,7 +63,7 @@ from marketplace.contract.registering import (
     Words,
     plugin_metadata,
 )
-from marketplace.contract.tracing import BurnStep, BurnTracer
+from marketplace.contract.tracing import BurnStep, BurnTracer, FailedPayout, PayoutTracer
 from marketplace.errors import (
     Conflict,
     IdempotencyKeyReused,
@@ -126,6 +126,7 @@ __all__ = [
     "EligibilityRule",
     "EntryDetail",
     "EntryState",
+    "FailedPayout",
     "FileRail",
     "Flows",
     "Fulfilled",
@@ -161,6 +162,7 @@ __all__ = [
     "Page",
     "Pages",
     "Payment",
+    "PayoutTracer",
     "Pending",
     "PeriodicTask",
     "PlacedOrder",

@@ -172,6 +172,18 @@ def marketplace_register_burn_tracers(host: api.Host) -> Sequence[api.BurnTracer
 
 
 @hookspec
+def marketplace_register_payout_tracers(host: api.Host) -> Sequence[api.PayoutTracer]:
+    """Return what knows which payments to members failed, and which burns they were for.
+
+    Fires: at start of a process that works by the clock; tracers are asked once a minute, in
+    processes that have the plugin loaded. Transaction: none. Errors: any raise disables the plugin;
+    what a tracer itself raises is logged, and it is asked again a minute later. Idempotency: called
+    once per process. Since 1.3.
+    """
+    raise NotImplementedError
+
+
+@hookspec
 def marketplace_after_burn_fulfilled(fact: api.BurnFact, host: api.Host) -> None:
     """A burn was captured: its reward is delivered and its points are spent.
 

@@ -22,6 +22,7 @@ from marketplace.api import (
     EligibilityRule,
     MemberName,
     OpenOrder,
+    PayoutTracer,
     PlacedOrder,
     PluginOffer,
     PluginSettings,
@@ -90,6 +91,7 @@ class PluginHost:
         outbound: Callable[[], Outbound] = Outbound,
         tell: Callable[[Sequence[tuple[str, Any]]], None] = lambda _: None,
         rails: Callable[[], Mapping[str, Any]] = dict,
+        payout_tracers: Callable[[], Mapping[str, Sequence[PayoutTracer]]] = dict,
         grace_days: int = GRACE_DAYS,
     ) -> None:
         self.slug = slug
@@ -101,6 +103,7 @@ class PluginHost:
         self._asked = asked
         self._outbound = outbound
         self._rails = rails
+        self._payout_tracers = payout_tracers
         self._grace = timedelta(days=grace_days)
         self._kept: dict[tuple[UUID | None, bool], _Kept] = {}
 
@@ -139,6 +142,11 @@ class PluginHost:
     def rails(self) -> Mapping[str, Any]:
         """The rails of every plugin by slug, where the host's runtime knows them."""
         return self._rails()
+
+    @property
+    def payout_tracers(self) -> Mapping[str, Sequence[PayoutTracer]]:
+        """What knows of failed payments by slug, where the host's runtime knows them."""
+        return self._payout_tracers()
 
     @property
     def eligibility_rules(self) -> dict[str, EligibilityRule]:

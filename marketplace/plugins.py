@@ -215,6 +215,17 @@ class Plugins:
                     self.disable(slug, f"{tracer!r} is no BurnTracer")
         return {slug: each for slug, each in found.items() if slug not in self.disabled}
 
+    def payout_tracers(self) -> dict[str, list[api.PayoutTracer]]:
+        """Tracers of failed payments by slug; one that is none disables the plugin."""
+        found: dict[str, list[api.PayoutTracer]] = {}
+        for slug, answer in self.call_each("marketplace_register_payout_tracers"):
+            for tracer in answer:
+                if isinstance(tracer, api.PayoutTracer):
+                    found.setdefault(slug, []).append(tracer)
+                else:
+                    self.disable(slug, f"{tracer!r} is no PayoutTracer")
+        return {slug: each for slug, each in found.items() if slug not in self.disabled}
+
     def notifiers(self) -> dict[str, api.Notifier]:
         """Notifiers by channel; one that is none, or not the plugin's, disables the plugin."""
         found: dict[str, api.Notifier] = {}
@@ -327,6 +338,7 @@ def probe_one(slug: str, lend: Lender) -> Finding:
     )
     plugins.reward_kinds()
     plugins.burn_tracers()
+    plugins.payout_tracers()
     for hook in ("routes", "pages", "commands", "tables", "checks"):
         list(plugins.call_each(f"marketplace_register_{hook}"))
     refusal = plugins.disabled.get(slug)

@@ -86,6 +86,7 @@ class Runtime:
                 outbound=lambda: self.outbound,
                 tell=self.tell,
                 rails=lambda: self.rails,
+                payout_tracers=lambda: self.payout_tracers,
                 grace_days=self.settings.refund_grace_days,
             ),
             contained=self.contained,
@@ -154,6 +155,11 @@ class Runtime:
     def burn_tracers(self) -> BurnTraces:
         """Where the money of burns went, as plugins that are loaded here know it."""
         return BurnTraces(self.plugins.burn_tracers())
+
+    @cached_property
+    def payout_tracers(self) -> dict[str, list[api.PayoutTracer]]:
+        """What knows which payments failed, by the plugin that is loaded here."""
+        return self.plugins.payout_tracers()
 
     @cached_property
     def notifiers(self) -> dict[str, api.Notifier]:

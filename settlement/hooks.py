@@ -33,6 +33,7 @@ from settlement.runoff import commands as runoff
 from settlement.runoff import routes as runoff_routes
 from settlement.statements import commands as statements
 from settlement.statements import routes as statement_routes
+from settlement.statements.payouts import SettlementPayouts
 from settlement.statements.tracer import SettlementTracer
 from settlement.windows import commands as windows
 from settlement.windows import routes as window_routes
@@ -111,6 +112,12 @@ def marketplace_register_checks() -> Sequence[api.Check]:
 def marketplace_register_burn_tracers(host: api.Host) -> Sequence[api.BurnTracer]:
     """Windows, settlements and payments that the money of a burn went through."""
     return [SettlementTracer(cast(PluginHost, host))]
+
+
+@api.hookimpl
+def marketplace_register_payout_tracers(host: api.Host) -> Sequence[api.PayoutTracer]:
+    """Payments to members that banks refused or sent back."""
+    return [SettlementPayouts(cast(PluginHost, host))]
 
 
 @api.hookimpl

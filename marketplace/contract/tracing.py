@@ -37,3 +37,32 @@ class BurnTracer(Protocol):
         whoever asked is told that it is not known.
         """
         ...
+
+
+class FailedPayout(msgspec.Struct, frozen=True, kw_only=True):
+    """A payment to a member that did not arrive, or came back."""
+
+    reference: str
+    """Names this payment and no other."""
+    payee_id: UUID
+    """The member that should have been paid."""
+    paid_by: str | None = None
+    """Reference of the payment that paid it anew, once the bank has booked that."""
+    paid_on: date | None = None
+    """The day on which it did."""
+
+
+@runtime_checkable
+class PayoutTracer(Protocol):
+    """Knows which payments to members failed. Called in a thread, outside any transaction."""
+
+    def failed(self, payee_ids: Sequence[UUID]) -> Sequence[FailedPayout]:
+        """Every payment to these members that failed, those that were paid anew too; in order."""
+        ...
+
+    def burns(self, reference: str, after: UUID | None) -> Sequence[UUID]:
+        """Burns whose capture a failed payment was to pay, in order of their ids.
+
+        Some at once, of those after `after`; an empty answer is the end.
+        """
+        ...

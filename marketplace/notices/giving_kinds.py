@@ -11,6 +11,7 @@ from marketplace.notices.marking import N_, NN_, Phrase
 _RECEIPT: Final = {"campaign": Field.TEXT, "receipt": Field.TEXT, "path": Field.PATH}
 _MONTHLY: Final = {"campaign": Field.TEXT, "points": Field.NUMBER}
 _CAMPAIGN: Final = {"campaign": Field.TEXT, "path": Field.PATH}
+_PAYOUT: Final = {"charity": Field.TEXT}
 _MINE: Final = "/charity/mine"
 
 DONATION_MADE: Final = Kind(
@@ -195,6 +196,36 @@ CAMPAIGN_CLOSED: Final = Kind(
     action=N_("See the campaign"),
 )
 
+PAYOUT_FAILED: Final = Kind(
+    slug="payout_failed",
+    category=Category.GIVING,
+    subject=Phrase(N_("A payment to %(charity)s did not arrive")),
+    text=Phrase(
+        N_(
+            "The bank did not carry out a payment to %(charity)s that a gift of yours is part of. "
+            "Your gift stays, and the payment is made again: you hear when it has arrived."
+        )
+    ),
+    fields=_PAYOUT,
+    path=_MINE,
+    action=N_("See the way of your gifts"),
+)
+
+PAYOUT_MADE_GOOD: Final = Kind(
+    slug="payout_made_good",
+    category=Category.GIVING,
+    subject=Phrase(N_("A payment to %(charity)s was made again, and has arrived")),
+    text=Phrase(
+        N_(
+            "A payment to %(charity)s that a gift of yours is part of had failed. It was made "
+            "again, and the bank booked it on %(day)s."
+        )
+    ),
+    fields={**_PAYOUT, "day": Field.DATE},
+    path=_MINE,
+    action=N_("See the way of your gifts"),
+)
+
 GIVING_KINDS: Final = (
     DONATION_MADE,
     DONATION_RECEIPT,
@@ -209,4 +240,6 @@ GIVING_KINDS: Final = (
     CHARITY_LAPSED,
     CAMPAIGN_REACHED,
     CAMPAIGN_CLOSED,
+    PAYOUT_FAILED,
+    PAYOUT_MADE_GOOD,
 )

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.api import BurnStep
+from marketplace.contract.rails import Direction
 from marketplace.errors import NotFound
 from marketplace.host import PluginHost
 from settlement.clearing.domain import LegStatus
@@ -54,9 +55,16 @@ def _steps(lines: Sequence[LineTraced]) -> list[BurnStep]:
         )
         steps.setdefault(("settlement", settled.reference), settlement)
         for leg in settled.legs:
-            if leg.member == line.payee:
+            if _pays(leg, line):
                 steps.setdefault(("leg", leg.reference), _payment(leg))
     return list(steps.values())
+
+
+def _pays(leg: LegTraced, line: LineTraced) -> bool:
+    """Whether a leg pays whom the line is owed to: by the clearing house, or bilaterally."""
+    if leg.counterparty is not None:
+        return (leg.member, leg.counterparty) == (line.payer, line.payee)
+    return leg.member == line.payee and leg.direction == Direction.PAY.value
 
 
 def _payment(leg: LegTraced) -> BurnStep:

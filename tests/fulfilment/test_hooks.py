@@ -73,6 +73,16 @@ class Surveyor:
         return {each: [step] for each in burn_ids}
 
 
+class Postman:
+    """Knows of one payment that failed."""
+
+    def failed(self, payee_ids: Sequence[UUID]) -> Sequence[api.FailedPayout]:
+        return [api.FailedPayout(reference="p", payee_id=each) for each in payee_ids]
+
+    def burns(self, reference: str, after: UUID | None) -> Sequence[UUID]:
+        return []
+
+
 class Acme:
     """A plugin that implements every hook and writes down what it is told."""
 
@@ -129,6 +139,10 @@ class Acme:
     @api.hookimpl
     def marketplace_register_burn_tracers(self, host: api.Host) -> list[api.BurnTracer]:
         return [Surveyor()]
+
+    @api.hookimpl
+    def marketplace_register_payout_tracers(self, host: api.Host) -> list[api.PayoutTracer]:
+        return [Postman()]
 
     @api.hookimpl
     def marketplace_register_commands(self, host: api.Host) -> list[api.Command]:
@@ -205,6 +219,8 @@ async def test_registering_hooks_are_asked_and_their_answers_used(
     assert face.title == "A tool"
     steps = await runtime.burn_tracers.of([offer_id], uuid4())
     assert [each.reference for each in steps[offer_id]] == ["w"]
+    (postman,) = runtime.payout_tracers["acme"]
+    assert [each.reference for each in postman.failed([offer_id])] == ["p"]
     ((command,),) = of_acme(list(plugins.call_each("marketplace_register_commands")))
     assert command.command.name == "tools"
     assert [
