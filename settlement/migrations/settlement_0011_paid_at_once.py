@@ -9,7 +9,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "settlement_0011"
-down_revision = "settlement_0009"
+down_revision = "settlement_0010"
 branch_labels = None
 depends_on = None
 
