@@ -28,7 +28,7 @@ from marketplace_conference.door.tables import admission
 from marketplace_conference.pages import make_pages
 from marketplace_conference.routes import make_routes
 from marketplace_conference.supplier import BoxOffice
-from marketplace_conference.tickets import cancelling, changing_routes
+from marketplace_conference.tickets import cancelling, changing_pages, changing_routes
 from marketplace_conference.tickets import pages as ticket_pages
 from marketplace_conference.tickets import routes as ticket_routes
 
@@ -94,7 +94,11 @@ def marketplace_register_routes(host: Host) -> Routes:
 def marketplace_register_pages(host: Host) -> Pages:
     """Events, the plan of seats, reservations, the waiting list; tickets; doors."""
     made = make_pages(host)
-    more = [*ticket_pages.make_pages(host), *door_pages.make_pages(host)]
+    more = [
+        *ticket_pages.make_pages(host),
+        *changing_pages.make_pages(host),
+        *door_pages.make_pages(host),
+    ]
     return replace(made, routes=[*made.routes, *more], reward=ticket_pages.LINK)
 
 
