@@ -56,9 +56,7 @@ async def test_the_page_says_what_comes_back_until_when_and_gives_it_back(sale: 
     assert refused.status_code == 409
 
 
-async def test_only_the_holder_has_the_page_of_a_ticket(
-    sale: Sale, sign_in: Make
-) -> None:
+async def test_only_the_holder_has_the_page_of_a_ticket(sale: Sale, sign_in: Make) -> None:
     bob = await sign_in(Role.PARTICIPANT, "bob")
     assert (await sale.client.get(page_of(sale, 1), headers=bob)).status_code == 404
     assert (await sale.client.get(page_of(sale, 4), headers=sale.ann)).status_code == 404

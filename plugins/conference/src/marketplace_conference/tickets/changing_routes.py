@@ -17,6 +17,7 @@ from marketplace_conference.tickets.routes import TAGS
 
 HOLDERS = access(roles=[Role.PARTICIPANT], scope=Scope.BURNS_WRITE)
 ORGANISERS = access(roles=[Role.PARTNER, Role.OPERATOR], scope=Scope.STOCK_WRITE)
+LONGEST_REASON = 200
 
 Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
 Days = Annotated[int, msgspec.Meta(ge=0, le=3650)]
@@ -57,7 +58,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class CallingOff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why; whoever gets points back reads it."""
 
-    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_REASON)]
 
 
 class Change(msgspec.Struct, frozen=True):
