@@ -227,7 +227,7 @@ def _people(host: Host) -> Routes:
             "Content-Disposition": f'attachment; filename="people-{slug}.csv"',
             "Cache-Control": "private, no-store",
         }
-        return Response(made, media_type="text/csv; charset=utf-8", headers=headers)
+        return Response(made, media_type="text/csv", headers=headers)
 
     return [show_people, export_people]
 
