@@ -10,7 +10,7 @@ from litestar import get, post, put
 from litestar.di import NamedDependency
 from litestar.params import Body, FromPath
 
-from marketplace.api import Host, Principal, Role, Routes, Scope, access
+from marketplace.api import Host, InvalidRequest, Principal, Role, Routes, Scope, access
 from marketplace_conference.door.devices import own_event
 from marketplace_conference.tickets import cancelling
 from marketplace_conference.tickets.routes import TAGS
@@ -88,7 +88,10 @@ def _of_holders(host: Host) -> Routes:
         principal: NamedDependency[Principal],
     ) -> None:
         """The ticket keeps its code."""
-        cancelling.rename(host, principal, str(order), position, name=data.name.strip())
+        name = data.name.strip()
+        if not name:
+            raise InvalidRequest("Say who comes.")
+        cancelling.rename(host, principal, str(order), position, name=name)
 
     @get(
         "/tickets/{order:uuid}/{position:int}/refund",
