@@ -88,6 +88,7 @@ from marketplace.web.i18n import Lazy, lazy
 from marketplace.web.nav import NavEntry
 from marketplace.web.page import Html, Page
 from marketplace.web.press import typeset
+from marketplace.web.spreadsheets import safe as spreadsheet_safe
 
 API_VERSION = "1.3"
 """Version of this contract."""
@@ -204,6 +205,7 @@ __all__ = [
     "new_signing_key",
     "plugin_metadata",
     "sign",
+    "spreadsheet_safe",
     "typeset",
     "verify",
 ]

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from marketplace import lent_stock
 from marketplace.api import (
     Artefact,
+    Eligibility,
     EligibilityRule,
     MemberName,
     OpenOrder,
@@ -370,20 +371,24 @@ class PluginHost:
         self, session: Session, *, member_id: UUID | None = None, sku: str | None = None
     ) -> Sequence[PluginOffer]:
         """See `marketplace.api.Host.offers`."""
-        query = sa.select(
-            Offer.reference, Offer.name, Offer.sku, Offer.acceptor_id, Offer.points
-        ).where(Offer.plugin == self.slug, Offer.status != OfferStatus.RETIRED)
+        query = sa.select(Offer).where(
+            Offer.plugin == self.slug, Offer.status != OfferStatus.RETIRED
+        )
         if member_id is not None:
             query = query.where(Offer.acceptor_id == member_id)
         if sku is not None:
             query = query.where(Offer.sku == sku)
         return [
             PluginOffer(
-                reference=reference, name=name, sku=each, member_id=acceptor_id, points=points
+                reference=each.reference,
+                name=each.name,
+                sku=each.sku,
+                member_id=each.acceptor_id,
+                points=each.points,
+                eligibility=msgspec.convert(each.eligibility, Eligibility),
+                limit_per_wallet=each.limit_per_wallet,
             )
-            for reference, name, each, acceptor_id, points in session.execute(
-                query.order_by(Offer.reference)
-            )
+            for each in session.scalars(query.order_by(Offer.reference))
         ]
 
     def encrypt(self, text: str) -> bytes:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from marketplace.contract.facts import RefundFact
 from marketplace.contract.orders import Artefact
 from marketplace.contract.registering import Who
+from marketplace.exchange.domain import Eligibility
 from marketplace.identity.domain import Principal
 from marketplace.outbound import Outbound
 
@@ -56,6 +57,10 @@ class PluginOffer(msgspec.Struct, frozen=True, kw_only=True):
     """The member that is paid for it."""
     points: int = 0
     """What one unit costs. Since 1.2."""
+    eligibility: Eligibility = Eligibility()
+    """Who may have it; the exchange itself sees to it when it burns. Since 1.3."""
+    limit_per_wallet: int | None = None
+    """Units that one wallet may have; None is without a limit. Since 1.3."""
 
 
 class Host(Protocol):

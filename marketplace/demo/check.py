@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-import urllib.error
-import urllib.request
 from typing import Any
 from uuid import uuid4
 
 import msgspec
 
+from marketplace.demo import gatherings
+from marketplace.demo.calling import CheckFailed, Client
 from marketplace.demo.finance import Finance
 from marketplace.demo.logins import DemoState
 from marketplace.demo.terminal import Terminal
-from marketplace.errors import UsageError
 from marketplace.ledger.checks import ALL
 from marketplace.ledger.verify import verify
 from marketplace.runtime import open_runtime
@@ -22,40 +21,6 @@ from marketplace.settings import Settings
 
 FULFILLED_WITHIN_S = 45.0
 POLL_S = 0.05
-REQUEST_S = 30
-
-
-class CheckFailed(UsageError):
-    """The running program did not do what it should; the detail says what."""
-
-
-class Client:
-    """Calls the API with one key; anything but success raises CheckFailed with the problem."""
-
-    def __init__(self, address: str, key: str) -> None:
-        self._address = address
-        self._key = key
-
-    def call(self, method: str, path: str, body: object = None, **headers: str) -> Any:
-        """The decoded answer."""
-        request = urllib.request.Request(  # noqa: S310 - our own address
-            self._address + path,
-            method=method,
-            data=None if body is None else msgspec.json.encode(body),
-            headers={
-                "Authorization": f"Bearer {self._key}",
-                "Content-Type": "application/json",
-                **headers,
-            },
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=REQUEST_S) as answer:  # noqa: S310
-                return msgspec.json.decode(answer.read())
-        except urllib.error.HTTPError as error:
-            text = error.read().decode(errors="replace")
-            raise CheckFailed(f"{method} {path} answered {error.code}: {text}") from None
-        except OSError as error:
-            raise CheckFailed(f"{method} {path} got no answer: {error}") from None
 
 
 def run_check(settings: Settings, address: str, state: DemoState) -> dict[str, Any]:
@@ -92,6 +57,7 @@ def run_check(settings: Settings, address: str, state: DemoState) -> dict[str, A
             "label": revealed["artefacts"][0]["label"],
             "code": revealed["artefacts"][0]["secret"],
         },
+        "events": _events(client, address, state),
         "wallet": {"available": after["available"], "held": after["held"]},
         **asyncio.run(_proved(settings)),
         "seconds": round(time.monotonic() - began, 3),
@@ -134,6 +100,22 @@ def _burn(
         burn = client.call("GET", f"/v1/burns/{burn['id']}")
     _expect("status of the burn", "captured", burn["status"])
     return burn, time.monotonic() - began
+
+
+def _events(client: Client, address: str, state: DemoState) -> dict[str, Any]:
+    """Seats are sold, one more can be had, somebody waits, and the door knows who may come in."""
+    seats = gatherings.standing(client, gatherings.CONFERENCE, gatherings.SEAT)
+    asked = {"sku": gatherings.SEAT, "quantity": 1}
+    mine = client.call("POST", "/v1/conference/reservations", asked)
+    client.call("DELETE", f"/v1/conference/reservations/{mine['selection']}")
+    key = state.door.rpartition("=")[2]
+    counts = client.call("GET", "/v1/conference/door/counts", **{"Door-Key": key})
+    expected = sum(each["sold"] for each in counts["sessions"])
+    waits = len(gatherings.waiting(Client(address, state.keys["organiser"])))
+    if not (seats["sold"] and seats["free"] and expected and waits):
+        raise CheckFailed(f"At the events: {seats}, {expected} expected, {waits} waiting.")
+    told = {"sold": seats["sold"], "free": seats["free"], "seat": mine["seats"][0]}
+    return {**told, "expected_at_the_door": expected, "waiting": waits}
 
 
 async def _proved(settings: Settings) -> dict[str, Any]:

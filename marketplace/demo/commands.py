@@ -8,7 +8,7 @@ import sys
 import click
 import msgspec
 
-from marketplace.demo import online
+from marketplace.demo import gatherings, online
 from marketplace.demo.check import run_check
 from marketplace.demo.finance import Finance
 from marketplace.demo.logins import KEYS, LOGINS, DemoState, write_shell_file
@@ -58,6 +58,7 @@ def _run(settings: Settings, check: bool, port: int | None) -> None:
         served(environment(settings, port)) as server,
     ):
         server.wait_ready(address)
+        gatherings.attend(address, state)
         if check:
             summary = run_check(settings, address, state)
             click.echo(msgspec.json.format(msgspec.json.encode(summary), indent=2).decode())
@@ -103,6 +104,7 @@ def _welcome(settings: Settings, address: str, state: DemoState, stripe: online.
             )
         ),
         "",
+        f"  The phone at a door:          {address}{state.door}",
         f"  Mails to these people:        {'sent' if settings.smtp_url else mail_dir(settings)}",
         f"  {online.LABEL}  ({stripe.address})",
         f"  Shell variables for the examples of README.md:  . {shell_file}",

@@ -58,6 +58,8 @@ class DemoState(msgspec.Struct, frozen=True):
     """Of the participant who can sign in."""
     offer_id: str
     """A cheap gift on sale."""
+    door: str
+    """Path of what the phone at the door of the conference opens, its key in it."""
 
 
 FIRST, COLLEAGUE = participants()[:2]
@@ -82,7 +84,7 @@ LOGINS: Final = (
         "Hilde Brandt",
         firm=FIRST.firm.reference,
     ),
-    # One is paid for rewards, the other issues points.
+    # One is paid for rewards, the other issues points, the third holds events.
     SUPPLIER,
     Login(
         Role.PARTNER,
@@ -90,6 +92,7 @@ LOGINS: Final = (
         "Svenja Holm",
         member=FIRST.firm.sponsor,
     ),
+    Login(Role.PARTNER, "partner@forum-baltica.example", "Ieva Petrauskė", member="forum-baltica"),
     # Two, for whoever checks a settlement does not approve it.
     CLERK,
     CONTROLLER,
@@ -130,6 +133,7 @@ KEYS: Final = (
         "Demonstration accounts",
         (Scope.SETTLEMENT_READ, Scope.SETTLEMENT_WRITE),
     ),
+    DemoKey("organiser", "forum-baltica", "Demonstration organiser", (Scope.STOCK_WRITE,)),
     DemoKey("monitor", OPERATOR, "Demonstration monitoring", (Scope.METRICS_READ,)),
 )
 
@@ -168,10 +172,10 @@ def _state_file(settings: Settings) -> Path:
 
 
 def load_state(settings: Settings) -> DemoState | None:
-    """The remembered state; None where there is none, or it lacks keys that came since."""
+    """The remembered state; None where there is none, or it lacks what came since."""
     try:
         found = msgspec.json.decode(_state_file(settings).read_bytes(), type=DemoState)
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, msgspec.MsgspecError):
         return None
     return found if {each.name for each in KEYS} <= set(found.keys) else None
 
@@ -192,6 +196,7 @@ def write_shell_file(settings: Settings, state: DemoState, address: str) -> Path
         "MONITOR_KEY": state.keys["monitor"],
         "WALLET": state.wallet_id,
         "OFFER": state.offer_id,
+        "DOOR": address + state.door,
     }
     lines = [f"{name}={shlex.quote(value)}\n" for name, value in variables.items()]
     path = settings.var_dir / "demo.env"

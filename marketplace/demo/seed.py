@@ -17,7 +17,7 @@ from marketplace import clock
 from marketplace.coalition.imports import import_file
 from marketplace.coalition.models import Member, Participant
 from marketplace.db import open_database
-from marketplace.demo import files, online
+from marketplace.demo import files, gatherings, online
 from marketplace.demo.accounts import RAIL, house
 from marketplace.demo.causes import BEFORE, gifts_before, with_gifts
 from marketplace.demo.finance import Finance
@@ -84,7 +84,9 @@ WINDOWS_OF_OLD: Final = 2
 """One that is paid, one that waits for a second person."""
 COLLECTING: Final = "demo.collecting"
 """Charities collect."""
-MARKS: Final = (BEGAN, FINISHED, SETTLING, SETTLED, COLLECTING)
+GATHERING: Final = "demo.gathering"
+"""Events are held."""
+MARKS: Final = (BEGAN, FINISHED, SETTLING, SETTLED, COLLECTING, GATHERING)
 LOCK: Final = 7_219_004_514
 """Two starts at once: the second waits until the first has made the data."""
 CODES_VALID: Final = timedelta(days=800)
@@ -213,6 +215,7 @@ async def _make(runtime: Runtime, say: Say, double: online.Double) -> DemoState:
     await finance.settle_months()
     now = datetime.now(UTC)
     await _play(runtime, [gifts_before(now, people), today(people, shelf, now)], say, finance)
+    await _hold_events(runtime, terminal, say)
     state = await _new_state(runtime)
     await _mark(runtime, SETTLED)
     await _mark(runtime, COLLECTING)
@@ -277,6 +280,17 @@ async def _come_along(runtime: Runtime, say: Say, double: online.Double) -> None
         await start_campaigns(Terminal(runtime), now - BEFORE, now)
         await _mark(runtime, COLLECTING)
         await _play(runtime, [gifts_before(now, participants())], say, finance)
+    if GATHERING not in marks:
+        await _hold_events(runtime, Terminal(runtime), say)
+
+
+async def _hold_events(runtime: Runtime, terminal: Terminal, say: Say) -> None:
+    """Seats that were announced are on sale, at events that are to come."""
+    say("Announcing a conference and a training ...")
+    await _let_deliver(runtime, gatherings.PLUGIN, {gatherings.ORGANISER})
+    await _import(runtime, "offers", files.offers(gatherings.on_sale()))
+    await gatherings.announce(terminal, datetime.now(UTC))
+    await _mark(runtime, GATHERING)
 
 
 async def _settle_too(runtime: Runtime, marks: set[str], finance: Finance, say: Say) -> None:
@@ -308,7 +322,7 @@ async def _stay_active(runtime: Runtime) -> None:
     """Plugins that come with the program are activated again where an upgrade changed them."""
     async with runtime.database.begin() as session:
         active = await activations(session)
-        for plugin in (GIFT_PLUGIN, VOUCHER_PLUGIN, RAIL):
+        for plugin in (GIFT_PLUGIN, VOUCHER_PLUGIN, RAIL, gatherings.PLUGIN):
             installed = await asyncio.to_thread(look_at, plugin)
             if why_not_active(installed, active.get(plugin)) is not None:
                 await activate(session, runtime.settings, plugin, actor=ACTOR, reason=UNCHECKED)
@@ -362,11 +376,13 @@ async def _play(runtime: Runtime, days: Sequence[Day], say: Say, finance: Financ
 
 async def _new_state(runtime: Runtime) -> DemoState:
     """Make new API keys and remember them (the first time, or when the file was lost)."""
+    link = await gatherings.door(Terminal(runtime))
     async with runtime.database.begin() as session:
         state = DemoState(
             keys=await make_keys(session),
             wallet_id=str(await _first_wallet(session)),
             offer_id=str(await _cheapest_gift(session)),
+            door=link,
         )
     save_state(runtime.settings, state)
     return state

@@ -80,7 +80,7 @@ VOUCHERS: Final = (
 """Ten vouchers that every member of the coalition accepts; an upgrade is used whole, one each."""
 
 SEATS: Final = (
-    ("vilnius-opening", "Baltic Building Days, opening", 180),
+    ("vilnius-opening", "Baltic Building Days, opening", 12),
     ("vilnius-pass", "Baltic Building Days, full pass", 490),
     ("heat-pumps", "Heat pump masterclass, Kaunas", 260),
     ("roofs", "Green roofs workshop, Riga", 220),

@@ -154,7 +154,7 @@ async def test_an_organiser_adds_a_door_and_sees_who_came(
     event = await asyncio.to_thread(box)
     _, (ticket,) = await asyncio.to_thread(event.sell, "Ilse Alder")
     desk = await open_tab(role=Role.PARTNER, of="shop", width=390)
-    await desk.go(f"/conference/events/{event.slug}/doors")
+    await desk.go(f"/conference/partner/events/{event.slug}/doors")
     await desk.page.get_by_label("Name of the new device").fill("north")
     await desk.page.get_by_role("button", name="Add a device").click()
     link = await desk.page.locator("#door-link").inner_text()
@@ -164,12 +164,20 @@ async def test_an_organiser_adds_a_door_and_sees_who_came(
         await enter(phone, ticket.secret)
         await expect(answer(phone)).to_contain_text(words)
     wrong += await examine(phone, "door")
-    await desk.go(f"/conference/events/{event.slug}/doors")
+    await desk.go(f"/conference/partner/events/{event.slug}/doors")
     await expect(desk.page.locator("main")).to_contain_text("1 / 1 · 1 scanned again")
-    await desk.page.get_by_role("button", name="Withdraw").click()
+    await desk.page.get_by_role("button", name="New link for north").click()
+    renewed = await desk.page.locator("#door-link").inner_text()
+    assert renewed != link
+    await phone.go("/" + renewed.strip().split("/", 3)[3])
+    await phone.page.reload()
+    await enter(phone, ticket.secret)
+    await expect(answer(phone)).to_contain_text("Already let in")
+    await desk.go(f"/conference/partner/events/{event.slug}/doors")
+    await desk.page.get_by_role("button", name="Withdraw north").click()
     await expect(desk.page.locator("main")).to_contain_text("The key was withdrawn.")
     assert not wrong, "\n".join(wrong)
     stranger = await open_tab(role=Role.PARTNER, of="tickets")
-    assert await stranger.go(f"/conference/events/{event.slug}/doors") == 404
+    assert await stranger.go(f"/conference/partner/events/{event.slug}/doors") == 404
     stranger.forgive("status of 404")
     phone.forgive("status of 401")  # it asks once more with the key that was withdrawn

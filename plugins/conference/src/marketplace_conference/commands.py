@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-import msgspec
 
-from marketplace.api import Command, Host, InvalidRequest
-from marketplace_conference import events, plan, waiting
+from marketplace.api import Command, Host
+from marketplace_conference import documents, events, plan, waiting
+from marketplace_conference.door import commands as door_commands
 from marketplace_conference.errors import UnknownEvent
-from marketplace_conference.schemas import NewAllotment, NewEvent
+from marketplace_conference.schemas import NewAllotment
 from marketplace_conference.tickets import cancelling, repository
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -26,7 +26,11 @@ def actor() -> str:
 
 def make_commands(host: Host) -> list[Command]:
     """The commands over a host."""
-    made = [*_event_commands(host), *_place_commands(host)]
+    made = [
+        *_event_commands(host),
+        *_place_commands(host),
+        *door_commands.make_commands(host, actor),
+    ]
     return [Command(group=host.slug, command=each) for each in made]
 
 
@@ -46,11 +50,7 @@ def _event_commands(host: Host) -> list[click.Command]:
     @click.argument("file", type=FILE)
     def put(file: Path) -> None:
         """Make the event of FILE (JSON), with its sessions, quotas, categories, or update it."""
-        try:
-            new = msgspec.json.decode(file.read_bytes(), type=NewEvent)
-        except msgspec.MsgspecError as error:
-            raise InvalidRequest(f"{file}: {error}.") from None
-        made = events.put(host, new, None, actor=actor())
+        made = events.put(host, documents.read(file.read_bytes()), None, actor=actor())
         click.echo(f"{made.slug}: {made.status}")
 
     def change(name: str, status: str, words: str) -> click.Command:

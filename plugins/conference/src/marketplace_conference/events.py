@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid4
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from marketplace.api import Conflict, Host, InvalidRequest
-from marketplace_conference import attendees, counting, selling, stock
+from marketplace_conference import attendees, counting, documents, selling, stock
 from marketplace_conference.counting import Count
 from marketplace_conference.errors import EventExists, EventOff, UnknownCategory, UnknownEvent
 from marketplace_conference.models import allotment, category, event, question, quota
@@ -77,27 +77,8 @@ def align_all(host: Host) -> None:
 
 
 def _check(new: NewEvent) -> None:
-    if new.time_zone not in available_timezones():
-        raise InvalidRequest(f"{new.time_zone!r} is no time zone, like Europe/Warsaw.")
-    times = [(new.name, new.starts_at, new.ends_at)]
-    times += [(each.name, each.starts_at, each.ends_at) for each in new.sessions]
-    for name, starts_at, ends_at in times:
-        if ends_at <= starts_at:
-            raise InvalidRequest(f"{name!r} ends before it starts.")
-    known = {each.code for each in new.sessions}
-    if len(known) != len(new.sessions):
-        raise InvalidRequest("Two sessions have the same code.")
-    for of in new.categories:
-        if of.session not in known:
-            raise InvalidRequest(f"{of.sku}: there is no session {of.session!r}.")
-        if of.quota is not None and of.quota not in new.quotas:
-            raise InvalidRequest(f"{of.sku}: there is no quota {of.quota!r}.")
-        if of.quota is None and not of.numbered:
-            raise InvalidRequest(f"{of.sku}: places without numbers need a quota.")
-        if of.must_choose and not of.numbered:
-            raise InvalidRequest(f"{of.sku}: only numbered seats can be chosen.")
-    if any((each.kind == "choice") != bool(each.options) for each in new.questions):
-        raise InvalidRequest("A question has options where, and only where, it is a choice.")
+    if wrong := [reason for _, reason in documents.problems(new)]:
+        raise InvalidRequest(f"{'; '.join(wrong[:10])}.")
 
 
 def _put_event(session: Session, new: NewEvent, organiser_id: UUID) -> UUID:
@@ -221,6 +202,8 @@ def allot(host: Host, new: NewAllotment, member_id: UUID | None, *, actor: str) 
         ).first()
         if row is None or member_id not in (None, row.organiser_id):
             raise UnknownCategory(f"There is no category {new.sku!r} of yours.")
+        if new.size and new.releases_at <= host.now(session):
+            raise InvalidRequest("The day of release is over: nothing would be kept.")
         selling.lock_pools(session, {row.id}, alone=True)
         before = counting.of_pool(session, row.id, host.now(session))
         values = {"size": new.size, "releases_at": new.releases_at}

@@ -30,6 +30,7 @@ from marketplace.api import (
     lazy,
 )
 from marketplace_conference import events, plan, reserving, statics, waiting
+from marketplace_conference.access import standings
 from marketplace_conference.schemas import (
     Attendee,
     CategoryView,
@@ -75,7 +76,9 @@ def _events(host: Host) -> Routes:
         # Others would be told that they may not: those who work for members have no wallet.
         buys = page.principal is None or Role.PARTICIPANT in page.principal.roles
         event = events.read(host, slug)
-        return page.render("conference/event.html", event=event, buys=buys, style=STYLE)
+        with host.transaction() as session:
+            may = standings(host, session, slug, page.principal)
+        return page.render("conference/event.html", event=event, buys=buys, may=may, style=STYLE)
 
     @get("/choose/{slug:str}/{sku:str}", opt=BUYERS, include_in_schema=False, sync_to_thread=True)
     def show_choice(slug: FromPath[str], sku: FromPath[str], page: NamedDependency[Page]) -> Html:
@@ -121,11 +124,14 @@ def _choice(
     event = events.read(host, slug)
     category = _find(event, sku)
     seats = plan.seats(host, slug, category.session, sku) if category.numbered else []
+    with host.transaction() as session:
+        mine = standings(host, session, slug, page.principal)[sku]
     return page.render(
         "conference/choose.html",
         status_code=200 if error is None else error.status,
         event=event,
         category=category,
+        mine=mine,
         seats=seats,
         error=error and lazy(error.title),
         gone=error.extra.get("seats", []) if error else [],

@@ -44,13 +44,20 @@ Line = tuple[int, PlannedSeat]
 
 
 def import_plan(
-    host: Host, slug: str, code: str, text: str, member_id: UUID | None, *, actor: str
+    host: Host,
+    slug: str,
+    code: str,
+    text: str,
+    member_id: UUID | None,
+    *,
+    actor: str,
+    dry_run: bool = False,
 ) -> int:
     """Add the seats of a plan to a session; those that are there already change nothing.
 
     A CSV with the columns `sku`, `row`, `number` and if you like `block`, `x`, `y`; or a JSON array
     of objects with the same fields. Returns how many were new. BadFile names every bad line (of
-    JSON: every bad item).
+    JSON: every bad item). With `dry_run` nothing is written.
     """
     lines = list(_json_lines(text) if text.lstrip().startswith("[") else _csv_lines(text))
     with host.transaction() as session:
@@ -61,7 +68,11 @@ def import_plan(
         ).first()
         if row is None or member_id not in (None, row.organiser_id):
             raise UnknownEvent(f"There is no session {code!r} of an event {slug!r} of yours.")
-        made = _add(session, row.id, lines)
+        with session.begin_nested() as attempt:
+            made = _add(session, row.id, lines)
+            if dry_run:
+                attempt.rollback()
+                return made
         host.audit(session, actor=actor, action="plan_imported", subject=slug, seats=made)
     events.align(host, slug)
     return made

@@ -25,10 +25,13 @@ from marketplace_conference.commands import make_commands
 from marketplace_conference.door import pages as door_pages
 from marketplace_conference.door import routes as door_routes
 from marketplace_conference.door.tables import admission
+from marketplace_conference.organising import ending_pages, listing_pages
+from marketplace_conference.organising import pages as own_pages
+from marketplace_conference.organising import routes as own_routes
 from marketplace_conference.pages import make_pages
 from marketplace_conference.routes import make_routes
 from marketplace_conference.supplier import BoxOffice
-from marketplace_conference.tickets import cancelling, changing_routes
+from marketplace_conference.tickets import cancelling, changing_pages, changing_routes
 from marketplace_conference.tickets import pages as ticket_pages
 from marketplace_conference.tickets import routes as ticket_routes
 
@@ -36,7 +39,7 @@ SWEEP_EVERY_S = 15
 ALIGN_EVERY_S = 60
 REFUND_EVERY_S = 30
 
-api_version = "1.2"
+api_version = "1.3"
 """The version of the plugin API that this was written for."""
 
 
@@ -87,15 +90,24 @@ def marketplace_register_routes(host: Host) -> Routes:
         *ticket_routes.make_routes(host),
         *changing_routes.make_routes(host),
         *door_routes.make_routes(host),
+        *own_routes.make_routes(host),
     ]
 
 
 @hookimpl
 def marketplace_register_pages(host: Host) -> Pages:
-    """Events, the plan of seats, reservations, the waiting list; tickets; doors."""
+    """Events, the plan of seats, reservations, the waiting list; tickets; doors; the console."""
     made = make_pages(host)
-    more = [*ticket_pages.make_pages(host), *door_pages.make_pages(host)]
-    return replace(made, routes=[*made.routes, *more], reward=ticket_pages.LINK)
+    more = [
+        *ticket_pages.make_pages(host),
+        *changing_pages.make_pages(host),
+        *door_pages.make_pages(host),
+        *own_pages.make_pages(host),
+        *listing_pages.make_pages(host),
+        *ending_pages.make_pages(host),
+    ]
+    nav = [*made.nav, own_pages.SECTION]
+    return replace(made, routes=[*made.routes, *more], nav=nav, reward=ticket_pages.LINK)
 
 
 @hookimpl

@@ -31,6 +31,7 @@ from marketplace_conference.tickets import repository as tickets
 KEY_BYTES: Final = 24
 NO_EVENT: Final = "There is no such event, or it is not yours to run."
 MOST_FOUND: Final = 20
+LONGEST_NAME: Final = 80
 
 
 def own_event(session: Transaction, principal: Principal, slug: str) -> Event:
@@ -68,6 +69,34 @@ def add(host: Host, principal: Principal, slug: str, new: NewDevice) -> DeviceMa
             name=new.name,
         )
     return made
+
+
+def renew(host: Host, principal: Principal, slug: str, device_id: UUID) -> DeviceMade:
+    """Another key for the same device: the one it had is refused from now on.
+
+    What the phone scanned and has not sent yet is sent with the new key, and counted once. Raises
+    NotFound where the event has no such device in use: a withdrawn one stays withdrawn.
+    """
+    key = secrets.token_urlsafe(KEY_BYTES)
+    with host.transaction() as session:
+        event = own_event(session, principal, slug)
+        print_of = host.fingerprint(f"door:{key}")
+        name = repository.renew(session, event.id, device_id, print_of)
+        if name is None:
+            raise NotFound("There is no such device in use at this event.")
+        host.audit(
+            session,
+            actor=principal.actor,
+            action="door.renewed",
+            subject=str(device_id),
+            event=event.slug,
+        )
+    return DeviceMade(id=device_id, name=name, key=key)
+
+
+def page_of(made: DeviceMade) -> str:
+    """What the device opens, once: a path of the marketplace."""
+    return f"/conference/door#key={made.key}"
 
 
 def revoke(host: Host, principal: Principal, slug: str, device_id: UUID) -> None:

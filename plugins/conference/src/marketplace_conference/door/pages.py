@@ -1,4 +1,4 @@
-"""The door on a phone, at /conference/door, and where the organiser hands out its keys."""
+"""The door on a phone, at /conference/door; in the console, where its keys are handed out."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, URLEncodedBody
 from markupsafe import Markup
 
-from marketplace.api import Host, Html, Page, Principal, Role, Routes, access, lazy
+from marketplace.api import Console, Host, Html, Page, Principal, Role, Routes, access, lazy
 from marketplace_conference import statics
 from marketplace_conference.door import devices, repository
 from marketplace_conference.door.schemas import DeviceMade, NewDevice
+from marketplace_conference.organising.pages import HOME
+from marketplace_conference.organising.reading import own_event
 from marketplace_conference.tickets.paper import qr_inline
 
 WORKER: Final = (statics.FOLDER / "worker.js").read_bytes()
@@ -23,8 +25,8 @@ CAMERA: Final = {
 }
 PUBLIC: Final = access(public=True, page=True)
 ORGANISERS: Final = access(roles=[Role.PARTNER, Role.OPERATOR], page=True)
+DOORS: Final = "/partner/events/{slug:str}/doors"
 MOST_DOUBLES: Final = 50
-LONGEST_NAME: Final = 80
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -54,38 +56,57 @@ def worker() -> Response[bytes]:
 
 
 def _of_organisers(host: Host) -> Routes:
-    @get("/events/{slug:str}/doors", opt=ORGANISERS, include_in_schema=False, sync_to_thread=True)
+    @get(DOORS, opt=ORGANISERS, include_in_schema=False, sync_to_thread=True)
     def show_doors(
-        slug: FromPath[str], page: NamedDependency[Page], principal: NamedDependency[Principal]
+        slug: FromPath[str],
+        page: NamedDependency[Page],
+        console: NamedDependency[Console],
     ) -> Html:
         """Devices, how many have come, and who was scanned twice."""
-        return _doors_page(host, page, principal, slug)
+        return _doors_page(host, page, console, slug)
+
+    @post(DOORS, opt=ORGANISERS, include_in_schema=False, status_code=200, sync_to_thread=True)
+    def add_door(
+        slug: FromPath[str],
+        data: URLEncodedBody[DeviceForm],
+        page: NamedDependency[Page],
+        console: NamedDependency[Console],
+        principal: NamedDependency[Principal],
+        request: AnyRequest,
+    ) -> Html:
+        """A new device: its link is shown on this one page."""
+        _require_own(host, console, slug)
+        name = data.name.strip()
+        if not 0 < len(name) <= devices.LONGEST_NAME or not name.isprintable():
+            wrong = page._(lazy("Give the device a name, of 80 characters at most."))
+            return _doors_page(host, page, console, slug, wrong=wrong)
+        made = devices.add(host, principal, slug, NewDevice(name=name))
+        link = _link(request, made)
+        return _doors_page(host, page, console, slug, made=made, link=link)
 
     @post(
-        "/events/{slug:str}/doors",
+        f"{DOORS}/{{device_id:uuid}}/renew",
         opt=ORGANISERS,
         include_in_schema=False,
         status_code=200,
         sync_to_thread=True,
     )
-    def add_door(
+    def renew_door(
         slug: FromPath[str],
-        data: URLEncodedBody[DeviceForm],
+        device_id: FromPath[UUID],
         page: NamedDependency[Page],
+        console: NamedDependency[Console],
         principal: NamedDependency[Principal],
         request: AnyRequest,
     ) -> Html:
-        """A new device: its link is shown on this one page."""
-        name = data.name.strip()
-        if not 0 < len(name) <= LONGEST_NAME:
-            wrong = page._(lazy("Give the device a name, of 80 characters at most."))
-            return _doors_page(host, page, principal, slug, wrong=wrong)
-        made = devices.add(host, principal, slug, NewDevice(name=name))
-        link = f"{str(request.base_url).rstrip('/')}/conference/door#key={made.key}"
-        return _doors_page(host, page, principal, slug, made=made, link=link)
+        """A new link for the same device; the old one admits nobody from now on."""
+        _require_own(host, console, slug)
+        made = devices.renew(host, principal, slug, device_id)
+        link = _link(request, made)
+        return _doors_page(host, page, console, slug, made=made, link=link)
 
     @post(
-        "/events/{slug:str}/doors/{device_id:uuid}/withdraw",
+        f"{DOORS}/{{device_id:uuid}}/withdraw",
         opt=ORGANISERS,
         include_in_schema=False,
         status_code=303,
@@ -95,21 +116,32 @@ def _of_organisers(host: Host) -> Routes:
         slug: FromPath[str],
         device_id: FromPath[UUID],
         page: NamedDependency[Page],
+        console: NamedDependency[Console],
         principal: NamedDependency[Principal],
     ) -> Html:
         """Its key admits nobody from now on."""
+        _require_own(host, console, slug)
         devices.revoke(host, principal, slug, device_id)
-        return page.redirect(
-            f"/conference/events/{slug}/doors", notice=lazy("The key was withdrawn.")
-        )
+        path = console.path(f"{HOME}/events/{slug}/doors")
+        return page.redirect(path, notice=lazy("The key was withdrawn."))
 
-    return [show_doors, add_door, withdraw_door]
+    return [show_doors, add_door, renew_door, withdraw_door]
+
+
+def _link(request: AnyRequest, made: DeviceMade) -> str:
+    return f"{str(request.base_url).rstrip('/')}{devices.page_of(made)}"
+
+
+def _require_own(host: Host, console: Console, slug: str) -> None:
+    """An operator looks after one member at a time, too."""
+    with host.transaction() as session:
+        own_event(session, console.member_id, slug)
 
 
 def _doors_page(
     host: Host,
     page: Page,
-    principal: Principal,
+    console: Console,
     slug: str,
     *,
     made: DeviceMade | None = None,
@@ -117,7 +149,7 @@ def _doors_page(
     wrong: str | None = None,
 ) -> Html:
     with host.transaction() as session:
-        event = devices.own_event(session, principal, slug)
+        event = own_event(session, console.member_id, slug)
         found = devices.devices(session, event)
         counts = devices.counts_of(session, event.id)
         doubles = repository.doubles(session, event.id, MOST_DOUBLES)

@@ -68,6 +68,20 @@ def revoke(session: Transaction, event_id: UUID, device_id: UUID, now: datetime)
     return done.one_or_none() is not None
 
 
+def renew(session: Transaction, event_id: UUID, device_id: UUID, fingerprint: bytes) -> str | None:
+    """Give a device another key; its name, None where the event has no such device in use."""
+    return session.scalar(
+        sa.update(device)
+        .where(
+            device.c.id == device_id,
+            device.c.event_id == event_id,
+            device.c.revoked_at.is_(None),
+        )
+        .values(fingerprint=fingerprint)
+        .returning(device.c.name)
+    )
+
+
 def add_scans(
     session: Transaction,
     of: Device,

@@ -126,4 +126,18 @@ def _of_organisers(host: Host) -> Routes:
         """At once; what it scanned before stays."""
         devices.revoke(host, principal, slug, device_id)
 
-    return [list_doors, add_door, withdraw_door]
+    @post(
+        "/events/{slug:str}/doors/{device_id:uuid}/renew",
+        opt=ORGANISERS,
+        status_code=200,
+        sync_to_thread=True,
+        summary="Give a device another key",
+        tags=TAGS,
+    )
+    def renew_door(
+        slug: FromPath[str], device_id: FromPath[UUID], principal: NamedDependency[Principal]
+    ) -> DeviceMade:
+        """The one it had is refused at once; what it has not sent yet is sent with the new one."""
+        return devices.renew(host, principal, slug, device_id)
+
+    return [list_doors, add_door, withdraw_door, renew_door]

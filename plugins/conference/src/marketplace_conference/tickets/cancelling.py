@@ -21,10 +21,9 @@ from marketplace_conference import models, selling
 from marketplace_conference.door.tables import admission
 from marketplace_conference.errors import EventOff
 from marketplace_conference.places import Event
-from marketplace_conference.tickets import policies, repository
+from marketplace_conference.tickets import policies, promising, repository
 from marketplace_conference.tickets.domain import Ticket
 from marketplace_conference.tickets.errors import RefundChanged, TicketUsed, TicketVoid
-from marketplace_conference.tickets.policies import Rule
 from marketplace_conference.tickets.tables import change, policy, refund, ticket
 
 log = logging.getLogger(__name__)
@@ -296,24 +295,8 @@ def _owe(
 
 
 def _quote(host: Host, session: Transaction, of: Ticket) -> tuple[int, int]:
-    burn = host.placed_orders(session, [of.order_reference]).get(of.order_reference)
-    if burn is None:
-        raise NotFound
-    sold_at = session.scalar(sa.select(ticket.c.issued_at).where(ticket.c.id == of.id))
-    assert sold_at is not None  # noqa: S101 - the ticket was found
-    rows = session.execute(
-        sa.select(policy.c.valid_from, policy.c.days_before, policy.c.percent).where(
-            policy.c.event_id == of.event_id
-        )
-    )
-    rate = policies.percent(
-        [Rule(**row) for row in rows.mappings()],
-        sold_at=sold_at,
-        starts_at=repository.sessions(session, [of.session_id])[of.session_id].starts_at,
-        now=host.now(session),
-    )
-    size = repository.sizes(session, [of.order_reference])[of.order_reference]
-    return rate, policies.refundable(burn.points, of.position, size, rate)
+    found = promising.promise_of(host, session, of)
+    return found.percent, found.points
 
 
 def _locked(session: Transaction, reference: str, position: int) -> Ticket:

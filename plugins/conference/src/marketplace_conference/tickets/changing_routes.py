@@ -10,13 +10,14 @@ from litestar import get, post, put
 from litestar.di import NamedDependency
 from litestar.params import Body, FromPath
 
-from marketplace.api import Host, Principal, Role, Routes, Scope, access
+from marketplace.api import Host, InvalidRequest, Principal, Role, Routes, Scope, access
 from marketplace_conference.door.devices import own_event
 from marketplace_conference.tickets import cancelling
 from marketplace_conference.tickets.routes import TAGS
 
 HOLDERS = access(roles=[Role.PARTICIPANT], scope=Scope.BURNS_WRITE)
 ORGANISERS = access(roles=[Role.PARTNER, Role.OPERATOR], scope=Scope.STOCK_WRITE)
+LONGEST_REASON = 200
 
 Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
 Days = Annotated[int, msgspec.Meta(ge=0, le=3650)]
@@ -57,7 +58,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class CallingOff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why; whoever gets points back reads it."""
 
-    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_REASON)]
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -87,7 +88,10 @@ def _of_holders(host: Host) -> Routes:
         principal: NamedDependency[Principal],
     ) -> None:
         """The ticket keeps its code."""
-        cancelling.rename(host, principal, str(order), position, name=data.name.strip())
+        name = data.name.strip()
+        if not name:
+            raise InvalidRequest("Say who comes.")
+        cancelling.rename(host, principal, str(order), position, name=name)
 
     @get(
         "/tickets/{order:uuid}/{position:int}/refund",

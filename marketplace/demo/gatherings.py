@@ -1,0 +1,234 @@
+"""What the demonstration holds: a conference with a plan of its hall, a training that is full.
+
+Organised by the plugin's own commands before the program starts; taken by people over HTTP once it
+runs: two seats with tickets in one burn, and somebody who waits.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from marketplace.demo import files
+from marketplace.demo.calling import CheckFailed, Client
+from marketplace.demo.logins import COLLEAGUE, FIRST, LOGINS, DemoState
+from marketplace.demo.shelf import DemoOffer, offers
+from marketplace.demo.terminal import Terminal
+
+PLUGIN: Final = "conference"
+ORGANISER: Final = "forum-baltica"
+CONFERENCE: Final = "baltic-building-days"
+TRAINING: Final = "heat-pump-masterclass"
+SEAT, PASS, PLACE = "vilnius-opening", "vilnius-pass", "heat-pumps"
+"""Skus: of numbered seats, of a pass without a seat, of the training."""
+ROWS, ACROSS = "ABCDEF", 12
+AISLE_AFTER: Final = 6
+PASSES, TRAINED = 150, 12
+KEPT_FOR: Final = "lindner"
+"""The firm that all places of the training are kept for."""
+POLICY: Final = ((30, 90), (7, 50))
+"""(days before, per cent that come back)."""
+DOOR: Final = "north door"
+ZONE: Final = ZoneInfo("Europe/Vilnius")
+CONFERENCE_IN, TRAINING_IN = timedelta(days=75), timedelta(days=45)
+RELEASED_BEFORE: Final = timedelta(days=14)
+DELIVERED_WITHIN_S: Final = 60.0
+POLL_S: Final = 0.2
+
+
+def on_sale() -> list[DemoOffer]:
+    """The offers whose events are held."""
+    held = {f"{ORGANISER}/{sku}" for sku in (SEAT, PASS, PLACE)}
+    return [
+        msgspec.structs.replace(each, status="on_sale")
+        for each in offers()
+        if each.reference in held
+    ]
+
+
+async def announce(terminal: Terminal, now: datetime) -> None:
+    """Make the events, with the plan of the hall and what is kept for a firm, and publish them."""
+    training = training_of(now)
+    released = datetime.fromisoformat(training["starts_at"]) - RELEASED_BEFORE
+    with tempfile.TemporaryDirectory() as folder:
+        for document in (conference_of(now), training):
+            file = Path(folder) / f"{document['slug']}.json"
+            file.write_bytes(msgspec.json.format(msgspec.json.encode(document)))
+            await terminal.run(PLUGIN, "put", str(file))
+        hall = Path(folder) / "hall.csv"
+        hall.write_bytes(plan())
+        await terminal.run(PLUGIN, "plan-import", CONFERENCE, "opening", str(hall))
+    until = f"{released:%Y-%m-%d}"
+    await terminal.run(PLUGIN, "allot", PLACE, KEPT_FOR, str(TRAINED), "--until", until)
+    for slug in (CONFERENCE, TRAINING):
+        await terminal.run(PLUGIN, "publish", slug)
+
+
+async def door(terminal: Terminal) -> str:
+    """What the phone at the door opens; a link that was made before opens nothing any more."""
+    listed = await terminal.run(PLUGIN, "doors", CONFERENCE)
+    known = any(DOOR in line and "withdrawn" not in line for line in listed.splitlines())
+    said = await terminal.run(PLUGIN, "door-renew" if known else "door-add", CONFERENCE, DOOR)
+    return said.strip().rpartition(": ")[2]
+
+
+def plan() -> bytes:
+    """The hall as CSV: rows of twelve seats with an aisle between them."""
+    return files.as_csv(
+        {
+            "sku": SEAT,
+            "row": row,
+            "number": number,
+            "x": number if number <= AISLE_AFTER else number + 1,
+            "y": y,
+        }
+        for y, row in enumerate(ROWS, start=1)
+        for number in range(1, ACROSS + 1)
+    )
+
+
+def _at(day: datetime, hour: int) -> str:
+    return day.astimezone(ZONE).replace(hour=hour, minute=0, second=0, microsecond=0).isoformat()
+
+
+def conference_of(now: datetime) -> dict[str, Any]:
+    """The document that the plugin's command takes: an evening with seats, a day with passes."""
+    first, second = now + CONFERENCE_IN, now + CONFERENCE_IN + timedelta(days=1)
+    return {
+        "slug": CONFERENCE,
+        "name": "Baltic Building Days",
+        "organiser": ORGANISER,
+        "language": "en",
+        "description": "An evening to open, then a day of talks among people who build.",
+        "venue": "Hall of Guilds",
+        "address": "Uosto gatve 6, Vilnius",
+        "time_zone": ZONE.key,
+        "starts_at": _at(first, 17),
+        "ends_at": _at(second, 18),
+        "sessions": [
+            {
+                "code": "opening",
+                "name": "Opening evening",
+                "room": "Great hall",
+                "starts_at": _at(first, 17),
+                "ends_at": _at(first, 21),
+            },
+            {
+                "code": "day",
+                "name": "Day of talks",
+                "starts_at": _at(second, 9),
+                "ends_at": _at(second, 18),
+            },
+        ],
+        "quotas": {"passes": PASSES},
+        "categories": [
+            {"sku": SEAT, "name": "Seat in the great hall", "session": "opening", "numbered": True},
+            {"sku": PASS, "name": "Day pass", "session": "day", "quota": "passes"},
+        ],
+        "questions": [
+            {
+                "code": "meal",
+                "label": "Meal",
+                "kind": "choice",
+                "options": ["fish", "vegetables", "none"],
+            }
+        ],
+    }
+
+
+def training_of(now: datetime) -> dict[str, Any]:
+    """The document of the training."""
+    day = now + TRAINING_IN
+    hours = {"starts_at": _at(day, 9), "ends_at": _at(day, 16)}
+    return {
+        "slug": TRAINING,
+        "name": "Heat pumps, a masterclass",
+        "organiser": ORGANISER,
+        "language": "en",
+        "description": "Twelve people, one heat pump, and whoever built it.",
+        "venue": "Workshop 4, Kaunas",
+        "time_zone": ZONE.key,
+        **hours,
+        "sessions": [{"code": "training", "name": "Training", "room": "Workshop 4", **hours}],
+        "quotas": {"benches": TRAINED},
+        "categories": [
+            {"sku": PLACE, "name": "A place at a bench", "session": "training", "quota": "benches"}
+        ],
+    }
+
+
+# -- once the program runs -------------------------------------------------------------------------
+
+
+def attend(address: str, state: DemoState) -> None:
+    """Two people have tickets and one waits when this returns; what was done before is let be."""
+    buyer, waiter = (_signed_in(address, each.reference) for each in (FIRST, COLLEAGUE))
+    organiser = Client(address, state.keys["organiser"])
+    if not waiting(organiser):
+        waiter.call("POST", "/v1/conference/waiting", {"skus": [PLACE]})
+    if standing(buyer, CONFERENCE, SEAT)["sold"]:
+        return
+    promise = {"terms": [{"days_before": days, "percent": rate} for days, rate in POLICY]}
+    organiser.call("PUT", f"/v1/conference/events/{CONFERENCE}/refund-policy", promise)
+    _buy(buyer, Client(address, state.keys["shop"]), state.wallet_id)
+    began = time.monotonic()
+    while not standing(buyer, CONFERENCE, SEAT)["sold"]:
+        if time.monotonic() - began > DELIVERED_WITHIN_S:
+            raise CheckFailed(f"No tickets came within {DELIVERED_WITHIN_S:g} s.")
+        time.sleep(POLL_S)
+
+
+def _signed_in(address: str, participant: str) -> Client:
+    (login,) = (each for each in LOGINS if each.participant == participant)
+    body = {"email": login.email, "password": login.password}
+    return Client(address, Client(address, "").call("POST", "/v1/session", body)["token"])
+
+
+def _buy(buyer: Client, shop: Client, wallet_id: str) -> None:
+    """Two seats beside each other, one for a colleague, with points that a purchase earned."""
+    asked = {
+        "sku": SEAT,
+        "quantity": 2,
+        "attendees": [
+            {"name": each.name, "email": each.email, "answers": {"meal": "fish"}}
+            for each in (FIRST, COLLEAGUE)
+        ],
+    }
+    mine = buyer.call("POST", "/v1/conference/reservations", asked)
+    reference = f"seats-{mine['selection'][:12]}"
+    earned = {"reference": reference, "wallet_id": wallet_id, "points": mine["points"]}
+    shop.call("POST", "/v1/issuances", {"issuances": [earned]})
+    offer = next(each for each in _offers(shop) if each["reference"] == mine["offer"])
+    body = {
+        "wallet_id": wallet_id,
+        "offer_id": offer["id"],
+        "quantity": 2,
+        "selection": mine["selection"],
+    }
+    buyer.call("POST", "/v1/burns", body, **{"Idempotency-Key": reference})
+
+
+def _offers(shop: Client) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = shop.call("GET", "/v1/offers?kind=seat&status=on_sale")["items"]
+    return found
+
+
+def standing(client: Client, slug: str, sku: str) -> dict[str, Any]:
+    """How a category stands."""
+    event = client.call("GET", f"/v1/conference/events/{slug}")
+    found: dict[str, Any] = next(
+        each for part in event["sessions"] for each in part["categories"] if each["sku"] == sku
+    )
+    return found
+
+
+def waiting(organiser: Client) -> list[dict[str, Any]]:
+    """Who waits for the training."""
+    found: list[dict[str, Any]] = organiser.call("GET", f"/v1/conference/events/{TRAINING}/waiting")
+    return found

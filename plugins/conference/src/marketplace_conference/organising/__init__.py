@@ -1,0 +1,1 @@
+"""What an organiser's people see and do in the partner console."""

@@ -1,0 +1,86 @@
+"""A holder changes a ticket in the browser: keyboard, phone, no scripts."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from marketplace_conference.tickets import cancelling, repository
+from playwright.async_api import expect
+
+from marketplace.host import PluginHost
+from tests.browser.conftest import OpenTab, Tab
+from tests.browser.life import Life, Somebody
+from tests.browser.looks import examine
+from tests.browser.test_door import Box
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def bought(life: Life, open_tab: OpenTab) -> tuple[Somebody, str]:
+    """Somebody with a ticket that cost 1,000 points, 45 days before the event; its order."""
+    host = PluginHost("conference", lambda: life.runtime.database, lambda: life.runtime.vault)
+    starts_at = datetime.now(UTC) + timedelta(days=45, hours=1)
+    shop = life.coalition.members["shop"]
+    box = await asyncio.to_thread(lambda: Box(host, shop, starts_at=starts_at))
+
+    def promise() -> None:
+        with host.transaction() as session:
+            event = repository.event_named(session, box.slug)
+            assert event is not None
+            cancelling.set_policy(host, session, event, {30: 80, 7: 25})
+
+    await asyncio.to_thread(promise)
+    offer = f"seat-{uuid4().hex[:8]}"
+    await life.coalition.add_offer(
+        offer, acceptor="shop", kind="seat", plugin="conference", sku=f"{box.slug}-1"
+    )
+    who = await life.newcomer(5_000)
+    reward = await life.burn(who, offer)
+    # The page of the reward changes by itself once the background process has had it delivered.
+    tab = await open_tab(token=who.token)
+    await tab.go(reward)
+    await expect(tab.page.get_by_role("button", name="Show the code")).to_be_visible()
+    return who, reward.removeprefix("/rewards/")
+
+
+async def opened(open_tab: OpenTab, bought: tuple[Somebody, str], **more: object) -> Tab:
+    """The tickets of the order."""
+    who, order = bought
+    tab = await open_tab(token=who.token, **more)
+    await tab.go(f"/conference/tickets/{order}")
+    return tab
+
+
+async def test_a_ticket_is_renamed_with_the_keyboard_alone(
+    open_tab: OpenTab, bought: tuple[Somebody, str]
+) -> None:
+    tab = await opened(open_tab, bought, width=390, javascript=False)
+    link = tab.page.get_by_role("link", name="Change or give back")
+    await link.focus()
+    await tab.page.keyboard.press("Enter")
+    await expect(tab.page.get_by_role("heading", name="Give it back")).to_be_visible()
+    await tab.page.get_by_label("Name", exact=True).focus()
+    await tab.page.keyboard.type("Łucja Żółkiewska")
+    await tab.page.keyboard.press("Enter")
+    await expect(tab.page.locator("main")).to_contain_text("The ticket is for Łucja Żółkiewska now")
+    await expect(tab.page.get_by_role("heading", name="Łucja Żółkiewska")).to_be_visible()
+
+
+async def test_a_ticket_is_given_back_for_what_the_page_says(
+    open_tab: OpenTab, bought: tuple[Somebody, str]
+) -> None:
+    tab = await opened(open_tab, bought, width=390)
+    await tab.page.get_by_role("link", name="Change or give back").click()
+    await expect(tab.page.locator("main")).to_contain_text("Today 800 points come back.")
+    wrong = await examine(tab, "ticket")
+    assert not wrong, "\n".join(wrong)
+    await tab.page.get_by_role("button", name="Give the ticket back").click()
+    await expect(tab.page.locator("main")).to_contain_text("800 points are yours again")
+    await tab.go(f"/conference/tickets/{bought[1]}")
+    await expect(tab.page.locator("main")).to_contain_text("Cancelled: this ticket admits nobody")
+    await expect(tab.page.get_by_role("link", name="Change or give back")).to_have_count(0)
