@@ -26,6 +26,7 @@ from marketplace.contract.bank_records import (
     StatementKind,
     StatementStart,
 )
+from marketplace.contract.crowds import CrowdWork, crowd_post
 from marketplace.contract.facts import BurnFact, IssueFact, RefundFact, WindowFact
 from marketplace.contract.file_rails import Batch, FileRail, RailFile
 from marketplace.contract.host import Host, MemberName, OpenOrder, PlacedOrder, PluginOffer
@@ -88,7 +89,7 @@ from marketplace.web.nav import NavEntry
 from marketplace.web.page import Html, Page
 from marketplace.web.press import typeset
 
-API_VERSION = "1.2"
+API_VERSION = "1.3"
 """Version of this contract."""
 
 hookimpl = pluggy.HookimplMarker("marketplace")
@@ -120,6 +121,7 @@ __all__ = [
     "Command",
     "Conflict",
     "Console",
+    "CrowdWork",
     "Direction",
     "Eligibility",
     "EligibilityRule",
@@ -192,6 +194,7 @@ __all__ = [
     "WindowFact",
     "Words",
     "access",
+    "crowd_post",
     "decimal_from_minor",
     "hookimpl",
     "lazy",
