@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 MOST_WAITING: Final = 8_192
 """Requests that may wait in one process; whoever comes then is told to come again."""
-MOST_AT_ONCE: Final = 128
+MOST_AT_ONCE: Final = 256
 """Requests of one call."""
 WORK_S: Final = 20.0
 """Longest that one call may take."""

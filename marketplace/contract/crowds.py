@@ -43,7 +43,7 @@ def crowd_post(
 ) -> HTTPRouteHandler:
     """A `POST` for your `Routes` that is called by thousands in one second: an on-sale.
 
-    Whoever calls while `work` runs waits in a queue; then `work` gets all of them, up to 128, as
+    Whoever calls while `work` runs waits in a queue; then `work` gets all of them, up to 256, as
     (caller, body), and answers in their order: with a `gives`, or with an error for that caller
     alone. It is synchronous, runs once at a time in each process, on a thread of your plugin's, and
     has 20 seconds. Do all of them in one transaction: that is what makes it fast. Where it raises,

@@ -18,12 +18,12 @@ FORGET_AT_ONCE = 10
 
 PROMISE = sa.text("""
 with named as (
-    select selection from unnest(cast(:selections as text[])) as selection
+    select unnest(string_to_array(:selections, ',')) as selection
 ),
 old as (
     delete from price_promise where ctid = any(array(
         select ctid from price_promise where until < marketplace_now() - interval '1 day'
-          and selection <> all(cast(:selections as text[]))
+          and selection <> all(string_to_array(:selections, ','))
         limit :most for update skip locked))
 ),
 asked as (
@@ -57,7 +57,7 @@ def promise(
         {
             "plugin": plugin,
             "sku": sku,
-            "selections": list(selections),
+            "selections": ",".join(selections),  # which have none in them
             "until": until,
             "most": most,
         },

@@ -35,13 +35,12 @@ ELSEWHERE_S = 0.5
 """How old may be what is said of other categories."""
 
 MINE = sa.text("""
-select asked.number::int as number,
+select asked.number,
        (select coalesce(sum(r.quantity), 0)::int from conference_reservation r
         where r.caller_id = asked.caller and r.category_id = asked.category and r.state = 'held'
-          and r.ends_at > :now
-          and r.buyer is not distinct from nullif(asked.buyer, '')) as mine
-from unnest(cast(:categories as uuid[]), cast(:callers as uuid[]), cast(:buyers as text[]))
-     with ordinality as asked (category, caller, buyer, number)
+          and r.ends_at > :now and r.buyer is not distinct from asked.buyer) as mine
+from jsonb_to_recordset(cast(:people as jsonb))
+     as asked (number int, category uuid, caller uuid, buyer text)
 """)
 SOLD_OUT = sa.text(f"""
 select c.id from conference_category c
@@ -243,14 +242,13 @@ class _Batch:
     def _limit(self, now: datetime) -> None:
         """Nobody reserves more than so many at once."""
         people = list({each.person(self._kind(each)) for each in self._open()})
-        asked = {
-            "categories": [category_id for category_id, _, _ in people],
-            "callers": [caller_id for _, caller_id, _ in people],
-            "buyers": [buyer or "" for _, _, buyer in people],
-            "now": now,
-        }
-        rows = self._session.execute(MINE, asked)
-        mine = Counter({people[row.number - 1]: row.mine for row in rows})
+        rows = [
+            {"number": number, "category": category_id, "caller": caller_id, "buyer": buyer}
+            for number, (category_id, caller_id, buyer) in enumerate(people)
+        ]
+        asked = {"people": msgspec.json.encode(rows).decode(), "now": now}
+        found = self._session.execute(MINE, asked)
+        mine = Counter({people[row.number]: row.mine for row in found})
 
         def limit(each: Asked) -> None:
             kind, person = self._kind(each), each.person(self._kind(each))

@@ -46,8 +46,9 @@ with asked as (
         quantity int, points bigint, attendees jsonb, ends_at timestamptz, seats bigint[])
 ),
 held as (
-    update conference_seat set held_by = asked.id, held_until = asked.ends_at
-    from asked where conference_seat.id = any(asked.seats)
+    update conference_seat set held_by = taken.id, held_until = taken.ends_at
+    from (select id, ends_at, unnest(seats) as seat_id from asked) as taken
+    where conference_seat.id = taken.seat_id
 )
 insert into conference_reservation (id, category_id, allotment_id, waiter_id, caller_id, buyer,
                                     quantity, points, attendees, made_at, ends_at)

@@ -10,15 +10,16 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 LOCKS = sa.text("""
 select case when alone then pg_advisory_xact_lock(key)::text
             else pg_advisory_xact_lock_shared(key)::text end
-from (select hashtextextended('conference:' || name, 0) as key, alone
-      from unnest(cast(:names as text[]), cast(:alone as boolean[]))
-           with ordinality as asked (name, alone, number)
+from (select hashtextextended('conference:' || name, 0) as key, alone::boolean as alone
+      from jsonb_array_elements(cast(:names as jsonb)) with ordinality as asked (pair, number),
+           lateral (select pair ->> 0, pair ->> 1) as parts (name, alone)
       order by number) as in_order
 """)
 
@@ -81,8 +82,8 @@ class Picked(NamedTuple):
 
 def lock(session: Session, names: Mapping[str, bool]) -> None:
     """Lock names until the transaction ends, in their order: alone (True), or with others."""
-    asked = {"names": list(names), "alone": list(names.values())}
-    session.execute(LOCKS, asked).all()
+    asked = msgspec.json.encode(list(names.items())).decode()
+    session.execute(LOCKS, {"names": asked}).all()
 
 
 def chosen(
