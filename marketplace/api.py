@@ -27,6 +27,7 @@ from marketplace.contract.bank_records import (
     StatementKind,
     StatementStart,
 )
+from marketplace.contract.crowds import CrowdWork, crowd_post
 from marketplace.contract.facts import BurnFact, IssueFact, RefundFact, WindowFact
 from marketplace.contract.file_rails import Batch, FileRail, RailFile
 from marketplace.contract.host import Host, MemberName, OpenOrder, PlacedOrder, PluginOffer
@@ -122,6 +123,7 @@ __all__ = [
     "Command",
     "Conflict",
     "Console",
+    "CrowdWork",
     "Direction",
     "Eligibility",
     "EligibilityRule",
@@ -197,6 +199,7 @@ __all__ = [
     "WindowFact",
     "Words",
     "access",
+    "crowd_post",
     "decimal_from_minor",
     "hookimpl",
     "lazy",

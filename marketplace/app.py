@@ -20,6 +20,7 @@ from litestar.types import ControllerRouterHandler
 from marketplace import api
 from marketplace.coalition import pages as firm_pages
 from marketplace.console import pages as console_pages
+from marketplace.containment.crowds import open_crowds
 from marketplace.containment.routes import PluginRoutes, contain
 from marketplace.db import open_database
 from marketplace.exchange import (
@@ -152,7 +153,9 @@ def create_app(runtime: Runtime, *, around: Sequence[Lifespan] = ()) -> Litestar
         _disable_misfits(runtime, {slug: each.router for slug, each in joined.items()}, "pages")
         app = _join(runtime, routers, joined, around)
     for slug, own in runtime.plugin_routes.items():
-        contain(app, own, (f"/v1/{slug}/", f"/{slug}/"))
+        paths = (f"/v1/{slug}/", f"/{slug}/")
+        contain(app, own, paths)
+        open_crowds(app, own, paths)
     return app
 
 

@@ -218,7 +218,13 @@ class PluginHost:
         self, session: Session, sku: str, selection: str, until: datetime
     ) -> Sequence[PluginOffer]:
         """See `marketplace.api.Host.promise_price`."""
-        return promises.promise(session, self.slug, sku, selection, until)
+        return self.promise_prices(session, sku, [selection], until).get(selection, [])
+
+    def promise_prices(
+        self, session: Session, sku: str, selections: Sequence[str], until: datetime
+    ) -> Mapping[str, Sequence[PluginOffer]]:
+        """See `marketplace.api.Host.promise_prices`."""
+        return promises.promise(session, self.slug, sku, selections, until)
 
     def who(self, session: Session, participant_id: UUID) -> Who | None:
         """See `marketplace.api.Host.who`."""

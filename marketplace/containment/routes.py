@@ -1,8 +1,9 @@
 """A plugin's routes and pages in an API process, kept from stopping it.
 
 Synchronous handlers run on threads of the plugin's own, few of them; asynchronous ones run on the
-loop that serves everybody, so each of their steps is timed and one that blocks is interrupted. A
-plugin that has too much in hand, or blocked just now, answers 503, and nobody else does.
+loop that serves everybody, so each of their steps is timed and one that blocks is interrupted. Who
+comes while a plugin has its hands full waits a moment for its turn: a crowd costs the house little
+while it waits. A plugin that stays busy, or blocked just now, answers 503, and nobody else does.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ THREADS: Final = 4
 """Synchronous handlers of one plugin that run at once in one API process."""
 MOST_REQUESTS: Final = 32
 """Requests of one plugin in hand at once."""
+MOST_WAITING: Final = 1_024
+"""Requests that may wait until one of those is done."""
+WAIT_S: Final = 2.0
+"""Longest that a request waits to be taken in hand, and then for a thread."""
 ANSWER_S: Final = 120.0
 """Longest until a plugin's handler has answered."""
 STEP_S: Final = 1.0
@@ -45,8 +50,9 @@ class PluginRoutes(ASGIMiddleware):
     def __init__(self, slug: str, note: NoteTrouble) -> None:
         self.slug = slug
         self._note = note
-        self._in_hand = 0
-        self._threads = threading.Semaphore(THREADS)
+        self._hands = asyncio.Semaphore(MOST_REQUESTS)
+        self._waiting = 0
+        self._threads = asyncio.Semaphore(THREADS)
         self._rests_until = 0.0
 
     def __deepcopy__(self, _: dict[int, Any]) -> PluginRoutes:
@@ -55,11 +61,10 @@ class PluginRoutes(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Pass the request on, within the plugin's limits."""
-        if time.monotonic() < self._rests_until:
-            raise Busy(f"The plugin {self.slug} is left alone for a moment.")
-        if self._in_hand >= MOST_REQUESTS:
-            raise Busy(f"The plugin {self.slug} has {self._in_hand} requests in hand.")
-        self._in_hand += 1
+        self.refuse_while_it_rests()
+        if self._waiting >= MOST_WAITING:
+            raise Busy(f"{self._waiting} requests wait for the plugin {self.slug} already.")
+        await self._turn(self._hands)
         task = asyncio.ensure_future(self._stepped(next_app(scope, receive, send)))
         task.add_done_callback(self._let_go)
         try:
@@ -73,8 +78,29 @@ class PluginRoutes(ASGIMiddleware):
             raise Busy(f"The plugin {self.slug} did not answer in time.")
         task.result()
 
+    def refuse_while_it_rests(self) -> None:
+        """Raise Busy for a moment after something went badly."""
+        if time.monotonic() < self._rests_until:
+            raise Busy(f"The plugin {self.slug} is left alone for a moment.")
+
+    def let_rest(self, why: str) -> None:
+        """Call nothing of this plugin for a moment, and have the operator know why."""
+        self._rests_until = time.monotonic() + REST_S
+        self._note(self.slug, "route", why)
+
+    async def _turn(self, of: asyncio.Semaphore) -> None:
+        """Wait for one of the hands or threads, in the order of coming; Busy after a while."""
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(WAIT_S):
+                await of.acquire()
+        except TimeoutError:
+            raise Busy(f"The plugin {self.slug} has its hands full.") from None
+        finally:
+            self._waiting -= 1
+
     def _let_go(self, task: asyncio.Future[None]) -> None:
-        self._in_hand -= 1
+        self._hands.release()
         if not task.cancelled():
             task.exception()  # seen, also where nobody waits any more
 
@@ -83,17 +109,15 @@ class PluginRoutes(ASGIMiddleware):
             await _Stepped(work)
         except interrupt.Interrupted:
             interrupt.stop_timer()
-            self._rests_until = time.monotonic() + REST_S
-            self._note(self.slug, "route", f"a handler kept the process for {STEP_S:g} s")
+            self.let_rest(f"a handler kept the process for {STEP_S:g} s")
             raise Busy(f"The plugin {self.slug} did not answer in time.") from None
 
-    async def on_thread(self, work: Callable[..., Any], /, **arguments: Any) -> Any:
-        """What a synchronous handler returns, run on a thread of this plugin's."""
-        if not self._threads.acquire(blocking=False):
-            raise Busy(f"The plugin {self.slug} has {THREADS} requests in hand.")
+    async def on_thread(self, work: Callable[..., Any], /, *given: Any, **named: Any) -> Any:
+        """What synchronous work returns, run on a thread of this plugin's."""
+        await self._turn(self._threads)
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
-        call = partial(contextvars.copy_context().run, partial(work, **arguments))
+        call = partial(contextvars.copy_context().run, partial(work, *given, **named))
         # A daemon: a handler that never returns must not keep the process from ending.
         threading.Thread(
             target=self._run, args=(loop, answer, call), name=f"routes-{self.slug}", daemon=True
@@ -114,10 +138,9 @@ class PluginRoutes(ASGIMiddleware):
             error = raised
         except BaseException as raised:  # a plugin may even raise SystemExit
             error = RuntimeError(repr(raised))
-        finally:
-            self._threads.release()
 
         def tell() -> None:
+            self._threads.release()
             if answer.done():
                 return
             if error is None:

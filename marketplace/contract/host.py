@@ -132,6 +132,12 @@ class Host(Protocol):
         """
         ...
 
+    def promise_prices(
+        self, session: Session, sku: str, selections: Sequence[str], until: datetime
+    ) -> Mapping[str, Sequence[PluginOffer]]:
+        """The same for many selections at once; returns the offers by selection. Since 1.3."""
+        ...
+
     def who(self, session: Session, participant_id: UUID) -> Who | None:
         """What eligibility rules know of a participant; None where there is none. Since 1.2."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from marketplace.api import Conflict, InvalidRequest, NotFound
 
@@ -27,16 +28,20 @@ class UnknownReservation(NotFound):
 
 
 class SoldOut(Conflict):
+    """`free` is how many could be had at once; `others` is where else places of the event are."""
+
     code = "conference_sold_out"
     title = "So many places are not free"
 
 
 class SeatsTaken(Conflict):
+    """`seats` are those that are gone; `free_seats` are some that can be had instead."""
+
     code = "conference_seats_taken"
     title = "Somebody else was quicker: choose other seats"
 
-    def __init__(self, labels: Sequence[str]) -> None:
-        super().__init__(f"Not free any more: {', '.join(labels)}.", seats=list(labels))
+    def __init__(self, labels: Sequence[str], **extra: Any) -> None:
+        super().__init__(f"Not free any more: {', '.join(labels)}.", seats=list(labels), **extra)
 
 
 class TooManyAtOnce(Conflict):

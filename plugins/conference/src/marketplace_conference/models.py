@@ -182,6 +182,7 @@ reservation = sa.Table(
     sa.Column("made_at", MOMENT, nullable=False),
     sa.Column("ends_at", MOMENT, nullable=False),
     sa.Column("order_reference", sa.Text, unique=True),
+    sa.Column("buyer", sa.Text),
     sa.CheckConstraint("quantity > 0", name="quantity_is_positive"),
     sa.CheckConstraint("state in ('held', 'sold', 'ended')", name="state_is_known"),
     sa.CheckConstraint(
@@ -189,6 +190,12 @@ reservation = sa.Table(
     ),
     sa.Index("ix_conference_reservation_held", "category_id", postgresql_where="state = 'held'"),
     sa.Index("ix_conference_reservation_waiter_id", "waiter_id"),
+    sa.Index(
+        "ix_conference_reservation_caller_id",
+        "caller_id",
+        "category_id",
+        postgresql_where="state = 'held'",
+    ),
     comment="Places somebody has to themselves for a while; a burn names it as its selection.",
 )
 

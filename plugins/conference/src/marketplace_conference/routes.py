@@ -11,8 +11,18 @@ from litestar import Request, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import Body, FromPath
 
-from marketplace.api import Host, InvalidRequest, NotAllowed, Principal, Role, Routes, Scope, access
-from marketplace_conference import events, plan, reserving, waiting
+from marketplace.api import (
+    Host,
+    InvalidRequest,
+    NotAllowed,
+    Principal,
+    Role,
+    Routes,
+    Scope,
+    access,
+    crowd_post,
+)
+from marketplace_conference import asking, events, plan, reserving, waiting
 from marketplace_conference.plan import SeatView
 from marketplace_conference.schemas import (
     Attendee,
@@ -24,6 +34,7 @@ from marketplace_conference.schemas import (
     ReservationView,
     WaiterView,
 )
+from marketplace_conference.shared import Shared
 
 TAGS = ["conference"]
 PUBLIC = access(public=True)
@@ -31,6 +42,8 @@ BUYERS = access(roles=[Role.PARTICIPANT], scope=Scope.BURNS_WRITE)
 ORGANISERS = access(roles=[Role.PARTNER, Role.OPERATOR], scope=Scope.STOCK_WRITE)
 STATUSES = {"publish": "published", "withdraw": "draft"}
 LARGEST_PLAN = 8_000_000
+SHARED_S = 0.3
+"""How old may be what everybody is shown."""
 
 
 def make_routes(host: Host) -> Routes:
@@ -48,41 +61,52 @@ def whose(principal: Principal) -> UUID | None:
 
 
 def _public(host: Host) -> Routes:
-    @get("/events", opt=PUBLIC, sync_to_thread=True, summary="List events", tags=TAGS)
-    def list_events() -> list[EventView]:
-        """Published events that are not over, with how each category stands."""
-        return events.listed(host)
+    def of_session(slug: str, code: str) -> list[SeatView]:
+        events.read(host, slug)
+        return plan.seats(host, slug, code)
 
-    @get("/events/{slug:str}", opt=PUBLIC, sync_to_thread=True, summary="An event", tags=TAGS)
-    def get_event(slug: FromPath[str]) -> EventView:
+    # Asked by everybody in the second in which seats go on sale; the truth is told who reserves.
+    all_events = Shared(partial(events.listed, host), SHARED_S)
+    one_event = Shared(partial(events.read, host), SHARED_S)
+    seats = Shared(of_session, SHARED_S)
+
+    @get("/events", opt=PUBLIC, summary="List events", tags=TAGS)
+    async def list_events() -> list[EventView]:
+        """Published events that are not over, with how each category stands."""
+        return await all_events.ask()
+
+    @get("/events/{slug:str}", opt=PUBLIC, summary="An event", tags=TAGS)
+    async def get_event(slug: FromPath[str]) -> EventView:
         """With how each category stands: sold, held, allotted, waited for, free."""
-        return events.read(host, slug)
+        return await one_event.ask(slug)
 
     @get(
         "/events/{slug:str}/sessions/{code:str}/seats",
         opt=PUBLIC,
-        sync_to_thread=True,
         summary="The seats of a session",
         tags=TAGS,
     )
-    def list_seats(slug: FromPath[str], code: FromPath[str]) -> list[SeatView]:
+    async def list_seats(slug: FromPath[str], code: FromPath[str]) -> list[SeatView]:
         """In the order of the plan, with their place on it and whether they are free."""
-        events.read(host, slug)
-        return plan.seats(host, slug, code)
+        return await seats.ask(slug, code)
 
     return [list_events, get_event, list_seats]
 
 
 def _buying(host: Host) -> Routes:
-    @post("/reservations", opt=BUYERS, sync_to_thread=True, summary="Reserve places", tags=TAGS)
-    def make_reservation(
-        data: Annotated[NewReservation, Body()], principal: NamedDependency[Principal]
-    ) -> ReservationView:
-        """These seats, or the best that are free, for some minutes at today's price.
-
-        Then burn on `offer` with `selection` and `quantity`.
-        """
-        return reserving.reserve(host, principal, data)
+    make_reservation = crowd_post(
+        "/reservations",
+        asking.make_reserver(host),
+        takes=NewReservation,
+        gives=ReservationView,
+        opt=BUYERS,
+        summary="Reserve places",
+        description=(
+            "These seats, or the best that are free, for some minutes at today's price.\n\n"
+            "Then burn on `offer` with `selection` and `quantity`."
+        ),
+        tags=TAGS,
+    )
 
     @get(
         "/reservations/{selection:str}",

@@ -153,6 +153,9 @@ class NewReservation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Labels of numbered seats."""
     attendees: list[Attendee] = []
     """In the order of the places; they can be given later, until the burn is delivered."""
+    buyer: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
+    """Only from an API key: whom it reserves for, in words of its own. `most_at_once` counts for
+    each of them; a key that names nobody counts as one person."""
 
 
 class ReservationView(msgspec.Struct, frozen=True, kw_only=True):

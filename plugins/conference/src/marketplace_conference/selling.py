@@ -70,7 +70,7 @@ def sell_best(host: Host, session: Session, kind: Any, orders: Sequence[Order]) 
         if each.quantity <= free:
             seats = [None] * each.quantity
             if kind.numbered:
-                seats = taking.sell_seats(session, kind.id, each.quantity, each.reference, now)
+                seats = taking.sell_seats(session, kind.id, each.quantity, now)
         if seats is None:
             gone.append(each)
             continue
@@ -182,8 +182,8 @@ def lock_pools(session: Session, categories: set[UUID], *, alone: bool) -> None:
     rows = session.execute(
         sa.select(category.c.id, category.c.quota_id).where(category.c.id.in_(categories))
     )
-    for pool in sorted({row.quota_id or row.id for row in rows}, key=str):
-        taking.lock_pool(session, pool, alone=alone)
+    pools = sorted(str(row.quota_id or row.id) for row in rows)
+    taking.lock(session, dict.fromkeys(pools, alone))
 
 
 def release_refunded(host: Host, fact: RefundFact) -> None:

@@ -1,169 +1,195 @@
-"""The statements that take places: pools are locked, seats updated where they are free."""
+"""Which places are taken: pools are locked, seats picked among those that are free.
+
+Who picks a seat has its row locked, for what it writes next in the same transaction.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from marketplace_conference import counting
-from marketplace_conference.errors import SeatsTaken
-
-if TYPE_CHECKING:
-    from marketplace_conference.reserving import Found, Wish
-
-LOCK = "select pg_advisory_xact_lock{}(hashtextextended('conference:' || :pool, 0))"
-ALONE, SHARED = sa.text(LOCK.format("")), sa.text(LOCK.format("_shared"))
+LOCKS = sa.text("""
+select case when alone then pg_advisory_xact_lock(key)::text
+            else pg_advisory_xact_lock_shared(key)::text end
+from (select hashtextextended('conference:' || name, 0) as key, alone::boolean as alone
+      from jsonb_array_elements(cast(:names as jsonb)) with ordinality as asked (pair, number),
+           lateral (select pair ->> 0, pair ->> 1) as parts (name, alone)
+      order by number) as in_order
+""")
 
 FREE = "not sold and (held_until is null or held_until <= :now)"
-UPDATE = """
-update conference_seat set held_by = :selection, held_until = :until
-from picked where conference_seat.id = picked.id
-returning conference_seat.label
-"""
-# Seats beside each other have ids that follow, as the plan had them.
-TOGETHER = sa.text(f"""
-with free as materialized (
-    select id, block, "row" from conference_seat where category_id = :category and {FREE}
-),
-runs as (
-    select id, id - row_number() over (partition by block, "row" order by id) as run, block, "row"
-    from free
-),
-first_run as (
-    select block, "row", run from runs group by block, "row", run having count(*) >= :quantity
-    order by min(id) limit 1
-),
-picked as (
-    select id from conference_seat
-    where id in (select r.id from runs r join first_run using (block, "row", run)
-                 order by r.id limit :quantity) and {FREE}
-    order by id for update skip locked
-)
-{UPDATE}
-""")
-BEST = f"""
-with picked as (
-    select id from conference_seat where category_id = :category and {FREE}
-    order by id limit :quantity for update {{}}
-)
-{UPDATE}
-"""
-BEST_AT_ONCE, BEST_WAITING = sa.text(BEST.format("skip locked")), sa.text(BEST.format(""))
 # What is free is asked where rows are locked: there, and only there, it is asked again of a row
 # that somebody else changed meanwhile.
 CHOSEN = sa.text(f"""
-with picked as (
-    select id from conference_seat
-    where category_id = :category and label = any(:labels) and {FREE}
-    order by id for update
-)
-{UPDATE}
+select id, category_id, label, block, "row" from conference_seat
+where session_id = any(cast(:sessions as uuid[])) and label = any(cast(:labels as text[]))
+  and {FREE}
+order by id for update
 """)
+FREE_SEATS = sa.text(f"""
+select id, category_id, label, block, "row" from conference_seat
+where category_id = :category and {FREE} and id <> all(cast(:but as bigint[]))
+order by id limit :most
+""")
+LOCK_SEATS = """
+select id from conference_seat where id = any(cast(:ids as bigint[])) and {free}
+order by id for update {skip}
+"""
+AT_ONCE = sa.text(LOCK_SEATS.format(free=FREE, skip="skip locked"))
+WAITING = sa.text(LOCK_SEATS.format(free=FREE, skip=""))
 ALLOTMENT = sa.text("""
 select a.id, a.size - (
     (select count(*) from conference_place p
      where p.category_id = a.category_id and p.allotment_id = a.id and p.cancelled_at is null)
     + (select coalesce(sum(r.quantity), 0) from conference_reservation r
        where r.category_id = a.category_id and r.allotment_id = a.id and r.state = 'held'
-         and r.ends_at > :now)) as left
+         and r.ends_at > :now))::int as left
 from conference_allotment a
 where a.category_id = :category and a.firm_reference = :firm and a.releases_at > :now
 """)
 
-
-class Crowded(Exception):
-    """Others come first here: it has to be counted, under the lock of the pool."""
-
-
-class Short(Exception):
-    """Fewer places are free than are asked for."""
-
-    def __init__(self, left: int) -> None:
-        super().__init__(left)
-        self.left = left
+SPARE = 16
+"""Seats that are looked at beyond those that are wanted: others may have some of them."""
+WINDOW = 600
+"""Seats that are looked at to find some beside each other."""
+ROUNDS = 4
+"""How often others are made way for before they are waited for."""
 
 
-def lock_pool(session: Session, pool: UUID, *, alone: bool) -> None:
-    """Lock a pool until the transaction ends: for oneself, or with others who only take seats."""
-    session.execute(ALONE if alone else SHARED, {"pool": str(pool)})
+class Seat(NamedTuple):
+    """A free seat. Seats beside each other have ids that follow, as the plan had them."""
+
+    id: int
+    category_id: UUID
+    label: str
+    block: str
+    row: str
 
 
-def admit(session: Session, found: Found, wish: Wish) -> UUID | None:
-    """Whether the pool has so many for this wish; Short where not. Needs the pool's lock.
+class Picked(NamedTuple):
+    """What was found for each, in their order; None: too little is free."""
 
-    Returns the allotment they are taken from, None where they are anybody's.
+    seats: list[Sequence[Seat] | None]
+    contested: bool
+    """Others have some of it in hand: asked again in a moment, there may be more."""
+
+
+def lock(session: Session, names: Mapping[str, bool]) -> None:
+    """Lock names until the transaction ends, in their order: alone (True), or with others."""
+    asked = msgspec.json.encode(list(names.items())).decode()
+    session.execute(LOCKS, {"names": asked}).all()
+
+
+def chosen(
+    session: Session, sessions: Iterable[UUID], labels: Iterable[str], now: datetime
+) -> dict[tuple[UUID, str], Seat]:
+    """Lock those of these seats that are free, by category and label."""
+    asked = {"sessions": list(set(sessions)), "labels": list(set(labels)), "now": now}
+    found = [Seat(*row) for row in session.execute(CHOSEN, asked)]
+    return {(each.category_id, each.label): each for each in found}
+
+
+def free(
+    session: Session, category_id: UUID, now: datetime, *, but: Iterable[int] = (), most: int
+) -> list[Seat]:
+    """The best free seats of a category; nothing is locked."""
+    asked = {"category": category_id, "now": now, "but": list(but), "most": most}
+    return [Seat(*row) for row in session.execute(FREE_SEATS, asked)]
+
+
+def pick(
+    session: Session,
+    category_id: UUID,
+    quantities: Sequence[int],
+    now: datetime,
+    *,
+    but: Iterable[int] = (),
+    waits: bool,
+) -> Picked:
+    """Lock the best free seats for each of these in turn, beside each other where they can be.
+
+    What others have in hand is left to them; with `waits` it is waited for, once, so that nobody
+    is told "sold out" because of a transaction that then fails.
     """
-    if wish.firm is not None:
-        asked = {"category": found.id, "firm": wish.firm, "now": found.now}
-        row = session.execute(ALLOTMENT, asked).first()
-        if row is not None and row.left >= wish.quantity:
-            allotment_id: UUID = row.id
-            return allotment_id
-    counts = counting.of_pool(session, found.id, found.now)
-    standing = counting.standing(found.id, counts)
-    free = standing.free if wish.waiter_id is None else standing.left
-    if free < wish.quantity:
-        raise Short(free)
-    return None
+    found: list[Sequence[Seat] | None] = [None] * len(quantities)
+    taken, theirs = set(but), set[int]()
+    for _ in range(1 if waits else ROUNDS):
+        wanting = [number for number, seats in enumerate(found) if seats is None]
+        wanted = [quantities[number] for number in wanting]
+        most = max(sum(wanted) + SPARE, WINDOW if max(wanted, default=0) > 1 else 0)
+        left = free(session, category_id, now, but=taken | theirs, most=most)
+        plans = plan(left, wanted)
+        ids = [seat.id for seats in plans for seat in seats or ()]
+        if not ids:
+            break
+        locked = set(session.scalars(WAITING if waits else AT_ONCE, {"ids": ids, "now": now}))
+        for number, seats in zip(wanting, plans, strict=True):
+            if seats is not None and locked.issuperset(seat.id for seat in seats):
+                found[number] = seats
+                taken.update(seat.id for seat in seats)
+        theirs.update(set(ids) - locked)
+        if locked.issuperset(ids):
+            break
+    return Picked(found, contested=bool(theirs))
 
 
-def take_seats(session: Session, found: Found, wish: Wish, selection: str, *, waits: bool) -> None:
-    """Hold seats for a selection: the chosen ones, or the best. SeatsTaken or Short where not."""
-    asked = {
-        "category": found.id,
-        "now": found.now,
-        "until": wish.ends_at,
-        "selection": selection,
-        "quantity": wish.quantity,
-    }
-    if wish.seats:
-        taken = session.scalars(CHOSEN, {**asked, "labels": list(wish.seats)}).all()
-        if len(taken) < wish.quantity:
-            raise SeatsTaken(sorted(set(wish.seats) - set(taken)))
-        return
-    if wish.quantity > 1:
-        with session.begin_nested() as attempt:
-            if len(session.scalars(TOGETHER, asked).all()) == wish.quantity:
-                return
-            attempt.rollback()
-    taken = session.scalars(BEST_WAITING if waits else BEST_AT_ONCE, asked).all()
-    if len(taken) < wish.quantity:
-        raise Short(len(taken))
+def plan(left: Sequence[Seat], quantities: Sequence[int]) -> list[Sequence[Seat] | None]:
+    """Deal free seats out, in order: the first run of so many in a row, else the first. Pure."""
+    left = list(left)
+    plans: list[Sequence[Seat] | None] = []
+    for quantity in quantities:
+        if quantity > len(left):
+            plans.append(None)
+            continue
+        start = _first_run(left, quantity) if quantity > 1 else 0
+        plans.append(left[start : start + quantity])
+        del left[start : start + quantity]
+    return plans
+
+
+def _first_run(left: Sequence[Seat], quantity: int) -> int:
+    """Where so many begin that are beside each other; 0 where nowhere."""
+    length = 0
+    for number, each in enumerate(left):
+        last = left[number - 1] if number else None
+        beside = last is not None and (last.id + 1, last.block, last.row) == (
+            each.id,
+            each.block,
+            each.row,
+        )
+        length = length + 1 if beside else 1
+        if length == quantity:
+            return number - quantity + 1
+    return 0
 
 
 def sell_seats(
-    session: Session, category_id: UUID, quantity: int, reference: str, now: datetime
+    session: Session, category_id: UUID, quantity: int, now: datetime
 ) -> Sequence[int] | None:
     """Sell the best seats that are free at once; None, and nothing is taken, where too few are.
 
     Needs the pool's lock: nobody else takes seats of it meanwhile.
     """
-    asked = {
-        "category": category_id,
-        "now": now,
-        "until": now,
-        "selection": f"order-{reference}",
-        "quantity": quantity,
-    }
-    with session.begin_nested() as attempt:
-        taken = session.scalars(TOGETHER, asked).all() if quantity > 1 else []
-        if len(taken) < quantity:
-            attempt.rollback()
-    if len(taken) < quantity:
-        with session.begin_nested() as attempt:
-            taken = session.scalars(BEST_WAITING, asked).all()
-            if len(taken) < quantity:
-                attempt.rollback()
-    if len(taken) < quantity:
+    (seats,) = pick(session, category_id, [quantity], now, waits=True).seats
+    if seats is None:
         return None
-    return sorted(session.scalars(SOLD, asked))
+    ids = [each.id for each in seats]
+    session.execute(SOLD, {"ids": ids})
+    return ids
 
 
-SOLD = sa.text(
-    "update conference_seat set sold = true where held_by = :selection and not sold returning id"
-)
+SOLD = sa.text("update conference_seat set sold = true where id = any(cast(:ids as bigint[]))")
+
+
+def allotted(
+    session: Session, category_id: UUID, firm: str, now: datetime
+) -> tuple[UUID, int] | None:
+    """The allotment of a firm and what is left of it; None where it has none."""
+    row = session.execute(ALLOTMENT, {"category": category_id, "firm": firm, "now": now}).first()
+    return None if row is None else (row.id, row.left)

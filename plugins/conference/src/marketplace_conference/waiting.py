@@ -17,13 +17,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from marketplace.api import Host, InvalidRequest, Principal
-from marketplace_conference import reserving, selling
-from marketplace_conference.errors import NotWaiting, PlacesAreFree, SeatsTaken, UnknownCategory
+from marketplace_conference import holding, reserving, selling
+from marketplace_conference.errors import NotWaiting, PlacesAreFree, UnknownCategory
+from marketplace_conference.holding import Held, Wish
 from marketplace_conference.models import category, event, reservation, waiter, waiter_category
 from marketplace_conference.models import session as sessions
-from marketplace_conference.reserving import Wish
 from marketplace_conference.schemas import NewWaiter, WaiterView
-from marketplace_conference.taking import Short
 
 OFFER = timedelta(hours=12)
 """How long an offer is kept; it ends with the event at the latest."""
@@ -182,19 +181,21 @@ def serve(host: Host, event_id: UUID) -> int:
 def _offer(host: Host, session: Session, row: Any, skus: dict[UUID, str], ends_at: Any) -> bool:
     """Offer a waiter the dearest wish that can be had; whether one could."""
     for category_id in _wishes(session, row.id):
-        found = reserving.find(session, skus[category_id], row.caller_id)
+        found = holding.kinds(session, [skus[category_id]])[skus[category_id]]
         wish = Wish(
-            quantity=row.quantity, caller_id=row.caller_id, ends_at=ends_at, waiter_id=row.id
+            kind=found,
+            quantity=row.quantity,
+            caller_id=row.caller_id,
+            ends_at=ends_at,
+            waiter_id=row.id,
         )
-        try:
-            with session.begin_nested():
-                reserving.take(host, session, found, wish, crowded=True, waits=True)
-        except (Short, SeatsTaken):
+        holder = holding.Holder(host, session, waits=True)
+        if not isinstance(holder.hold([wish])[0], Held):
             continue
         session.execute(
             sa.update(waiter)
             .where(waiter.c.id == row.id)
-            .values(state="offered", offered_at=found.now, offer_ends_at=ends_at)
+            .values(state="offered", offered_at=holder.now, offer_ends_at=ends_at)
         )
         host.audit(
             session, actor="system", action="offered", subject=found.sku, quantity=row.quantity
