@@ -62,6 +62,7 @@ from marketplace.contract.registering import (
     Words,
     plugin_metadata,
 )
+from marketplace.contract.telling import News, NewsField, NoticeKind
 from marketplace.contract.tracing import BurnStep, BurnTracer
 from marketplace.errors import (
     Conflict,
@@ -88,7 +89,7 @@ from marketplace.web.nav import NavEntry
 from marketplace.web.page import Html, Page
 from marketplace.web.press import typeset
 
-API_VERSION = "1.2"
+API_VERSION = "1.3"
 """Version of this contract."""
 
 hookimpl = pluggy.HookimplMarker("marketplace")
@@ -143,10 +144,13 @@ __all__ = [
     "MemberName",
     "NavEntry",
     "NeverOrdered",
+    "News",
+    "NewsField",
     "NotAllowed",
     "NotConfigured",
     "NotFound",
     "Notice",
+    "NoticeKind",
     "NoticeOutcome",
     "Notifier",
     "OfferDescriber",

@@ -36,7 +36,7 @@ SWEEP_EVERY_S = 15
 ALIGN_EVERY_S = 60
 REFUND_EVERY_S = 30
 
-api_version = "1.2"
+api_version = "1.3"
 """The version of the plugin API that this was written for."""
 
 
