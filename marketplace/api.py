@@ -64,6 +64,7 @@ from marketplace.contract.registering import (
     Words,
     plugin_metadata,
 )
+from marketplace.contract.telling import News, NewsField, NoticeKind
 from marketplace.contract.tracing import BurnStep, BurnTracer, FailedPayout, PayoutTracer
 from marketplace.errors import (
     Conflict,
@@ -148,10 +149,13 @@ __all__ = [
     "MemberName",
     "NavEntry",
     "NeverOrdered",
+    "News",
+    "NewsField",
     "NotAllowed",
     "NotConfigured",
     "NotFound",
     "Notice",
+    "NoticeKind",
     "NoticeOutcome",
     "Notifier",
     "OfferDescriber",

@@ -22,6 +22,8 @@ from marketplace.api import (
     Eligibility,
     EligibilityRule,
     MemberName,
+    News,
+    NoticeKind,
     OpenOrder,
     PayoutTracer,
     PlacedOrder,
@@ -42,6 +44,7 @@ from marketplace.identity.models import AuditEntry
 from marketplace.ids import next_key
 from marketplace.ledger import debts
 from marketplace.ledger.models import Wallet
+from marketplace.notices import of_plugins
 from marketplace.outbound import Outbound
 from marketplace.rails import news
 from marketplace.registry import values
@@ -213,6 +216,14 @@ class PluginHost:
     def lock_stock(self, session: Session, skus: Collection[str]) -> None:
         """See `marketplace.api.Host.lock_stock`."""
         lent_stock.lock(session, self.slug, skus)
+
+    def subscribe(self, session: Session, principal: Principal, about: str) -> bool:
+        """See `marketplace.api.Host.subscribe`."""
+        return of_plugins.subscribe(session, self.slug, principal, about)
+
+    def notify(self, session: Session, kind: NoticeKind, news: Sequence[News]) -> int:
+        """See `marketplace.api.Host.notify`."""
+        return of_plugins.tell(session, self.slug, kind, news)
 
     def promise_price(
         self, session: Session, sku: str, selection: str, until: datetime

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from marketplace.contract.facts import RefundFact
 from marketplace.contract.orders import Artefact
 from marketplace.contract.registering import Who
+from marketplace.contract.telling import News, NoticeKind
 from marketplace.exchange.domain import Eligibility
 from marketplace.identity.domain import Principal
 from marketplace.outbound import Outbound
@@ -118,6 +119,25 @@ class Host(Protocol):
         Whoever aligns more than one sku in one transaction does this first: the exchange locks
         stock in an order of its own, and would meet another one half way. An offer without limited
         stock has none until it is aligned. Since 1.2.
+        """
+        ...
+
+    def subscribe(self, session: Session, principal: Principal, about: str) -> bool:
+        """Note that the person of a request asked you for something, by a name of yours, and may
+        be told what becomes of it (`notify`); False for API keys, which nobody can tell anything.
+
+        For what is no order (yet), such as a place on a waiting list. Since 1.3.
+        """
+        ...
+
+    def notify(self, session: Session, kind: NoticeKind, news: Sequence[News]) -> int:
+        """Tell people, in this transaction, about orders of yours or what they subscribed to;
+        returns how many notices were made.
+
+        Who is told: who made the order, or the colleague it was given to; who subscribed. Nobody
+        else can be reached. They hear it as they wish to hear of their rewards, or not at all; the
+        same occasion once; 20 notices of yours a day at most. ValueError where the values are not
+        those of the kind. Since 1.3.
         """
         ...
 

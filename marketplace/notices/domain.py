@@ -72,7 +72,9 @@ class CategoryTerms(msgspec.Struct, frozen=True, kw_only=True):
 CATEGORIES: Final[dict[Category, CategoryTerms]] = {
     Category.REWARDS: CategoryTerms(
         title=N_("Your rewards"),
-        about=N_("A reward is delivered, cannot be delivered, or is refunded."),
+        about=N_(
+            "A reward is delivered, cannot be delivered or is refunded; its partner has news of it."
+        ),
     ),
     Category.GIFTS: CategoryTerms(
         title=N_("Gifts"), about=N_("A colleague sends you a reward as a gift.")

@@ -21,6 +21,8 @@ class Field(StrEnum):
     """Points or a count: int."""
     DATE = "date"
     """A moment, shown as a date: str, ISO 8601."""
+    MOMENT = "moment"
+    """A moment, shown with its hour in the zone it is given in: str, ISO 8601."""
     REASON = "reason"
     """Why a burn was voided: one of `REASONS`, or words a supplier gave: str."""
     ID = "id"

@@ -288,6 +288,17 @@ WEBHOOK_GONE: Final = Kind(
     action=N_("See what it answered"),
 )
 
+PLUGIN_NOTICE: Final = Kind(
+    slug="plugin_notice",
+    category=Category.REWARDS,
+    subject=Phrase("%(subject)s"),
+    text=Phrase("%(text)s"),
+    fields={},
+    path="%(path)s",
+    action="",
+)
+"""News of a plugin about an order of its own; its words come with it (`of_plugins`)."""
+
 KINDS: Final[dict[str, Kind]] = {
     kind.slug: kind
     for kind in (
@@ -307,6 +318,7 @@ KINDS: Final[dict[str, Kind]] = {
         SIGN_IN_LINK,
         WEBHOOK_STOPPED,
         WEBHOOK_GONE,
+        PLUGIN_NOTICE,
         *MONEY_KINDS,
         *GIVING_KINDS,
     )
@@ -316,6 +328,7 @@ KINDS: Final[dict[str, Kind]] = {
 PATTERNS: Final = {
     Field.ID: re.compile(r"[0-9A-Za-z-]+"),
     Field.PATH: re.compile(r"/(?![/\\])[!-~]*"),
+    Field.MOMENT: re.compile(r"\d{4}-\d\d-\d\dT.*"),
     Field.DATE: re.compile(r"\d{4}-\d\d-\d\d(T.*)?"),
 }
 """What some fields must look like. A path is of ours: never of another host."""

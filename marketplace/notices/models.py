@@ -162,6 +162,21 @@ class NoticeDelivery(Base):
     sent_at: Mapped[datetime | None] = mapped_column(utc_timestamp())
 
 
+class NoticeSubscription(Base):
+    """Somebody asked a plugin for something, and may be told what becomes of it."""
+
+    __tablename__ = "notice_subscription"
+    __table_args__ = (sa.Index("ix_notice_subscription_created_at", "created_at"),)
+
+    plugin: Mapped[str] = mapped_column(primary_key=True)
+    about: Mapped[str] = mapped_column(primary_key=True)
+    """By a name of the plugin's own."""
+    person_id: Mapped[UUID] = mapped_column(sa.ForeignKey("person.id"), primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(
+        utc_timestamp(), server_default=sa.func.statement_timestamp()
+    )
+
+
 class ExpiryWarning(Base):
     """Until which expiry date a person has been warned, `days` days ahead."""
 

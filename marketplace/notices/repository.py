@@ -16,7 +16,13 @@ from sqlalchemy.orm import Session
 from marketplace.errors import NotFound
 from marketplace.notices.domain import DIGESTS, Category, Email, Preference
 from marketplace.notices.kind import Kind
-from marketplace.notices.models import Mail, Notice, NoticeDelivery, NoticePreference
+from marketplace.notices.models import (
+    Mail,
+    Notice,
+    NoticeDelivery,
+    NoticePreference,
+    NoticeSubscription,
+)
 from marketplace.notices.posting import TAIL, terms
 
 MOST_COUNTED: Final = 100
@@ -161,7 +167,9 @@ async def set_preference(session: AsyncSession, person_id: UUID, wanted: Prefere
 
 
 async def forget(session: AsyncSession) -> None:
-    """Delete notices after KEEP_NOTICES, mails and deliveries that are over after KEEP_MAILS."""
+    """Delete notices and subscriptions after KEEP_NOTICES, mails and deliveries that are over
+    after KEEP_MAILS.
+    """
     now = sa.func.statement_timestamp()
     for old in (
         sa.delete(Mail).where(Mail.created_at < now - KEEP_MAILS, Mail.due_at.is_(None)),
@@ -170,5 +178,6 @@ async def forget(session: AsyncSession) -> None:
             NoticeDelivery.created_at < now - KEEP_MAILS, NoticeDelivery.give_up_at < now
         ),
         sa.delete(Notice).where(Notice.created_at < now - KEEP_NOTICES),
+        sa.delete(NoticeSubscription).where(NoticeSubscription.created_at < now - KEEP_NOTICES),
     ):
         await session.execute(old.execution_options(synchronize_session=False))

@@ -10,13 +10,14 @@ from typing import Any, Final
 import msgspec
 
 from marketplace.notices.kind import Field
-from marketplace.notices.kinds import KINDS, REASONS
+from marketplace.notices.kinds import KINDS, PLUGIN_NOTICE, REASONS
 from marketplace.notices.marking import Phrase
 from marketplace.web import formats
-from marketplace.web.i18n import spoken
+from marketplace.web.i18n import SOURCE, spoken
 
 LONGEST_NAME: Final = 120
 LONGEST_REASON: Final = 300
+LONGEST_TEXT: Final = 1_500
 # Marks that turn the direction of writing around: a name must not rearrange our sentence.
 TURNS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
 ENDS: Final = (".", "!", "?", "…")
@@ -36,6 +37,8 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
 
 def words_of(kind: str, context: Mapping[str, Any], told_at: datetime) -> Words:
     """The words of a notice. `told_at` decides which tip has its turn."""
+    if kind == PLUGIN_NOTICE.slug:
+        return _words_of_plugin(context)
     found = KINDS[kind]
     shown = {name: _shown(field, context[name]) for name, field in found.fields.items()}
     return Words(
@@ -44,6 +47,25 @@ def words_of(kind: str, context: Mapping[str, Any], told_at: datetime) -> Words:
         tip=_tip(found.tips, told_at),
         path=found.path % shown,
         action=spoken().gettext(found.action),
+    )
+
+
+def _words_of_plugin(context: Mapping[str, Any]) -> Words:
+    """In the reader's language, else in English, else in the first that the plugin has given."""
+    said = {
+        name: by_code.get(spoken().code) or by_code.get(SOURCE) or next(iter(by_code.values()))
+        for name, by_code in context["words"].items()
+    }
+    shown = {
+        name: _shown(Field(field), context["values"][name])
+        for name, field in context["fields"].items()
+    }
+    return Words(
+        subject=one_line(said["subject"] % shown, LONGEST_REASON),
+        text=one_line(said["text"] % shown, LONGEST_TEXT),
+        tip=None,
+        path=context["path"],
+        action=one_line(said["action"]),
     )
 
 
@@ -69,9 +91,18 @@ def _shown(field: Field, value: Any) -> str:
         return formats.number(value)
     if field is Field.DATE:
         return formats.day(datetime.fromisoformat(value))
+    if field is Field.MOMENT:
+        return _moment(datetime.fromisoformat(value))
     if field is Field.REASON:
         return _reason(value)
     return one_line(value) if field is Field.TEXT else str(value)
+
+
+def _moment(moment: datetime) -> str:
+    """The hour as it is there, with how far from UTC that is."""
+    zone = f"{moment:%z}"
+    shown = "UTC" if not moment.utcoffset() else f"UTC{zone[:3]}:{zone[3:5]}"
+    return f"{formats.day_and_hour(moment.replace(tzinfo=None))} ({shown})"
 
 
 def _reason(reason: str) -> str:

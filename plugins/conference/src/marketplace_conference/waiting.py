@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from marketplace.api import Host, InvalidRequest, Principal
-from marketplace_conference import holding, reserving, selling
+from marketplace_conference import holding, reserving, selling, telling
 from marketplace_conference.errors import NotWaiting, PlacesAreFree, UnknownCategory
 from marketplace_conference.holding import Held, Wish
 from marketplace_conference.models import category, event, reservation, waiter, waiter_category
@@ -65,6 +65,7 @@ def join(host: Host, principal: Principal, asked: NewWaiter) -> WaiterView:
                 for position, each in enumerate(kinds)
             ],
         )
+        host.subscribe(session, principal, token)
         return _view(session, _own(session, principal, token))
 
 
@@ -123,8 +124,11 @@ def _lock_event(session: Session, event_id: UUID) -> dict[UUID, str]:
     return skus
 
 
-def _end(session: Session, rows: Sequence[Any], state: str) -> None:
-    """End these places in the list, and what was offered; who burnt meanwhile has it."""
+def _end(session: Session, rows: Sequence[Any], state: str) -> Sequence[str]:
+    """End these places in the list, and what was offered; who burnt meanwhile has it.
+
+    Returns the tokens of those that ended.
+    """
     ids = [row.id for row in rows]
     offers = reservation.c.waiter_id.in_(ids) & (reservation.c.state != "sold")
     reserving.end(session, offers)
@@ -132,11 +136,12 @@ def _end(session: Session, rows: Sequence[Any], state: str) -> None:
     session.execute(
         sa.select(waiter.c.id).where(open_still).order_by(waiter.c.id).with_for_update()
     )
-    session.execute(
+    return session.scalars(
         sa.update(waiter)
         .where(open_still)
         .values(state=state, ended_at=sa.text("marketplace_now()"))
-    )
+        .returning(waiter.c.token)
+    ).all()
 
 
 def serve_all(host: Host) -> int:
@@ -153,7 +158,9 @@ def serve(host: Host, event_id: UUID) -> int:
     """Offer what is free of one event, in the order of joining; offers that ended lapse first."""
     with host.transaction() as session:
         found = session.execute(
-            sa.select(event.c.status, event.c.ends_at).where(event.c.id == event_id)
+            sa.select(event.c.name, event.c.time_zone, event.c.status, event.c.ends_at).where(
+                event.c.id == event_id
+            )
         ).one()
         skus = _lock_event(session, event_id)
         now = host.now(session)
@@ -165,7 +172,7 @@ def serve(host: Host, event_id: UUID) -> int:
             )
         ).all()
         if lapsed:
-            _end(session, lapsed, "lapsed")
+            telling.lapsed(host, session, found.name, _end(session, lapsed, "lapsed"))
         if found.status != "published" or found.ends_at <= now:
             return 0
         waits = session.execute(
@@ -175,7 +182,10 @@ def serve(host: Host, event_id: UUID) -> int:
             .with_for_update()
         ).all()
         ends_at = min(now + OFFER, found.ends_at)
-        return sum(_offer(host, session, row, skus, ends_at) for row in waits)
+        served = [row for row in waits if _offer(host, session, row, skus, ends_at)]
+        for row in served:
+            telling.offered(host, session, found.name, row.token, ends_at, found.time_zone)
+        return len(served)
 
 
 def _offer(host: Host, session: Session, row: Any, skus: dict[UUID, str], ends_at: Any) -> bool:

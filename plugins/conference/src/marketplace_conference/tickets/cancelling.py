@@ -8,7 +8,8 @@ the next run pays, and a refund that was made and not noted is found by its key:
 from __future__ import annotations
 
 import logging
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import msgspec
@@ -17,7 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session as Transaction
 
 from marketplace.api import Host, MarketplaceError, NotFound, Principal
-from marketplace_conference import models, selling
+from marketplace_conference import models, selling, telling
 from marketplace_conference.door.tables import admission
 from marketplace_conference.errors import EventOff
 from marketplace_conference.places import Event
@@ -128,6 +129,12 @@ def call_off(host: Host, event: Event, reason: str, *, actor: str) -> UUID:
                 total=total.scalar_subquery(),
             )
         )
+        waits = sa.select(models.waiter.c.token).where(
+            models.waiter.c.event_id == event.id,
+            models.waiter.c.state.in_(("waiting", "offered")),
+        )
+        tokens = session.scalars(waits).all()
+        telling.called_off(host, session, event.name, reason, tokens=tokens)
         host.audit(
             session,
             actor=actor,
@@ -195,6 +202,7 @@ def see_to(host: Host) -> bool:
             if burn is not None and each.cancelled_at is None:
                 whole = policies.share(burn.points, each.position, sizes[each.order_reference])
                 _owe(host, session, each, 100, whole, row.reason, row.actor)
+        _tell(host, session, row, [each for each in some if each.cancelled_at is None])
         now = host.now(session)
         session.execute(
             sa.update(change)
@@ -206,6 +214,15 @@ def see_to(host: Host) -> bool:
             )
         )
     return True
+
+
+def _tell(host: Host, session: Transaction, row: Any, void: Sequence[Ticket]) -> None:
+    """Also who gets nothing back, for whom no refund says it."""
+    if not void:
+        return
+    name = repository.events(session, [row.event_id])[row.event_id].name
+    orders = dict.fromkeys(each.order_reference for each in void)
+    telling.called_off(host, session, name, row.reason, orders=list(orders))
 
 
 def pay_all(host: Host) -> int:

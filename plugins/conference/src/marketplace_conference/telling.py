@@ -1,0 +1,122 @@
+"""What people are told of their places: every kind of notice, and who says it when."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session as Transaction
+
+from marketplace.api import Host, Lazy, News, NewsField, NoticeKind, lazy
+
+LOCALE: Final = Path(__file__).parent / "locale"
+
+
+def _kind(
+    slug: str, subject: Lazy, text: Lazy, action: Lazy, path: str = "", **fields: NewsField
+) -> NoticeKind:
+    return NoticeKind(
+        slug=slug,
+        subject=subject,
+        text=text,
+        action=action,
+        path=path,
+        fields={"event": "text", **fields},
+        translations=LOCALE,
+    )
+
+
+OFFERED: Final = _kind(
+    "places_offered",
+    lazy("Places are reserved for you: %(event)s"),
+    lazy(
+        "You waited for places at %(event)s, and now they are reserved for you until %(until)s. "
+        "Burn for them before then, or they go to the next."
+    ),
+    lazy("Take the places"),
+    "/waiting/%(token)s",
+    until="moment",
+    token="id",  # noqa: S106 - how a field is shown
+)
+LAPSED: Final = _kind(
+    "offer_lapsed",
+    lazy("Your offer has ended: %(event)s"),
+    lazy(
+        "The places at %(event)s that were reserved for you went to the next, for the time to take "
+        "them is over. Join the list again if you still want to come."
+    ),
+    lazy("See the waiting list"),
+    "/waiting/%(token)s",
+    token="id",  # noqa: S106
+)
+CALLED_OFF: Final = _kind(
+    "called_off",
+    lazy("Called off: %(event)s"),
+    lazy(
+        "%(event)s does not take place: %(reason)s "
+        "Your tickets are void, and all points that you burnt for them come back."
+    ),
+    lazy("See your reward"),
+    reason="text",
+)
+NO_MORE_WAITING: Final = _kind(
+    "waiting_ended",
+    lazy("Called off: %(event)s"),
+    lazy("%(event)s, which you wait for places at, does not take place: %(reason)s"),
+    lazy("See the waiting list"),
+    "/waiting/%(token)s",
+    reason="text",
+    token="id",  # noqa: S106
+)
+
+
+def offered(
+    host: Host, session: Transaction, event: str, token: str, until: datetime, zone: str
+) -> None:
+    """Places are offered from the waiting list; each offer is told once."""
+    ends = until.astimezone(ZoneInfo(zone))
+    values = {"event": event, "until": ends, "token": token}
+    host.notify(session, OFFERED, [News(about=token, occasion="offered", values=values)])
+
+
+def lapsed(host: Host, session: Transaction, event: str, tokens: Collection[str]) -> None:
+    """The time to take an offer is over."""
+    host.notify(
+        session,
+        LAPSED,
+        [
+            News(about=each, occasion="lapsed", values={"event": event, "token": each})
+            for each in tokens
+        ],
+    )
+
+
+def called_off(
+    host: Host,
+    session: Transaction,
+    event: str,
+    reason: str,
+    *,
+    orders: Collection[str] = (),
+    tokens: Collection[str] = (),
+) -> None:
+    """An event does not take place: to who has tickets, to who waits for them."""
+    said = {"event": event, "reason": _sentence(reason)}
+    host.notify(
+        session,
+        CALLED_OFF,
+        [News(about=each, occasion="called-off", values=said) for each in orders],
+    )
+    waits = [
+        News(about=each, occasion="called-off", values={**said, "token": each}) for each in tokens
+    ]
+    host.notify(session, NO_MORE_WAITING, waits)
+
+
+def _sentence(reason: str) -> str:
+    """An organiser's words as a sentence of ours can end with them."""
+    words = reason.strip()
+    return words if words.endswith((".", "!", "?", "…")) else f"{words}."
