@@ -25,6 +25,8 @@ EARLY: Final = timedelta(days=1)
 """Before the other side: banks date as they like."""
 NEAR: Final = timedelta(days=5)
 """Around the day it is due, where only amount and day agree: a weekend and two holidays."""
+MOST_ALIKE: Final = 50
+"""Moves of one amount; where more are open, they are left to people."""
 SHORTEST: Final = 6
 """Characters of a reference that is looked for in texts."""
 
@@ -41,7 +43,7 @@ async def asked(session: AsyncSession, moves: Sequence[Move]) -> list[tuple[Bank
         .where(
             LineState.status.in_((LineStatus.NEW, LineStatus.OPEN)),
             among(BankLine.amount_micros, {each.open_micros for each in moves}),
-            BankLine.booked_on >= min(each.booked_on for each in moves) - EARLY,
+            BankLine.booked_on >= min(each.booked_on for each in moves) - NEAR,
             BankLine.own.is_(None),
             sa.not_(BankLine.charge),
             ~taken,
@@ -61,10 +63,11 @@ def ties(moves: Sequence[Move], asked: Sequence[BankLine]) -> list[Tied]:
     sure: dict[UUID, Tied] = {}
     near: list[tuple[BankLine, Move]] = []
     for line in asked:
+        alike = wanted.get((line.currency, line.amount_micros), ())
+        if len(alike) > MOST_ALIKE:
+            continue
         fitting = [
-            move
-            for move in wanted.get((line.currency, line.amount_micros), ())
-            if move.account_id != line.account_id and move.id not in sure
+            move for move in alike if move.account_id != line.account_id and move.id not in sure
         ]
         text = _squeezed(_texts(line))
         by_name = [move for move in fitting if _refers(text, move)]
@@ -104,7 +107,9 @@ def _refers(text: str, move: Move) -> bool:
 
 def _near(line: BankLine, move: Move) -> bool:
     """Whether a line without its reference may be the other side of a move."""
-    days = move.booked_on - EARLY <= line.booked_on and abs(line.booked_on - move.due_on) <= NEAR
+    days = abs(line.booked_on - move.due_on) <= NEAR
+    if move.open_micros > 0:  # It arrives after it left; what came here left there before.
+        days &= line.booked_on >= move.booked_on - EARLY
     nobody = not (line.counterparty_name or line.counterparty_account)
     party = _squeezed([move.party])
     return days and (nobody or bool(party and party in _squeezed(_texts(line))))

@@ -8,7 +8,7 @@ from marketplace.api import FileRail, Host, PluginSettings, hookimpl
 from marketplace_sepa.rail import Sepa
 from marketplace_sepa.sides import House
 
-api_version = "1.1"
+api_version = "1.3"
 """The version of the plugin API that this was written for."""
 
 

@@ -137,7 +137,7 @@ def _entries(row: Any) -> list[Entry]:
 def _own(row: Any) -> Own | msgspec.UnsetType:
     """Of what goes to or comes from the house's bank, or is kept back for a while."""
     if {row.type, row.category} & RESERVES:
-        held = row.made_at.date() + KEPT if row.amount_minor < 0 else None
+        held = row.made_at.astimezone(UTC).date() + KEPT if row.amount_minor < 0 else None
         return Own(name=f"{RESERVE} {row.currency}", elsewhere=False, due_on=held)
     if row.source and {row.type, row.category} & BETWEEN:
         references = (row.bank_reference,) if row.bank_reference else ()
