@@ -65,7 +65,7 @@ def _all(host: Host) -> Routes:
     @get("/partner/new", opt=IN_CONSOLE, include_in_schema=False)
     async def ask_event(page: NamedDependency[Page], console: NamedDependency[Console]) -> Html:
         """Where the file of an event is chosen."""
-        return page.render("conference/own_new.html")
+        return _new_page(page)
 
     @post(
         "/partner/new",
