@@ -14,12 +14,16 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.demo import files
 from marketplace.demo.calling import CheckFailed, Client
-from marketplace.demo.logins import COLLEAGUE, FIRST, LOGINS, DemoState
-from marketplace.demo.shelf import DemoOffer, offers
+from marketplace.demo.logins import ACTOR, COLLEAGUE, FIRST, LOGINS, DemoState
 from marketplace.demo.terminal import Terminal
+from marketplace.exchange.domain import OfferStatus
+from marketplace.exchange.models import Offer
+from marketplace.exchange.offering import set_status
 
 PLUGIN: Final = "conference"
 ORGANISER: Final = "forum-baltica"
@@ -27,6 +31,8 @@ CONFERENCE: Final = "baltic-building-days"
 TRAINING: Final = "heat-pump-masterclass"
 SEAT, PASS, PLACE = "vilnius-opening", "vilnius-pass", "heat-pumps"
 """Skus: of numbered seats, of a pass without a seat, of the training."""
+ON_SALE: Final = tuple(f"{ORGANISER}/{sku}" for sku in (SEAT, PASS, PLACE))
+"""Offers whose events are held."""
 ROWS, ACROSS = "ABCDEF", 12
 AISLE_AFTER: Final = 6
 PASSES, TRAINED = 150, 12
@@ -42,14 +48,11 @@ DELIVERED_WITHIN_S: Final = 60.0
 POLL_S: Final = 0.2
 
 
-def on_sale() -> list[DemoOffer]:
-    """The offers whose events are held."""
-    held = {f"{ORGANISER}/{sku}" for sku in (SEAT, PASS, PLACE)}
-    return [
-        msgspec.structs.replace(each, status="on_sale")
-        for each in offers()
-        if each.reference in held
-    ]
+async def put_on_sale(session: AsyncSession) -> None:
+    """Sell what was only announced as long as nothing was held."""
+    held = sa.select(Offer).where(Offer.reference.in_(ON_SALE)).with_for_update()
+    for offer in await session.scalars(held):
+        await set_status(session, offer, OfferStatus.ON_SALE, ACTOR)
 
 
 async def announce(terminal: Terminal, now: datetime) -> None:

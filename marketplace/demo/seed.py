@@ -288,7 +288,8 @@ async def _hold_events(runtime: Runtime, terminal: Terminal, say: Say) -> None:
     """Seats that were announced are on sale, at events that are to come."""
     say("Announcing a conference and a training ...")
     await _let_deliver(runtime, gatherings.PLUGIN, {gatherings.ORGANISER})
-    await _import(runtime, "offers", files.offers(gatherings.on_sale()))
+    async with runtime.database.begin() as session:
+        await gatherings.put_on_sale(session)
     await gatherings.announce(terminal, datetime.now(UTC))
     await _mark(runtime, GATHERING)
 

@@ -104,14 +104,14 @@ class Life:
     async def deliver(self, reward: str) -> None:
         """The partner delivers a code."""
         code = api.Artefact(kind="code", label="Brunch for two", secret=CODE)
-        burn = await self._burn(reward)
+        burn = await self.burn_of(reward)
         done = Delivery(burn.id, burn.wallet_id, ELSEWHERE, f"V-{burn.id}", (code,))
         async with self.runtime.database.begin() as session:
             assert await capture(session, [done], vault=self.runtime.vault)
 
     async def refuse(self, reward: str, reason: str = "The house is closed for a month.") -> None:
         """The partner refuses for good."""
-        burn = await self._burn(reward)
+        burn = await self.burn_of(reward)
         async with self.runtime.database.begin() as session:
             asked = [VoidRequest(burn.id, burn.wallet_id, reason)]
             assert await void(session, asked, grace=days(30))
@@ -140,7 +140,8 @@ class Life:
         async with self.runtime.database.begin() as session:
             await alerts.tell_affordable(session, {})
 
-    async def _burn(self, reward: str) -> Burn:
+    async def burn_of(self, reward: str) -> Burn:
+        """The burn of a reward's address."""
         async with self.runtime.database.begin() as session:
             found = await session.scalar(sa.select(Burn).where(Burn.id == id_of(reward)))
         assert found is not None

@@ -8,10 +8,15 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
+from marketplace_conference.supplier import BoxOffice
 from marketplace_conference.tickets import cancelling, repository
+from msgspec.structs import replace
 from playwright.async_api import expect
 
+from marketplace.api import Fulfilled
+from marketplace.exchange.resolution import Delivery, capture
 from marketplace.host import PluginHost
+from marketplace.testing import SupplierConformance
 from tests.browser.conftest import OpenTab, Tab
 from tests.browser.life import Life, Somebody
 from tests.browser.looks import examine
@@ -21,7 +26,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def bought(life: Life, open_tab: OpenTab) -> tuple[Somebody, str]:
+async def bought(life: Life) -> tuple[Somebody, str]:
     """Somebody with a ticket that cost 1,000 points, 45 days before the event; its order."""
     host = PluginHost("conference", lambda: life.runtime.database, lambda: life.runtime.vault)
     starts_at = datetime.now(UTC) + timedelta(days=45, hours=1)
@@ -41,11 +46,19 @@ async def bought(life: Life, open_tab: OpenTab) -> tuple[Somebody, str]:
     )
     who = await life.newcomer(5_000)
     reward = await life.burn(who, offer)
-    # The page of the reward changes by itself once the background process has had it delivered.
-    tab = await open_tab(token=who.token)
-    await tab.go(reward)
-    await expect(tab.page.get_by_role("button", name="Show the code")).to_be_visible()
+    await deliver(life, host, f"{box.slug}-1", reward)
     return who, reward.removeprefix("/rewards/")
+
+
+async def deliver(life: Life, host: PluginHost, sku: str, reward: str) -> None:
+    """What a worker does: the box office sells, and the burn is captured."""
+    burn = await life.burn_of(reward)
+    order = replace(SupplierConformance.order(sku), reference=str(burn.id))
+    (sold,) = await asyncio.to_thread(BoxOffice(host).fulfil, [order])
+    assert isinstance(sold, Fulfilled)
+    done = Delivery(burn.id, burn.wallet_id, "conference", sold.supplier_reference, sold.artefacts)
+    async with life.runtime.database.begin() as session:
+        assert await capture(session, [done], vault=life.runtime.vault)
 
 
 async def opened(open_tab: OpenTab, bought: tuple[Somebody, str], **more: object) -> Tab:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from json import JSONDecoder
-from json.decoder import scanstring
 from typing import Final
 from zoneinfo import available_timezones
 
@@ -112,7 +111,7 @@ def _inside(text: str, at: int, step: str | int) -> int | None:
     while text[end] not in "}]":
         key: str | int = number
         if isinstance(step, str):
-            key, end = scanstring(text, end + 1, False)
+            key, end = decoder.raw_decode(text, end)
             end = _after_blank(text, _after_blank(text, end) + 1)
         if key == step:
             return end

@@ -70,7 +70,7 @@ def revoke(session: Transaction, event_id: UUID, device_id: UUID, now: datetime)
 
 def renew(session: Transaction, event_id: UUID, device_id: UUID, fingerprint: bytes) -> str | None:
     """Give a device another key; its name, None where the event has no such device in use."""
-    return session.scalar(
+    name: str | None = session.scalar(
         sa.update(device)
         .where(
             device.c.id == device_id,
@@ -80,6 +80,7 @@ def renew(session: Transaction, event_id: UUID, device_id: UUID, fingerprint: by
         .values(fingerprint=fingerprint)
         .returning(device.c.name)
     )
+    return name
 
 
 def add_scans(

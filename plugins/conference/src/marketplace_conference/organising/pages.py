@@ -47,7 +47,7 @@ SECTION: Final = NavEntry(
 )
 
 AnyRequest = Request[Any, Any, Any]
-Code = Annotated[str, QueryParameter(max_length=64)]
+Code = Annotated[str, QueryParameter(max_length=64, pattern=r"^[a-z0-9-]*$")]
 
 
 def make_pages(host: Host) -> Routes:
@@ -65,7 +65,7 @@ def _all(host: Host) -> Routes:
     @get("/partner/new", opt=IN_CONSOLE, include_in_schema=False)
     async def ask_event(page: NamedDependency[Page], console: NamedDependency[Console]) -> Html:
         """Where the file of an event is chosen."""
-        return page.render("conference/own_new.html")
+        return _new_page(page)
 
     @post(
         "/partner/new",
@@ -244,7 +244,7 @@ def _plan_page(
     found = [each for each in parts if each.code == code]
     if code and not found:
         raise UnknownEvent(f"There is no session {code!r} with numbered seats.")
-    part = (found or parts or [None])[0]
+    part = next(iter(found or parts), None)
     seats = plan.seats(host, slug, part.code) if part else []
     return page.render(
         "conference/own_plan.html",

@@ -15,6 +15,8 @@
   const write = (name, value) => localStorage.setItem(STORE + name, JSON.stringify(value));
 
   // -- who we are ------------------------------------------------------------------------------
+  // A new link for this device, opened in the tab that shows the door already, loads nothing.
+  addEventListener("hashchange", () => location.reload());
   const given = new URLSearchParams(location.hash.slice(1)).get("key");
   if (given) {
     if (given !== read("key", "")) ["list", "mine", "session"].forEach((n) => write(n, null));
