@@ -76,6 +76,13 @@ GROUPS: Final = (
         quick=("--obligations", "50000", "--seconds", "2", "--runs", "1"),
     ),
     Group(
+        name="seats",
+        about="seats on sale to 5,000 people at once; doors; seats burnt against plain burns",
+        minutes=3,
+        quick=("--people", "200", "--seats", "60", "--seconds", "1", "--rounds", "1"),
+        wrk=True,
+    ),
+    Group(
         name="trust",
         about="orders fulfilled while one plugin of five hangs",
         minutes=4,

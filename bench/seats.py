@@ -9,6 +9,7 @@ the ledger is clean, whether goals are met or not; 1 otherwise.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import resource
 import statistics
@@ -23,7 +24,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from bench import hall, load, machine, processor
+from bench import doors, hall, load, machine, processor
 from bench.hall import FIRST_OFFER, SKU, offer_id
 from bench.load import HERE, Load, Target
 from bench.load.rush import Plan, Seen
@@ -39,10 +40,11 @@ from bench.server import (
     server_url,
     serving,
 )
+from marketplace.registry.activation import activate
 from marketplace.runtime import open_runtime
 from marketplace.settings import Settings
 
-WALLETS = int(os.environ.get("W", "100000"))
+WALLETS = 100_000
 OFFERS = 50
 CLIENTS = 64
 WARM_UP_S = 3
@@ -66,8 +68,6 @@ def say(text: str) -> None:
 
 
 async def _activate(settings: Settings) -> None:
-    from marketplace.registry.activation import activate
-
     async with open_runtime(settings) as runtime, runtime.database.begin() as session:
         await activate(session, settings, "conference", actor="bench", reason="A measurement.")
 
@@ -183,14 +183,17 @@ def on_sale(settings: Settings, people: int, seats: int, folder: Path) -> list[R
         own = [each for each in processor.children() if each != server]
         before = _spent(own, server)
         say(f"{people} people want {seats} seats")
-        seen = rush(port, hall.who_comes(tokens, labels), folder)
+        comers = hall.who_comes(tokens, labels)
+        seen = rush(port, comers, folder)
         after = _spent(own, server)
         ours, theirs, crowd = (now - then for now, then in zip(after, before, strict=True))
         say(f"  processor: ours {ours:.2f} s, PostgreSQL {theirs:.2f} s, people {crowd:.2f} s")
         wait_until_delivered(url)
+        say("two doors scan the tickets")
+        scans = doors.measure(port, key, doors.codes(port, comers, seen))
     check_truth(url, seen, seats)
     verify(settings)
-    return sale_rows(seen, seats)
+    return [*sale_rows(seen, seats), *scans]
 
 
 def burn_seats(port: int, token: str, seconds: int, name: str) -> Load:
@@ -249,8 +252,6 @@ def burnt(settings: Settings, token: str, seconds: int, rounds: int, folder: Pat
 
 def run(people: int, seats: int, seconds: int, rounds: int) -> list[Row]:
     """The whole measurement."""
-    import asyncio
-
     url = server_url(Path("var"))
     found = machine.facts(url)
     machine.refuse_unless_durable(found)

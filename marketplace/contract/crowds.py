@@ -29,6 +29,10 @@ class Crowd(msgspec.Struct, frozen=True):
     gives: type
     work: CrowdWork
 
+    def __deepcopy__(self, _: dict[int, Any]) -> Crowd:
+        """Itself: routers copy their handlers with all they hold."""
+        return self
+
 
 def crowd_post(
     path: str,

@@ -1,4 +1,4 @@
-"""Routes that a crowd calls: many answered by one call of the plugin, which cannot harm the house."""
+"""Routes that a crowd calls: many answered by one call of a plugin, which harms nobody else."""
 
 from __future__ import annotations
 
@@ -80,10 +80,17 @@ async def served(runtime: Runtime, work: Counter) -> AsyncIterator[httpx.AsyncCl
     with_routes(runtime, "fair", [give])
     app = create_app(runtime)
     transport = httpx.ASGITransport(app=app)
-    async with run_lifespan(app):
-        async with httpx.AsyncClient(transport=transport, base_url="http://here.test") as client:
-            client.app = app  # type: ignore[attr-defined]
-            yield client
+    async with (
+        run_lifespan(app),
+        httpx.AsyncClient(transport=transport, base_url="http://here.test") as client,
+    ):
+        client.app = app  # type: ignore[attr-defined]
+        yield client
+
+
+async def until(so: Callable[[], bool]) -> None:
+    while not so():  # noqa: ASYNC110 - it has no event
+        await asyncio.sleep(0.01)
 
 
 def on_the_connection(
@@ -111,15 +118,13 @@ async def test_those_who_come_meanwhile_are_answered_together(
     async with served(runtime, work) as client:
         work.opened.clear()
         first = on_the_connection(client, 1, people[0])
-        while not work.calls:
-            await asyncio.sleep(0.01)
+        await until(lambda: bool(work.calls))
         later = [on_the_connection(client, n, people[n % 2]) for n in (2, 3, 7)]
         refused = [on_the_connection(client, 4, each) for each in (stranger, unknown)]
         typed = asyncio.create_task(
             client.post("/v1/fair/wishes", json={"number": 5}, headers=people[0])
         )
-        while not typed.done() and len(_queue(client)) < 6:
-            await asyncio.sleep(0.01)
+        await until(lambda: typed.done() or len(_queue(client)) == 6)
         work.opened.set()
         assert await first == (201, {"number": 1, "beside": 1})
         told = [await each for each in later]
@@ -168,8 +173,7 @@ async def test_a_plugin_that_hangs_or_has_too_many_is_left_alone(
     async with served(runtime, work) as client:
         work.opened.clear()
         first = on_the_connection(client, 1, ann)
-        while not work.calls:
-            await asyncio.sleep(0.01)
+        await until(lambda: bool(work.calls))
         monkeypatch.setattr(crowds, "MOST_WAITING", 1)
         second, third = (on_the_connection(client, n, ann) for n in (2, 3))
         assert (await third)[1]["code"] == "busy"

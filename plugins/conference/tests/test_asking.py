@@ -171,6 +171,9 @@ def test_places_that_firms_get_while_it_is_looked_are_counted(
 
     monkeypatch.setattr(asking.taking, "lock", late)
     assert refusal(hall, quantity=1).code == "conference_sold_out"
+    hall.reserve(hall.stand, quantity=1)
+    kept = refusal(hall, seats=["A-1"])
+    assert (kept.code, kept.extra["free"]) == ("conference_sold_out", 0)
     assert hall.numbers(hall.row) == {"places": 10, "allotted": 10}
 
 

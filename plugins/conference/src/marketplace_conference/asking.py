@@ -216,7 +216,7 @@ class _Batch:
         pools: dict[str, bool] = {}
         for each in open_ones:
             kind = self._kind(each)
-            alone = kind.id in self._alone or kind.crowded or kind.quota_id is not None
+            alone = kind.id in self._alone or kind.counted
             pools[kind.pool] = alone or pools.get(kind.pool, False)
         people = {"/".join(map(str, each.person(self._kind(each)))) for each in open_ones}
         taking.lock(
@@ -292,7 +292,7 @@ class _Batch:
             seats = taking.free(
                 self._session, kind.id, holder.now, but=holder.taken, most=LOOKED_AT
             )
-            known[kind.id] = [each.label for each in seats]
+            known[kind.id] = [each.label for each in seats][: holder.free_of(kind)]
         free = known[kind.id]
         shown = random.sample(free, min(SHOWN, len(free)))
         return Missed(kind, quantity, len(free), outcome.labels, shown)

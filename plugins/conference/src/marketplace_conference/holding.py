@@ -75,6 +75,11 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """Firms have places of it, or people wait: everything is counted."""
 
     @property
+    def counted(self) -> bool:
+        """Whether its places are counted, and not only its seats taken."""
+        return self.crowded or self.quota_id is not None
+
+    @property
     def pool(self) -> str:
         """What is locked while its places are counted."""
         return str(self.quota_id or self.id)
@@ -211,10 +216,16 @@ class Holder:
                 decided[number] = Contested() if picked.contested else Short(left)
         return decided
 
+    def free_of(self, kind: Kind) -> int | None:
+        """Places that anybody may have now; None where seats are all that counts."""
+        if not kind.counted:
+            return None
+        return counting.standing(kind.id, self._count(kind)).free
+
     def _admit(self, wish: Wish, seats: Sequence[Seat]) -> Short | _Taken:
         """Whether the pool has so many for this wish, where its places are counted."""
         allotment_id = None
-        if wish.kind.crowded or wish.kind.quota_id is not None:
+        if wish.kind.counted:
             allotment_id = self._of_allotment(wish)
             counts = self._count(wish.kind)
             stands = counting.standing(wish.kind.id, counts)
