@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -24,7 +25,7 @@ from marketplace.errors import NotFound, UsageError
 from marketplace.ids import uuid7
 from marketplace.ledger.domain import WindowStatus
 from marketplace.ledger.models import SettlementWindow
-from marketplace.ledger.totals import Total, complete, lines_counted, members_of, totals
+from marketplace.ledger.totals import Total, complete, counted, totals
 from marketplace.ledger.windows import GATE
 from settlement import telling
 from settlement.disputes.repository import dispute_days
@@ -43,6 +44,11 @@ BETWEEN_S: Final = 0.1
 PATIENCE_S: Final = 20.0
 """How long a closer tries."""
 LOCK_NOT_AVAILABLE: Final = "55P03"
+# What is selected is computed from left to right: it waits for the lock no longer than it set.
+_TAKE_GATE: Final = sa.text(f"""
+select current_setting('lock_timeout'), set_config('lock_timeout', '{TURN_MS}', true),
+       pg_advisory_xact_lock({GATE})
+""")
 
 
 class WindowRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,21 +143,20 @@ async def finish(session: AsyncSession, window_id: UUID, *, actor: str = SYSTEM)
     """
     await complete(session, window_id)
     await _move(session, window_id, WindowStatus.CLOSING, WindowStatus.CLOSED, actor)
-    count = await lines_counted(session, window_id)
-    if not count:
+    found = await counted(session, window_id)
+    if not found.lines:
         await _move(
             session, window_id, WindowStatus.CLOSED, WindowStatus.SETTLED, SYSTEM, NOTHING_IN_IT
         )
-    closed = await read_closed(session, window_id)
-    if count:
-        await _tell_ready(session, closed)
+    closed = await _closed(session, window_id, found.lines)
+    if found.lines:
+        await _tell_ready(session, closed, found.member_ids)
     return closed
 
 
-async def _tell_ready(session: AsyncSession, closed: Closed) -> None:
+async def _tell_ready(session: AsyncSession, closed: Closed, member_ids: Collection[UUID]) -> None:
     """People of each member with a line hear that there is a statement, and how long to look."""
-    sides = await members_of(session, closed.window_id)
-    days = await dispute_days(session, sides, closed.closed_at)
+    days = await dispute_days(session, member_ids, closed.closed_at)
     contexts = {
         member_id: {
             "closed": closed.closed_at.isoformat(),
@@ -165,10 +170,13 @@ async def _tell_ready(session: AsyncSession, closed: Closed) -> None:
 
 async def read_closed(session: AsyncSession, window_id: UUID) -> Closed:
     """A window that is closed."""
+    return await _closed(session, window_id, (await counted(session, window_id)).lines)
+
+
+async def _closed(session: AsyncSession, window_id: UUID, count: int) -> Closed:
     row = await session.get_one(SettlementWindow, window_id, populate_existing=True)
     if row.closed_at is None:
         raise StatusChanged(f"The window is {row.status}.")
-    count = await lines_counted(session, window_id)
     return Closed(
         window_id=window_id,
         opened_id=await _open_id(session),
@@ -274,12 +282,10 @@ async def _lock(session: AsyncSession, window_id: UUID, patience_s: float) -> No
     something long does not, the closer steps back, lets the others work, and tries again.
     """
     until = time.monotonic() + patience_s
-    before = (await session.execute(sa.text("show lock_timeout"))).scalar_one()
     while True:
         try:
             async with session.begin_nested():
-                await session.execute(sa.text(f"set local lock_timeout = {TURN_MS}"))
-                await session.execute(sa.select(sa.func.pg_advisory_xact_lock(GATE)))
+                before = await session.scalar(_TAKE_GATE)
                 found = await session.scalar(
                     sa.select(SettlementWindow.status)
                     .where(SettlementWindow.id == window_id)
