@@ -75,8 +75,8 @@ async def _said_only(session: AsyncSession) -> list[SettlementLeg]:
     rails = await session.scalars(
         sa.select(SettlementLeg.rail).where(SettlementLeg.rail.is_not(None)).distinct()
     )
-    waiting = {slug: books.rail_account(slug) for slug in rails if slug}
-    waiting = {slug: owner for slug, owner in waiting.items() if owner in held}
+    owners = {slug: books.rail_account(slug) for slug in rails if slug}
+    waiting = {slug: owner for slug, owner in owners.items() if owner in held}
     if not waiting:
         return []
     found = await session.scalars(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -30,7 +30,7 @@ from marketplace.ledger.windows import GATE
 from settlement import telling
 from settlement.disputes.repository import dispute_days
 from settlement.errors import StatusChanged
-from settlement.history import Change, Subject, move, record
+from settlement.history import Change, Subject, compare_and_set, move, record_many
 from settlement.windows.domain import Every
 from settlement.windows.errors import WindowBusy
 
@@ -117,22 +117,17 @@ async def switch(
     Waits for every transaction that posts into the window. Raises as `close` does.
     """
     wanted = window_id or await _open_id(session)
-    await _lock(session, wanted, patience_s)
-    now: datetime = (await session.execute(sa.select(NOW))).scalar_one()
-    await move(
-        session,
-        SettlementWindow,
-        Change(
-            subject=Subject.WINDOW,
-            id=wanted,
-            before=WindowStatus.OPEN,
-            after=WindowStatus.CLOSING,
-            actor=actor,
-            note=note,
-        ),
-        closed_at=now,
+    now = await _lock(session, wanted, patience_s)
+    closing = Change(
+        subject=Subject.WINDOW,
+        id=wanted,
+        before=WindowStatus.OPEN,
+        after=WindowStatus.CLOSING,
+        actor=actor,
+        note=note,
     )
-    opened = await _open(session, now, actor)
+    await compare_and_set(session, SettlementWindow, closing, closed_at=now)
+    opened = await _open(session, now, actor, after=[closing])
     return Switched(window_id=wanted, opened_id=opened, closed_at=now)
 
 
@@ -243,21 +238,19 @@ async def _open_id(session: AsyncSession) -> UUID:
     return found
 
 
-async def _open(session: AsyncSession, now: datetime, actor: str) -> UUID:
+async def _open(
+    session: AsyncSession, now: datetime, actor: str, *, after: Sequence[Change] = ()
+) -> UUID:
+    """A window that is open from now on. Written down with the changes that came before: money
+    waits for each statement of a closer."""
     window_id = uuid7()
     await session.execute(
         sa.insert(SettlementWindow).values(id=window_id, status=WindowStatus.OPEN, opened_at=now)
     )
-    await record(
-        session,
-        Change(
-            subject=Subject.WINDOW,
-            id=window_id,
-            before=None,
-            after=WindowStatus.OPEN,
-            actor=actor,
-        ),
+    opened = Change(
+        subject=Subject.WINDOW, id=window_id, before=None, after=WindowStatus.OPEN, actor=actor
     )
+    await record_many(session, [*after, opened])
     return window_id
 
 
@@ -275,8 +268,8 @@ async def _move(
     await move(session, SettlementWindow, change)
 
 
-async def _lock(session: AsyncSession, window_id: UUID, patience_s: float) -> None:
-    """Lock the window against everybody who posts into it.
+async def _lock(session: AsyncSession, window_id: UUID, patience_s: float) -> datetime:
+    """Lock the window against everybody who posts into it; returns business time from then.
 
     New batches are kept out for TURN_MS at a time, so that those under way come to an end. Where
     something long does not, the closer steps back, lets the others work, and tries again.
@@ -301,8 +294,10 @@ async def _lock(session: AsyncSession, window_id: UUID, patience_s: float) -> No
                 "Nothing was changed; try again when it is done."
             )
         await asyncio.sleep(BETWEEN_S)
-    await session.execute(sa.select(sa.func.set_config("lock_timeout", before, True)))
+    restored = sa.func.set_config("lock_timeout", before, True)
+    now: datetime = (await session.execute(sa.select(NOW, restored))).one()[0]
     if found is None:
         raise NotFound(f"There is no window {window_id}.")
     if found is not WindowStatus.OPEN:
         raise StatusChanged(f"The window is {found} already: somebody else closed it.")
+    return now
