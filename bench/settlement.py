@@ -31,6 +31,7 @@ from bench.rows import Row, ratio_row, tell
 from bench.seed import seed
 from bench.server import BenchError, execute, fresh_database, query, server_url, serving
 from marketplace.exchange.resolution import Delivery, capture
+from marketplace.ids import uuid7
 from marketplace.ledger.checks.windows import CHECKS
 from marketplace.ledger.totals import roll
 from marketplace.ledger.verify import verify
@@ -38,6 +39,7 @@ from marketplace.runtime import Runtime, open_runtime
 from marketplace.settings import Settings
 from settlement.clearing import drafting
 from settlement.errors import StatusChanged
+from settlement.history import Subject, history
 from settlement.windows import service
 from settlement.windows.closing import close_window
 from settlement.windows.errors import WindowBusy
@@ -98,10 +100,11 @@ async def roll_up(settings: Settings) -> None:
 
 async def warm_up(runtime: Runtime) -> None:
     """As an API process is when finance closes a window: code loaded, heap frozen, and the page
-    with the windows, and the button, was shown on the connection."""
+    of the window, from which the button leads on, was shown on the connection."""
     async with runtime.database.begin() as session:
         await service.left_closing(session)
         await drafting.netted(session, [])
+        await history(session, Subject.WINDOW, uuid7())
     gc.collect()
     gc.freeze()
 
@@ -127,7 +130,7 @@ async def prove(settings: Settings) -> None:
 
 
 def measure_closing(url: str, obligations: int, runs: int) -> Row:
-    """One window of so many obligations, and one of LAG more for each further run."""
+    """One window of so many obligations. The GROUP BY is the median of so many runs."""
     with fresh_database(url, "bench_settlement") as settings:
         own = settings.database_url or ""
         seed(own, wallets=10, offers=1)

@@ -98,6 +98,12 @@ async def move(session: AsyncSession, table: Any, change: Change, **values: Any)
 
     StatusChanged where the row is not in the status `change.before`: somebody was faster.
     """
+    await compare_and_set(session, table, change, **values)
+    await record(session, change)
+
+
+async def compare_and_set(session: AsyncSession, table: Any, change: Change, **values: Any) -> None:
+    """`move`, to be written down by the caller with other changes."""
     done = await session.execute(
         sa.update(table)
         .where(table.id == change.id, table.status == change.before)
@@ -110,7 +116,6 @@ async def move(session: AsyncSession, table: Any, change: Change, **values: Any)
             f"The {change.subject} is {found or 'not there'}, not {change.before}: "
             f"it cannot become {change.after}. Look again."
         )
-    await record(session, change)
 
 
 async def history(

@@ -115,10 +115,9 @@ select count(*) from added""")
 
 
 _ROLL: Final = _add(UNCOUNTED)
-_COMPLETE: Final = _add(f"l.window_id = :window_id and {UNCOUNTED}")
+_COMPLETE: Final = _add(f"(l.txid < :horizon or l.window_id = :window_id) and {UNCOUNTED}")
 _REBUILD: Final = _add("l.window_id in (select id from settlement_window)")
 
-_LOCK_MARK: Final = sa.text("select id from window_total_mark for update")
 _LOCK_WINDOW: Final = sa.text("select id from settlement_window where status = 'open' for update")
 _MOVE_MARK: Final = sa.text("""
 update window_total_mark
@@ -131,10 +130,16 @@ update window_total_mark set rebuilt_at = statement_timestamp()
 _CLOCK_RIGHT: Final = sa.text(f"""
 select coalesce(max(posted_at) < statement_timestamp(), true) from ({LINES}) as l
 """)
-_MARK: Final = sa.text("""
-select m.watermark, pg_snapshot_xmin(pg_current_snapshot())::text::bigint as horizon,
-       m.watermark > pg_snapshot_xmax(pg_current_snapshot())::text::bigint
-       or m.system_identifier <> (select system_identifier from pg_control_system()) as elsewhere
+# Behind it no transaction runs any more. It grows only: a mark that was waited for is not behind.
+_HORIZON: Final = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+_LOCK_MARK: Final = sa.text(f"""
+select watermark, greatest({_HORIZON}, watermark) as horizon from window_total_mark for update
+""")
+_WATERMARK: Final = sa.text("select watermark from window_total_mark")
+# Its transactions are of another cluster, or of this one before it was restored.
+_ELSEWHERE: Final = sa.text("""
+select m.watermark > pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+       or m.system_identifier <> (select system_identifier from pg_control_system())
 from window_total_mark m
 """)
 
@@ -183,31 +188,32 @@ async def roll(session: AsyncSession) -> int:
 
 
 async def complete(session: AsyncSession, window_id: UUID) -> None:
-    """Count the rest of a window that nothing can be added to any more.
+    """Count what `roll` counts, and the rest of a window that nothing can be added to any more.
 
     In the same transaction, and while its mark is locked, the window must become `closed`: from
     then on its rows count as counted.
     """
     mark = await _take_mark(session)
-    bounds = {"window_id": window_id, "start": mark.watermark, "stop": END}
+    bounds = {"start": mark.watermark, "stop": END, "horizon": mark.horizon}
     async with _seeking(session):
-        await session.execute(_COMPLETE, bounds)
+        await session.execute(_COMPLETE, {**bounds, "window_id": window_id})
+    await session.execute(_MOVE_MARK, {"stop": mark.horizon})
 
 
 async def _take_mark(session: AsyncSession) -> Any:
     """Lock the mark and read it; count from scratch where the numbers of transactions began anew.
 
-    That is so after a restore into another database cluster.
+    That is so after a restore into another database cluster. The statements after this see what
+    was counted, and what was committed, while we waited.
     """
-    if (await session.execute(_MARK)).one().elsewhere:
+    anew = await session.scalar(_ELSEWHERE)
+    if anew:
         # Nobody posts money meanwhile. The windows are locked before the mark.
         await insist(lambda: session.scalar(_LOCK_WINDOW))
-    await session.execute(_LOCK_MARK)
-    # A new statement sees what was counted, and what was committed, while we waited.
-    mark = (await session.execute(_MARK)).one()
-    if mark.elsewhere:
+    mark = (await session.execute(_LOCK_MARK)).one()
+    if anew and await session.scalar(_ELSEWHERE):
         await _rebuild(session)
-        mark = (await session.execute(_MARK)).one()
+        mark = (await session.execute(_LOCK_MARK)).one()
     return mark
 
 
@@ -222,11 +228,11 @@ async def _rebuild(session: AsyncSession) -> None:
             "The ledger has rows that were posted later than it is by the clock of the database "
             "server. Set that clock right: totals are counted from scratch after a restore."
         )
-    mark = (await session.execute(_MARK)).one()
+    horizon = await session.scalar(sa.text(f"select {_HORIZON}"))
     await session.execute(sa.text("delete from window_total"))
     await session.execute(_REBUILD)
     await session.execute(_RENEW_MARK)
-    await session.execute(_MOVE_MARK, {"stop": mark.horizon})
+    await session.execute(_MOVE_MARK, {"stop": horizon})
 
 
 _COUNTED: Final = f"""
@@ -238,7 +244,6 @@ _READ: Final = f"""
 select {_KEY}, count, points::text, funded_micros::text, cost_micros::text, first_txid, last_txid
 from window_total where window_id = any(:window_ids)
 """
-_ORDER: Final = f" order by {_KEY}"
 _FRESH: Final = f"""
 select {_KEY.replace("kind", "kind::text")}, sum(count)::bigint, sum(points)::text,
        sum(funded_micros)::text, sum(cost_micros)::text, min(first_txid), max(last_txid),
@@ -254,27 +259,23 @@ from (
 async def totals(
     session: AsyncSession, window_ids: Collection[UUID], *, fresh: bool = False
 ) -> list[Total]:
-    """Totals of these windows, in order: complete and final where a window is closed.
+    """Totals of these windows, in no order: complete and final where a window is closed.
 
     Those of the open window are what was counted last; with `fresh` everything committed.
     """
     ids = list(window_ids)
     if not fresh:
-        rows = await session.execute(sa.text(_READ + _ORDER), {"window_ids": ids})
+        rows = await session.execute(sa.text(_READ), {"window_ids": ids})
         return [_total(row) for row in rows]
-    statement = sa.text(_FRESH + _ORDER)
+    statement = sa.text(_FRESH)
     while True:
-        start = await _watermark(session)
+        start = await session.scalar(_WATERMARK)
         bounds = {"window_ids": ids, "start": start, "stop": END}
         async with _seeking(session):
             found = [tuple(row) for row in await session.execute(statement, bounds)]
         if all(row[-1] == start for row in found):
             return [_total(row) for row in found]
         # Somebody counted in between: read again from where the totals end now.
-
-
-async def _watermark(session: AsyncSession) -> int:
-    return int((await session.execute(_MARK)).one().watermark)
 
 
 def _total(row: Sequence[Any]) -> Total:
@@ -296,22 +297,26 @@ def _total(row: Sequence[Any]) -> Total:
     )
 
 
-async def members_of(session: AsyncSession, window_id: UUID) -> set[UUID]:
-    """The members on either side of what the totals of a window count."""
-    statement = sa.text("""
-        select issuer_id from window_total where window_id = :window_id
-        union select acceptor_id from window_total
-        where window_id = :window_id and acceptor_id is not null
-    """)
-    return set(await session.scalars(statement, {"window_id": window_id}))
+class Counted(msgspec.Struct, frozen=True):
+    """What the totals of one window count."""
+
+    lines: int
+    """Obligations and debts."""
+    member_ids: frozenset[UUID]
+    """Those on either side of them."""
 
 
-async def lines_counted(session: AsyncSession, window_id: UUID) -> int:
-    """How many obligations and debts the totals of a window count."""
-    statement = sa.text(
-        "select coalesce(sum(count), 0)::bigint from window_total where window_id = :window_id"
-    )
-    return int((await session.execute(statement, {"window_id": window_id})).scalar_one())
+_COUNTS: Final = sa.text("""
+select coalesce(sum(count), 0)::bigint, array_agg(distinct issuer_id),
+       array_agg(distinct acceptor_id)
+from window_total where window_id = :window_id
+""")
+
+
+async def counted(session: AsyncSession, window_id: UUID) -> Counted:
+    """What the totals of a window count, and whom it concerns."""
+    lines, *sides = (await session.execute(_COUNTS, {"window_id": window_id})).one()
+    return Counted(int(lines), frozenset({each for side in sides for each in side or ()} - {None}))
 
 
 _LAG: Final = sa.text(f"""
@@ -321,7 +326,7 @@ select (select count(*) from ({LINES}) as l where {UNCOUNTED}), rolled_at from w
 
 async def lag(session: AsyncSession) -> Lag:
     """How far the totals are behind."""
-    bounds = {"start": await _watermark(session), "stop": END}
+    bounds = {"start": await session.scalar(_WATERMARK), "stop": END}
     async with _seeking(session):
         rows, rolled_at = (await session.execute(_LAG, bounds)).one()
     return Lag(rows=rows, rolled_at=rolled_at)

@@ -150,6 +150,20 @@ async def balances(
     return [Balance(*row[:3], int(row[3])) for row in await session.execute(query)]
 
 
+def legs_held(bank_accounts: Iterable[UUID]) -> sa.Select[UUID | None]:
+    """Legs with money on one of these bank accounts that has not gone on from there."""
+    owners = list(bank_accounts)
+    debits = sa.and_(Posting.debit_account == AccountKind.BANK, Posting.debit_owner.in_(owners))
+    credits_ = sa.and_(Posting.credit_account == AccountKind.BANK, Posting.credit_owner.in_(owners))
+    signed = sa.case((debits, Posting.amount_micros), else_=-Posting.amount_micros)
+    return (
+        sa.select(Posting.leg_id)
+        .where(Posting.leg_id.is_not(None), sa.or_(debits, credits_))
+        .group_by(Posting.leg_id)
+        .having(sa.func.sum(signed) != 0)
+    )
+
+
 async def balance(session: AsyncSession, account: AccountKind, owner: UUID, currency: str) -> int:
     """The balance of one account."""
     found = await balances(session, account=account, owner=owner, currency=currency)

@@ -189,9 +189,8 @@ async def _debts_paid(session: AsyncSession, settlement_id: UUID) -> list[Carrie
 
 
 async def _alone_with_debts(session: AsyncSession) -> None:
-    """What is read after this holds until this transaction ends: who was faster is committed. Of
-    two settlements that are settled at once the second sees the first, and before exposure rows
-    are locked."""
+    """Of two settlements that are settled at once the second waits here, and then sees what the
+    first has done. Before exposure rows are locked."""
     lock = sa.func.pg_advisory_xact_lock(sa.cast(DEBTS_LOCK, sa.BigInteger))
     await session.execute(sa.select(lock))
 

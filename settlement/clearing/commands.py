@@ -14,14 +14,10 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.commands import run
-from marketplace.contract.proving import Check
 from marketplace.errors import UsageError
-from marketplace.ledger.domain import Finding
-from marketplace.ledger.verify import verify
 from marketplace.runtime import Runtime
 from settlement.clearing import acting, files, printing, repository, service, views
 from settlement.clearing.acting import AS_PERSON
-from settlement.clearing.checks import CHECKS
 from settlement.clearing.domain import Mode
 from settlement.clearing.driving import Driven, drive
 from settlement.clearing.leg_commands import LEG_COMMANDS
@@ -260,21 +256,6 @@ def _write(folder: Path, sent: Sequence[Any]) -> None:
         raise UsageError(f"{folder} cannot be written: {error.strerror}.") from None
 
 
-@click.command("verify")
-def verify_command() -> None:
-    """Prove the books of the clearing house. Exits 1 and says what is wrong where one fails."""
-
-    def told(check: Check, finding: Finding | None) -> None:
-        click.echo("\n".join(printing.proved(check, finding)))
-
-    async def work(runtime: Runtime) -> list[Finding]:
-        async with runtime.database.begin() as session:
-            return await verify(session, checks=CHECKS, told=told)
-
-    if run(work):
-        sys.exit(1)
-
-
 COMMANDS = [
     net,
     record,
@@ -284,6 +265,5 @@ COMMANDS = [
     show,
     matrix,
     files_command,
-    verify_command,
     *LEG_COMMANDS,
 ]

@@ -199,8 +199,19 @@ def _positive(found: Mapping[tuple[str, Party, Party, FlowKind], int]) -> list[F
             continue
         key = (currency, payer, payee, what) if micros >= 0 else (currency, payee, payer, what)
         turned[key] = turned.get(key, 0) + abs(micros)
-    flows = [Flow(*key, micros) for key, micros in turned.items() if micros]
-    return sorted(flows, key=lambda f: (f.currency, f.payer.order, f.payee.order, f.what))
+    # There are few parties: they are put in order once, not with every flow.
+    parties = {key[1] for key in turned} | {key[2] for key in turned}
+    in_order = sorted(parties, key=lambda party: party.order)
+    place = {party: number for number, party in enumerate(in_order)}
+    ordered = sorted(
+        (currency, place[payer], place[payee], what, payer, payee)
+        for currency, payer, payee, what in turned
+    )
+    return [
+        Flow(currency, payer, payee, what, micros)
+        for currency, _, _, what, payer, payee in ordered
+        if (micros := turned[currency, payer, payee, what])
+    ]
 
 
 def positions(flows: Iterable[Flow], totals: Iterable[Total], operator_id: UUID) -> list[Position]:

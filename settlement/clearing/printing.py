@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from marketplace.contract.proving import Check
-from marketplace.ledger.domain import Finding
 from marketplace.money import decimal_from_micros, decimal_from_minor
 from settlement.clearing.files import Remade
 from settlement.clearing.schemas import (
@@ -130,15 +128,3 @@ def caps(found: Caps) -> list[str]:
         for each in found.prefunds
     ]
     return said or ["Nobody has a cap or has paid ahead."]
-
-
-def proved(check: Check, finding: Finding | None) -> list[str]:
-    """An invariant, and what violates it."""
-    said = [f"{'ok   ' if finding is None else 'WRONG'} {check.name:22}{check.explanation}"]
-    for example in finding.examples if finding else ():
-        said += [
-            f"        {example.subject}",
-            f"            expected: {example.expected}",
-            f"            found:    {example.found}",
-        ]
-    return said

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marketplace.ledger.totals import roll
 from settlement.errors import StatusChanged
 from settlement.windows import service
 from settlement.windows.domain import Every
@@ -35,9 +34,6 @@ async def close_window(
     `closing` too.
     """
     await finish_left(begin, tell)
-    async with begin() as session:
-        # Beforehand, so that little is left to be counted when the window is closed.
-        await roll(session)
     async with begin() as session:
         switched = await service.switch(session, actor=actor, note=note, window_id=window_id)
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -24,12 +25,12 @@ from marketplace.errors import NotFound, UsageError
 from marketplace.ids import uuid7
 from marketplace.ledger.domain import WindowStatus
 from marketplace.ledger.models import SettlementWindow
-from marketplace.ledger.totals import Total, complete, lines_counted, members_of, totals
+from marketplace.ledger.totals import Total, complete, counted, totals
 from marketplace.ledger.windows import GATE
 from settlement import telling
 from settlement.disputes.repository import dispute_days
 from settlement.errors import StatusChanged
-from settlement.history import Change, Subject, move, record
+from settlement.history import Change, Subject, compare_and_set, move, record_many
 from settlement.windows.domain import Every
 from settlement.windows.errors import WindowBusy
 
@@ -43,6 +44,11 @@ BETWEEN_S: Final = 0.1
 PATIENCE_S: Final = 20.0
 """How long a closer tries."""
 LOCK_NOT_AVAILABLE: Final = "55P03"
+# What is selected is computed from left to right: it waits for the lock no longer than it set.
+_TAKE_GATE: Final = sa.text(f"""
+select current_setting('lock_timeout'), set_config('lock_timeout', '{TURN_MS}', true),
+       pg_advisory_xact_lock({GATE})
+""")
 
 
 class WindowRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,22 +117,17 @@ async def switch(
     Waits for every transaction that posts into the window. Raises as `close` does.
     """
     wanted = window_id or await _open_id(session)
-    await _lock(session, wanted, patience_s)
-    now: datetime = (await session.execute(sa.select(NOW))).scalar_one()
-    await move(
-        session,
-        SettlementWindow,
-        Change(
-            subject=Subject.WINDOW,
-            id=wanted,
-            before=WindowStatus.OPEN,
-            after=WindowStatus.CLOSING,
-            actor=actor,
-            note=note,
-        ),
-        closed_at=now,
+    now = await _lock(session, wanted, patience_s)
+    closing = Change(
+        subject=Subject.WINDOW,
+        id=wanted,
+        before=WindowStatus.OPEN,
+        after=WindowStatus.CLOSING,
+        actor=actor,
+        note=note,
     )
-    opened = await _open(session, now, actor)
+    await compare_and_set(session, SettlementWindow, closing, closed_at=now)
+    opened = await _open(session, now, actor, after=[closing])
     return Switched(window_id=wanted, opened_id=opened, closed_at=now)
 
 
@@ -137,21 +138,20 @@ async def finish(session: AsyncSession, window_id: UUID, *, actor: str = SYSTEM)
     """
     await complete(session, window_id)
     await _move(session, window_id, WindowStatus.CLOSING, WindowStatus.CLOSED, actor)
-    count = await lines_counted(session, window_id)
-    if not count:
+    found = await counted(session, window_id)
+    if not found.lines:
         await _move(
             session, window_id, WindowStatus.CLOSED, WindowStatus.SETTLED, SYSTEM, NOTHING_IN_IT
         )
-    closed = await read_closed(session, window_id)
-    if count:
-        await _tell_ready(session, closed)
+    closed = await _closed(session, window_id, found.lines)
+    if found.lines:
+        await _tell_ready(session, closed, found.member_ids)
     return closed
 
 
-async def _tell_ready(session: AsyncSession, closed: Closed) -> None:
+async def _tell_ready(session: AsyncSession, closed: Closed, member_ids: Collection[UUID]) -> None:
     """People of each member with a line hear that there is a statement, and how long to look."""
-    sides = await members_of(session, closed.window_id)
-    days = await dispute_days(session, sides, closed.closed_at)
+    days = await dispute_days(session, member_ids, closed.closed_at)
     contexts = {
         member_id: {
             "closed": closed.closed_at.isoformat(),
@@ -165,10 +165,13 @@ async def _tell_ready(session: AsyncSession, closed: Closed) -> None:
 
 async def read_closed(session: AsyncSession, window_id: UUID) -> Closed:
     """A window that is closed."""
+    return await _closed(session, window_id, (await counted(session, window_id)).lines)
+
+
+async def _closed(session: AsyncSession, window_id: UUID, count: int) -> Closed:
     row = await session.get_one(SettlementWindow, window_id, populate_existing=True)
     if row.closed_at is None:
         raise StatusChanged(f"The window is {row.status}.")
-    count = await lines_counted(session, window_id)
     return Closed(
         window_id=window_id,
         opened_id=await _open_id(session),
@@ -235,21 +238,19 @@ async def _open_id(session: AsyncSession) -> UUID:
     return found
 
 
-async def _open(session: AsyncSession, now: datetime, actor: str) -> UUID:
+async def _open(
+    session: AsyncSession, now: datetime, actor: str, *, after: Sequence[Change] = ()
+) -> UUID:
+    """A window that is open from now on. Written down with the changes that came before: money
+    waits for each statement of a closer."""
     window_id = uuid7()
     await session.execute(
         sa.insert(SettlementWindow).values(id=window_id, status=WindowStatus.OPEN, opened_at=now)
     )
-    await record(
-        session,
-        Change(
-            subject=Subject.WINDOW,
-            id=window_id,
-            before=None,
-            after=WindowStatus.OPEN,
-            actor=actor,
-        ),
+    opened = Change(
+        subject=Subject.WINDOW, id=window_id, before=None, after=WindowStatus.OPEN, actor=actor
     )
+    await record_many(session, [*after, opened])
     return window_id
 
 
@@ -267,19 +268,17 @@ async def _move(
     await move(session, SettlementWindow, change)
 
 
-async def _lock(session: AsyncSession, window_id: UUID, patience_s: float) -> None:
-    """Lock the window against everybody who posts into it.
+async def _lock(session: AsyncSession, window_id: UUID, patience_s: float) -> datetime:
+    """Lock the window against everybody who posts into it; returns business time from then.
 
     New batches are kept out for TURN_MS at a time, so that those under way come to an end. Where
     something long does not, the closer steps back, lets the others work, and tries again.
     """
     until = time.monotonic() + patience_s
-    before = (await session.execute(sa.text("show lock_timeout"))).scalar_one()
     while True:
         try:
             async with session.begin_nested():
-                await session.execute(sa.text(f"set local lock_timeout = {TURN_MS}"))
-                await session.execute(sa.select(sa.func.pg_advisory_xact_lock(GATE)))
+                before = await session.scalar(_TAKE_GATE)
                 found = await session.scalar(
                     sa.select(SettlementWindow.status)
                     .where(SettlementWindow.id == window_id)
@@ -295,8 +294,10 @@ async def _lock(session: AsyncSession, window_id: UUID, patience_s: float) -> No
                 "Nothing was changed; try again when it is done."
             )
         await asyncio.sleep(BETWEEN_S)
-    await session.execute(sa.select(sa.func.set_config("lock_timeout", before, True)))
+    restored = sa.func.set_config("lock_timeout", before, True)
+    now: datetime = (await session.execute(sa.select(NOW, restored))).one()[0]
     if found is None:
         raise NotFound(f"There is no window {window_id}.")
     if found is not WindowStatus.OPEN:
         raise StatusChanged(f"The window is {found} already: somebody else closed it.")
+    return now

@@ -94,6 +94,11 @@ REFUSED = [
         "C-other,alpha,both,redemption,EUR,0.009,,,,,2099-01-01,",
         "alpha would have two contracts in force: this one and 'C-alpha'",
     ),
+    (
+        "C-alpha,alpha,both,redemption,USD,0.009,,,100,,2099-01-01,",
+        "alpha has a contract in EUR, 'C-alpha': an exposure_cap counts in one currency, so a "
+        "member that has or had one keeps its currency",
+    ),
 ]
 
 
@@ -144,3 +149,24 @@ def test_versions_are_printed(
     )
     as_json = CliRunner().invoke(main, ["coalition", "contracts", "--json"])
     assert {each["member"] for each in msgspec.json.decode(as_json.output)} >= {"alpha", "shop"}
+
+
+async def test_a_capped_member_keeps_its_currency(coalition: Coalition) -> None:
+    assert (await load(coalition.runtime, "members", "nova,Nova,DE,")).ok
+    lines = [
+        "N,nova,both,redemption,EUR,0.008,,,50,,2020-01-01,2030-01-01",
+        "N,nova,both,redemption,EUR,0.008,,,,,2030-01-01,2040-01-01",
+    ]
+    assert (await load(coalition.runtime, "contracts", *lines)).ok
+    keeps = "an exposure_cap counts in one currency, so a member that has or had one keeps its"
+    # What was held under the cap counts on, so without a new cap too.
+    for cap in ("70", ""):
+        line = f"N,nova,both,redemption,USD,0.009,,,{cap},,2040-01-01,"
+        ((number, reason),) = faults(await load(coalition.runtime, "contracts", line))
+        assert (number, keeps in reason) == (2, True)
+    # One that never had a cap may change it, and gets none from then on.
+    free = "C-beta,beta,both,redemption,USD,0.009,,,,,2099-01-01,"
+    assert (await load(coalition.runtime, "contracts", free)).ok
+    late = "C-beta,beta,both,redemption,USD,0.009,,,10,,2100-01-01,"
+    ((_, reason),) = faults(await load(coalition.runtime, "contracts", late))
+    assert keeps in reason

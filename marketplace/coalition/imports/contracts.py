@@ -113,6 +113,7 @@ class ImportContracts(TableImport[ContractRow]):
         if versions:
             self._amend(versions[-1], row, terms)
         self._refuse_overlap(row, terms)
+        self._refuse_mixed_cap(row, terms)
         number = len(versions) + 1
         made = Version(uuid7(), terms, row.valid_from, row.valid_to, is_new=True)
         self._keep(made)
@@ -179,6 +180,20 @@ class ImportContracts(TableImport[ContractRow]):
                 raise BadRow(
                     f"{row.member} would have two contracts in force: this one and "
                     f"{other.terms['reference']!r}"
+                )
+
+    def _refuse_mixed_cap(self, row: ContractRow, terms: Values) -> None:
+        """What counts against a cap is one sum, of points of earlier contracts too."""
+        others = self._of_member.get(terms["member_id"], [])
+        capped = [row.exposure_cap, *(each.terms["exposure_cap_micros"] for each in others)]
+        if all(cap is None for cap in capped):
+            return
+        for other in others:
+            if other.terms["currency"] != row.currency:
+                raise BadRow(
+                    f"{row.member} has a contract in {other.terms['currency']}, "
+                    f"{other.terms['reference']!r}: an exposure_cap counts in one currency, so a "
+                    "member that has or had one keeps its currency"
                 )
 
     async def finish(self) -> None:

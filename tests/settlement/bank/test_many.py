@@ -11,13 +11,13 @@ import pytest
 import sqlalchemy as sa
 
 from marketplace.ids import uuid7
-from settlement.bank import cascade, matching, together
+from settlement.bank import cascade, matching, together, transit
 from settlement.bank.domain import BreakKind, BreakStatus, Rule
 from settlement.bank.models import Break, Match
 from settlement.clearing import books
 from settlement.clearing import legs as leg_steps
 from settlement.clearing.domain import AccountKind, LegStatus, PostingCode
-from settlement.clearing.models import SettlementLeg
+from settlement.clearing.models import Posting, SettlementLeg
 from settlement.errors import StatusChanged
 from settlement.history import SettlementEvent
 from tests.settlement.bank.books_and_bank import prove
@@ -293,3 +293,34 @@ async def test_parts_are_booked_leg_by_leg_where_something_went_on_meanwhile(
     monkeypatch.undo()
     assert (await match(house))[0].legs == 1
     await prove(house.runtime)
+
+
+async def test_what_statements_have_shown_is_not_read_again(
+    house: House, desk: Desk, teller: Teller
+) -> None:
+    _, found = await submitted(house)
+    await desk.account()
+    legs = await copies(house, found[0], 40, start=9_000)
+    async with house.runtime.database.begin() as session:
+        for leg in legs:
+            await leg_steps.book(session, leg.id, booked_on=leg.due_on, actor="the rail")
+    shown, waiting = legs[:-1], legs[-1]
+    entries = [pays(teller, leg) for leg in shown]
+    await desk.take(teller.file(teller.statement(*entries, day=waiting.due_on)))
+    read: list[object] = []
+
+    def note(row: object, _: object) -> None:
+        read.append(row)
+
+    for table in (SettlementLeg, Posting):
+        sa.event.listen(table, "load", note)
+    try:
+        async with house.runtime.database.begin() as session:
+            in_transit = await transit.in_transit(session)
+    finally:
+        for table in (SettlementLeg, Posting):
+            sa.event.remove(table, "load", note)
+    references = {each.reference for each in in_transit}
+    assert waiting.reference in references
+    assert references.isdisjoint(leg.reference for leg in shown)
+    assert len(read) == len(in_transit)
