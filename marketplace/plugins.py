@@ -13,7 +13,7 @@ import importlib.util
 import logging
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
 from importlib.metadata import entry_points
@@ -129,14 +129,19 @@ class Plugins:
             for answer in answers:
                 yield slug, answer
 
-    def tell(self, hook: str, fact: Any) -> None:
-        """Tell the observers of this process a fact, after commit.
+    def tell(self, facts: Sequence[tuple[str, Any]]) -> None:
+        """Tell the observers of this process facts (hook, fact), after commit.
 
         What they raise is logged and changes nothing, and none can hold up whoever tells.
         """
-        for slug, observe in self.observers(hook):
+        observers = {hook: list(self.observers(hook)) for hook in {hook for hook, _ in facts}}
+        told: dict[str, list[Callable[[], None]]] = {}
+        for hook, fact in facts:
+            for slug, observe in observers[hook]:
+                told.setdefault(slug, []).append(partial(observe, fact))
+        for slug, own in told.items():
             observer = self._observers.get(slug) or self._observers.setdefault(slug, Observer(slug))
-            observer.tell(hook, partial(observe, fact))
+            observer.tell(own)
 
     def tell_now(self, hook: str, fact: Any) -> None:
         """Tell them on this thread; for a process that is a plugin's own."""
@@ -146,12 +151,12 @@ class Plugins:
     def observers(self, hook: str) -> Iterator[tuple[str, Callable[[Any], None]]]:
         """Each observer of a hook, to be called with the fact; it gets its host if it asks."""
         for impl in getattr(self.manager.hook, hook).get_hookimpls():
-            yield impl.plugin_name, partial(self._observe, impl)
+            host = self._make_host(impl.plugin_name) if "host" in impl.argnames else None
+            yield impl.plugin_name, partial(self._observe, impl, host)
 
-    def _observe(self, impl: pluggy.HookImpl, fact: Any) -> None:
-        given = {"fact": fact}
-        if "host" in impl.argnames:
-            given["host"] = self._make_host(impl.plugin_name)
+    @staticmethod
+    def _observe(impl: pluggy.HookImpl, host: api.Host | None, fact: Any) -> None:
+        given = {"fact": fact, "host": host}
         impl.function(**{name: given[name] for name in impl.argnames})
 
     def observes(self, hook: str) -> bool:

@@ -169,5 +169,6 @@ def _check_text(what: str, text: str, longest: int) -> None:
     """What is shown to people and written to logs is short and of one line."""
     if len(text) > longest:
         raise ValueError(f"{what} of {len(text)} characters; {longest} is the most")
-    if any(unicodedata.category(each) in UNSHOWN for each in text):
+    # What is printable, as nearly all is, has none of them and needs no second look.
+    if not text.isprintable() and any(unicodedata.category(each) in UNSHOWN for each in text):
         raise ValueError(f"{what} with control characters")

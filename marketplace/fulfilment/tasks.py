@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, TypeVar
-from uuid import UUID
 
 import asyncpg
 import sqlalchemy as sa
@@ -23,6 +22,7 @@ from marketplace.fulfilment.asking import Asked, ask, within
 from marketplace.fulfilment.domain import MARGIN_S, Claimed
 from marketplace.fulfilment.home import Home
 from marketplace.fulfilment.service import Resolved
+from marketplace.ids import FastUUID
 from marketplace.ledger import expiry, totals, verify
 
 T = TypeVar("T")
@@ -48,7 +48,7 @@ class Work:
             log.error("no supplier for plugin %s in this worker; its orders wait", plugin)
             return 0
         settings = self.home.settings
-        ids = [(UUID(burn_id), UUID(wallet_id)) for burn_id, wallet_id in pairs]
+        ids = [(FastUUID(burn_id), FastUUID(wallet_id)) for burn_id, wallet_id in pairs]
         claims = self.home.transact(lambda s: service.claim(s, plugin, ids, settings, probe=probe))
         if not claims:
             return 0

@@ -211,13 +211,16 @@ class Obligation(Base):
 
     __tablename__ = "obligation"
     __table_args__ = (
+        # In order of time, as transfers are; burns are captured nearly in the order of their ids.
+        sa.PrimaryKeyConstraint("id", "wallet_id"),
+        sa.Index("ix_obligation_burn_id", "burn_id", postgresql_where="burn_id is not null"),
         sa.Index("ix_obligation_posted_at", "posted_at", postgresql_using="brin"),
         sa.Index("ix_obligation_txid", "txid", postgresql_using="brin", postgresql_with=TXID_BRIN),
         {"info": INSERT_ONLY},
     )
 
-    wallet_id: Mapped[UUID] = mapped_column(primary_key=True)
-    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    wallet_id: Mapped[UUID]
+    id: Mapped[int] = mapped_column(sa.BigInteger, autoincrement=False)
     window_id: Mapped[UUID]
     kind: Mapped[ObligationKind] = mapped_column(text_enum(ObligationKind, "obligation_kind"))
     funding: Mapped[Funding] = mapped_column(text_enum(Funding, "funding"))

@@ -155,8 +155,8 @@ async def find_obligations(
     if line is not None:
         where, given = "o.wallet_id = $1 and o.id = $2", line
     else:
-        # By the wallet of the burn, which is what obligations are found by.
-        where = "o.wallet_id = (select wallet_id from burn where id = $1) and o.burn_id = $1"
+        # The wallet as well: past one machine it says where the burn lies.
+        where = "o.burn_id = $1 and o.wallet_id = (select wallet_id from burn where id = $1)"
         given = (burn_id,)  # type: ignore[assignment]
     rows = await connection.fetch(OBLIGATIONS.format(where=where), *given)
     return [_obligated(row) for row in rows]
