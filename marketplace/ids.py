@@ -47,7 +47,7 @@ class UUID7Maker:
             chance = int.from_bytes(self._random[start : start + 8], "big")
         high = (moment & ~0xFFF) << 4 | 0x7000 | moment & 0xFFF
         low = chance & _LOW_62_BITS | 1 << 63
-        made: UUID = FastUUID(high.to_bytes(8, "big") + low.to_bytes(8, "big"))
+        made: UUID = FastUUID((high << 64 | low).to_bytes(16, "big"))
         return made
 
 

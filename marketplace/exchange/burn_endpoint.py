@@ -60,6 +60,13 @@ _REPLAYED = (b"idempotent-replayed", b"true")
 _NO_STORE = b"cache-control: no-store\r\n"
 
 
+def _lines(headers: list[tuple[bytes, bytes]]) -> bytes:
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
+
+
+_HELD_LINES = _lines(_JSON) + _NO_STORE
+
+
 async def answer_burn(scope: Scope, receive: Receive, send: Send) -> None:
     """Hold points for one burn; answers when the hold is durable."""
     state = scope["litestar_app"].state
@@ -80,9 +87,11 @@ def make_direct_burn(engine: BurnEngine, authenticator: Authenticator) -> Direct
 
     def direct_burn(request: DirectRequest, answer: SendAnswer) -> bool:
         def tell(outcome: Answer) -> None:
+            if outcome.error is None and not outcome.replayed:
+                answer(201, _HELD_LINES, _encode(outcome.held))
+                return
             status, headers, body = _rendered(outcome)
-            lines = b"".join([b"%b: %b\r\n" % header for header in headers])
-            answer(status, lines + _NO_STORE, body)
+            answer(status, _lines(headers) + _NO_STORE, body)
 
         try:
             principal = authenticator.remembered(request.headers)

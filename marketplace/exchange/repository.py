@@ -29,7 +29,7 @@ from marketplace.ledger.domain import DRAW_ORDER
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_LOTS = 64
 """Lots read per wallet at first by who looks at one; what is missing is read in a second round."""
-FEWEST_LOTS = 2
+FEWEST_LOTS = 1
 """The same of the burn engine while burns take points of one lot each, as most do."""
 
 # Columns of every part: tag, a, b, c uuid; i, j, k bigint; s text; h bytea; then those that only

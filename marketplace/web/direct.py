@@ -92,16 +92,31 @@ class DirectProtocol(OneWriteProtocol):
         self._handler: DirectHandler | None = None
         self._query = b""
         self._body = b""
+        self._quiet_since_s: float | None = None
+
+    def on_message_begin(self) -> None:
+        """A request begins; what only the application needs is made once it is known to be its."""
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
 
     def on_headers_complete(self) -> None:
         """The head has come: whose request is it?"""
         path, _, self._query = self.url.partition(b"?")
         handler = self._routes.get((self.parser.get_method(), path))
         if handler is None or not self._is_plain():
-            super().on_headers_complete()
+            self._open_scope()
         else:
             self._handler = handler
             self._body = b""
+
+    def _open_scope(self) -> None:
+        """Give the head to the application."""
+        url, expects, headers = self.url, self.expect_100_continue, self.headers
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers += headers
+        super().on_headers_complete()
 
     def _is_plain(self) -> bool:
         """Whether nothing about the head or the connection needs the server's own care."""
@@ -147,7 +162,7 @@ class DirectProtocol(OneWriteProtocol):
 
     def _go_the_long_way(self) -> None:
         self._handler = None
-        super().on_headers_complete()
+        self._open_scope()
         if self._body:
             super().on_body(self._body)
 
@@ -166,3 +181,41 @@ class DirectProtocol(OneWriteProtocol):
         if not cycle.keep_alive:
             self.transport.close()
         self.on_response_complete()
+
+    def on_response_complete(self) -> None:
+        """The connection is quiet, unless more requests wait on it."""
+        if self.pipeline or self.transport.is_closing():
+            super().on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
+        self._quiet_since_s = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._look_again(self.timeout_keep_alive)
+
+    def _unset_keepalive_if_required(self) -> None:
+        # The timer stays: to end it and make another for each request costs more than to look once.
+        self._quiet_since_s = None
+
+    def _look_again(self, after_s: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(
+            after_s, self.timeout_keep_alive_handler
+        )
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close the connection if it has been quiet for long, else look again when it may be."""
+        self.timeout_keep_alive_task = None
+        if self._quiet_since_s is None:
+            return  # a request is in hand, and its answer begins a new wait
+        left_s = self._quiet_since_s + self.timeout_keep_alive - self.loop.time()
+        if left_s > 0:
+            self._look_again(left_s)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The connection is gone, and its timer with it."""
+        super().connection_lost(error)
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
