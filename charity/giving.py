@@ -140,6 +140,14 @@ def own_wallet(session: Session, principal: Principal, wallet_id: UUID) -> Walle
     raise UnknownCause("There is no such wallet of yours to give from.")
 
 
+def wallet_id_of(text: str) -> UUID:
+    """The wallet that a form of ours sends back; InvalidRequest where it is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise InvalidRequest("The form is not as we gave it; open the page again.") from None
+
+
 def wallets_of(session: Session, principal: Principal) -> list[Wallet]:
     """The wallets that the caller gives from: their own first, then pools of their firm."""
     found: list[Wallet] = []
