@@ -51,7 +51,8 @@ def recompute(journal: str) -> Recomputed:
             continue
         burn, debt = entry.meta.get("burn"), entry.meta.get("reference", "")
         for posting in entry.postings:
-            assert posting.units is not None and posting.units.number is not None
+            assert posting.units is not None
+            assert posting.units.number is not None
             number: Decimal = posting.units.number
             if burn and posting.account.startswith("Income:Points:Redeemed:"):
                 found.points[burn] -= int(number)
