@@ -30,6 +30,7 @@ from marketplace.exchange.burn_endpoint import burn_request
 from marketplace.exchange.decide import MAX_AMOUNT, BurnRequest
 from marketplace.exchange.models import Burn
 from marketplace.exchange.schemas import BurnBody
+from marketplace.fulfilment.domain import shown
 from marketplace.host import PluginHost
 from marketplace.identity.domain import Principal, Role
 from marketplace.identity.models import Person
@@ -210,7 +211,7 @@ def _insert(
         "origin": wish.origin,
         "status": GiftStatus.ASKED,
         "anonymous": wish.anonymous,
-        "dedication": wish.dedication.strip(),
+        "dedication": shown(wish.dedication, LONGEST_DEDICATION),
         "locale": wish.locale,
         **_terms(session, campaign, wallet, wish.points),
     }
