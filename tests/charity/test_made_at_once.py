@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -43,7 +44,7 @@ class Ask(msgspec.Struct):
     path: str
     who: Headers
     tables: list[str]
-    json: Any = None
+    body: Any = None
     content: bytes | None = None
 
 
@@ -55,7 +56,9 @@ class Doors:
 
     async def once(self, ask: Ask) -> httpx.Response:
         """One request."""
-        given = {"json": ask.json} if ask.json is not None else {"content": ask.content or b""}
+        given: dict[str, Any] = {"json": ask.body}
+        if ask.body is None:
+            given = {"content": ask.content or b""}
         return await self._client.request(ask.method, ask.path, headers=ask.who, **given)
 
     async def at_once(self, ask: Ask) -> list[httpx.Response]:
@@ -174,18 +177,16 @@ async def test_catalog(cause: Cause, doors: Doors, sign_in: Make) -> None:
     operator, ann = await sign_in(Role.OPERATOR), await sign_in(Role.PARTICIPANT)
     reference = "card"
     home = "/v1/catalog"
-    lines = [
-        {"kind": "category", "slug": "things", "names": {"en": "Things"}},
-        {
-            "kind": "listing",
-            "slug": "lamp",
-            "category": "things",
-            "texts": {"en": {"title": "Lamp", "summary": "It shines."}},
-            "denominations": [{"offer": reference}],
-        },
-    ]
+    things = {"slug": "things", "names": {"en": "Things"}}
+    lamp = {
+        "slug": "lamp",
+        "category": "things",
+        "texts": {"en": {"title": "Lamp", "summary": "It shines."}},
+        "denominations": [{"offer": reference}],
+    }
+    file = "\n".join(json.dumps(each) for each in (things, lamp)).encode()
     tables = ["catalog_category", "catalog_listing"]
-    await doors.prove(Ask("POST", f"{home}/file?format=json", operator, tables, lines))
+    await doors.prove(Ask("POST", f"{home}/file?format=json", operator, tables, content=file))
     shown = ["catalog_listing"]
     await doors.prove(Ask("POST", f"{home}/lamp/publish", operator, shown))
     image = ["catalog_picture", "catalog_listing_picture"]
@@ -239,10 +240,10 @@ async def test_conference(cause: Cause, doors: Doors, sign_in: Make, api_key: Ma
     await doors.prove(Ask("PUT", f"{home}/events/forum/refund-policy", key, refunds, policy))
     await doors.once(Ask("POST", f"{home}/events/forum/publish", key, []))
     ann = await sign_in(Role.PARTICIPANT)
-    waits = {"skus": ["FORUM-A"], "quantity": 1}
-    await doors.prove(Ask("POST", f"{home}/waiting", ann, ["conference_waiter"], waits))
     seat = {"sku": "FORUM-A", "quantity": 1}
     await doors.prove(Ask("POST", f"{home}/reservations", ann, ["conference_reservation"], seat))
+    waits = {"skus": ["FORUM-A"], "quantity": 2}
+    await doors.prove(Ask("POST", f"{home}/waiting", ann, ["conference_waiter"], waits))
     off = {"reason": "Storm."}
     calling = ["conference_change"]
     await doors.prove(Ask("POST", f"{home}/events/forum/call-off", key, calling, off))
