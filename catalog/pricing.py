@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -74,9 +75,15 @@ async def publish_point_price(
     """
     if not 0 <= price_micros <= MAX_MICROS:
         raise BadPriceChange("A price of a point is not below zero, nor beyond all measure.")
-    await session.execute(sa.delete(PointPrice).where(PointPrice.currency == currency))
     if price_micros:
-        session.add(PointPrice(currency=currency, price_micros=price_micros))
+        new = insert(PointPrice).values(currency=currency, price_micros=price_micros)
+        await session.execute(
+            new.on_conflict_do_update(
+                index_elements=["currency"], set_={"price_micros": price_micros}
+            )
+        )
+    else:
+        await session.execute(sa.delete(PointPrice).where(PointPrice.currency == currency))
     await touch(session)
     details = {"price_micros": price_micros}
     await audit(session, actor, "catalog.point_price", "currency", currency, **details)

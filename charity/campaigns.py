@@ -90,6 +90,7 @@ async def start(
     """
     check(new)
     charity = await registry.find(session, new.charity)
+    await offering.one_at_a_time(session)
     if await session.scalar(sa.select(Campaign.id).where(Campaign.slug == new.slug)):
         raise Conflict(f"There is a campaign {new.slug!r} already.")
     starts_at = new.starts_at or await now(session)

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from charity import following, giving, matching
 from charity.domain import GiftStatus, MatchMode, Origin
 from charity.errors import UnknownCause
-from charity.models import Campaign, Gift, Match
+from charity.models import Campaign, Gift, Match, Share
 from charity.notes import SYSTEM, note
 from marketplace.db import Database
 from marketplace.errors import InvalidRequest
@@ -188,6 +188,13 @@ class FirmMatchView(msgspec.Struct, frozen=True, kw_only=True):
     funded_at: datetime | None
     """From then on it matches."""
     ended_at: datetime | None
+    gifts: int
+    """Gifts that it adds to now."""
+
+    @property
+    def remaining_points(self) -> int:
+        """What it can still add."""
+        return self.cap_points - self.used_points
 
 
 class FirmMatches(msgspec.Struct, frozen=True):
@@ -203,8 +210,13 @@ def views(
     is none of them."""
     if principal.firm_id is None:
         raise UnknownCause("You manage no firm.")
+    gifts = (
+        sa.select(sa.func.count())
+        .where(Share.match_id == Match.id, Share.points > Share.returned_points)
+        .scalar_subquery()
+    )
     query = (
-        sa.select(Match, Campaign.slug)
+        sa.select(Match, Campaign.slug, gifts.label("gifts"))
         .join(Campaign, Campaign.id == Match.campaign_id)
         .where(Match.firm_id == principal.firm_id)
         .order_by(Match.id.desc())
@@ -215,10 +227,10 @@ def views(
     found = session.execute(query).all()
     if match_id is not None and not found:
         raise UnknownCause("There is no such match of your firm.")
-    return [_view(match, slug) for match, slug in found]
+    return [_view(*row) for row in found]
 
 
-def _view(match: Match, slug: str) -> FirmMatchView:
+def _view(match: Match, slug: str, gifts: int) -> FirmMatchView:
     if match.fund_id is None:
         raise RuntimeError(f"match {match.id} is of no firm")
     return FirmMatchView(
@@ -230,6 +242,7 @@ def _view(match: Match, slug: str) -> FirmMatchView:
         gift_id=match.fund_id,
         funded_at=match.funded_at,
         ended_at=match.ended_at,
+        gifts=gifts,
     )
 
 

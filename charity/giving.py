@@ -30,6 +30,7 @@ from marketplace.exchange.burn_endpoint import burn_request
 from marketplace.exchange.decide import MAX_AMOUNT, BurnRequest
 from marketplace.exchange.models import Burn
 from marketplace.exchange.schemas import BurnBody
+from marketplace.fulfilment.domain import shown
 from marketplace.host import PluginHost
 from marketplace.identity.domain import Principal, Role
 from marketplace.identity.models import Person
@@ -140,6 +141,14 @@ def own_wallet(session: Session, principal: Principal, wallet_id: UUID) -> Walle
     raise UnknownCause("There is no such wallet of yours to give from.")
 
 
+def wallet_id_of(text: str) -> UUID:
+    """The wallet that a form of ours sends back; InvalidRequest where it is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise InvalidRequest("The form is not as we gave it; open the page again.") from None
+
+
 def wallets_of(session: Session, principal: Principal) -> list[Wallet]:
     """The wallets that the caller gives from: their own first, then pools of their firm."""
     found: list[Wallet] = []
@@ -202,7 +211,7 @@ def _insert(
         "origin": wish.origin,
         "status": GiftStatus.ASKED,
         "anonymous": wish.anonymous,
-        "dedication": wish.dedication.strip(),
+        "dedication": shown(wish.dedication, LONGEST_DEDICATION),
         "locale": wish.locale,
         **_terms(session, campaign, wallet, wish.points),
     }

@@ -13,15 +13,18 @@ from charity import campaign_commands, following, staff_routes
 from charity.checks import CHECKS
 from charity.commands import COMMANDS
 from charity.describing import CampaignDescriber
+from charity.firm_pages import PAGES as OF_FIRMS
 from charity.models import CharityBase
 from charity.pages import PAGES
 from charity.promise_routes import ROUTES as PROMISES
+from charity.rescue_pages import HERE
 from charity.rescue_pages import PAGES as EXPIRING
 from charity.routes import ROUTES
 from charity.supplier import GiftSupplier
 from charity.tasks import make_tasks
 from marketplace import api
 from marketplace.host import PluginHost
+from marketplace.web.i18n import lazy
 
 
 @api.hookimpl
@@ -59,7 +62,13 @@ def marketplace_register_routes() -> api.Routes:
 @api.hookimpl
 def marketplace_register_pages(host: api.Host) -> api.Pages:
     """Causes, giving, gifts, receipts under /charity."""
-    return msgspec.structs.replace(PAGES, routes=[*PAGES.routes, *EXPIRING])
+    return msgspec.structs.replace(
+        PAGES,
+        routes=[*PAGES.routes, *EXPIRING, *OF_FIRMS],
+        expiring=api.NavEntry(
+            key="expiring", label=lazy("Have them given before they expire"), path=HERE
+        ),
+    )
 
 
 @api.hookimpl

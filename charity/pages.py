@@ -170,7 +170,7 @@ async def give(
     request: Request[Any, Any, Any],
 ) -> Html:
     """Give, once per form; with a day of the month every month from then on too."""
-    wallet_id = _wallet_id(data.wallet)
+    wallet_id = giving.wallet_id_of(data.wallet)
     wish = Wish(
         campaign=slug,
         wallet_id=wallet_id,
@@ -204,13 +204,6 @@ async def give(
             status=status,
         )
     return page.redirect(MINE, notice=_l("Thank you. Your gift is on its way."))
-
-
-def _wallet_id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise InvalidRequest("The form is not as we gave it; open the page again.") from None
 
 
 async def _every_month(
@@ -252,6 +245,7 @@ async def show_mine(
         years=years,
         donors=_donors(page, owner),
         has_own=owner.participant_id is not None,
+        has_firm=owner.firm_id is not None,
         statuses={key: (page._(words), tone) for key, (words, tone) in STATUSES.items()},
         refusals={key: page._(words) for key, words in REFUSALS.items()},
         exact=paper.exact,

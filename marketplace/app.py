@@ -290,7 +290,7 @@ def plugin_pages(runtime: Runtime) -> dict[str, JoinedPages]:
 
 def _check_pages(slug: str, pages: api.Pages) -> None:
     """ValueError where something named is not there, or not below the plugin's own address."""
-    for entry in [*pages.nav, *([pages.reward] if pages.reward else [])]:
+    for entry in [*pages.nav, *(each for each in (pages.reward, pages.expiring) if each)]:
         below = f"/{slug}/partner" if entry.console else f"/{slug}"
         if not f"{entry.path}/".startswith(f"{below}/"):
             raise ValueError(f"{entry.path} in its navigation is not below {below}")
@@ -309,6 +309,9 @@ def _site(runtime: Runtime, joined: Mapping[str, JoinedPages]) -> Site:
     environment.globals["reward_pages"] = {
         slug: each.reward for slug, each in pages.items() if each.reward
     }
+    environment.globals["expiring_pages"] = [
+        each.expiring for each in pages.values() if each.expiring
+    ]
     return Site(
         environment=environment,
         languages=load_languages(folders),

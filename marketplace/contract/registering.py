@@ -168,3 +168,6 @@ class Pages(msgspec.Struct, frozen=True, kw_only=True):
     reward: NavEntry | None = None
     """Link from the page of a delivered reward of yours, below `/<slug>`: `{order}` in its path is
     the order's reference. Shown once the reward has been looked at. Since 1.2."""
+    expiring: NavEntry | None = None
+    """Link beside the points in a participant's wallet that expire, below `/<slug>`: what else can
+    be done with them. Since 1.3."""

@@ -7,6 +7,7 @@ is asserted: a wallet's as its balance row says, a member's as its transfers sum
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from typing import Any
@@ -41,14 +42,23 @@ order by account, owner, unit
 WALLETS = "select id, available, held from wallet where available <> 0 or held <> 0"
 
 TRANSFERS = """
-select id, (effective_at at time zone 'UTC')::date, code::text, debit_account::text, debit_owner,
-       credit_account::text, credit_owner, unit, amount, burn_id, lot_id, debt_id,
-       window_id
-from transfer
-order by effective_at, id
+select t.id, (t.effective_at at time zone 'UTC')::date, t.code::text, t.debit_account::text,
+       t.debit_owner, t.credit_account::text, t.credit_owner, t.unit, t.amount, t.burn_id,
+       o.reference, t.lot_id, t.debt_id, d.plugin || '/' || d.reference, t.window_id
+from transfer t
+left join burn b on b.id = t.burn_id
+left join offer o on o.id = b.offer_id
+left join member_debt d on d.id = t.debt_id
+order by t.effective_at, t.id
 """
 
 TODAY = "select (marketplace_now() at time zone 'UTC')::date"
+
+FACTS = ("burn", "offer", "lot", "debt", "reference", "window")
+"""What a transfer is about, as the journal names it: `offer` is the burn's, `reference` the
+debt's, with the plugin that booked it."""
+STRANGE = re.compile(r"[^\w./:-]")
+"""What means something in either syntax, or may: references are anybody's to choose."""
 
 Key = tuple[str, UUID, str]
 """Account, owner and unit."""
@@ -115,7 +125,7 @@ def _head(journal: Journal, accounts: dict[Key, Held], paths: Paths, today: date
 
 def _entry(row: Any, paths: Paths) -> Entry:
     id_, day, code, debit, debit_owner, credit, credit_owner, unit, amount, *facts = row
-    names = zip(("burn", "lot", "debt", "window"), facts, strict=True)
+    names = zip(FACTS, facts, strict=True)
     return Entry(
         id=str(id_),
         id_of="transfer",
@@ -125,5 +135,5 @@ def _entry(row: Any, paths: Paths) -> Entry:
             Amount(paths[debit, debit_owner], unit, amount),
             Amount(paths[credit, credit_owner], unit, -amount),
         ),
-        facts={name: str(value) for name, value in names if value is not None},
+        facts={name: STRANGE.sub("_", str(value)) for name, value in names if value is not None},
     )

@@ -56,7 +56,7 @@ class Entry(msgspec.Struct, frozen=True):
     """Why: issue, hold, capture ..."""
     amounts: Sequence[Amount]
     facts: dict[str, str]
-    """What it is about, by name: burn, lot, debt, window, those there are."""
+    """What it is about, by name: burn, offer, lot, debt, reference, window, those there are."""
 
 
 class Journal(Protocol):

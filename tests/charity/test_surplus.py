@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
 
@@ -136,6 +138,57 @@ async def test_a_campaign_that_reached_its_last_day_is_closed_by_the_clock(cause
     assert await cause.used(match) == 700
     assert await cause.owed() == {"beta": 700 * RATE_MICROS}  # what was not given came back
     assert await cause.findings() == []
+
+
+@contextmanager
+def counted(cause: Cause) -> Iterator[list[str]]:
+    """The statements that are sent meanwhile."""
+    sent: list[str] = []
+
+    def note(_conn: object, _cursor: object, statement: str, *_: object) -> None:
+        sent.append(statement)
+
+    engine = cause.runtime.database.engine.sync_engine
+    sa.event.listen(engine, "before_cursor_execute", note)
+    yield sent
+    sa.event.remove(engine, "before_cursor_execute", note)
+
+
+async def test_the_clock_reads_only_campaigns_that_changed(cause: Cause) -> None:
+    """However many are closed: a minute without gifts costs the same, a gift its campaign's."""
+    told: list[tuple[int, int]] = []
+    for number in range(6):
+        slug = f"cup-{number}"
+        await cause.start(slug, goal_micros=GOAL_MICROS)
+        first = await cause.done(1_100, campaign=slug)
+        await close(cause, slug)
+        await tidy(cause)
+        with counted(cause) as quiet:
+            assert await tidy(cause) == 0
+        await refund(cause, first, 50, f"r{number}")
+        await cause.follow()
+        with counted(cause) as busy:
+            assert await tidy(cause) == 1
+        told.append((len(quiet), len(busy)))
+    assert set(told) == {told[0]}
+    quiet_reads = [each for each in quiet if "charity_gift" in each]
+    assert quiet_reads == []
+    assert await cause.findings() == []
+
+
+async def test_what_waits_is_looked_at_again_only_when_there_is_a_next_campaign(
+    cause: Cause,
+) -> None:
+    await cause.start("roofs", goal_micros=GOAL_MICROS, surplus=Surplus.NEXT_CAMPAIGN)
+    await cause.done(1_200, campaign="roofs")
+    await close(cause, "roofs")
+    await tidy(cause)
+    with counted(cause) as quiet:
+        assert await tidy(cause) == 0
+    assert not [each for each in quiet if "charity_gift" in each]
+    await cause.start("pumps")
+    assert await tidy(cause) == 1
+    assert (await seen(cause, "pumps")).flow.came_micros == 200 * RATE_MICROS
 
 
 async def test_moves_of_surplus_are_never_changed(cause: Cause) -> None:

@@ -101,7 +101,7 @@ HLEDGER_LINES = {
     "directive": re.compile(r"decimal-mark \.|commodity 1000\.(00)? [A-Z]+"),
     "account": re.compile(r"account ([a-z0-9:-]+)  ; unit:([A-Z]+)"),
     "entry": re.compile(
-        r"\d{4}-\d\d-\d\d \* (?:\([0-9a-z.-]+\) [a-z]+  ; [a-z]+:[\w-]+(?:, [a-z]+:[\w-]+)*"
+        r"\d{4}-\d\d-\d\d \* (?:\([0-9a-z.-]+\) [a-z]+  ; [a-z]+:[\w./:-]+(?:, [a-z]+:[\w./:-]+)*"
         r"|balance)"
     ),
     "posting": re.compile(rf"    ([a-z0-9:-]+)  {HLEDGER_AMOUNT}(?: = {HLEDGER_AMOUNT})?"),

@@ -65,6 +65,7 @@ def import_plan(
             sa.select(sessions.c.id, event.c.organiser_id)
             .join(event, event.c.id == sessions.c.event_id)
             .where(event.c.slug == slug, sessions.c.code == code)
+            .with_for_update(of=sessions)  # one plan after the other
         ).first()
         if row is None or member_id not in (None, row.organiser_id):
             raise UnknownEvent(f"There is no session {code!r} of an event {slug!r} of yours.")
