@@ -220,7 +220,9 @@ async def test_a_connection_is_closed_once_it_has_been_quiet_for_long(
 
     app.state.direct[b"GET", b"/health/live"] = wait
     clock, recorder = Clock(), Recorder()
-    config = uvicorn.Config(app, http=DirectProtocol, timeout_keep_alive=75, log_config=None)
+    config = uvicorn.Config(
+        app, http=DirectProtocol, proxy_headers=False, timeout_keep_alive=75, log_config=None
+    )
     config.load()
     protocol = DirectProtocol(config, ServerState(), {}, clock)
     protocol.connection_made(recorder)  # type: ignore[arg-type]
