@@ -6,6 +6,7 @@ import os
 import secrets
 import threading
 import time
+from struct import Struct
 from uuid import UUID
 
 # The database driver's own UUID, written in C: hashes and compares several times faster, and is
@@ -18,7 +19,8 @@ _NODE_BITS = 10
 _SEQUENCE_BITS = 12
 _EPOCH_MS = 1_700_000_000_000
 _LOW_62_BITS = (1 << 62) - 1
-_RANDOM_BYTES = 4_096
+_CHANCES = Struct("!512Q")
+_HALVES = Struct("!QQ")
 
 
 class UUID7Maker:
@@ -30,24 +32,18 @@ class UUID7Maker:
 
     def __init__(self) -> None:
         self._last = 0
-        self._random = b""
-        self._used = 0
+        self._chances: list[int] = []
         self._lock = threading.Lock()
 
     def next(self) -> UUID:
         """A new one."""
         with self._lock:
-            millis, nanos = divmod(time.time_ns(), 1_000_000)
-            self._last = max(millis << 12 | (nanos << 12) // 1_000_000, self._last + 1)
-            moment = self._last
-            if self._used == len(self._random):
-                self._random, self._used = os.urandom(_RANDOM_BYTES), 0
-            start = self._used
-            self._used = start + 8
-            chance = int.from_bytes(self._random[start : start + 8], "big")
+            moment = self._last = max((time.time_ns() << 12) // 1_000_000, self._last + 1)
+            if not self._chances:
+                self._chances = list(_CHANCES.unpack(os.urandom(_CHANCES.size)))
+            chance = self._chances.pop()
         high = (moment & ~0xFFF) << 4 | 0x7000 | moment & 0xFFF
-        low = chance & _LOW_62_BITS | 1 << 63
-        made: UUID = FastUUID((high << 64 | low).to_bytes(16, "big"))
+        made: UUID = FastUUID(_HALVES.pack(high, chance & _LOW_62_BITS | 1 << 63))
         return made
 
 

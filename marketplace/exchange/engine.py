@@ -57,7 +57,7 @@ MOST_CONTESTED = 1_000
 MORE_LOTS = 4
 """Times as many lots are read for a batch in which a burn needed more than were read."""
 CALM_BATCHES = 32
-"""Batches in a row that could have done with fewer lots before one fewer is read."""
+"""Batches in a row that half the lots would have done for, before no more than these are read."""
 RECONNECT_S = 0.2
 ANSWER_S = 20.0
 """Longest a batch waits for the database, which gives up a statement sooner; after that the
@@ -346,10 +346,10 @@ class BurnEngine:
     def _read_fewer_lots(self, decisions: list[Decision]) -> None:
         """Come down, slowly, to the lots that burns need: reading them is most of a read."""
         most = max((len(each.draws) for each in decisions if isinstance(each, Accepted)), default=0)
-        spare = self._lots > max(repository.FEWEST_LOTS, most)
-        self._calm = self._calm + 1 if spare else 0
+        half = max(self._lots // 2, repository.FEWEST_LOTS)
+        self._calm = self._calm + 1 if most <= half < self._lots else 0
         if self._calm == CALM_BATCHES:
-            self._lots -= 1
+            self._lots = half
             self._calm = 0
 
     def _limited_pairs(self, requests: list[BurnRequest]) -> list[tuple[UUID, UUID]]:

@@ -213,9 +213,9 @@ class DirectProtocol(OneWriteProtocol):
         else:
             super().timeout_keep_alive_handler()
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone, and its timer with it."""
-        super().connection_lost(error)
+        super().connection_lost(exc)
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
             self.timeout_keep_alive_task = None

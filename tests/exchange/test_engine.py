@@ -17,9 +17,9 @@ from marketplace.coalition.exposure import open_exposures
 from marketplace.coalition.models import Contract
 from marketplace.db import Database
 from marketplace.errors import Busy
-from marketplace.exchange import holding_repository
+from marketplace.exchange import holding_repository, repository
 from marketplace.exchange.domain import OfferStatus
-from marketplace.exchange.engine import BurnEngine
+from marketplace.exchange.engine import CALM_BATCHES, MORE_LOTS, BurnEngine
 from marketplace.exchange.models import Burn, OfferStock
 from marketplace.identity.models import ApiKey
 from marketplace.ids import uuid7
@@ -218,6 +218,29 @@ async def test_a_burn_takes_as_many_lots_as_it_needs(
     async with runtime.database.begin() as session:
         assert await session.scalar(sa.select(sa.func.count()).select_from(Draw)) == 70
         assert await session.scalar(sa.select(sa.func.sum(Lot.remaining))) == 5
+
+
+async def test_no_more_lots_are_read_than_burns_need_of_late(
+    coalition: Coalition, engine: BurnEngine, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    read = repository.read
+
+    async def note(connection: Any, requests: Any, lots: int, *more: Any, **named: Any) -> Any:
+        asked.append(lots)
+        return await read(connection, requests, lots, *more, **named)
+
+    monkeypatch.setattr(repository, "read", note)
+    for _ in range(3):
+        await coalition.issue("ann", 1_000)
+    await coalition.add_offer("three", acceptor="shop", points=2_500)
+    await coalition.add_offer("one", acceptor="shop", points=1)
+    assert code(await engine.submit(ask("ann", "three"))) == "held"
+    assert asked[-1] == MORE_LOTS, "a burn needed more than the first lot"
+    for _ in range(2 * CALM_BATCHES + 1):
+        assert code(await engine.submit(ask("ann", "one"))) == "held"
+    assert asked[-1] == repository.FEWEST_LOTS
+    assert len(asked) < 2 * CALM_BATCHES + 6, "coming down reads nothing twice"
 
 
 async def test_expired_points_and_points_of_another_currency_cannot_be_burnt(

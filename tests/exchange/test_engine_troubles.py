@@ -75,6 +75,37 @@ async def test_a_lock_that_nobody_lets_go_of_holds_up_only_whom_it_concerns(
     }
 
 
+WAITS = "select exists (select 1 from pg_locks where not granted and locktype = 'transactionid')"
+
+
+async def test_stock_is_locked_after_all_else_of_a_batch_is_written(
+    owner: Database, coalition: Coalition, engine: BurnEngine, ask: Ask
+) -> None:
+    await coalition.add_offer("rare", acceptor="shop", stock=50)
+    await coalition.issue("ann", 50_000)
+    holder, other = await owner.connect_raw(), await owner.connect_raw()
+    await holder.execute("begin")
+    await holder.execute("select 1 from offer_stock for update")
+    asked = ask("ann", "rare")
+    burning = asyncio.create_task(engine.submit(asked))
+    while not await other.fetchval(WAITS):  # noqa: ASYNC110 - the server has no event
+        await asyncio.sleep(0.01)
+    await other.execute("set lock_timeout = '100ms'")
+    with pytest.raises(asyncpg.LockNotAvailableError):  # for its key is written already
+        await other.execute(
+            "insert into idempotency_key (caller_id, key, request_hash, subject_id, wallet_id)"
+            " values ($1, $2, $3, $4, $5)",
+            asked.principal.caller_id,
+            asked.key,
+            asked.request_hash,
+            asked.burn_id,
+            asked.wallet_id,
+        )
+    await holder.close()
+    assert code(await burning) == "held"
+    await other.close()
+
+
 @pytest.mark.parametrize(
     "error",
     [

@@ -7,13 +7,15 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 import sqlalchemy as sa
+import uvicorn
 from litestar import Litestar
+from uvicorn.server import ServerState
 
 from marketplace.exchange.domain import OfferStatus
 from marketplace.exchange.models import Offer
 from marketplace.identity.domain import Scope
 from marketplace.ledger.models import Wallet
-from marketplace.web.direct import Answer, DirectRequest
+from marketplace.web.direct import Answer, DirectProtocol, DirectRequest
 from marketplace.web.one_write import CorkedTransport
 from tests.factories import Coalition
 from tests.wire import Connect, Reply, Wire
@@ -164,6 +166,78 @@ async def test_connections_close_when_asked_to(
     assert (await old.ask(burn("old", version="1.0")))[0] == 201
 
 
+class Recorder:
+    """A transport that remembers what was sent in one go."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        self.sent.append(data)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def get_extra_info(self, name: str) -> None:
+        """Nothing is known about the peer."""
+
+
+class Clock:
+    """An event loop of which only the time and what is to be done later are asked for."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.later: list[tuple[float, Callable[[], None]]] = []
+
+    def time(self) -> float:
+        return self.now_s
+
+    def call_later(self, after_s: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+        self.later.append((self.now_s + after_s, call))
+        return asyncio.TimerHandle(self.now_s, call, (), asyncio.get_running_loop())
+
+    def pass_by(self, seconds: float) -> None:
+        """Let time pass and do what is due by then."""
+        self.now_s += seconds
+        due = [call for moment, call in self.later if moment <= self.now_s]
+        self.later = [each for each in self.later if each[0] > self.now_s]
+        for call in due:
+            call()
+
+
+async def test_a_connection_is_closed_once_it_has_been_quiet_for_long(
+    app: Litestar,
+) -> None:
+    answers: list[Answer] = []
+
+    def wait(request: DirectRequest, answer: Answer) -> bool:
+        answers.append(answer)
+        return True
+
+    app.state.direct[b"GET", b"/health/live"] = wait
+    clock, recorder = Clock(), Recorder()
+    config = uvicorn.Config(
+        app, http=DirectProtocol, proxy_headers=False, timeout_keep_alive=75, log_config=None
+    )
+    config.load()
+    protocol = DirectProtocol(config, ServerState(), {}, clock)
+    protocol.connection_made(recorder)  # type: ignore[arg-type]
+    for _ in range(3):
+        protocol.data_received(b"GET /health/live HTTP/1.1\r\nHost: marketplace.test\r\n\r\n")
+        clock.pass_by(100)
+        assert not recorder.closed, "a request in hand is waited for"
+        answers.pop()(200, b"", b"well")
+        clock.pass_by(70)
+        assert not recorder.closed, "it has not been quiet for long"
+    assert len(clock.later) == 1, "one timer, however many requests"
+    clock.pass_by(6)
+    assert recorder.closed
+
+
 async def test_a_crash_of_a_direct_handler_leaves_the_answer_to_the_application(
     connect: Connect, app: Litestar, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -182,20 +256,6 @@ async def test_a_crash_of_a_direct_handler_leaves_the_answer_to_the_application(
     for _ in range(2):
         assert (await wire.ask(request))[2] == b"only this"
     assert "a direct handler crashed" in caplog.text
-
-
-class Recorder:
-    """A transport that remembers what was sent in one go."""
-
-    def __init__(self) -> None:
-        self.sent: list[bytes] = []
-        self.closed = False
-
-    def write(self, data: bytes) -> None:
-        self.sent.append(data)
-
-    def close(self) -> None:
-        self.closed = True
 
 
 async def test_head_and_body_leave_in_one_write() -> None:
