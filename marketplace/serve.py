@@ -33,7 +33,7 @@ from marketplace.web.health import NotReady, check_schema
 log = logging.getLogger(__name__)
 
 NICE = 5
-"""Of the background process: people who wait for an answer come before deliveries, which may wait."""
+"""Of the background process: people wait for their answers, and deliveries may wait."""
 STOP_WITHIN_S = 10.0
 SHORT_LIFE_S = 20.0
 """A busy machine needs some seconds to start a child that fails."""
