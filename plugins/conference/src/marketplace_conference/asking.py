@@ -231,9 +231,9 @@ class _Batch:
         """
         self._kinds = holding.kinds(self._session, list(self._kinds))
         late = {
-            each.id
-            for each in self._kinds.values()
-            if each.crowded and not self._locked.get(each.pool, True)
+            kind.id
+            for kind in map(self._kind, self._open())
+            if kind.counted and not self._locked.get(kind.pool)
         }
         self._alone |= late
         for number in [e.number for e in self._open() if self._kind(e).id in late]:

@@ -188,7 +188,10 @@ def sell_seats(
     return ids
 
 
-SOLD = sa.text("update conference_seat set sold = true where id = any(cast(:ids as bigint[]))")
+SOLD = sa.text("""
+update conference_seat set sold = true, held_by = null, held_until = null
+where id = any(cast(:ids as bigint[]))
+""")
 
 
 def allotted(
