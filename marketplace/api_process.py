@@ -12,6 +12,8 @@ from marketplace.web.direct import DirectProtocol
 
 KEEP_ALIVE_S = 75
 STOP_WITHIN_S = 5
+BACKLOG = 4096
+"""Connections that wait to be taken: what Linux allows at most unless it is told otherwise."""
 
 
 class ApiServer(uvicorn.Server):
@@ -37,6 +39,7 @@ def run_api(fd: int) -> None:
         log_level="warning",
         server_header=False,
         proxy_headers=False,
+        backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_WITHIN_S,
     )

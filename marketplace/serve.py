@@ -21,7 +21,7 @@ import click
 import msgspec
 
 from marketplace import clock
-from marketplace.api_process import run_api
+from marketplace.api_process import BACKLOG, run_api
 from marketplace.errors import UsageError
 from marketplace.notices.compose import Composer
 from marketplace.notices.transport import transport_of
@@ -32,7 +32,8 @@ from marketplace.web.health import NotReady, check_schema
 
 log = logging.getLogger(__name__)
 
-BACKLOG = 2048
+NICE = 5
+"""Of the background process: people wait for their answers, and deliveries may wait."""
 STOP_WITHIN_S = 10.0
 SHORT_LIFE_S = 20.0
 """A busy machine needs some seconds to start a child that fails."""
@@ -47,6 +48,8 @@ class Child(msgspec.Struct):
     name: str
     command: list[str]
     fds: tuple[int, ...] = ()
+    nice: int = 0
+    """How much it gives way to others on a busy machine; what it starts does, too."""
     process: asyncio.subprocess.Process | None = None
 
 
@@ -93,6 +96,9 @@ class Supervisor:
             # Ctrl-C reaches us alone; we stop the children.
             start_new_session=True,
         )
+        if child.nice and hasattr(os, "setpriority"):
+            with suppress(ProcessLookupError):
+                os.setpriority(os.PRIO_PROCESS, process.pid, child.nice)
         ended = asyncio.create_task(process.wait())
         stopping = asyncio.create_task(self._stopping.wait())
         await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -178,7 +184,7 @@ async def _serve(sockets: list[socket.socket], environ: dict[str, str], backgrou
         for number, each in enumerate(sockets, start=1)
     ]
     if background:
-        children.append(Child("background process", ["background"]))
+        children.append(Child("background process", ["background"], nice=NICE))
     await supervisor.run(children)
     return not supervisor.failed
 

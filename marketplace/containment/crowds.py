@@ -66,7 +66,7 @@ class CrowdQueue:
         self._access = access
         self._routes = routes
         self._authenticator = authenticator
-        self._decode = msgspec.json.Decoder(crowd.takes).decode
+        self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(crowd.takes).decode
         self._queue: deque[Waiting] = deque()
         self._task: asyncio.Task[None] | None = None
 

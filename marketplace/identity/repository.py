@@ -75,7 +75,10 @@ async def find_sign_ins(
 
 def _is_one_of(column: Any, digests: Collection[bytes]) -> sa.ColumnElement[bool]:
     """One statement, however many there are."""
-    return column == sa.any_(sa.literal(list(digests), ARRAY(sa.LargeBinary)))
+    is_one: sa.ColumnElement[bool] = column == sa.any_(
+        sa.literal(list(digests), ARRAY(sa.LargeBinary))
+    )
+    return is_one
 
 
 def person_principal(

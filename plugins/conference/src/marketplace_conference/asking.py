@@ -152,7 +152,11 @@ class _Batch:
 
     def answers(self) -> dict[int, Answer]:
         """Hold what can be held; those who missed are in `missed`."""
-        self._each(self._check)
+        for each in self._open():
+            try:
+                self._check(each)
+            except MarketplaceError as error:
+                self._answers[each.number] = error
         self._refuse_where_sold_out()
         if not self._open():
             return self._answers
@@ -176,13 +180,6 @@ class _Batch:
 
     def _kind(self, each: Asked) -> Kind:
         return self._kinds[each.new.sku]
-
-    def _each(self, check: Callable[[Asked], None]) -> None:
-        for each in self._open():
-            try:
-                check(each)
-            except MarketplaceError as error:
-                self._answers[each.number] = error
 
     def _check(self, each: Asked) -> None:
         """What makes no sense is refused before anything is locked."""
@@ -231,9 +228,9 @@ class _Batch:
         """
         self._kinds = holding.kinds(self._session, list(self._kinds))
         late = {
-            each.id
-            for each in self._kinds.values()
-            if each.crowded and not self._locked.get(each.pool, True)
+            kind.id
+            for kind in map(self._kind, self._open())
+            if kind.counted and not self._locked.get(kind.pool)
         }
         self._alone |= late
         for number in [e.number for e in self._open() if self._kind(e).id in late]:
@@ -248,18 +245,18 @@ class _Batch:
         ]
         asked = {"people": msgspec.json.encode(rows).decode(), "now": now}
         found = self._session.execute(MINE, asked)
-        mine = Counter({people[row.number]: row.mine for row in found})
-
-        def limit(each: Asked) -> None:
-            kind, person = self._kind(each), each.person(self._kind(each))
-            if mine[person] + each.quantity > kind.most_at_once:
-                raise TooManyAtOnce(
-                    f"{kind.most_at_once} at most at once; {mine[person]} are reserved for you "
-                    "already."
+        mine = {people[row.number]: row.mine for row in found}
+        perhaps: Counter[Person] = Counter()
+        for each in self._open():
+            person, most = each.person(self._kind(each)), self._kind(each).most_at_once
+            if mine[person] + each.quantity > most:
+                self._answers[each.number] = TooManyAtOnce(
+                    f"{most} at most at once; {mine[person]} are reserved for you already."
                 )
-            mine[person] += each.quantity
-
-        self._each(limit)
+            elif mine[person] + perhaps[person] + each.quantity > most:
+                del self.asked[each.number]  # until it is known what becomes of the one before
+            else:
+                perhaps[person] += each.quantity
 
     def _wish(self, each: Asked, now: datetime) -> Wish:
         kind, firm = self._kind(each), None

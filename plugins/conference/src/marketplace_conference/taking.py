@@ -27,15 +27,17 @@ FREE = "not sold and (held_until is null or held_until <= :now)"
 # What is free is asked where rows are locked: there, and only there, it is asked again of a row
 # that somebody else changed meanwhile.
 CHOSEN = sa.text(f"""
-select id, category_id, label, block, "row" from conference_seat
+select category_id, id, label, block, "row" from conference_seat
 where session_id = any(cast(:sessions as uuid[])) and label = any(cast(:labels as text[]))
   and {FREE}
 order by id for update
 """)
+# As one value: hundreds of rows take the driver longer than the database.
 FREE_SEATS = sa.text(f"""
-select id, category_id, label, block, "row" from conference_seat
-where category_id = :category and {FREE} and id <> all(cast(:but as bigint[]))
-order by id limit :most
+select coalesce(json_agg(json_build_array(id, label, block, "row") order by id), '[]')::text
+from (select id, label, block, "row" from conference_seat
+      where category_id = :category and {FREE} and id <> all(cast(:but as bigint[]))
+      order by id limit :most) as seats
 """)
 LOCK_SEATS = """
 select id from conference_seat where id = any(cast(:ids as bigint[])) and {free}
@@ -66,10 +68,12 @@ class Seat(NamedTuple):
     """A free seat. Seats beside each other have ids that follow, as the plan had them."""
 
     id: int
-    category_id: UUID
     label: str
     block: str
     row: str
+
+
+_decode = msgspec.json.Decoder(list[Seat]).decode
 
 
 class Picked(NamedTuple):
@@ -91,8 +95,8 @@ def chosen(
 ) -> dict[tuple[UUID, str], Seat]:
     """Lock those of these seats that are free, by category and label."""
     asked = {"sessions": list(set(sessions)), "labels": list(set(labels)), "now": now}
-    found = [Seat(*row) for row in session.execute(CHOSEN, asked)]
-    return {(each.category_id, each.label): each for each in found}
+    found = session.execute(CHOSEN, asked)
+    return {(category_id, seat[1]): Seat(*seat) for category_id, *seat in found}
 
 
 def free(
@@ -100,7 +104,7 @@ def free(
 ) -> list[Seat]:
     """The best free seats of a category; nothing is locked."""
     asked = {"category": category_id, "now": now, "but": list(but), "most": most}
-    return [Seat(*row) for row in session.execute(FREE_SEATS, asked)]
+    return _decode(str(session.scalar(FREE_SEATS, asked)))
 
 
 def pick(
@@ -184,7 +188,10 @@ def sell_seats(
     return ids
 
 
-SOLD = sa.text("update conference_seat set sold = true where id = any(cast(:ids as bigint[]))")
+SOLD = sa.text("""
+update conference_seat set sold = true, held_by = null, held_until = null
+where id = any(cast(:ids as bigint[]))
+""")
 
 
 def allotted(
