@@ -25,6 +25,7 @@ from marketplace_conference.schemas import (
     NewEvent,
     SessionView,
 )
+from marketplace_conference.tickets import moving
 
 
 def put(host: Host, new: NewEvent, member_id: UUID | None, *, actor: str) -> EventView:
@@ -35,6 +36,7 @@ def put(host: Host, new: NewEvent, member_id: UUID | None, *, actor: str) -> Eve
     _check(new)
     with host.transaction() as session:
         organiser_id = host.member_id(session, new.organiser)
+        moving.refuse_silently(session, new)
         if member_id not in (None, organiser_id):
             raise UnknownEvent("An event is organised by the member that you work for.")
         event_id = _put_event(session, new, organiser_id)

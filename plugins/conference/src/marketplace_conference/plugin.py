@@ -28,7 +28,7 @@ from marketplace_conference.door.tables import admission
 from marketplace_conference.pages import make_pages
 from marketplace_conference.routes import make_routes
 from marketplace_conference.supplier import BoxOffice
-from marketplace_conference.tickets import cancelling, changing_routes
+from marketplace_conference.tickets import cancelling, changing_routes, switching_routes
 from marketplace_conference.tickets import pages as ticket_pages
 from marketplace_conference.tickets import routes as ticket_routes
 
@@ -86,6 +86,7 @@ def marketplace_register_routes(host: Host) -> Routes:
         *make_routes(host),
         *ticket_routes.make_routes(host),
         *changing_routes.make_routes(host),
+        *switching_routes.make_routes(host),
         *door_routes.make_routes(host),
     ]
 

@@ -167,3 +167,16 @@ def sell_seats(
 SOLD = sa.text(
     "update conference_seat set sold = true where held_by = :selection and not sold returning id"
 )
+
+
+def sell_chosen(
+    session: Session, category_id: UUID, labels: Sequence[str], reference: str, now: datetime
+) -> Sequence[int] | None:
+    """Sell these seats; None, and nothing is taken, where one of them is not free. As above."""
+    selection = f"order-{reference}"
+    asked = {"category": category_id, "now": now, "until": now, "selection": selection}
+    with session.begin_nested() as attempt:
+        if len(session.scalars(CHOSEN, {**asked, "labels": list(labels)}).all()) < len(labels):
+            attempt.rollback()
+            return None
+    return sorted(session.scalars(SOLD, {"selection": selection}))
