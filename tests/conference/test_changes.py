@@ -101,6 +101,27 @@ async def test_a_ticket_changes_to_another_day_and_its_old_code_is_void(second_d
     assert await sale.counter.verified()
 
 
+async def test_a_holder_changes_a_ticket_on_its_page(second_day: Sale) -> None:
+    sale = second_day
+    page = f"/conference/tickets/{sale.burn_id}"
+    path = f"{page}/2/session"
+    assert f'href="{path}"' in (await sale.client.get(page, headers=sale.ann)).text
+    shown = await sale.client.get(path, headers=sale.ann)
+    assert "Day 2" in shown.text
+    await change(sale, models.quota, size=0)
+    refused = await sale.client.post(
+        path, data={"sku": f"{sale.box.slug}-2"}, headers=sale.ann, follow_redirects=False
+    )
+    assert refused.status_code == 409
+    assert "Nothing is free there" in refused.text
+    await change(sale, models.quota, size=9)
+    done = await sale.client.post(
+        path, data={"sku": f"{sale.box.slug}-2"}, headers=sale.ann, follow_redirects=False
+    )
+    assert (done.status_code, done.headers["location"]) == (303, page)
+    assert [each["session_name"] for each in await sale.tickets()] == ["Day 1", "Day 2", "Day 1"]
+
+
 async def test_the_freed_place_goes_to_who_waits(second_day: Sale) -> None:
     seen = await wait(second_day)
     await change(second_day, models.quota, size=3)

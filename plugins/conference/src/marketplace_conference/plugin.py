@@ -28,7 +28,12 @@ from marketplace_conference.door.tables import admission
 from marketplace_conference.pages import make_pages
 from marketplace_conference.routes import make_routes
 from marketplace_conference.supplier import BoxOffice
-from marketplace_conference.tickets import cancelling, changing_routes, switching_routes
+from marketplace_conference.tickets import (
+    cancelling,
+    changing_routes,
+    switching_pages,
+    switching_routes,
+)
 from marketplace_conference.tickets import pages as ticket_pages
 from marketplace_conference.tickets import routes as ticket_routes
 
@@ -96,6 +101,7 @@ def marketplace_register_pages(host: Host) -> Pages:
     """Events, the plan of seats, reservations, the waiting list; tickets; doors."""
     made = make_pages(host)
     more = [*ticket_pages.make_pages(host), *door_pages.make_pages(host)]
+    more += switching_pages.make_pages(host)
     return replace(made, routes=[*made.routes, *more], reward=ticket_pages.LINK)
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session as Transaction
 from marketplace.api import Host, Lazy, News, NewsField, NoticeKind, lazy
 from marketplace_conference.places import Event, Session
 
+Values = dict[str, str | int | datetime]
 LOCALE: Final = Path(__file__).parent / "locale"
 
 
@@ -110,7 +111,7 @@ def offered(
 ) -> None:
     """Places are offered from the waiting list; each offer is told once."""
     ends = until.astimezone(ZoneInfo(zone))
-    values = {"event": event, "until": ends, "token": token}
+    values: Values = {"event": event, "until": ends, "token": token}
     host.notify(session, OFFERED, [News(about=token, occasion="offered", values=values)])
 
 
@@ -184,7 +185,7 @@ def switched(
     host: Host, session: Transaction, event: Event, part: Session, order: str, occasion: str
 ) -> None:
     """A ticket is for another session now."""
-    values = {
+    values: Values = {
         "event": event.name,
         "session": part.name,
         "begins": part.starts_at.astimezone(ZoneInfo(event.time_zone)),

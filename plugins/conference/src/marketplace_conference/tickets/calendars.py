@@ -31,7 +31,7 @@ def calendar(sheets: Sequence[Sheet]) -> bytes:
     made.add("prodid", MADE_BY)
     made.add("version", "2.0")
     off = bool(sheets) and all(each.is_cancelled for each in sheets)
-    changed = any(sequence_of(each) for each in sheets)
+    changed = any(sequence_of(each) for each in sheets if not each.is_cancelled)
     made.add("method", "CANCEL" if off else "REQUEST" if changed else "PUBLISH")
     for each in sheets:
         made.add_component(_entry(each, changed and not off))

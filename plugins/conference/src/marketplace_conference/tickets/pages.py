@@ -10,7 +10,7 @@ from litestar.params import FromPath
 from markupsafe import Markup
 
 from marketplace.api import Host, Html, NavEntry, Page, Principal, Role, Routes, access, lazy
-from marketplace_conference.tickets import paper, showing
+from marketplace_conference.tickets import paper, showing, switching
 from marketplace_conference.tickets.routes import file_routes
 
 LINK = NavEntry(key="tickets", label=lazy("Tickets"), path="/conference/tickets/{order}")
@@ -38,6 +38,7 @@ def make_pages(host: Host) -> Routes:
         return page.render(
             "conference/tickets.html",
             order=order,
+            open_to=switching.open_to(host, [each.ticket for each in found]),
             sheets=told,
             # Made by us: a path of squares, not the text itself.
             drawings=[Markup(paper.qr_inline(each.code)) for each in found],  # noqa: S704

@@ -47,6 +47,7 @@ def _sheet(sheet: Sheet, say: Say, locale: str) -> dict[str, object]:
         (say(lazy("Seat")), ticket.seat_label or ""),
     ]
     return {
+        "position": ticket.position,
         "event": event.name,
         "session": session.name if session.name != event.name else "",
         "attendee": ticket.attendee_name or say(lazy("Name not given yet")),

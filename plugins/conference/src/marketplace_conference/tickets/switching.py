@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session as Transaction
@@ -62,14 +63,25 @@ def options(host: Host, principal: Principal, reference: str, position: int) -> 
                 category=row.name,
                 session=row.code,
                 session_name=row.session_name,
-                starts_at=row.starts_at,
-                ends_at=row.ends_at,
+                starts_at=row.starts_at.astimezone(ZoneInfo(row.time_zone)),
+                ends_at=row.ends_at.astimezone(ZoneInfo(row.time_zone)),
                 numbered=row.numbered,
                 why_not=shut or _why_not(host, session, row, paid, now, _free(row, counts)),
             )
             for row in _rows(session, of)
             if row.id != _category_of(session, of)
         ]
+
+
+def open_to(host: Host, tickets: Sequence[Ticket]) -> set[int]:
+    """Positions of those of an order's tickets that their policy lets change now."""
+    with host.transaction() as session:
+        now = host.now(session)
+        return {
+            each.position
+            for each in tickets
+            if each.cancelled_at is None and _is_allowed(session, each, now)
+        }
 
 
 def change(
@@ -134,6 +146,7 @@ def _rows(session: Transaction, of: Ticket) -> Sequence[Any]:
             part.c.starts_at,
             part.c.ends_at,
             models.event.c.status,
+            models.event.c.time_zone,
         )
         .join(part, part.c.id == category.c.session_id)
         .join(models.event, models.event.c.id == part.c.event_id)
