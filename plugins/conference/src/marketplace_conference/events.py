@@ -137,6 +137,7 @@ def _put_sessions(session: Session, event_id: UUID, new: NewEvent) -> Mapping[st
             "starts_at": each.starts_at,
             "ends_at": each.ends_at,
             "room": each.room,
+            "certified": each.certified,
         }
         found[each.code] = session.execute(
             insert(sessions)
@@ -293,6 +294,7 @@ def _view(host: Host, session: Session, row: Any) -> EventView:
                 starts_at=each.starts_at.astimezone(ZoneInfo(row.time_zone)),
                 ends_at=each.ends_at.astimezone(ZoneInfo(row.time_zone)),
                 room=each.room,
+                certified=each.certified,
                 categories=[
                     _category(of, each.code, counts) for of in sold if of.session_id == each.id
                 ],

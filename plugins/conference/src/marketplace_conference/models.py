@@ -45,6 +45,7 @@ session = sa.Table(
     sa.Column("starts_at", MOMENT, nullable=False),
     sa.Column("ends_at", MOMENT, nullable=False),
     sa.Column("room", sa.Text, nullable=False, server_default=""),
+    sa.Column("certified", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("event_id", "code"),
     sa.CheckConstraint("ends_at > starts_at", name="ends_after_it_starts"),
     comment="A part of an event that seats are sold for.",

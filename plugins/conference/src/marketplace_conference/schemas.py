@@ -51,6 +51,8 @@ class NewSession(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     starts_at: Moment
     ends_at: Moment
     room: str = ""
+    certified: bool = False
+    """Who was let in gets a certificate of attendance once it is over."""
 
 
 class NewEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -116,6 +118,7 @@ class SessionView(msgspec.Struct, frozen=True, kw_only=True):
     starts_at: datetime
     ends_at: datetime
     room: str
+    certified: bool
     categories: list[CategoryView]
 
 

@@ -104,6 +104,17 @@ SWITCHED: Final = _kind(
     begins="moment",
     order="id",
 )
+CERTIFIED: Final = _kind(
+    "certificate_ready",
+    lazy("Certificate of attendance: %(event)s"),
+    lazy(
+        "You, or who came in your name, attended %(event)s. The certificate is ready, with a code "
+        "by which anybody can verify it."
+    ),
+    lazy("Open the certificate"),
+    "/certificates/%(order)s/certificates.pdf",
+    order="id",
+)
 
 
 def offered(
@@ -179,6 +190,18 @@ def moved(
         for order, session_id in orders
     ]
     host.notify(session, MOVED, news)
+
+
+def certified(host: Host, session: Transaction, orders: Collection[tuple[str, str]]) -> None:
+    """Certificates are ready, for these (order, name of the event)."""
+    host.notify(
+        session,
+        CERTIFIED,
+        [
+            News(about=order, occasion="certified", values={"event": event, "order": order})
+            for order, event in orders
+        ],
+    )
 
 
 def switched(

@@ -1,4 +1,4 @@
-"""tickets change to other sessions, events are moved
+"""tickets change to other sessions, events are moved, who attended gets a certificate
 
 Adds columns without rewriting a row; costs nothing on large tables.
 """
@@ -15,6 +15,7 @@ branch_labels = None
 depends_on = None
 
 MOMENT = sa.DateTime(timezone=True)
+INSERT_ONLY = ("conference_switch_policy", "conference_certificate")
 
 
 def upgrade() -> None:
@@ -38,11 +39,50 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("event_id", "valid_from", name=op.f("pk_conference_switch_policy")),
         comment="Until when a ticket may change to another session; that of the sale holds.",
     )
-    op.execute(
-        "create trigger insert_only before update or delete on conference_switch_policy "
-        "for each row execute function marketplace_forbid_change()"
+    _certificates()
+    for table in INSERT_ONLY:
+        op.execute(
+            f"create trigger insert_only before update or delete on {table} "
+            "for each row execute function marketplace_forbid_change()"
+        )
+        op.execute(
+            f"create trigger insert_only_truncate before truncate on {table} "
+            "for each statement execute function marketplace_forbid_change()"
+        )
+
+
+def _certificates() -> None:
+    op.add_column(
+        "conference_session",
+        sa.Column("certified", sa.Boolean(), server_default=sa.text("false"), nullable=False),
     )
-    op.execute(
-        "create trigger insert_only_truncate before truncate on conference_switch_policy "
-        "for each statement execute function marketplace_forbid_change()"
+    op.create_table(
+        "conference_certificate",
+        sa.Column("ticket_id", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("event_id", sa.Uuid(), nullable=False),
+        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("key", sa.SmallInteger(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("event_name", sa.Text(), nullable=False),
+        sa.Column("session_name", sa.Text(), nullable=False),
+        sa.Column("starts_at", MOMENT, nullable=False),
+        sa.Column("ends_at", MOMENT, nullable=False),
+        sa.Column("issued_at", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["event_id"], ["conference_event.id"], name=op.f("fk_conference_certificate_event_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["session_id"],
+            ["conference_session.id"],
+            name=op.f("fk_conference_certificate_session_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["ticket_id"],
+            ["conference_ticket.id"],
+            name=op.f("fk_conference_certificate_ticket_id"),
+        ),
+        sa.PrimaryKeyConstraint("ticket_id", name=op.f("pk_conference_certificate")),
+        sa.UniqueConstraint("number", name=op.f("uq_conference_certificate_number")),
+        comment="Somebody attended a session: what their certificate says, as it was then.",
     )
