@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from marketplace.api import Conflict, Host, InvalidRequest
-from marketplace_conference import attendees, counting, selling, stock
+from marketplace_conference import attendees, counting, prerequisites, selling, stock
 from marketplace_conference.counting import Count
 from marketplace_conference.errors import EventExists, EventOff, UnknownCategory, UnknownEvent
 from marketplace_conference.models import allotment, category, event, question, quota
@@ -41,6 +41,7 @@ def put(host: Host, new: NewEvent, member_id: UUID | None, *, actor: str) -> Eve
             raise UnknownEvent("An event is organised by the member that you work for.")
         event_id = _put_event(session, new, organiser_id)
         session_ids = _put_sessions(session, event_id, new)
+        prerequisites.put(session, new, session_ids)
         quota_ids = _put_quotas(session, event_id, new)
         _put_questions(session, event_id, new)
         for position, each in enumerate(new.categories):
@@ -271,6 +272,7 @@ def _view(host: Host, session: Session, row: Any) -> EventView:
         .where(sessions.c.event_id == row.id)
         .order_by(sessions.c.starts_at, sessions.c.code)
     ).all()
+    needs = prerequisites.required(session, [each.id for each in parts])
     sold = session.execute(
         sa.select(category)
         .where(category.c.session_id.in_([each.id for each in parts]))
@@ -295,6 +297,7 @@ def _view(host: Host, session: Session, row: Any) -> EventView:
                 ends_at=each.ends_at.astimezone(ZoneInfo(row.time_zone)),
                 room=each.room,
                 certified=each.certified,
+                requires=[of.words for of in needs.get(each.id, [])],
                 categories=[
                     _category(of, each.code, counts) for of in sold if of.session_id == each.id
                 ],

@@ -51,6 +51,14 @@ session = sa.Table(
     comment="A part of an event that seats are sold for.",
 )
 
+prerequisite = sa.Table(
+    "conference_prerequisite",
+    metadata,
+    sa.Column("session_id", sa.Uuid, sa.ForeignKey("conference_session.id"), primary_key=True),
+    sa.Column("needs_id", sa.Uuid, sa.ForeignKey("conference_session.id"), primary_key=True),
+    comment="A session is for who attended another one.",
+)
+
 question = sa.Table(
     "conference_question",
     metadata,

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from marketplace.api import Host, InvalidRequest, Principal
-from marketplace_conference import attendees, counting, events, taking
+from marketplace_conference import attendees, counting, events, prerequisites, taking
 from marketplace_conference.errors import (
     ReservationEnded,
     SoldOut,
@@ -143,6 +143,7 @@ def _reserve(
     if found.must_choose and not asked.seats:
         raise InvalidRequest("Choose the seats.")
     attendees.check(session, found.event_id, asked.attendees, quantity, complete=False)
+    prerequisites.check(session, found.id, asked.attendees)
     firm = None
     if (crowded or found.crowded) and principal.participant_id is not None:
         who = host.who(session, principal.participant_id)
@@ -264,6 +265,7 @@ def name_attendees(
             raise ReservationEnded
         event_id = session.scalar(EVENT_OF, {"id": row.category_id})
         attendees.check(session, event_id, people, row.quantity, complete=complete)
+        prerequisites.check(session, row.category_id, people)
         session.execute(
             sa.update(reservation)
             .where(reservation.c.id == selection)

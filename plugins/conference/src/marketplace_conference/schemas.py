@@ -11,6 +11,7 @@ Slug = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?
 Sku = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}(?!\n)$")]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Text = Annotated[str, msgspec.Meta(max_length=4_000)]
+SessionName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,64}/[a-z0-9-]{1,64}(?!\n)$")]
 Units = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
 Size = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -53,6 +54,8 @@ class NewSession(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     room: str = ""
     certified: bool = False
     """Who was let in gets a certificate of attendance once it is over."""
+    requires: Annotated[list[SessionName], msgspec.Meta(max_length=20)] = []
+    """Sessions that whoever comes has to have attended before, as `event/session`."""
 
 
 class NewEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -119,6 +122,8 @@ class SessionView(msgspec.Struct, frozen=True, kw_only=True):
     ends_at: datetime
     room: str
     certified: bool
+    requires: list[str]
+    """What whoever comes has to have attended before, by name."""
     categories: list[CategoryView]
 
 
@@ -244,4 +249,4 @@ class SwitchOption(msgspec.Struct, frozen=True, kw_only=True):
     numbered: bool
     why_not: str
     """Empty where the ticket can be changed to it; else `not_allowed`, `over`, `off_sale`,
-    `other_price` or `sold_out`."""
+    `other_price`, `not_attended` or `sold_out`."""

@@ -57,6 +57,23 @@ def _certificates() -> None:
         sa.Column("certified", sa.Boolean(), server_default=sa.text("false"), nullable=False),
     )
     op.create_table(
+        "conference_prerequisite",
+        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("needs_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["needs_id"],
+            ["conference_session.id"],
+            name=op.f("fk_conference_prerequisite_needs_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["session_id"],
+            ["conference_session.id"],
+            name=op.f("fk_conference_prerequisite_session_id"),
+        ),
+        sa.PrimaryKeyConstraint("session_id", "needs_id", name=op.f("pk_conference_prerequisite")),
+        comment="A session is for who attended another one.",
+    )
+    op.create_table(
         "conference_certificate",
         sa.Column("ticket_id", sa.BigInteger(), nullable=False),
         sa.Column("number", sa.Text(), nullable=False),

@@ -77,14 +77,19 @@ def give_up(host: Host, principal: Principal, reference: str, position: int, *, 
 
 
 def rename(host: Host, principal: Principal, reference: str, position: int, *, name: str) -> None:
-    """Somebody else comes: the ticket keeps its code, doors learn the name with their next list."""
+    """Somebody else comes: the ticket keeps its code, doors learn the name with their next list.
+
+    The e-mail address was of who came before; by it nobody else attends.
+    """
     host.reveal(principal, reference)
     with host.transaction() as session:
         of = locked(session, reference, position)
         if of.cancelled_at is not None:
             raise TicketVoid
         session.execute(
-            sa.update(models.place).where(models.place.c.id == of.id).values(attendee_name=name)
+            sa.update(models.place)
+            .where(models.place.c.id == of.id)
+            .values(attendee_name=name, attendee_email="")
         )
         session.execute(
             sa.update(ticket)

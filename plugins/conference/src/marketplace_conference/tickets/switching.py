@@ -16,7 +16,16 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session as Transaction
 
 from marketplace.api import Host, Lazy, Principal, lazy
-from marketplace_conference import counting, models, selling, stock, taking, telling, waiting
+from marketplace_conference import (
+    counting,
+    models,
+    prerequisites,
+    selling,
+    stock,
+    taking,
+    telling,
+    waiting,
+)
 from marketplace_conference.door.tables import admission
 from marketplace_conference.places import Event
 from marketplace_conference.schemas import SwitchOption
@@ -36,6 +45,7 @@ REASONS: Final[Mapping[str, Lazy]] = {
     "other_price": lazy(
         "It costs another number of points. Give the ticket up, and burn for the other one."
     ),
+    "not_attended": lazy("It is for those who attended something else before."),
     "sold_out": lazy("Nothing is free there, or others wait for it."),
     "seats_taken": lazy("Somebody else has that seat."),
 }
@@ -54,7 +64,6 @@ def options(host: Host, principal: Principal, reference: str, position: int) -> 
     with host.transaction() as session:
         of = cancelling.found(session, reference, position)
         now = host.now(session)
-        paid = _paid(host, session, of)
         counts = counting.of_event(session, of.event_id, now)
         shut = None if _is_allowed(session, of, now) else "not_allowed"
         return [
@@ -66,7 +75,7 @@ def options(host: Host, principal: Principal, reference: str, position: int) -> 
                 starts_at=row.starts_at.astimezone(ZoneInfo(row.time_zone)),
                 ends_at=row.ends_at.astimezone(ZoneInfo(row.time_zone)),
                 numbered=row.numbered,
-                why_not=shut or _why_not(host, session, row, paid, now, _free(row, counts)),
+                why_not=shut or _why_not(host, session, of, row, now, _free(row, counts)),
             )
             for row in _rows(session, of)
             if row.id != _category_of(session, of)
@@ -114,7 +123,7 @@ def change(
         selling.lock_pools(session, {old, to.id}, alone=True)
         _free_place(session, of, now)
         free = _free(to, counting.of_pool(session, to.id, now))
-        reason = _why_not(host, session, to, _paid(host, session, of), now, free)
+        reason = _why_not(host, session, of, to, now, free)
         if reason:
             raise _refused(reason)
         _take(session, of, to, label, now)
@@ -187,7 +196,7 @@ def _free(row: Any, counts: Sequence[counting.Count]) -> int:
 
 
 def _why_not(
-    host: Host, session: Transaction, row: Any, paid: int, now: datetime, free: int
+    host: Host, session: Transaction, of: Ticket, row: Any, now: datetime, free: int
 ) -> str:
     """A key of REASONS; empty where it can be had."""
     offers = host.offers(session, sku=row.sku)
@@ -195,7 +204,11 @@ def _why_not(
         return "off_sale"
     if row.starts_at <= now:
         return "over"
-    if paid not in {each.points for each in offers}:
+    needs = prerequisites.required(session, [row.session_id]).get(row.session_id, [])
+    email = session.scalar(sa.select(place.c.attendee_email).where(place.c.id == of.id))
+    if needs and prerequisites.lacking(session, needs, str(email)):
+        return "not_attended"
+    if _paid(host, session, of) not in {each.points for each in offers}:
         return "other_price"
     return "" if free >= 1 else "sold_out"
 
