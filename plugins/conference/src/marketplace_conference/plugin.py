@@ -13,6 +13,7 @@ from marketplace.api import (
     Host,
     Pages,
     PeriodicTask,
+    PluginSettings,
     PluginTables,
     RefundFact,
     RewardKind,
@@ -29,6 +30,7 @@ from marketplace_conference.door import pages as door_pages
 from marketplace_conference.door import routes as door_routes
 from marketplace_conference.pages import make_pages
 from marketplace_conference.routes import make_routes
+from marketplace_conference.settings import ConferenceSettings
 from marketplace_conference.supplier import BoxOffice
 from marketplace_conference.tickets import (
     cancelling,
@@ -38,6 +40,7 @@ from marketplace_conference.tickets import (
 )
 from marketplace_conference.tickets import pages as ticket_pages
 from marketplace_conference.tickets import routes as ticket_routes
+from marketplace_conference.wallets import pages as wallet_pages
 
 SWEEP_EVERY_S = 15
 ALIGN_EVERY_S = 60
@@ -46,6 +49,12 @@ CERTIFY_EVERY_S = 60
 
 api_version = "1.3"
 """The version of the plugin API that this was written for."""
+
+
+@hookimpl
+def marketplace_register_settings() -> PluginSettings:
+    """Keys for the wallets of phones; without them everything else works."""
+    return PluginSettings(house=ConferenceSettings)
 
 
 @hookimpl
@@ -111,6 +120,7 @@ def marketplace_register_pages(host: Host) -> Pages:
     made = make_pages(host)
     more = [*ticket_pages.make_pages(host), *door_pages.make_pages(host)]
     more += [*switching_pages.make_pages(host), *certificate_pages.make_pages(host)]
+    more += wallet_pages.make_pages(host)
     return replace(made, routes=[*made.routes, *more], reward=ticket_pages.LINK)
 
 
