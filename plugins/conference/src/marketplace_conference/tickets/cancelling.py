@@ -331,15 +331,14 @@ def _quote(host: Host, session: Transaction, of: Ticket) -> tuple[int, int]:
         )
     )
     now = host.now(session)
-    if moving.gives_all_back(session, of, now):
-        size = repository.sizes(session, [of.order_reference])[of.order_reference]
-        return 100, policies.refundable(burn.points, of.position, size, 100)
     rate = policies.percent(
         [Rule(**row) for row in rows.mappings()],
         sold_at=sold_at,
         starts_at=repository.sessions(session, [of.session_id])[of.session_id].starts_at,
         now=now,
     )
+    if moving.gives_all_back(session, of, now):
+        rate = 100
     size = repository.sizes(session, [of.order_reference])[of.order_reference]
     return rate, policies.refundable(burn.points, of.position, size, rate)
 

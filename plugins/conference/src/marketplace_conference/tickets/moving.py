@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
@@ -22,6 +22,9 @@ from marketplace_conference.schemas import Move, MoveProgress, NewEvent
 from marketplace_conference.tickets import repository
 from marketplace_conference.tickets.domain import Ticket
 from marketplace_conference.tickets.tables import change, ticket
+
+HAD_SINCE: Final = sa.func.coalesce(ticket.c.switched_at, ticket.c.issued_at)
+"""When a ticket became one for the session that it is for."""
 
 
 def move(host: Host, event: Event, asked: Move, *, actor: str) -> UUID:
@@ -92,20 +95,25 @@ def _change(session: Transaction, event: Event, asked: Move) -> list[UUID]:
 
 
 def tell(host: Host, session: Transaction, row: Any, good: Sequence[Ticket]) -> None:
-    """Tell who has these tickets, and have calendars see that their entries are newer."""
+    """Tell who had these tickets before, and have calendars see that their entries are newer."""
+    event = repository.events(session, [row.event_id])[row.event_id]
     touched = {UUID(each) for each in row.sessions}
-    mine = [each for each in good if each.session_id in touched]
-    if not mine:
-        return
-    session.execute(
+    before = session.scalars(
         sa.update(ticket)
-        .where(ticket.c.id.in_([each.id for each in mine]))
+        .where(
+            ticket.c.id.in_([each.id for each in good if each.session_id in touched]),
+            HAD_SINCE <= row.made_at,
+        )
         .values(changed_at=host.now(session))
-    )
+        .returning(ticket.c.id)
+    ).all()
+    mine = [each for each in good if each.id in set(before)]
+    if not mine or event.status == "cancelled":
+        return
     telling.moved(
         host,
         session,
-        repository.events(session, [row.event_id])[row.event_id],
+        event,
         repository.sessions(session, list(touched)),
         list(dict.fromkeys((each.order_reference, each.session_id) for each in mine)),
         occasion=f"moved-{row.id.hex}",
@@ -116,9 +124,7 @@ def tell(host: Host, session: Transaction, row: Any, good: Sequence[Ticket]) -> 
 
 def gives_all_back(session: Transaction, of: Ticket, now: datetime) -> bool:
     """Whether its session was moved after the ticket was sold, and the time to choose lasts."""
-    since = sa.select(sa.func.coalesce(ticket.c.switched_at, ticket.c.issued_at)).where(
-        ticket.c.id == of.id
-    )
+    since = sa.select(HAD_SINCE).where(ticket.c.id == of.id)
     found = session.scalar(
         sa.select(change.c.id)
         .where(
@@ -144,7 +150,11 @@ def progress(session: Transaction, event: Event) -> MoveProgress:
     if row is None:
         raise NotFound("The event was not moved.")
     return MoveProgress(
-        reason=row.reason, tickets=row.total, seen_to=row.done, refund_until=row.refund_until
+        reason=row.reason,
+        tickets=row.total,
+        # Those that were sold meanwhile are looked at too, and have nothing to be told.
+        seen_to=min(row.done, row.total),
+        refund_until=row.refund_until,
     )
 
 

@@ -86,11 +86,14 @@ def open_to(host: Host, tickets: Sequence[Ticket]) -> set[int]:
     """Positions of those of an order's tickets that their policy lets change now."""
     with host.transaction() as session:
         now = host.now(session)
-        return {
-            each.position
-            for each in tickets
-            if each.cancelled_at is None and _is_allowed(session, each, now)
-        }
+        # Tickets of one order were sold together: they differ by their sessions only.
+        firsts = {each.session_id: each for each in reversed(tickets)}
+        allowed = {key for key, each in firsts.items() if _is_allowed(session, each, now)}
+    return {
+        each.position
+        for each in tickets
+        if each.cancelled_at is None and each.session_id in allowed
+    }
 
 
 def change(
