@@ -102,7 +102,7 @@ def tell(host: Host, session: Transaction, row: Any, good: Sequence[Ticket]) -> 
         sa.update(ticket)
         .where(
             ticket.c.id.in_([each.id for each in good if each.session_id in touched]),
-            HAD_SINCE <= row.made_at,
+            row.made_at >= HAD_SINCE,
         )
         .values(changed_at=host.now(session))
         .returning(ticket.c.id)
