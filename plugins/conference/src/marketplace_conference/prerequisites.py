@@ -6,7 +6,7 @@ events. Whoever sold or was given a ticket later on under another name has not a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -31,7 +31,7 @@ class Required(msgspec.Struct, frozen=True):
     words: str
 
 
-def put(session: Session, new: NewEvent, session_ids: Any) -> None:
+def put(session: Session, new: NewEvent, session_ids: Mapping[str, UUID]) -> None:
     """Write down what the sessions of an event require, in place of what they did."""
     ids = [session_ids[each.code] for each in new.sessions]
     session.execute(sa.delete(prerequisite).where(prerequisite.c.session_id.in_(ids)))

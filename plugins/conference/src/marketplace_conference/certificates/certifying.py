@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -40,7 +41,7 @@ def _certify(host: Host) -> int:
     with host.transaction() as session:
         now = host.now(session)
         rows = session.execute(_due(now)).all()
-        signing: dict[Any, int] = {}
+        signing: dict[UUID, int] = {}
         for row in rows:
             if row.event_id not in signing:
                 signing[row.event_id] = keys.signer(host, session, row.event_id)[0]
@@ -67,7 +68,7 @@ def _certify(host: Host) -> int:
         return len(new)
 
 
-def _due(now: Any) -> sa.Select[Any]:
+def _due(now: datetime) -> sa.Select[Any]:
     """Who was let in to a session that certifies and is over, and has no certificate yet."""
     part, event, place = models.session, models.event, models.place
     return (
