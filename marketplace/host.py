@@ -40,6 +40,7 @@ from marketplace.errors import NotFound
 from marketplace.exchange import promises
 from marketplace.exchange.domain import BurnStatus, FulfilmentState, OfferStatus
 from marketplace.exchange.models import Burn, Offer
+from marketplace.identity.domain import Role
 from marketplace.identity.models import AuditEntry
 from marketplace.ids import next_key
 from marketplace.ledger import debts
@@ -254,6 +255,24 @@ class PluginHost:
             firm_reference=row.reference,
             country=row.country,
         )
+
+    def manages(self, session: Session, principal: Principal, reference: str) -> bool:
+        """See `marketplace.api.Host.manages`."""
+        if Role.FIRM_MANAGER not in principal.roles or principal.firm_id is None:
+            return False
+        firm_id = sa.func.coalesce(Participant.firm_id, Wallet.firm_id)
+        found = session.scalar(
+            sa.select(Burn.id)
+            .join(Wallet, Wallet.id == Burn.wallet_id)
+            .outerjoin(Participant, Participant.id == Wallet.participant_id)
+            .where(
+                Burn.id.in_(_burn_ids([reference])),
+                Burn.plugin == self.slug,
+                Burn.status != BurnStatus.REJECTED,
+                firm_id == principal.firm_id,
+            )
+        )
+        return found is not None
 
     def wake(
         self, session: Session, references: Sequence[str], *, acceptor_id: UUID | None = None

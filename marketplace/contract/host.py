@@ -162,6 +162,12 @@ class Host(Protocol):
         """What eligibility rules know of a participant; None where there is none. Since 1.2."""
         ...
 
+    def manages(self, session: Session, principal: Principal, reference: str) -> bool:
+        """Whether the caller manages the firm of who made one of the plugin's own orders, or whose
+        pooled wallet did. Since 1.3.
+        """
+        ...
+
     def wake(
         self, session: Session, references: Sequence[str], *, acceptor_id: UUID | None = None
     ) -> int:

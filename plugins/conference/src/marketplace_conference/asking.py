@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from marketplace.api import Host, InvalidRequest, MarketplaceError, Principal
-from marketplace_conference import attendees, counting, holding, taking
+from marketplace_conference import attendees, counting, holding, prerequisites, taking
 from marketplace_conference.errors import SeatsTaken, SoldOut, TooManyAtOnce, UnknownCategory
 from marketplace_conference.holding import Gone, Held, Kind, Short, Wish
 from marketplace_conference.schemas import NewReservation, ReservationView
@@ -148,6 +148,7 @@ class _Batch:
         # One statement of a transaction may wait for seats, else two would wait for each other.
         self._waits = waits and not any(each.new.seats for each in todo)
         self._kinds = holding.kinds(session, [each.new.sku for each in todo])
+        self._needs = prerequisites.required(session, {k.session_id for k in self._kinds.values()})
         self._answers: dict[int, Answer] = {}
 
     def answers(self) -> dict[int, Answer]:
@@ -194,6 +195,7 @@ class _Batch:
             raise InvalidRequest("Choose the seats.")
         people = each.new.attendees
         attendees.check(self._session, kind.event_id, people, each.quantity, complete=False)
+        prerequisites.check_people(self._session, self._needs.get(kind.session_id, ()), people)
 
     def _refuse_where_sold_out(self) -> None:
         """Most of a crowd comes too late: they cost one look, and no lock."""

@@ -86,6 +86,11 @@ class EventExists(Conflict):
     title = "There is such an event, session or category, with other terms"
 
 
+class EventSold(Conflict):
+    code = "conference_event_sold"
+    title = "People have tickets for it: move it, and they are told"
+
+
 class EventOff(Conflict):
     code = "conference_event_off"
     title = "The event was called off, and stays so"

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from marketplace.api import Conflict, Host, InvalidRequest
-from marketplace_conference import attendees, counting, documents, selling, stock
+from marketplace_conference import attendees, counting, documents, prerequisites, selling, stock
 from marketplace_conference.counting import Count
 from marketplace_conference.errors import EventExists, EventOff, UnknownCategory, UnknownEvent
 from marketplace_conference.models import allotment, category, event, question, quota
@@ -25,6 +25,7 @@ from marketplace_conference.schemas import (
     NewEvent,
     SessionView,
 )
+from marketplace_conference.tickets import moving
 
 
 def put(host: Host, new: NewEvent, member_id: UUID | None, *, actor: str) -> EventView:
@@ -35,10 +36,12 @@ def put(host: Host, new: NewEvent, member_id: UUID | None, *, actor: str) -> Eve
     _check(new)
     with host.transaction() as session:
         organiser_id = host.member_id(session, new.organiser)
+        moving.refuse_silently(session, new)
         if member_id not in (None, organiser_id):
             raise UnknownEvent("An event is organised by the member that you work for.")
         event_id = _put_event(session, new, organiser_id)
         session_ids = _put_sessions(session, event_id, new)
+        prerequisites.put(session, new, session_ids)
         quota_ids = _put_quotas(session, event_id, new)
         _put_questions(session, event_id, new)
         for position, each in enumerate(new.categories):
@@ -116,6 +119,7 @@ def _put_sessions(session: Session, event_id: UUID, new: NewEvent) -> Mapping[st
             "starts_at": each.starts_at,
             "ends_at": each.ends_at,
             "room": each.room,
+            "certified": each.certified,
         }
         found[each.code] = session.execute(
             insert(sessions)
@@ -251,6 +255,7 @@ def _view(host: Host, session: Session, row: Any) -> EventView:
         .where(sessions.c.event_id == row.id)
         .order_by(sessions.c.starts_at, sessions.c.code)
     ).all()
+    needs = prerequisites.required(session, [each.id for each in parts])
     sold = session.execute(
         sa.select(category)
         .where(category.c.session_id.in_([each.id for each in parts]))
@@ -274,6 +279,8 @@ def _view(host: Host, session: Session, row: Any) -> EventView:
                 starts_at=each.starts_at.astimezone(ZoneInfo(row.time_zone)),
                 ends_at=each.ends_at.astimezone(ZoneInfo(row.time_zone)),
                 room=each.room,
+                certified=each.certified,
+                requires=[of.words for of in needs.get(each.id, [])],
                 categories=[
                     _category(of, each.code, counts) for of in sold if of.session_id == each.id
                 ],

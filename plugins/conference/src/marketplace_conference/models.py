@@ -45,9 +45,18 @@ session = sa.Table(
     sa.Column("starts_at", MOMENT, nullable=False),
     sa.Column("ends_at", MOMENT, nullable=False),
     sa.Column("room", sa.Text, nullable=False, server_default=""),
+    sa.Column("certified", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("event_id", "code"),
     sa.CheckConstraint("ends_at > starts_at", name="ends_after_it_starts"),
     comment="A part of an event that seats are sold for.",
+)
+
+prerequisite = sa.Table(
+    "conference_prerequisite",
+    metadata,
+    sa.Column("session_id", sa.Uuid, sa.ForeignKey("conference_session.id"), primary_key=True),
+    sa.Column("needs_id", sa.Uuid, sa.ForeignKey("conference_session.id"), primary_key=True),
+    comment="A session is for who attended another one.",
 )
 
 question = sa.Table(

@@ -13,6 +13,7 @@ from marketplace.api import (
     Host,
     Pages,
     PeriodicTask,
+    PluginSettings,
     PluginTables,
     RefundFact,
     RewardKind,
@@ -21,26 +22,43 @@ from marketplace.api import (
     hookimpl,
 )
 from marketplace_conference import events, reserving, selling, waiting
+from marketplace_conference.certificates import certifying
+from marketplace_conference.certificates import pages as certificate_pages
+from marketplace_conference.certificates.tables import certificate
 from marketplace_conference.commands import make_commands
 from marketplace_conference.door import pages as door_pages
 from marketplace_conference.door import routes as door_routes
-from marketplace_conference.door.tables import admission
 from marketplace_conference.organising import ending_pages, listing_pages
 from marketplace_conference.organising import pages as own_pages
 from marketplace_conference.organising import routes as own_routes
 from marketplace_conference.pages import make_pages
 from marketplace_conference.routes import make_routes
+from marketplace_conference.settings import ConferenceSettings
 from marketplace_conference.supplier import BoxOffice
-from marketplace_conference.tickets import cancelling, changing_pages, changing_routes
+from marketplace_conference.tickets import (
+    cancelling,
+    changing_pages,
+    changing_routes,
+    switching_pages,
+    switching_routes,
+)
 from marketplace_conference.tickets import pages as ticket_pages
 from marketplace_conference.tickets import routes as ticket_routes
+from marketplace_conference.wallets import pages as wallet_pages
 
 SWEEP_EVERY_S = 15
 ALIGN_EVERY_S = 60
 REFUND_EVERY_S = 30
+CERTIFY_EVERY_S = 60
 
 api_version = "1.3"
 """The version of the plugin API that this was written for."""
+
+
+@hookimpl
+def marketplace_register_settings() -> PluginSettings:
+    """Keys for the wallets of phones; without them everything else works."""
+    return PluginSettings(house=ConferenceSettings)
 
 
 @hookimpl
@@ -69,8 +87,13 @@ def marketplace_register_tasks(host: Host) -> Sequence[PeriodicTask]:
         PeriodicTask(
             name="align-stock", every_s=ALIGN_EVERY_S, run=partial(events.align_all, host)
         ),
+        PeriodicTask(name="certify", every_s=CERTIFY_EVERY_S, run=partial(_certify, host)),
         PeriodicTask(name="pay-refunds", every_s=REFUND_EVERY_S, run=partial(_pay, host)),
     ]
+
+
+def _certify(host: Host) -> None:
+    certifying.certify_all(host)
 
 
 def _pay(host: Host) -> None:
@@ -89,6 +112,8 @@ def marketplace_register_routes(host: Host) -> Routes:
         *make_routes(host),
         *ticket_routes.make_routes(host),
         *changing_routes.make_routes(host),
+        *switching_routes.make_routes(host),
+        *certificate_pages.make_routes(host),
         *door_routes.make_routes(host),
         *own_routes.make_routes(host),
     ]
@@ -101,6 +126,9 @@ def marketplace_register_pages(host: Host) -> Pages:
     more = [
         *ticket_pages.make_pages(host),
         *changing_pages.make_pages(host),
+        *switching_pages.make_pages(host),
+        *certificate_pages.make_pages(host),
+        *wallet_pages.make_pages(host),
         *door_pages.make_pages(host),
         *own_pages.make_pages(host),
         *listing_pages.make_pages(host),
@@ -119,9 +147,9 @@ def marketplace_register_commands(host: Host) -> Sequence[Command]:
 @hookimpl
 def marketplace_register_tables() -> PluginTables:
     """Events and what is sold of them, reservations, sold places, waiting list; tickets; doors."""
-    # Of one metadata; this module loads those of tickets and of the box office.
+    # Of one metadata; this module loads those of tickets, doors and the box office.
     return PluginTables(
-        metadata=admission.metadata, migrations=Path(__file__).parent / "migrations"
+        metadata=certificate.metadata, migrations=Path(__file__).parent / "migrations"
     )
 
 

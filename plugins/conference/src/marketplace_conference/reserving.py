@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from marketplace.api import Host, MarketplaceError, Principal
-from marketplace_conference import asking, attendees, counting, events
+from marketplace_conference import asking, attendees, counting, events, prerequisites
 from marketplace_conference.errors import ReservationEnded, UnknownReservation
 from marketplace_conference.models import reservation, seat
 from marketplace_conference.schemas import Attendee, EventView, NewReservation, ReservationView
@@ -97,6 +97,7 @@ def name_attendees(
             raise ReservationEnded
         event_id = session.scalar(EVENT_OF, {"id": row.category_id})
         attendees.check(session, event_id, people, row.quantity, complete=complete)
+        prerequisites.check(session, row.category_id, people)
         session.execute(
             sa.update(reservation)
             .where(reservation.c.id == selection)

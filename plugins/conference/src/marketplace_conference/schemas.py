@@ -11,6 +11,7 @@ Slug = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?
 Sku = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}(?!\n)$")]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Text = Annotated[str, msgspec.Meta(max_length=4_000)]
+SessionName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,64}/[a-z0-9-]{1,64}(?!\n)$")]
 Units = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
 Size = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -51,6 +52,10 @@ class NewSession(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     starts_at: Moment
     ends_at: Moment
     room: str = ""
+    certified: bool = False
+    """Who was let in gets a certificate of attendance once it is over."""
+    requires: Annotated[list[SessionName], msgspec.Meta(max_length=20)] = []
+    """Sessions that whoever comes has to have attended before, as `event/session`."""
 
 
 class NewEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -116,6 +121,9 @@ class SessionView(msgspec.Struct, frozen=True, kw_only=True):
     starts_at: datetime
     ends_at: datetime
     room: str
+    certified: bool
+    requires: list[str]
+    """What whoever comes has to have attended before, by name."""
     categories: list[CategoryView]
 
 
@@ -198,3 +206,50 @@ class WaiterView(msgspec.Struct, frozen=True, kw_only=True):
     selection: str | None
     """Of the reservation that is offered."""
     offer_ends_at: datetime | None
+
+
+class NewTime(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When, and where, a session is instead."""
+
+    code: Slug
+    starts_at: Moment
+    ends_at: Moment
+    room: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+    """None: the same as before."""
+
+
+class Move(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An event that is at another time or place; what is left out stays."""
+
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    """Everybody who has a ticket reads it."""
+    refund_until: Moment
+    """Until then a ticket that was sold before gives all its points back."""
+    venue: Name | None = None
+    address: Name | None = None
+    sessions: Annotated[list[NewTime], msgspec.Meta(max_length=500)] = []
+
+
+class MoveProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far telling of a move has come."""
+
+    reason: str
+    tickets: int
+    seen_to: int
+    """Tickets whose holders have been told where it is about them."""
+    refund_until: datetime
+
+
+class SwitchOption(msgspec.Struct, frozen=True, kw_only=True):
+    """Something else that the event of a ticket sells."""
+
+    sku: str
+    category: str
+    session: str
+    session_name: str
+    starts_at: datetime
+    ends_at: datetime
+    numbered: bool
+    why_not: str
+    """Empty where the ticket can be changed to it; else `not_allowed`, `over`, `off_sale`,
+    `other_price`, `not_attended` or `sold_out`."""

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from marketplace.api import Host, Order, RefundFact
-from marketplace_conference import counting, stock, taking
+from marketplace_conference import counting, prerequisites, stock, taking
 from marketplace_conference.models import category, place, reservation, seat, waiter
 from marketplace_conference.places import Place
 
@@ -32,6 +32,9 @@ def sell(host: Host, session: Session, order: Order, row: Any, kind: Any) -> str
         return NOT_THESE
     if row.state == "sold":
         return USED
+    refused = prerequisites.refusal(session, kind.id, row.attendees, row.quantity)
+    if refused is not None:
+        return refused
     now = host.now(session)
     seats: Sequence[int | None] = [None] * row.quantity
     if kind.numbered:

@@ -19,7 +19,7 @@ from marketplace.api import (
     Outcome,
     Rejected,
 )
-from marketplace_conference import selling, stock, tickets
+from marketplace_conference import prerequisites, selling, stock, tickets
 from marketplace_conference.models import category, event, order, reservation, seat
 from marketplace_conference.models import session as sessions
 
@@ -129,11 +129,14 @@ class BoxOffice:
         new = _new(session, orders)
         kind: Any = _kinds(session, {sku}).get(sku)
         sellers = self._sellers(session, new)
+        needs = prerequisites.of_category(session, kind.id) if kind is not None else []
         good: list[Order] = []
         for each in new:
             reason = _refusal(kind, sellers.get(each.reference))
             if reason is None and kind.must_choose:
                 reason = selling.NOT_CHOSEN
+            if reason is None and needs:
+                reason = prerequisites.NOT_ATTENDED
             if reason is None:
                 good.append(each)
             else:

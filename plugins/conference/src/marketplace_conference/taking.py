@@ -14,6 +14,8 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from marketplace_conference.models import category
+
 LOCKS = sa.text("""
 select case when alone then pg_advisory_xact_lock(key)::text
             else pg_advisory_xact_lock_shared(key)::text end
@@ -200,3 +202,21 @@ def allotted(
     """The allotment of a firm and what is left of it; None where it has none."""
     row = session.execute(ALLOTMENT, {"category": category_id, "firm": firm, "now": now}).first()
     return None if row is None else (row.id, row.left)
+
+
+def sell_chosen(
+    session: Session, category_id: UUID, labels: Sequence[str], now: datetime
+) -> Sequence[int] | None:
+    """Sell these seats; None, and nothing is taken, where one of them is not free. As above."""
+    seats = chosen(session, [_session_of(session, category_id)], labels, now)
+    mine = [seats[key] for key in ((category_id, label) for label in labels) if key in seats]
+    if len(mine) < len(labels):
+        return None
+    ids = sorted(each.id for each in mine)
+    session.execute(SOLD, {"ids": ids})
+    return ids
+
+
+def _session_of(session: Session, category_id: UUID) -> UUID:
+    asked = sa.select(category.c.session_id).where(category.c.id == category_id)
+    return session.execute(asked).scalar_one()

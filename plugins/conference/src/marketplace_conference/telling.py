@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session as Transaction
 
 from marketplace.api import Host, Lazy, News, NewsField, NoticeKind, lazy
+from marketplace_conference.places import Event, Session
 
+Values = dict[str, str | int | datetime]
 LOCALE: Final = Path(__file__).parent / "locale"
 
 
@@ -71,6 +74,47 @@ NO_MORE_WAITING: Final = _kind(
     reason="text",
     token="id",  # noqa: S106
 )
+MOVED: Final = _kind(
+    "moved",
+    lazy("At another time or place: %(event)s"),
+    lazy(
+        "%(event)s was moved: %(reason)s %(session)s now begins %(begins)s, at %(place)s. Your "
+        "ticket stays good; take its calendar entry again. If you cannot come, give it up before "
+        "%(until)s and all its points come back."
+    ),
+    lazy("See your tickets"),
+    "/tickets/%(order)s",
+    reason="text",
+    session="text",
+    begins="moment",
+    place="text",
+    until="moment",
+    order="id",
+)
+SWITCHED: Final = _kind(
+    "switched",
+    lazy("Your ticket has changed: %(event)s"),
+    lazy(
+        "A ticket of yours at %(event)s is for %(session)s now, which begins %(begins)s. The code "
+        "it had before admits nobody any more: open it again, and take its calendar entry again."
+    ),
+    lazy("See your tickets"),
+    "/tickets/%(order)s",
+    session="text",
+    begins="moment",
+    order="id",
+)
+CERTIFIED: Final = _kind(
+    "certificate_ready",
+    lazy("Certificate of attendance: %(event)s"),
+    lazy(
+        "You, or who came in your name, attended %(event)s. The certificate is ready, with a code "
+        "by which anybody can verify it."
+    ),
+    lazy("Open the certificate"),
+    "/certificates/%(order)s/certificates.pdf",
+    order="id",
+)
 
 
 def offered(
@@ -78,7 +122,7 @@ def offered(
 ) -> None:
     """Places are offered from the waiting list; each offer is told once."""
     ends = until.astimezone(ZoneInfo(zone))
-    values = {"event": event, "until": ends, "token": token}
+    values: Values = {"event": event, "until": ends, "token": token}
     host.notify(session, OFFERED, [News(about=token, occasion="offered", values=values)])
 
 
@@ -114,6 +158,63 @@ def called_off(
         News(about=each, occasion="called-off", values={**said, "token": each}) for each in tokens
     ]
     host.notify(session, NO_MORE_WAITING, waits)
+
+
+def moved(
+    host: Host,
+    session: Transaction,
+    event: Event,
+    parts: Mapping[UUID, Session],
+    orders: Collection[tuple[str, UUID]],
+    *,
+    occasion: str,
+    reason: str,
+    until: datetime,
+) -> None:
+    """To who has tickets, once for each session that they have some of."""
+    zone = ZoneInfo(event.time_zone)
+    news = [
+        News(
+            about=order,
+            occasion=f"{occasion}-{session_id.hex[-12:]}",
+            values={
+                "event": event.name,
+                "reason": _sentence(reason),
+                "session": parts[session_id].name,
+                "begins": parts[session_id].starts_at.astimezone(zone),
+                "place": ", ".join(filter(None, (parts[session_id].room, event.venue))),
+                "until": until.astimezone(zone),
+                "order": order,
+            },
+        )
+        for order, session_id in orders
+    ]
+    host.notify(session, MOVED, news)
+
+
+def certified(host: Host, session: Transaction, orders: Collection[tuple[str, str]]) -> None:
+    """Certificates are ready, for these (order, name of the event)."""
+    host.notify(
+        session,
+        CERTIFIED,
+        [
+            News(about=order, occasion="certified", values={"event": event, "order": order})
+            for order, event in orders
+        ],
+    )
+
+
+def switched(
+    host: Host, session: Transaction, event: Event, part: Session, order: str, occasion: str
+) -> None:
+    """A ticket is for another session now."""
+    values: Values = {
+        "event": event.name,
+        "session": part.name,
+        "begins": part.starts_at.astimezone(ZoneInfo(event.time_zone)),
+        "order": order,
+    }
+    host.notify(session, SWITCHED, [News(about=order, occasion=occasion, values=values)])
 
 
 def _sentence(reason: str) -> str:

@@ -1,18 +1,20 @@
 """Calendar entries of tickets (RFC 5545): a stable UID, a sequence that only grows, cancellations.
 
 Whoever imports the file of a ticket again after it was moved or cancelled gets the old entry
-changed, not a second one. Hours are written in the zone of the event, with the rules of that zone
-beside them, so that a calendar in another country is right on the day the clocks change. Pure.
+changed, not a second one: what changed comes as a REQUEST (RFC 5546) with a higher sequence. Hours
+are written in the zone of the event, with the rules of that zone beside them, so that a calendar in
+another country is right on the day the clocks change. Pure.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from icalendar import Calendar, Event
+from icalendar import Calendar, Event, vCalAddress
 
 from marketplace_conference.tickets.domain import Sheet
 
@@ -29,9 +31,10 @@ def calendar(sheets: Sequence[Sheet]) -> bytes:
     made.add("prodid", MADE_BY)
     made.add("version", "2.0")
     off = bool(sheets) and all(each.is_cancelled for each in sheets)
-    made.add("method", "CANCEL" if off else "PUBLISH")
+    changed = any(sequence_of(each) for each in sheets if not each.is_cancelled)
+    made.add("method", "CANCEL" if off else "REQUEST" if changed else "PUBLISH")
     for each in sheets:
-        made.add_component(_entry(each))
+        made.add_component(_entry(each, changed and not off))
     if sheets:
         first = min(each.session.starts_at for each in sheets)
         last = max(each.session.ends_at for each in sheets)
@@ -44,20 +47,37 @@ def uid_of(sheet: Sheet) -> str:
     return f"{sheet.ticket.order_reference}-{sheet.ticket.position}@{UID_DOMAIN}"
 
 
-def _entry(sheet: Sheet) -> Event:
+def sequence_of(sheet: Sheet) -> int:
+    """How often the entry has changed."""
+    return sheet.ticket.revision + sheet.moves
+
+
+def _entry(sheet: Sheet, asks: bool) -> Event:
     ticket, event, session = sheet.ticket, sheet.event, sheet.session
     zone = ZoneInfo(event.time_zone)
     made = Event()
     made.add("uid", uid_of(sheet))
     made.add("dtstamp", ticket.changed_at)
-    made.add("sequence", ticket.revision + sheet.moves)
+    made.add("sequence", sequence_of(sheet))
     made.add("dtstart", session.starts_at.astimezone(zone))
     made.add("dtend", session.ends_at.astimezone(zone))
     made.add("summary", title_of(sheet))
     made.add("location", ", ".join(filter(None, (session.room, event.venue, event.address))))
     made.add("description", " · ".join(filter(None, _facts(sheet))))
+    if asks:
+        made.add("organizer", _party(event.slug, event.name))
+        made.add("attendee", _party(uid_of(sheet).split("@")[0], ticket.attendee_name))
     made.add("status", "CANCELLED" if sheet.is_cancelled else "CONFIRMED")
     made.add("transp", "TRANSPARENT" if sheet.is_cancelled else "OPAQUE")
+    return made
+
+
+def _party(name: str, called: str) -> vCalAddress:
+    """Who invites and who is invited, as METHOD:REQUEST demands (RFC 5546); nobody writes there."""
+    made = vCalAddress(f"mailto:{name}@{UID_DOMAIN}")
+    if called:
+        # A double quote would end the parameter, and control characters the line.
+        made.params["CN"] = re.sub(r'["\x00-\x1f\x7f]', " ", called)
     return made
 
 

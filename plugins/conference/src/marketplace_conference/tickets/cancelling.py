@@ -22,7 +22,7 @@ from marketplace_conference import models, selling, telling
 from marketplace_conference.door.tables import admission
 from marketplace_conference.errors import EventOff
 from marketplace_conference.places import Event
-from marketplace_conference.tickets import policies, promising, repository
+from marketplace_conference.tickets import moving, policies, promising, repository
 from marketplace_conference.tickets.domain import Ticket
 from marketplace_conference.tickets.errors import RefundChanged, TicketUsed, TicketVoid
 from marketplace_conference.tickets.tables import change, policy, refund, ticket
@@ -39,7 +39,7 @@ def quote(host: Host, principal: Principal, reference: str, position: int) -> tu
     """(percent, points) that come back if the holder gives the ticket up now."""
     host.reveal(principal, reference)
     with host.transaction() as session:
-        return _quote(host, session, _found(session, reference, position))
+        return _quote(host, session, found(session, reference, position))
 
 
 def give_up(host: Host, principal: Principal, reference: str, position: int, *, points: int) -> int:
@@ -49,7 +49,7 @@ def give_up(host: Host, principal: Principal, reference: str, position: int, *, 
     """
     host.reveal(principal, reference)
     with host.transaction() as session:
-        of = _locked(session, reference, position)
+        of = locked(session, reference, position)
         owed = session.scalar(sa.select(refund.c.points).where(refund.c.ticket_id == of.id))
         if owed is not None:
             return int(owed)
@@ -76,14 +76,19 @@ def give_up(host: Host, principal: Principal, reference: str, position: int, *, 
 
 
 def rename(host: Host, principal: Principal, reference: str, position: int, *, name: str) -> None:
-    """Somebody else comes: the ticket keeps its code, doors learn the name with their next list."""
+    """Somebody else comes: the ticket keeps its code, doors learn the name with their next list.
+
+    The e-mail address was of who came before; by it nobody else attends.
+    """
     host.reveal(principal, reference)
     with host.transaction() as session:
-        of = _locked(session, reference, position)
+        of = locked(session, reference, position)
         if of.cancelled_at is not None:
             raise TicketVoid
         session.execute(
-            sa.update(models.place).where(models.place.c.id == of.id).values(attendee_name=name)
+            sa.update(models.place)
+            .where(models.place.c.id == of.id)
+            .values(attendee_name=name, attendee_email="")
         )
         session.execute(
             sa.update(ticket)
@@ -180,7 +185,7 @@ def progress(session: Transaction, event: Event) -> Progress:
 
 
 def see_to(host: Host) -> bool:
-    """Cancel the next tickets of an event that was called off; False where nothing is left.
+    """See to the next tickets of an event that was called off or moved; False where none is left.
 
     Whoever was killed is gone on from where the last commit left the row.
     """
@@ -195,14 +200,8 @@ def see_to(host: Host) -> bool:
         if row is None:
             return False
         some = repository.after(session, row.event_id, row.after_id, AT_ONCE)
-        placed = host.placed_orders(session, [each.order_reference for each in some])
-        sizes = repository.sizes(session, list(placed))
-        for each in some:
-            burn = placed.get(each.order_reference)
-            if burn is not None and each.cancelled_at is None:
-                whole = policies.share(burn.points, each.position, sizes[each.order_reference])
-                _owe(host, session, each, 100, whole, row.reason, row.actor)
-        _tell(host, session, row, [each for each in some if each.cancelled_at is None])
+        good = [each for each in some if each.cancelled_at is None]
+        (_give_all_back if row.kind == "cancelled" else moving.tell)(host, session, row, good)
         now = host.now(session)
         session.execute(
             sa.update(change)
@@ -216,18 +215,26 @@ def see_to(host: Host) -> bool:
     return True
 
 
-def _tell(host: Host, session: Transaction, row: Any, void: Sequence[Ticket]) -> None:
-    """Also who gets nothing back, for whom no refund says it."""
+def _give_all_back(host: Host, session: Transaction, row: Any, void: Sequence[Ticket]) -> None:
+    """What was burnt for these tickets is owed. Who gets nothing back is told as well: no refund
+    says it to them."""
     if not void:
         return
+    placed = host.placed_orders(session, [each.order_reference for each in void])
+    sizes = repository.sizes(session, list(placed))
+    for each in void:
+        burn = placed.get(each.order_reference)
+        if burn is not None:
+            whole = policies.share(burn.points, each.position, sizes[each.order_reference])
+            _owe(host, session, each, 100, whole, row.reason, row.actor)
     name = repository.events(session, [row.event_id])[row.event_id].name
     orders = dict.fromkeys(each.order_reference for each in void)
     telling.called_off(host, session, name, row.reason, orders=list(orders))
 
 
 def pay_all(host: Host) -> int:
-    """See to events that were called off, then pay what is owed, some at once; how many these
-    were."""
+    """See to events that were called off or moved, then pay what is owed, some at once; how many
+    refunds these were."""
     while see_to(host):
         pass
     with host.transaction() as session:
@@ -316,14 +323,16 @@ def _quote(host: Host, session: Transaction, of: Ticket) -> tuple[int, int]:
     return found.percent, found.points
 
 
-def _locked(session: Transaction, reference: str, position: int) -> Ticket:
-    first = _found(session, reference, position)
+def locked(session: Transaction, reference: str, position: int) -> Ticket:
+    """The ticket of a place, locked; NotFound where there is none."""
+    first = found(session, reference, position)
     session.execute(sa.select(ticket.c.id).where(ticket.c.id == first.id).with_for_update())
-    return _found(session, reference, position)
+    return found(session, reference, position)
 
 
-def _found(session: Transaction, reference: str, position: int) -> Ticket:
-    found = repository.one(session, reference, position)
-    if found is None:
+def found(session: Transaction, reference: str, position: int) -> Ticket:
+    """The ticket of a place; NotFound where there is none."""
+    of = repository.one(session, reference, position)
+    if of is None:
         raise NotFound
-    return found
+    return of

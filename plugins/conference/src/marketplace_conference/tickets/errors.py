@@ -13,6 +13,16 @@ class RefundChanged(Conflict):
         super().__init__(f"{points} points would come back.", points=points)
 
 
+class ChangeRefused(Conflict):
+    """`reason` says why, as in the options that are listed."""
+
+    code = "conference_change_refused"
+    title = "The ticket cannot be changed to that"
+
+    def __init__(self, reason: str, words: str) -> None:
+        super().__init__(words, reason=reason)
+
+
 class TicketUsed(Conflict):
     code = "conference_ticket_used"
     title = "Somebody was let in with this ticket already"

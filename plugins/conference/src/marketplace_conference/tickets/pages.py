@@ -10,8 +10,9 @@ from litestar.params import FromPath
 from markupsafe import Markup
 
 from marketplace.api import Host, Html, NavEntry, Page, Principal, Role, Routes, access, lazy
-from marketplace_conference.tickets import paper, showing
+from marketplace_conference.tickets import paper, showing, switching
 from marketplace_conference.tickets.routes import file_routes
+from marketplace_conference.wallets import pages as wallet_pages
 
 LINK = NavEntry(key="tickets", label=lazy("Tickets"), path="/conference/tickets/{order}")
 """From the page of a reward."""
@@ -38,6 +39,8 @@ def make_pages(host: Host) -> Routes:
         return page.render(
             "conference/tickets.html",
             order=order,
+            wallets=wallet_pages.offered(host),
+            open_to=switching.open_to(host, [each.ticket for each in found]),
             sheets=told,
             # Made by us: a path of squares, not the text itself.
             drawings=[Markup(paper.qr_inline(each.code)) for each in found],  # noqa: S704

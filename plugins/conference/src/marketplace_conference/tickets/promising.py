@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session as Transaction
 
 from marketplace.api import Host, NotFound
-from marketplace_conference.tickets import policies, repository
+from marketplace_conference.tickets import moving, policies, repository
 from marketplace_conference.tickets.domain import Ticket
 from marketplace_conference.tickets.policies import Rule
 from marketplace_conference.tickets.tables import policy, ticket
@@ -39,7 +39,9 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def promise_of(host: Host, session: Transaction, of: Ticket) -> Promise:
-    """By the policy in force when it was sold, and the session that it is for now."""
+    """By the policy in force when it was sold, and the session that it is for now; all of it for a
+    while where that was moved.
+    """
     burn = host.placed_orders(session, [of.order_reference]).get(of.order_reference)
     if burn is None:
         raise NotFound
@@ -60,6 +62,11 @@ def promise_of(host: Host, session: Transaction, of: Ticket) -> Promise:
 
     rate = policies.percent(rules, sold_at=sold_at, starts_at=starts_at, now=now)
     dated = policies.steps(policies.in_force(rules, sold_at), starts_at=starts_at)
+    moved_until = moving.all_back_until(session, of, now)
+    if moved_until is not None:
+        rate = 100
+        later = [each for each in dated if each.until > moved_until]
+        dated = [policies.Step(until=moved_until, percent=100), *later]
     return Promise(
         share=points(100),
         percent=rate,

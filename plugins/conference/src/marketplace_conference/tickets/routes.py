@@ -101,16 +101,17 @@ async def paper_of(host: Host, principal: Principal, page: Page, order: UUID) ->
     """The tickets of an order as PDF."""
     found = await asyncio.to_thread(showing.sheets_of, host, principal, str(order))
     made = await paper.pages(found, page._, page.locale)
-    return _file(made, "application/pdf", f"tickets-{found[0].event.slug}.pdf")
+    return file(made, "application/pdf", f"tickets-{found[0].event.slug}.pdf")
 
 
 def calendar_of(host: Host, principal: Principal, order: UUID) -> Response[bytes]:
     """The tickets of an order as calendar entries."""
     found = showing.sheets_of(host, principal, str(order))
-    return _file(calendars.calendar(found), CALENDAR, f"tickets-{found[0].event.slug}.ics")
+    return file(calendars.calendar(found), CALENDAR, f"tickets-{found[0].event.slug}.ics")
 
 
-def _file(made: bytes, media_type: str, name: str) -> Response[bytes]:
+def file(made: bytes, media_type: str, name: str) -> Response[bytes]:
+    """A file that only its holder keeps."""
     headers = {
         "Content-Disposition": f'inline; filename="{name}"',
         "Cache-Control": "private, no-store",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
 from marketplace_conference.models import MOMENT, metadata
 
@@ -35,6 +36,7 @@ ticket = sa.Table(
     sa.Column("issued_at", MOMENT, nullable=False),
     sa.Column("changed_at", MOMENT, nullable=False),
     sa.Column("cancelled_at", MOMENT),
+    sa.Column("switched_at", MOMENT),
     sa.UniqueConstraint("event_id", "locator"),
     sa.CheckConstraint("edition between 1 and 255", name="edition_fits_a_code"),
     sa.Index("ix_conference_ticket_event_id", "event_id", "id"),
@@ -71,6 +73,17 @@ refund = sa.Table(
     comment="Points owed for a cancelled ticket; paid once, by a refund of the exchange.",
 )
 
+switch_policy = sa.Table(
+    "conference_switch_policy",
+    metadata,
+    sa.Column("event_id", sa.Uuid, sa.ForeignKey("conference_event.id"), primary_key=True),
+    sa.Column("valid_from", MOMENT, primary_key=True),
+    sa.Column("days_before", sa.Integer, nullable=False),
+    sa.CheckConstraint("days_before >= 0", name="days_are_before"),
+    comment="Until when a ticket may change to another session; that of the sale holds.",
+    info=INSERT_ONLY,
+)
+
 change = sa.Table(
     "conference_change",
     metadata,
@@ -84,6 +97,8 @@ change = sa.Table(
     sa.Column("done", sa.Integer, nullable=False, server_default="0"),
     sa.Column("after_id", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("finished_at", MOMENT),
+    sa.Column("sessions", JSONB, nullable=False, server_default="[]"),
+    sa.Column("refund_until", MOMENT),
     sa.CheckConstraint("kind in ('moved', 'cancelled')", name="kind_is_known"),
     sa.Index("ix_conference_change_event_id", "event_id"),
     sa.Index("ix_conference_change_open", "made_at", postgresql_where="finished_at is null"),
