@@ -84,6 +84,7 @@ class Doors:
 async def all_wait(session: AsyncSession, tasks: list[asyncio.Task[Any]]) -> None:
     """Until each of them waits for a lock, or is done."""
     for _ in range(6_000):
+        await session.execute(sa.text("select pg_stat_clear_snapshot()"))
         waiting = await session.scalar(WAITING)
         if waiting + sum(each.done() for each in tasks) >= len(tasks):
             return
