@@ -407,9 +407,15 @@ class PluginHost:
         self, session: Session, *, member_id: UUID | None = None, sku: str | None = None
     ) -> Sequence[PluginOffer]:
         """See `marketplace.api.Host.offers`."""
-        query = sa.select(Offer).where(
-            Offer.plugin == self.slug, Offer.status != OfferStatus.RETIRED
-        )
+        query = sa.select(
+            Offer.reference,
+            Offer.name,
+            Offer.sku,
+            Offer.acceptor_id,
+            Offer.points,
+            Offer.eligibility,
+            Offer.limit_per_wallet,
+        ).where(Offer.plugin == self.slug, Offer.status != OfferStatus.RETIRED)
         if member_id is not None:
             query = query.where(Offer.acceptor_id == member_id)
         if sku is not None:
@@ -424,7 +430,7 @@ class PluginHost:
                 eligibility=msgspec.convert(each.eligibility, Eligibility),
                 limit_per_wallet=each.limit_per_wallet,
             )
-            for each in session.scalars(query.order_by(Offer.reference))
+            for each in session.execute(query.order_by(Offer.reference))
         ]
 
     def encrypt(self, text: str) -> bytes:
