@@ -57,7 +57,8 @@ async def rules(house: House, code: str) -> list[Rule]:
 async def test_a_month_closes_with_no_person(
     house: House, double: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world, days = double.world, []
+    world = double.world
+    days: list[date] = []
     # Passes are of today, the double stands in the past.
     monkeypatch.setattr(sweeping, "OVERLAP", timedelta(days=30))
 
