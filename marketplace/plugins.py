@@ -129,8 +129,12 @@ class Plugins:
             for answer in answers:
                 yield slug, answer
 
-    def tell(self, facts: Sequence[tuple[str, Any]]) -> None:
-        """Tell the observers of this process facts (hook, fact), after commit.
+    def tell(self, hook: str, fact: Any) -> None:
+        """Tell the observers of this process a fact, after commit."""
+        self.tell_all([(hook, fact)])
+
+    def tell_all(self, facts: Sequence[tuple[str, Any]]) -> None:
+        """Tell them facts (hook, fact), each observer all of its own at once.
 
         What they raise is logged and changes nothing, and none can hold up whoever tells.
         """
