@@ -15,7 +15,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -129,8 +129,12 @@ class Plugins:
             for answer in answers:
                 yield slug, answer
 
-    def tell(self, facts: Sequence[tuple[str, Any]]) -> None:
-        """Tell the observers of this process facts (hook, fact), after commit.
+    def tell(self, hook: str, fact: Any) -> None:
+        """Tell the observers of this process a fact, after commit."""
+        self.tell_all([(hook, fact)])
+
+    def tell_all(self, facts: Sequence[tuple[str, Any]]) -> None:
+        """Tell them facts (hook, fact), each observer all of its own at once.
 
         What they raise is logged and changes nothing, and none can hold up whoever tells.
         """
@@ -149,14 +153,17 @@ class Plugins:
             observe(fact)
 
     def observers(self, hook: str) -> Iterator[tuple[str, Callable[[Any], None]]]:
-        """Each observer of a hook, to be called with the fact; it gets its host if it asks."""
+        """Each observer of a hook, to be called with facts; it gets its host if it asks."""
         for impl in getattr(self.manager.hook, hook).get_hookimpls():
-            host = self._make_host(impl.plugin_name) if "host" in impl.argnames else None
+            # Made on the thread that hears, and once for all it is told together.
+            host = cache(partial(self._make_host, impl.plugin_name))
             yield impl.plugin_name, partial(self._observe, impl, host)
 
     @staticmethod
-    def _observe(impl: pluggy.HookImpl, host: api.Host | None, fact: Any) -> None:
-        given = {"fact": fact, "host": host}
+    def _observe(impl: pluggy.HookImpl, host: Callable[[], api.Host], fact: Any) -> None:
+        given = {"fact": fact}
+        if "host" in impl.argnames:
+            given["host"] = host()
         impl.function(**{name: given[name] for name in impl.argnames})
 
     def observes(self, hook: str) -> bool:

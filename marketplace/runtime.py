@@ -186,7 +186,7 @@ class Runtime:
 
     def tell(self, facts: Sequence[tuple[str, Any]]) -> None:
         """Tell observers (hook, fact), after commit; none of them can hold the caller up."""
-        self.plugins.tell(facts)
+        self.plugins.tell_all(facts)
         for slug, finding in self.plugins.contained.items():
             own = [told(hook, fact) for hook, fact in facts if hook in finding.observes]
             if own:

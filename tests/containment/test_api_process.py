@@ -200,6 +200,6 @@ async def test_an_observer_that_hangs_is_not_waited_for_again(
     runtime.plugins.manager.register(Attentive(), name="attentive")
     for points in range(5):
         fact = api.IssueFact(issuer_id=uuid4(), issuances=1, points=points)
-        runtime.plugins.tell([("marketplace_after_points_issued", fact)])
+        runtime.plugins.tell("marketplace_after_points_issued", fact)
     assert heard == [0, 1, 2, 3, 4]
     end.set()

@@ -300,6 +300,7 @@ async def test_an_observer_that_fails_does_not_keep_others_from_hearing(
     loud = ModuleType("loud")
     loud.marketplace_after_points_issued = marketplace_after_points_issued  # type: ignore[attr-defined]
     runtime.plugins.manager.register(loud, name="loud")
-    fact = api.IssueFact(issuer_id=uuid4(), issuances=1, points=1)
-    runtime.plugins.tell([("marketplace_after_points_issued", fact)])
+    runtime.plugins.tell(
+        "marketplace_after_points_issued", api.IssueFact(issuer_id=uuid4(), issuances=1, points=1)
+    )
     assert [kind for kind, _ in acme.told] == ["issued"]

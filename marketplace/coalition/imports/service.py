@@ -92,7 +92,7 @@ async def import_file(
     if report.new and not dry_run:
         for issuer_id, (issuances, points) in counts.points.items():
             fact = api.IssueFact(issuer_id=issuer_id, issuances=issuances, points=points)
-            where.plugins.tell([("marketplace_after_points_issued", fact)])
+            where.plugins.tell("marketplace_after_points_issued", fact)
     return report
 
 
