@@ -313,7 +313,7 @@ async def show_receipt(
     )
 
 
-def _way_words(page: Page) -> dict[str, dict[str, str]]:
+def _way_words(page: Page) -> dict[str, Any]:
     """Words for the way of gifts."""
     return {
         "stages": {key: page._(words) for key, words in STAGES.items()},

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
-from marketplace import lent_stock
+from marketplace import lent_people, lent_stock
 from marketplace.api import (
     Artefact,
     Eligibility,
@@ -34,17 +34,13 @@ from marketplace.api import (
     Who,
 )
 from marketplace.clock import NOW
-from marketplace.coalition.models import Firm, Member, Participant
 from marketplace.db import Database
-from marketplace.errors import NotFound
 from marketplace.exchange import promises
 from marketplace.exchange.domain import BurnStatus, FulfilmentState, OfferStatus
 from marketplace.exchange.models import Burn, Offer
-from marketplace.identity.domain import Role
 from marketplace.identity.models import AuditEntry
 from marketplace.ids import next_key
 from marketplace.ledger import debts
-from marketplace.ledger.models import Wallet
 from marketplace.notices import of_plugins
 from marketplace.outbound import Outbound
 from marketplace.rails import news
@@ -240,39 +236,11 @@ class PluginHost:
 
     def who(self, session: Session, participant_id: UUID) -> Who | None:
         """See `marketplace.api.Host.who`."""
-        row = session.execute(
-            sa.select(Wallet.id, Participant.role, Firm.reference, Firm.country)
-            .join(Participant, Participant.id == Wallet.participant_id)
-            .join(Firm, Firm.id == Participant.firm_id)
-            .where(Participant.id == participant_id)
-        ).first()
-        if row is None:
-            return None
-        return Who(
-            wallet_id=row.id,
-            participant_id=participant_id,
-            role=row.role,
-            firm_reference=row.reference,
-            country=row.country,
-        )
+        return lent_people.who(session, participant_id)
 
     def manages(self, session: Session, principal: Principal, reference: str) -> bool:
         """See `marketplace.api.Host.manages`."""
-        if Role.FIRM_MANAGER not in principal.roles or principal.firm_id is None:
-            return False
-        firm_id = sa.func.coalesce(Participant.firm_id, Wallet.firm_id)
-        found = session.scalar(
-            sa.select(Burn.id)
-            .join(Wallet, Wallet.id == Burn.wallet_id)
-            .outerjoin(Participant, Participant.id == Wallet.participant_id)
-            .where(
-                Burn.id.in_(_burn_ids([reference])),
-                Burn.plugin == self.slug,
-                Burn.status != BurnStatus.REJECTED,
-                firm_id == principal.firm_id,
-            )
-        )
-        return found is not None
+        return lent_people.manages(session, self.slug, principal, reference)
 
     def wake(
         self, session: Session, references: Sequence[str], *, acceptor_id: UUID | None = None
@@ -309,10 +277,7 @@ class PluginHost:
 
     def member_id(self, session: Session, slug: str) -> UUID:
         """See `marketplace.api.Host.member_id`."""
-        found = session.scalar(sa.select(Member.id).where(Member.slug == slug))
-        if found is None:
-            raise NotFound(f"There is no member {slug!r}.")
-        return found
+        return lent_people.member_id(session, slug)
 
     def offer_owner(self, session: Session, sku: str) -> UUID | None:
         """See `marketplace.api.Host.offer_owner`."""
@@ -322,8 +287,7 @@ class PluginHost:
 
     def members(self, session: Session) -> Sequence[MemberName]:
         """See `marketplace.api.Host.members`."""
-        rows = session.execute(sa.select(Member.id, Member.slug, Member.name).order_by(Member.slug))
-        return [MemberName(id=row.id, slug=row.slug, name=row.name) for row in rows]
+        return lent_people.members(session)
 
     def placed_orders(
         self, session: Session, references: Sequence[str], *, keep: bool = False

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "core_0027"
-down_revision = "core_0022"
+down_revision = "core_0023"
 branch_labels = None
 depends_on = None
 

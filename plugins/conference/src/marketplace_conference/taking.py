@@ -219,4 +219,5 @@ def sell_chosen(
 
 def _session_of(session: Session, category_id: UUID) -> UUID:
     asked = sa.select(category.c.session_id).where(category.c.id == category_id)
-    return session.execute(asked).scalar_one()
+    found: UUID = session.execute(asked).scalar_one()
+    return found

@@ -127,7 +127,7 @@ def all_back_until(session: Transaction, of: Ticket, now: datetime) -> datetime 
     None where it was not, or the time to choose is over.
     """
     since = sa.select(HAD_SINCE).where(ticket.c.id == of.id)
-    return session.scalar(
+    until: datetime | None = session.scalar(
         sa.select(sa.func.max(change.c.refund_until)).where(
             change.c.event_id == of.event_id,
             change.c.kind == "moved",
@@ -136,6 +136,7 @@ def all_back_until(session: Transaction, of: Ticket, now: datetime) -> datetime 
             change.c.sessions.contains([str(of.session_id)]),
         )
     )
+    return until
 
 
 def progress(session: Transaction, event: Event) -> MoveProgress:
