@@ -64,8 +64,8 @@ GROUPS: Final = (
     Group(
         name="catalog",
         about="searches of the catalog against a route returning tiny JSON",
-        minutes=3,
-        arguments=("--seconds", "6"),
+        minutes=2,
+        arguments=("--seconds", "4"),
         quick=("--seconds", "1"),
         wrk=True,
     ),
@@ -85,8 +85,8 @@ GROUPS: Final = (
     Group(
         name="trust",
         about="orders fulfilled while one plugin of five hangs",
-        minutes=4,
-        arguments=("--runs", "3"),
+        minutes=3,
+        arguments=("--runs", "2"),
         quick=("--burns", "300", "--runs", "1"),
     ),
 )

@@ -20,7 +20,7 @@ from bench.rows import Row, json_lines, ratio_row
 ROOT = Path(__file__).parents[2]
 MET = ratio_row("good", 2, "x", against="y", reference=1, at_least=1)
 MISSED = ratio_row("bad", 2, "x", against="y", reference=1, at_least=3)
-MOST_MINUTES = 29
+MOST_MINUTES = 30
 
 
 def take(group: Group) -> list[Row] | None:
@@ -67,7 +67,7 @@ def test_each_group_takes_its_arguments(group: Group) -> None:
         command.make_context(group.name, ["--json", *arguments])
 
 
-def test_the_whole_takes_less_than_half_an_hour() -> None:
+def test_the_whole_takes_half_an_hour_at_most() -> None:
     assert sum(each.minutes for each in GROUPS) <= MOST_MINUTES
 
 
