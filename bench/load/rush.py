@@ -154,7 +154,7 @@ class Visitor(asyncio.Protocol):
         if told["code"] == "busy":
             asyncio.get_running_loop().call_later(1, self._again)
         elif told["code"] == "conference_seats_taken" and len(seen.codes) < TRIES:
-            seen.honest &= bool(free) and not set(self._wanted) & set(free)
+            seen.honest &= bool(free) and not set(told["seats"]) & set(free)
             wanted = min(self._me.quantity, len(free))
             self._me = msgspec.structs.replace(self._me, quantity=wanted)
             self._transport.write(self._reservation(self._choice.sample(free, wanted)))
