@@ -69,7 +69,12 @@ async def _show(
     status: int = HTTPStatus.OK,
 ) -> Html:
     page.active = "giving"
-    matches = await session.run_sync(firm_matching.views, principal)
+    # Without those that the pool could not give: they were refused, and never matched anything.
+    matches = [
+        each
+        for each in await session.run_sync(firm_matching.views, principal)
+        if each.funded_at is not None or each.ended_at is None
+    ]
     slugs = {each.campaign for each in matches}
     known = list(await session.scalars(sa.select(Campaign).where(Campaign.slug.in_(slugs))))
     texts = await campaigns.texts_of(session, known, page.locale)

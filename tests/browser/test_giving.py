@@ -86,6 +86,7 @@ async def test_a_manager_matches_gifts_from_the_pool_and_ends_it(
     await tab.page.get_by_label("Cap, in points").fill("400")
     await tab.page.get_by_role("button", name="Promise").click()
     await expect(tab.page.get_by_text("0 of 400 points, 400 left")).to_be_visible()
+    await expect(tab.page.get_by_text("of 1,000,000 points")).to_have_count(0)
     await tab.check("charity-firm-matches")
     phone = await open_tab(role=Role.FIRM_MANAGER, width=390, theme="dark")
     await phone.go("/charity/firm/matches")
