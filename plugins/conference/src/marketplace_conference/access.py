@@ -27,6 +27,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """What else they should know."""
     kept: int = 0
     """Places that are kept for their firm now."""
+    points: int | None = None
+    """What a place costs them; None where it is not on offer."""
 
 
 KEPT = sa.text("""
@@ -67,7 +69,7 @@ def standing(offers: Sequence[PluginOffer], who: Who | None, kept: int) -> Stand
         return Standing(refusal=lazy("It is not on offer at present."), kept=kept)
     found = [(refusal_of(each, who), each) for each in offers]
     refusal, best = next((pair for pair in found if pair[0] is None), found[0])
-    return Standing(refusal=refusal, notes=notes_of(best), kept=kept)
+    return Standing(refusal=refusal, notes=notes_of(best), kept=kept, points=best.points)
 
 
 def refusal_of(offer: PluginOffer, who: Who | None) -> Lazy | None:
