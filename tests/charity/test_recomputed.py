@@ -21,6 +21,7 @@ from tests.charity.test_surplus import GOAL_MICROS, close, seen, tidy
 from tests.ledger.test_export import exported
 
 CHARITY = "Liabilities:Payable:Aqua"
+OWED_BY_MEMBERS = "Liabilities:Clearing:Aqua"
 MICROS = 1_000_000
 
 
@@ -58,7 +59,7 @@ def recompute(journal: str) -> Recomputed:
                 found.points[burn] -= int(number)
             if burn and posting.account == CHARITY:
                 found.micros[burn] -= int(number * MICROS)
-            if debt.startswith("charity/share:") and posting.account == CHARITY:
+            if debt.startswith("charity/share:") and posting.account == OWED_BY_MEMBERS:
                 found.matched[debt.split(":")[1]] -= int(number * MICROS)
         if burn:
             found.offers[burn] = entry.meta["offer"]
