@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -98,6 +99,7 @@ class Database:
         self._pool_size = pool_size
         self.engine = self._async_engine(pool_size)
         self._sync: sa.Engine | None = None
+        self._sync_lock = threading.Lock()
 
     def _async_engine(self, pool_size: int) -> AsyncEngine:
         async def connect(*_: Any, **__: Any) -> Any:
@@ -122,10 +124,11 @@ class Database:
 
     @property
     def sync_engine(self) -> sa.Engine:
-        """The synchronous engine lent to plugins."""
-        if self._sync is None:
-            self._sync = _sync_engine(self.url, self._session_statements(), self._pool_size)
-        return self._sync
+        """The synchronous engine lent to plugins, one for all their threads."""
+        with self._sync_lock:
+            if self._sync is None:
+                self._sync = _sync_engine(self.url, self._session_statements(), self._pool_size)
+            return self._sync
 
     def _session_statements(self) -> list[str]:
         name = self._name.replace("'", "")
