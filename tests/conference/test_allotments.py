@@ -8,7 +8,7 @@ from uuid import uuid4
 import httpx
 
 from marketplace.identity.domain import Role, Scope
-from tests.conference.test_on_sale import SEATS, Make, organiser, standing, worker
+from tests.conference.test_on_sale import SEATS, Make, organiser, stands, worker
 from tests.conftest import Headers
 from tests.factories import Coalition
 from tests.web.problems import problem
@@ -48,7 +48,7 @@ async def test_only_people_of_the_firm_get_what_is_kept_for_it(
     for size in (SEATS - 10, 0):
         answer = await client.put(ADDRESS, json=asked(size=size), headers=organiser)
         assert answer.status_code == 200
-    assert await standing(client) == {"sold": 0, "held": 1, "free": SEATS - 1}
+    await stands(client, sold=0, held=1, free=SEATS - 1)
     served = await client.post("/v1/conference/reservations", json=one, headers=olga)
     assert served.status_code == 201, served.text
 
@@ -84,7 +84,7 @@ async def test_bad_allotments_keep_nothing(
             assert (await client.get(f"{OURS}/{rest}", headers=who)).status_code == 403
         assert (await client.get(f"{OURS}/{rest}", headers=organiser)).json() == []
     assert (await client.put(ADDRESS, json=asked(), headers=ann)).status_code == 403
-    assert await standing(client) == {"sold": 0, "held": 0, "free": SEATS}
+    await stands(client, sold=0, held=0, free=SEATS)
 
 
 async def test_a_door_goes_on_with_another_key(
