@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from asyncio import to_thread
-from typing import Any
 from uuid import UUID
 
-from litestar import Request, get, post
+import msgspec
+from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, URLEncodedBody
 
 from marketplace.api import Host, Html, Page, Principal, Role, Routes, access, lazy
 from marketplace_conference.tickets import showing, switching
 from marketplace_conference.tickets.errors import ChangeRefused
 
 HOLDERS = access(roles=[Role.PARTICIPANT], page=True)
-AnyRequest = Request[Any, Any, Any]
+
+
+class SwitchForm(msgspec.Struct):
+    """What was chosen."""
+
+    sku: str = ""
 
 
 def make_pages(host: Host) -> Routes:
@@ -41,20 +45,20 @@ def make_pages(host: Host) -> Routes:
         opt=HOLDERS,
         include_in_schema=False,
         status_code=303,
+        sync_to_thread=True,
     )
-    async def switch(
+    def switch(
         order: FromPath[UUID],
         position: FromPath[int],
+        data: URLEncodedBody[SwitchForm],
         page: NamedDependency[Page],
         principal: NamedDependency[Principal],
-        request: AnyRequest,
     ) -> Html:
         """Change it; why that cannot be is said above the list as it is now."""
-        sku = str((await request.form()).get("sku", ""))
         try:
-            await to_thread(switching.change, host, principal, str(order), position, sku=sku)
+            switching.change(host, principal, str(order), position, sku=data.sku)
         except ChangeRefused as error:
-            return await to_thread(_options, host, page, principal, order, position, error)
+            return _options(host, page, principal, order, position, error)
         return page.redirect(
             f"/conference/tickets/{order}",
             notice=lazy("The ticket is changed. Its code is a new one."),
