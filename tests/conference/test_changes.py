@@ -207,6 +207,8 @@ async def test_an_event_that_moves_tells_everybody_once_and_gives_all_back(sale:
     assert [each["code"] for each in await sale.tickets()] == codes
     page = await sale.client.get(f"/conference/tickets/{sale.burn_id}", headers=sale.ann)
     assert "New Depot" in page.text
+    one = await sale.client.get(f"/conference/tickets/{sale.burn_id}/1", headers=sale.ann)
+    assert ">100 %<" in one.text
     method, entries = await sequences(sale)
     assert (method, sorted(entries.values())) == ("REQUEST", [1, 1, 2])
     quote = (await sale.client.get(sale.path("/1/refund"), headers=sale.ann)).json()
