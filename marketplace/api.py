@@ -25,6 +25,7 @@ from marketplace.contract.bank_records import (
     OwnMove,
     StatementEnd,
     StatementKind,
+    StatementSource,
     StatementStart,
 )
 from marketplace.contract.crowds import CrowdWork, crowd_post
@@ -192,6 +193,7 @@ __all__ = [
     "Shape",
     "StatementEnd",
     "StatementKind",
+    "StatementSource",
     "StatementStart",
     "Submitted",
     "Supplier",

@@ -15,7 +15,7 @@ from marketplace import api
 from marketplace.host import PluginHost
 from settlement.bank import commands as bank
 from settlement.bank import routes as bank_routes
-from settlement.bank.tasks import match_task
+from settlement.bank.tasks import fetch_task, match_task
 from settlement.base import SettlementBase
 from settlement.clearing import commands as clearing
 from settlement.clearing import routes as clearing_routes
@@ -91,12 +91,13 @@ def marketplace_register_routes() -> api.Routes:
 @api.hookimpl
 def marketplace_register_tasks(host: api.Host) -> Sequence[api.PeriodicTask]:
     """Windows closed by the calendar, legs brought to their rails, caps watched, books proved,
-    bank lines matched, disputes decided by default.
+    statements fetched, bank lines matched, disputes decided by default.
     """
     own = cast(PluginHost, host)
     return [
         *make_window_tasks(own),
         *make_clearing_tasks(own),
+        fetch_task(own),
         match_task(own),
         disputes_task(own),
     ]

@@ -26,6 +26,7 @@ from marketplace.containment.messages import (
     AskRule,
     Closed,
     Describe,
+    NextStatement,
     Probe,
     ReadBank,
     Reply,
@@ -66,7 +67,7 @@ class Plugin:
         if isinstance(request, SendNotices):
             send, most = self.notifiers[request.channel].send, 2 * len(request.notices) + 1
             return messages.encode_answers(list(islice(send(request.notices), most)))
-        if isinstance(request, AskRail | ReadBank):
+        if isinstance(request, AskRail | ReadBank | NextStatement):
             from marketplace.containment import rail_calls
 
             assert self.rail is not None  # noqa: S101 - the house asks rails only
@@ -123,7 +124,7 @@ def _serve(channel: socket.socket, do: Callable[[Request], Any], cpu_s: int) -> 
 def _is_of_files(request: Request) -> bool:
     if isinstance(request, AskRail):
         return request.method == "files"
-    return isinstance(request, ReadBank)
+    return isinstance(request, ReadBank | NextStatement)
 
 
 def main() -> None:

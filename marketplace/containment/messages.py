@@ -10,6 +10,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import Any, Literal, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -125,6 +126,16 @@ class ReadBank(msgspec.Struct, frozen=True, tag="read_bank"):
     """Path of a file to write."""
 
 
+class NextStatement(msgspec.Struct, frozen=True, tag="next_statement"):
+    """Have the rail write a statement of its bank's; answered `RailAnswer` of its name."""
+
+    account: str
+    currency: str
+    after: date | None
+    path: str
+    """Of a file to write."""
+
+
 class RailAnswer(msgspec.Struct, frozen=True):
     """What a rail answered, or why it refused and under which code."""
 
@@ -140,6 +151,8 @@ class RailFinding(msgspec.Struct, frozen=True, kw_only=True):
     """It is a FileRail."""
     reads: bool
     """It is a BankReader."""
+    states: bool = False
+    """It is a StatementSource."""
     directions: list[api.Direction]
     currencies: list[str]
 
@@ -168,7 +181,17 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Request: TypeAlias = (
-    Ask | RunTask | Tell | Describe | AskRule | SendNotices | AskHealth | AskRail | ReadBank | Probe
+    Ask
+    | RunTask
+    | Tell
+    | Describe
+    | AskRule
+    | SendNotices
+    | AskHealth
+    | AskRail
+    | ReadBank
+    | NextStatement
+    | Probe
 )
 
 

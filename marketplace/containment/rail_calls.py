@@ -13,9 +13,17 @@ import msgspec
 
 from marketplace import api
 from marketplace.containment import messages
-from marketplace.containment.messages import AskRail, RailAnswer, RailFinding, ReadBank
+from marketplace.containment.messages import (
+    AskRail,
+    NextStatement,
+    RailAnswer,
+    RailFinding,
+    ReadBank,
+)
 
 AnyRail: TypeAlias = api.Rail | api.FileRail
+Asked: TypeAlias = AskRail | ReadBank | NextStatement
+"""What a rail is asked."""
 
 RECORDS = frozenset(api.BankRecord.__args__)
 
@@ -25,18 +33,29 @@ def found(rail: AnyRail) -> RailFinding:
     return RailFinding(
         files=isinstance(rail, api.FileRail),
         reads=isinstance(rail, api.BankReader),
+        states=isinstance(rail, api.BankReader) and isinstance(rail, api.StatementSource),
         directions=sorted(rail.directions),
         currencies=sorted(rail.currencies),
     )
 
 
-def answer(rail: AnyRail, request: AskRail | ReadBank) -> RailAnswer:
+def answer(rail: AnyRail, request: Asked) -> RailAnswer:
     """Do what is asked; a refusal in words is an answer, anything else passes."""
     try:
-        value = _read(rail, request) if isinstance(request, ReadBank) else _call(rail, request)
+        value = _answer(rail, request)
     except (api.InvalidRequest, api.NotConfigured) as error:
         return RailAnswer(refused=error.detail, code=error.code)
     return RailAnswer(msgspec.Raw(msgspec.msgpack.encode(value)))
+
+
+def _answer(rail: Any, request: Asked) -> Any:
+    match request:
+        case ReadBank():
+            return _read(rail, request)
+        case NextStatement():
+            with open(request.path, "wb") as file:
+                return rail.next_statement(request.account, request.currency, request.after, file)
+    return _call(rail, request)
 
 
 def _call(rail: Any, request: AskRail) -> Any:

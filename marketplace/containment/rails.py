@@ -14,6 +14,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, Final, TypeAlias
@@ -23,7 +24,13 @@ import msgspec
 from marketplace import api
 from marketplace.containment import messages, rail_calls
 from marketplace.containment.keeper import Keeper
-from marketplace.containment.messages import AskRail, RailAnswer, RailFinding, ReadBank
+from marketplace.containment.messages import (
+    AskRail,
+    NextStatement,
+    RailAnswer,
+    RailFinding,
+    ReadBank,
+)
 from marketplace.containment.process import NotStarted, PluginRaised, ProcessEnded
 from marketplace.contract.judging import well_formed
 from marketplace.errors import InvalidRequest, MarketplaceError, NotConfigured
@@ -54,14 +61,14 @@ class RailUnavailable(MarketplaceError):
         self.asked = asked
 
 
-Transport: TypeAlias = Callable[[AskRail | ReadBank, float], msgspec.Raw]
+Transport: TypeAlias = Callable[[rail_calls.Asked, float], msgspec.Raw]
 """Carries a request to where the rail is, within so many seconds; raises RailUnavailable."""
 
 
 def through_process(slug: str, keeper: Keeper) -> Transport:
     """To the plugin's own process."""
 
-    def carry(request: AskRail | ReadBank, timeout_s: float) -> msgspec.Raw:
+    def carry(request: rail_calls.Asked, timeout_s: float) -> msgspec.Raw:
         try:
             return keeper.pool(slug).call(request, timeout_s)
         except NotStarted as error:
@@ -75,7 +82,7 @@ def through_process(slug: str, keeper: Keeper) -> Transport:
 def here(rail: rail_calls.AnyRail) -> Transport:
     """To a rail of this very process: where there are no plugin processes, and in tests."""
 
-    def carry(request: AskRail | ReadBank, timeout_s: float) -> msgspec.Raw:
+    def carry(request: rail_calls.Asked, timeout_s: float) -> msgspec.Raw:
         try:
             return msgspec.Raw(msgspec.msgpack.encode(rail_calls.answer(rail, request)))
         except Exception as error:
@@ -117,7 +124,7 @@ class _Held:
             return api.Health(ok=False, message=error.detail)
         return found
 
-    def _ask(self, request: AskRail | ReadBank, timeout_s: float) -> msgspec.Raw:
+    def _ask(self, request: rail_calls.Asked, timeout_s: float) -> msgspec.Raw:
         answer: RailAnswer = self._decode(self._carry(request, timeout_s), RailAnswer)
         if answer.refused:
             refusal = NotConfigured if answer.code == NotConfigured.code else InvalidRequest
@@ -283,12 +290,40 @@ def _path_of(source: BinaryIO) -> Path | None:
     return None
 
 
+class _Stating(_Reading):
+    """An `api.BankReader` that is an `api.StatementSource`."""
+
+    def next_statement(
+        self, account: str, currency: str, after: date | None, into: BinaryIO
+    ) -> str:
+        """See `api.StatementSource`. Nothing is written unless the rail answers with a name."""
+        with TemporaryDirectory(prefix="marketplace-bank-") as folder:
+            path = Path(folder) / "statement"
+            request = NextStatement(account, currency, after, str(path))
+            name: str = self._decode(self._ask(request, READ_S), str)
+            if not name:
+                return ""
+            if not FILE_NAME.fullmatch(name):
+                raise self._wrong(f"{name[:100]!r} is no name of a file")
+            with path.open("rb") as written:
+                shutil.copyfileobj(written, into, PIECE)
+            return name
+
+
 class HeldReadingRail(_Reading, HeldRail):
     """An `api.Rail` that is an `api.BankReader`."""
 
 
 class HeldReadingFileRail(_Reading, HeldFileRail):
     """An `api.FileRail` that is an `api.BankReader`."""
+
+
+class HeldStatingRail(_Stating, HeldRail):
+    """An `api.Rail` that is an `api.StatementSource`."""
+
+
+class HeldStatingFileRail(_Stating, HeldFileRail):
+    """An `api.FileRail` that is an `api.StatementSource`."""
 
 
 AnyHeldRail: TypeAlias = HeldRail | HeldFileRail
@@ -302,11 +337,13 @@ def held(
     loaded: rail_calls.AnyRail | None = None,
 ) -> AnyHeldRail:
     """The rail of a plugin, by what was found of it."""
+    able = finding.reads + finding.states
+    kind: type[AnyHeldRail]
     if finding.files:
-        kind: type[HeldFileRail] = HeldReadingFileRail if finding.reads else HeldFileRail
-        return kind(slug, finding, carry, timeout_s, loaded)
-    other = HeldReadingRail if finding.reads else HeldRail
-    return other(slug, finding, carry, timeout_s, loaded)
+        kind = (HeldFileRail, HeldReadingFileRail, HeldStatingFileRail)[able]
+    else:
+        kind = (HeldRail, HeldReadingRail, HeldStatingRail)[able]
+    return kind(slug, finding, carry, timeout_s, loaded)
 
 
 def held_here(rail: rail_calls.AnyRail) -> AnyHeldRail:

@@ -193,3 +193,23 @@ class BankReader(Protocol):
         rounded. Pure: no settings, no clock.
         """
         ...
+
+
+@runtime_checkable
+class StatementSource(Protocol):
+    """A `BankReader` whose bank can be asked for its statements, so that nobody carries files."""
+
+    def next_statement(
+        self, account: str, currency: str, after: date | None, into: BinaryIO
+    ) -> str:
+        """Write the first statement of days after `after` into `into`; its name as a file, or
+        nothing where none is ready.
+
+        `account`: as `StatementStart.account` names it; one that you do not know has none. `after`:
+        the last day that was imported; None: none was, so begin with the first. Days on which
+        nothing moved may be left out. Only of days that are surely over: what was written once is
+        the same for ever, for a statement of a day that says something else is refused. Asked
+        until none is ready, then again some minutes later. Raises InvalidRequest or NotConfigured
+        with what is wrong, in words for finance.
+        """
+        ...

@@ -21,6 +21,7 @@ from settlement.bank import (
     breaking,
     daily,
     deciding,
+    fetching,
     importing,
     matching,
     reading,
@@ -116,6 +117,28 @@ def add_account(
         )
 
     click.echo(_act(who, work).identifier)
+
+
+@bank.command("fetch")
+@JSON
+def fetch_command(as_json: bool) -> None:
+    """Import what rails have of our accounts, as is done by itself every quarter of an hour."""
+
+    async def work(runtime: Runtime) -> tuple[int, list[Any]]:
+        found = await fetching.fetch(runtime)
+        async with runtime.database.begin() as session:
+            rows = [account_view(row) for row in await accounts.accounts(session)]
+        return found, [row for row in rows if row.trouble]
+
+    found, bad = run(work)
+    if as_json:
+        click.echo(msgspec.json.encode({"statements": found, "accounts": bad}).decode())
+    else:
+        click.echo(f"{found} statements")
+    for each in bad:
+        click.echo(f"{each.identifier} {each.currency}: {each.trouble}", err=True)
+    if bad:
+        raise click.exceptions.Exit(1)
 
 
 @bank.command("import")

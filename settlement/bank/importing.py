@@ -9,7 +9,7 @@ from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import msgspec
@@ -18,11 +18,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.clock import NOW
 from marketplace.contract.bank_records import EntryState, StatementKind
-from marketplace.db import raw_connection
+from marketplace.db import Database, raw_connection
 from marketplace.errors import InvalidRequest
 from marketplace.identity.audit import audit
 from marketplace.ids import take_keys
-from marketplace.runtime import Runtime
+from marketplace.settings import Settings
 from settlement.bank import accounts, answers, chain, gathering, matching
 from settlement.bank.answers import Answered
 from settlement.bank.domain import LineStatus
@@ -30,6 +30,7 @@ from settlement.bank.errors import NoBankReader
 from settlement.bank.gathering import Gathered
 from settlement.bank.models import BankAccount, BankLine, BankStatement, LineState
 from settlement.bank.spool import Spooled, first_that_reads
+from settlement.clearing.rails import Rails
 
 ROWS: Final = 1_000
 """Rows sent to the database at once."""
@@ -78,8 +79,24 @@ def silent(_: int) -> None:
     """Progress that nobody hears."""
 
 
+class Bench(Protocol):
+    """What files are imported with: a runtime has it, and so has a periodic task."""
+
+    @property
+    def database(self) -> Database:
+        """Where statements are kept."""
+
+    @property
+    def rails(self) -> Rails:
+        """Who reads them."""
+
+    @property
+    def settings(self) -> Settings:
+        """When a leg is late."""
+
+
 async def import_file(
-    runtime: Runtime,
+    runtime: Bench,
     path: Path,
     *,
     actor: str,
@@ -112,7 +129,7 @@ async def import_file(
     return msgspec.structs.replace(report, matched=found)
 
 
-async def _readers(runtime: Runtime, rail: str | None) -> list[tuple[str, Any]]:
+async def _readers(runtime: Bench, rail: str | None) -> list[tuple[str, Any]]:
     able = {slug: each for slug, each in runtime.rails.items() if hasattr(each, "read")}
     if rail is not None:
         if rail not in able:

@@ -262,6 +262,7 @@ async def unseen(session: AsyncSession, of: Sequence[SettlementLeg]) -> dict[UUI
         .order_by(Posting.id)
     )
     found: dict[UUID, list[int]] = {}
+    parts: dict[UUID, list[int]] = {}
     for row in rows:
         if row.leg_id is None:
             continue
@@ -274,8 +275,16 @@ async def unseen(session: AsyncSession, of: Sequence[SettlementLeg]) -> dict[UUI
             signed = -row.amount_micros
         if row.code is PostingCode.EXPLAIN and -signed in amounts:
             amounts.remove(-signed)
+        elif row.code is PostingCode.EXPLAIN and signed:
+            parts.setdefault(row.leg_id, []).append(signed)
         elif signed:
             amounts.append(signed)
+    for leg_id, some in parts.items():
+        # Several lines have shown it together.
+        if -sum(some) in found[leg_id]:
+            found[leg_id].remove(-sum(some))
+        else:
+            found[leg_id] += some
     return found
 
 

@@ -42,6 +42,8 @@ class BankAccount(SettlementBase):
     name: Mapped[str]
     made_by: Mapped[str]
     made_at: Mapped[datetime] = mapped_column(utc_timestamp())
+    trouble: Mapped[str] = mapped_column(server_default="")
+    """Why its statements do not come in by themselves; empty where they do, or need not."""
 
 
 class BankStatement(SettlementBase):

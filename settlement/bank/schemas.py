@@ -22,6 +22,8 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
     identifier: str
     currency: str
     name: str
+    trouble: str = ""
+    """Why its statements do not come in by themselves; empty where they do, or need not."""
 
 
 class AccountBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -156,7 +158,12 @@ class Moves(msgspec.Struct, frozen=True):
 def account_view(row: BankAccount) -> AccountView:
     """An account."""
     return AccountView(
-        id=row.id, rail=row.rail, identifier=row.identifier, currency=row.currency, name=row.name
+        id=row.id,
+        rail=row.rail,
+        identifier=row.identifier,
+        currency=row.currency,
+        name=row.name,
+        trouble=row.trouble,
     )
 
 

@@ -52,6 +52,8 @@ class Split(msgspec.Struct, frozen=True):
 
     leg: SettlementLeg
     parts: Sequence[BankLine]
+    shows: bool = False
+    """They show what its rail said before: that it came back, say."""
 
 
 def first(cases: Sequence[Case]) -> list[Case]:
@@ -189,11 +191,13 @@ async def splits(
     """Legs with lines of one account that name them, where these come to the amount."""
     wanted = sa.select(SettlementLeg).where(
         among(SettlementLeg.id, [leg_id for leg_id, _ in groups]),
-        SettlementLeg.status.in_(lines.AWAITED),
+        SettlementLeg.status.in_((*lines.AWAITED, LegStatus.BOOKED, LegStatus.RETURNED)),
         SettlementLeg.counterparty_id.is_(None),
     )
     rows = await session.scalars(wanted.execution_options(populate_existing=True))
     legs = {leg.id: leg for leg in rows}
+    said = [leg for leg in legs.values() if leg.status not in lines.AWAITED]
+    unseen = await lines.unseen(session, said) if said else {}
     of = {
         line.id: line
         for line in await lines.rows_of(session, [each for _, ids in groups for each in ids])
@@ -202,14 +206,21 @@ async def splits(
     for leg_id, entry_ids in groups:
         parts = [of[each] for each in entry_ids]
         leg = legs.get(leg_id)
-        if leg is not None and sum(each.amount_micros for each in parts) == lines.expected(leg):
+        total = sum(each.amount_micros for each in parts)
+        if leg is None:
+            continue
+        if leg.status in lines.AWAITED and total == lines.expected(leg):
             found.setdefault(leg_id, Split(leg, parts))
+        elif total in unseen.get(leg_id, ()):
+            found.setdefault(leg_id, Split(leg, parts, shows=True))
     return list(found.values())
 
 
 async def book_splits(session: AsyncSession, found: Sequence[Split], *, actor: str) -> None:
     """Book legs by their parts; one that its rail does not have yet alone."""
     why = {each.leg.id: _split_reason(each) for each in found}
+    seen = [each for each in found if each.shows]
+    await books.post(session, [lines.shown(p, each.leg) for each in seen for p in each.parts])
     with_rail = [each for each in found if each.leg.status in BANK_KNOWS]
     bookings = [(each, max(each.parts, key=lambda part: part.booked_on)) for each in with_rail]
     await booking.book_many(
@@ -232,12 +243,12 @@ async def book_splits(session: AsyncSession, found: Sequence[Split], *, actor: s
             lines.matched(
                 part, why[each.leg.id], part.amount_micros, leg_id=each.leg.id, actor=actor
             )
-            for each in with_rail
+            for each in (*with_rail, *seen)
             for part in each.parts
         ],
     )
     for each in found:
-        if each.leg.status not in BANK_KNOWS:
+        if each.leg.status not in BANK_KNOWS and not each.shows:
             await lines.book_split(session, each.parts, each.leg, why[each.leg.id], actor=actor)
 
 

@@ -275,6 +275,13 @@ async def leg(session: AsyncSession, leg_id: UUID | None) -> SettlementLeg | Non
     return None if leg_id is None else await repository.leg(session, leg_id)
 
 
+async def settlement_of(session: AsyncSession, of: SettlementLeg | None) -> str:
+    """The reference of the settlement of a leg; empty without one."""
+    if of is None:
+        return ""
+    return (await repository.find(session, of.settlement_id)).reference
+
+
 async def lines_of(session: AsyncSession, ids: Collection[UUID]) -> Mapping[UUID, BankLine]:
     """Lines by id."""
     return await _lines(session, ids)

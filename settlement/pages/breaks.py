@@ -124,6 +124,7 @@ async def show_break(
         age_days=max((page.now.date() - row.opened_on).days, 0),
         line=await bank_queries.line(session, row.entry_id),
         leg=leg,
+        settlement=await bank_queries.settlement_of(session, leg),
         choices=choices,
         names=await member_names(session, ids),
         members=await all_members(session) if Action.PREFUND in choices.actions else [],

@@ -20,7 +20,7 @@ from marketplace.money import decimal_from_micros
 from settlement.clearing import files, repository, service, views
 from settlement.clearing.domain import SettlementStatus
 from settlement.clearing.rounding import unit_micros
-from settlement.pages import bank_queries
+from settlement.pages import bank_queries, failed
 from settlement.pages.between import pictures, windows_of
 from settlement.pages.frame import (
     FINANCE,
@@ -96,6 +96,11 @@ async def show_settlement(
                 decimal_from_micros(leg.remainder_micros),
             )
             for leg in found.legs
+        ],
+        failed=[
+            (leg, leg.amount_minor * unit_micros(leg.currency), failed.covered(leg))
+            for leg in await failed.waiting(session, found.legs)
+            if row.status in (*repository.MOVING, SettlementStatus.SETTLED)
         ],
         shown_on=await bank_queries.shown_on(session, [leg.id for leg in found.legs]),
         leg_statuses=LEGS,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 from marketplace_stripe import statement, sweeping, webhooks
 from marketplace_stripe.accounts import Charge
-from marketplace_stripe.double import payments, people, transfers
+from marketplace_stripe.double import house, payments, people, transfers
 from marketplace_stripe.double.server import Double
 from marketplace_stripe.models import line
 from marketplace_stripe.rail import Stripe
@@ -71,9 +71,9 @@ def test_a_line_that_stripe_does_not_show_is_a_difference(host: api.Host, double
     assert sweeping.run(host).differences["EUR"] == before + 700
 
 
-def a_day(double: Double) -> date:
+def a_day(double: Double, ago: int = 5) -> date:
     """Some days ago, where the double's clock stands from now on."""
-    double.world.ahead_s = -5 * 86_400
+    double.world.ahead_s = -ago * 86_400
     return datetime.fromtimestamp(double.world.now(), UTC).date()
 
 
@@ -114,6 +114,50 @@ def test_a_day_that_is_not_swept_to_its_end_is_no_statement(host: api.Host, doub
     sweeping.run(host)
     with host.transaction() as session, pytest.raises(api.InvalidRequest, match="sweep"):
         statement.write(session, datetime.now(UTC).date(), "EUR")
+
+
+def test_what_is_seen_after_its_statement_was_written_is_on_the_next_one(
+    host: api.Host, rail: Stripe, double: Double
+) -> None:
+    """A list that lags, or a clock that is ahead, loses no movement and changes no statement."""
+    day = a_day(double, 2)
+    people.fill(double.world, 700, "nok")
+    sweeping.run(host)
+    with host.transaction() as session:
+        first = statement.write(session, day, "NOK")
+    people.fill(double.world, 50, "nok")  # made on that day too
+    double.world.ahead_s += 86_400
+    people.fill(double.world, 1, "nok")
+    sweeping.run(host)
+    following = day + timedelta(days=1)
+    with host.transaction() as session:
+        assert statement.write(session, day, "NOK") == first
+        second = statement.write(session, following, "NOK")
+    (_, *_, ended), (begun, *entries, _) = (
+        list(rail.read(io.BytesIO(each))) for each in (first, second)
+    )
+    assert isinstance(ended, api.StatementEnd)
+    assert isinstance(begun, api.StatementStart)
+    assert begun.opening_micros == ended.closing_micros
+    moved = [each.amount_micros for each in entries if isinstance(each, api.BankEntry)]
+    assert sorted(moved) == [10_000, 500_000]
+
+
+def test_movements_of_other_balances_and_odd_currencies(
+    host: api.Host, rail: Stripe, double: Double
+) -> None:
+    """What issuing or prefunded disputes move is not ours; a hundredth of a krona is not either."""
+    day = a_day(double, 2)
+    before = sweeping.run(host).differences
+    for other in ("issuing", "refund_and_dispute_prefunding"):
+        there = double.world.book("adjustment", "other_adjustment", 900, 0, "isk", None, "Other")
+        double.world.lines[-1] = {**there, "balance_type": other}
+    house.tax(double.world, 95, "isk")
+    assert sweeping.run(host).differences.get("ISK") == before.get("ISK")
+    with host.transaction() as session:
+        (_, tax, _) = rail.read(io.BytesIO(statement.write(session, day, "ISK")))
+    assert isinstance(tax, api.BankEntry)
+    assert (tax.amount_micros, tax.charge) == (-950_000, True)
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,50 @@ def test_two_secrets_are_taken_during_rotation(host: api.Host, lab: Lab, double:
         assert take(host, double, about, key=key)
 
 
+def test_events_on_connected_accounts_have_a_secret_of_their_own(
+    host: api.Host, lab: Lab, double: Double
+) -> None:
+    """Stripe sends them to a second webhook; the account that they happened on is looked at."""
+    key = "whsec_of_connected_accounts"
+    lab.configure("stripe", msgspec.structs.replace(settings_of(double), connect_webhook_key=key))
+    lab.member("till")
+    made = onboarding.connect(host, "till", country="DE", email="pay@till.example")
+    gone = {"id": "ca_1", "object": "application"}
+    told = double.world.tell("account.application.deauthorized", gone)
+    assert take(host, double, {**told, "account": made}, key=key)
+    assert onboarding.refresh(host) == 1
+
+
+def test_a_test_event_of_a_live_connected_account_is_answered_and_left(
+    host: api.Host, double: Double
+) -> None:
+    """A refusal would be sent again for days, until Stripe disables the webhook."""
+    told = double.world.tell("account.updated", {"id": "acct_1", "object": "account"})
+    assert not take(host, double, {**told, "livemode": True, "account": "acct_1"})
+    with host.transaction() as session:
+        assert session.scalar(sa.select(event.c.id).where(event.c.id == told["id"])) is None
+
+
+def test_a_thin_event_has_its_leg_asked_about(
+    host: api.Host, rail: Stripe, double: Double, leg: MakeLeg, news: News
+) -> None:
+    """It names its object, and does not show it."""
+    one = leg()
+    rail.submit([one])
+    (intent,) = people.found(double.world, "payment_intent", one.reference)
+    related = {"id": intent["id"], "type": "payment_intent", "url": "/v1/payment_intents/x"}
+    thin = {
+        "id": "evt_thin_1",
+        "object": "v2.core.event",
+        "type": "v1.payment_intent.succeeded",
+        "created": "2026-11-25T10:00:00.000Z",
+        "livemode": False,
+        "related_object": related,
+    }
+    assert take(host, double, thin)
+    assert news() == [one.reference]
+
+
 def test_an_event_of_the_other_mode_is_refused(host: api.Host, double: Double) -> None:
     about = double.world.tell("payout.paid", {"id": "po_1", "object": "payout"})
     with pytest.raises(api.InvalidRequest, match="other mode"):
@@ -114,7 +158,9 @@ def test_an_event_of_the_other_mode_is_refused(host: api.Host, double: Double) -
         {"id": "e\x00"},
         {"created": 10**30},
         {"created": "now"},
+        {"created": "2026-11-25"},
         {"data": []},
+        {"data": None},
         {"data": {"object": 1}},
     ],
 )

@@ -78,8 +78,15 @@ line = sa.Table(
     sa.Column("available_at", MOMENT, nullable=False),
     sa.Column("arrives_on", sa.Date),
     sa.Column("bank_reference", sa.Text),
+    sa.Column("late_on", sa.Date),
     sa.CheckConstraint("net_minor = amount_minor - fee_minor", name="net_is_amount_less_fee"),
     sa.Index("ix_stripe_line_account_made_at", "account", "made_at"),
+    sa.Index(
+        "ix_stripe_line_late_on",
+        "account",
+        "late_on",
+        postgresql_where=sa.text("late_on is not null"),
+    ),
     comment="Every movement of the balance at Stripe, as its ledger has it; fees beside.",
     info=INSERT_ONLY,
 )
@@ -94,5 +101,16 @@ sweep = sa.Table(
     sa.Column("missed", sa.Integer, nullable=False),
     sa.Column("ended_at", MOMENT, nullable=False, server_default=sa.func.clock_timestamp()),
     comment="Passes over the balance that came to their end.",
+    info=INSERT_ONLY,
+)
+
+written = sa.Table(
+    "stripe_statement",
+    metadata,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("currency", sa.CHAR(3), primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("written_at", MOMENT, nullable=False, server_default=sa.func.clock_timestamp()),
+    comment="Days of the balance that were written as statements: nothing is added to them.",
     info=INSERT_ONLY,
 )

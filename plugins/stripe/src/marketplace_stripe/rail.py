@@ -6,7 +6,8 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from datetime import date
+from typing import Any, BinaryIO, Final
 
 import msgspec
 import stripe
@@ -24,7 +25,15 @@ from marketplace.api import (
     Returned,
     Unknown,
 )
-from marketplace_stripe import accounts, amounts, collecting, paying, records, refusals
+from marketplace_stripe import (
+    accounts,
+    amounts,
+    collecting,
+    paying,
+    records,
+    refusals,
+    statement,
+)
 from marketplace_stripe.accounts import Account
 from marketplace_stripe.asking import Unclear, begun_by
 from marketplace_stripe.client import account_of, client_of
@@ -45,7 +54,8 @@ UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, Va
 
 
 class Stripe(Reading):
-    """Charges debtors and pays creditors. Implements `Rail` and `BankReader`."""
+    """Charges debtors and pays creditors. Implements `Rail`, `BankReader` and
+    `StatementSource`."""
 
     slug = SLUG
     directions = frozenset(Direction)
@@ -105,6 +115,16 @@ class Stripe(Reading):
             return self._guarded(leg, lambda: self._look(client, leg, known))
 
         return _each(legs, one, lambda leg: Unknown(reference=leg.reference, reason=NO_TURN))
+
+    def next_statement(
+        self, account: str, currency: str, after: date | None, into: BinaryIO
+    ) -> str:
+        """See `StatementSource`: a day on which something moved, once it was read to its end."""
+        house: House = self._host.settings()
+        if not house.statements:
+            return ""
+        with self._host.transaction() as session:
+            return statement.write_next(session, account, currency, after, into)
 
     def health(self) -> Health:
         """Whether its settings would do, and the key is taken."""

@@ -36,6 +36,20 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
         WebhookKey | None,
         msgspec.Meta(title="Next webhook secret", description="Is taken too, during rotation."),
     ] = None
+    connect_webhook_key: Annotated[
+        WebhookKey | None,
+        msgspec.Meta(
+            title="Webhook secret of connected accounts",
+            description="Of the second webhook, for events on connected accounts: it has its own.",
+        ),
+    ] = None
+    statements: Annotated[
+        bool,
+        msgspec.Meta(
+            title="Import each day by itself",
+            description="Days of the balance are imported once they are over, without anybody.",
+        ),
+    ] = True
     address: Annotated[
         str,
         msgspec.Meta(
@@ -54,7 +68,8 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def webhook_keys(self) -> list[str]:
         """Secrets one of which has signed what Stripe sends."""
-        return [key for key in (self.webhook_key, self.webhook_next_key) if key]
+        keys = (self.webhook_key, self.webhook_next_key, self.connect_webhook_key)
+        return [key for key in keys if key]
 
     @property
     def elsewhere(self) -> str:

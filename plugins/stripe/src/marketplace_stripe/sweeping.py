@@ -18,13 +18,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from marketplace.api import Host
-from marketplace_stripe import asking, records
+from marketplace_stripe import asking, records, statement
 from marketplace_stripe.client import client_of
 from marketplace_stripe.models import event, line, sweep
 from marketplace_stripe.records import dict_of
 from marketplace_stripe.settings import House
 
-EVERY: Final = timedelta(hours=24)
 OVERLAP: Final = timedelta(days=3)
 LONGEST_TEXT: Final = 200
 PASSES: Final = 3
@@ -32,8 +31,9 @@ PASSES: Final = 3
 RELATED: Final = ("payment_intent", "transfer", "source_transfer")
 """What a charge, a dispute, a refund or a reversal belongs to."""
 
-RESERVED: Final = "risk_reserved"
-"""Another balance, of what Stripe keeps back: ours has a movement of its own for that."""
+OURS: Final = (None, "payments")
+"""Balances whose movements are read. What Stripe keeps back, prefunds or issues cards from are
+others: ours has a movement of its own for what goes there."""
 
 log = logging.getLogger(__name__)
 
@@ -51,14 +51,15 @@ class Swept(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def due(host: Host) -> bool:
-    """Whether a day has gone by since the last pass, or something was told since."""
+    """Whether a day has ended since the last pass, and is not read to its end; or something was
+    told since."""
     with host.transaction() as session:
         ended = session.scalar(sa.select(sa.func.max(sweep.c.ended_at)))
         if ended is None:
             return True
-        now = session.scalar(sa.select(sa.func.clock_timestamp()))
+        now = session.scalars(sa.select(sa.func.clock_timestamp())).one()
         told = session.scalar(sa.select(event.c.id).where(event.c.received_at > ended).limit(1))
-    return told is not None or (now is not None and now - ended >= EVERY)
+    return told is not None or statement.over(now) > statement.over(ended)
 
 
 def run(host: Host) -> Swept:
@@ -127,7 +128,7 @@ def _keep(session: Session, account: str, page: Sequence[Any]) -> list[dict[str,
     """Write down what is new; returns it. What does not add up is left out, and so a difference."""
     rows = []
     for each in page:
-        if getattr(each, "balance_type", None) == RESERVED:
+        if getattr(each, "balance_type", None) not in OURS:
             continue
         if each.net == each.amount - each.fee:
             rows.append({**_row(each), "account": account})
@@ -139,6 +140,10 @@ def _keep(session: Session, account: str, page: Sequence[Any]) -> list[dict[str,
     for row in rows:
         of = (known[one] for one in row.pop("related") if one in known)
         row["reference"] = row["reference"] or next(of, "")
+    statement.lock(session)
+    ends = statement.ends(session, account)
+    for row in rows:
+        row["late_on"] = statement.late_on(row, ends)
     made = insert(line).values(rows).on_conflict_do_nothing().returning(line.c.id)
     new = set(session.scalars(made))
     return [row for row in rows if row["id"] in new]

@@ -28,24 +28,39 @@ HEADER: Final = "stripe-signature"
 class Data(msgspec.Struct, frozen=True):
     """What an event is about, as it was then."""
 
-    object: dict[str, Any]
+    object: dict[str, Any] = {}
 
 
 class Event(msgspec.Struct, frozen=True):
-    """The parts of an event that are read."""
+    """The parts of an event that are read; thin ones name their object and do not show it."""
 
     id: str
     type: str
-    created: int
+    created: int | datetime
     livemode: bool
-    data: Data
+    data: Data | None = None
+    related_object: dict[str, Any] | None = None
+    account: str | None = None
+    """The connected account that it happened on."""
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Its object, or what is said of that."""
+        return (self.data.object if self.data else {}) or self.related_object or {}
+
+    @property
+    def happened_at(self) -> datetime:
+        """Raises ValueError, OverflowError and OSError where that is no time."""
+        if isinstance(self.created, datetime):
+            return self.created.astimezone(UTC)
+        return datetime.fromtimestamp(self.created, UTC)
 
 
 class Noted(msgspec.Struct, frozen=True):
     """The answer to Stripe."""
 
     new: bool
-    """False: the event came before."""
+    """False: the event came before, or is of another mode's connected accounts."""
 
 
 def take(host: Host, body: bytes, signature: str) -> Noted:
@@ -55,9 +70,15 @@ def take(host: Host, body: bytes, signature: str) -> Noted:
         raise BadSignature("No webhook secret fits, or the time is more than five minutes off.")
     try:
         found = msgspec.json.decode(body, type=Event)
-        moment = datetime.fromtimestamp(found.created, UTC)
+        moment = found.happened_at
     except (msgspec.MsgspecError, ValueError, OverflowError, OSError, RecursionError) as error:
         raise InvalidRequest(f"This is no event of Stripe's: {error}") from None
+    if found.data is None and found.related_object is None:
+        raise InvalidRequest("This is no event of Stripe's: it is about nothing.")
+    if found.livemode is not house.live and found.account:
+        # A live webhook of connected accounts is sent events of both modes; refused ones would be
+        # sent again for days, and the webhook disabled.
+        return Noted(new=False)
     if found.livemode is not house.live:
         mode = "live" if house.live else "test"
         raise InvalidRequest(f"The event is of the other mode; the key is a {mode} key.")
@@ -77,7 +98,7 @@ def _fits(body: bytes, signature: str, key: str) -> bool:
 
 
 def _keep(host: Host, found: Event, moment: datetime, body: bytes) -> bool:
-    ids = [each for each in _ids(found.data.object) if "\x00" not in each]
+    ids = [each for each in _ids(found) if "\x00" not in each]
     row = {
         "id": found.id,
         "type": found.type,
@@ -92,7 +113,7 @@ def _keep(host: Host, found: Event, moment: datetime, body: bytes) -> bool:
         # Connected accounts are looked at by the next pass of the periodic task.
         session.execute(sa.update(account).where(account.c.id.in_(ids)).values(stale=True))
         told = set(records.references_of(session, ids).values())
-        metadata = found.data.object.get("metadata")
+        metadata = found.about.get("metadata")
         named = metadata.get("reference") if isinstance(metadata, dict) else None
         if isinstance(named, str) and "\x00" not in named:
             told.add(named)
@@ -100,10 +121,12 @@ def _keep(host: Host, found: Event, moment: datetime, body: bytes) -> bool:
     return True
 
 
-def _ids(about: dict[str, Any]) -> Iterator[str]:
-    """The object of an event and what it belongs to: a charge to its payment intent."""
-    for name in ("id", "payment_intent", "transfer", "account"):
-        value = about.get(name)
+def _ids(found: Event) -> Iterator[str]:
+    """The object of an event and what it belongs to: a charge to its payment intent, what happened
+    on a connected account to that."""
+    about = found.about
+    values = [about.get(name) for name in ("id", "payment_intent", "transfer", "account")]
+    for value in (*values, found.account):
         if isinstance(value, dict):
             value = value.get("id")
         if isinstance(value, str) and 0 < len(value) <= LONGEST_ID:

@@ -10,6 +10,11 @@ def fee(world: World, amount: int, currency: str, description: str) -> None:
     world.book("stripe_fee", "fee", -amount, 0, currency, None, description)
 
 
+def tax(world: World, amount: int, currency: str) -> None:
+    """Stripe takes the tax on its fees."""
+    world.book("tax_fee", "tax", -amount, 0, currency, None, "VAT")
+
+
 def hold(world: World, amount: int, currency: str) -> None:
     """Stripe keeps money back: it is on another balance then."""
     _reserve(world, "reserve_hold", amount, currency)
