@@ -101,7 +101,7 @@ async def export(
     for kind, sql in notes.items():
         async for row in connection.cursor(sql, prefetch=PREFETCH):
             day, facts = row["day"], {k: v for k, v in row.items() if k != "day" and v is not None}
-            yield journal.note(day, kind, {k: _plain(v) for k, v in facts.items()})
+            yield journal.note(day, _plain(kind), {k: _plain(v) for k, v in facts.items()})
     yield "\n"
     after = last + timedelta(days=1)
     for (account, owner, unit), held in accounts.items():

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from beancount import loader
 from beancount.core.data import Custom, Transaction
+from click.testing import CliRunner
 
 from charity import giving, receipts
-from charity.domain import Surplus
+from charity.domain import MatchMode, Surplus
 from charity.journal import NOTES
 from marketplace import clock
+from marketplace.cli import main
 from marketplace.identity.domain import Role
 from marketplace.ledger.journal import Format
-from tests.charity.conftest import Cause
+from tests.charity.conftest import RATE_MICROS, Cause
 from tests.charity.test_firm_matching import funded
 from tests.charity.test_giving import refund
 from tests.charity.test_surplus import GOAL_MICROS, close, seen, tidy
+from tests.conftest import SECRET_KEY
+from tests.ledger.checkers import bean_check
 from tests.ledger.test_export import exported
 
 CHARITY = "Liabilities:Payable:Aqua"
@@ -118,6 +124,29 @@ async def last_facts(cause: Cause) -> dict[str, Any]:
     """What the receipt that counts says, by burn."""
     ordered = sorted(await cause.receipts(), key=lambda each: each.version)
     return {str(each.burn_id): receipts.facts_of(each) for each in ordered}
+
+
+async def test_the_command_writes_what_charity_adds(
+    cause: Cause, database_url: str, tmp_path: Path
+) -> None:
+    await cause.match("alpha", cap=700, mode=MatchMode.PREFUNDED)
+    given = await cause.done(1_000)
+    path = tmp_path / "ledger.beancount"
+    environment = {
+        "MARKETPLACE_DATABASE_URL": database_url,
+        "MARKETPLACE_SECRET_KEYS": SECRET_KEY,
+    }
+    arguments = ["ledger", "export", "--output", str(path)]
+    done = await asyncio.to_thread(CliRunner(env=environment).invoke, main, arguments)
+    assert done.exit_code == 0, done.output
+    assert await bean_check(path) == ""
+    found = recompute(path.read_text())
+    assert found.added[str(given.burn_id)] == 700 * RATE_MICROS
+    (wells,) = found.notes["charity.campaign"]
+    assert (wells["campaign"], wells["rate_micros"]) == ("wells", str(RATE_MICROS))
+    (receipt,) = found.notes["charity.receipt"]
+    assert (receipt["burn"], receipt["points"]) == (str(given.burn_id), "1000")
+    assert (receipt["matched_points"], "corrects" in receipt) == ("700", False)
 
 
 async def test_receipts_and_campaigns_are_what_the_journal_says(cause: Cause) -> None:
