@@ -13,16 +13,16 @@ branch_labels = None
 depends_on = None
 
 TABLE = "charity_schedule"
-OLD = op.f("ck_charity_schedule_day_is_in_every_month")
-NEW = op.f("ck_charity_schedule_day_is_in_some_month")
+OLD = "ck_charity_schedule_day_is_in_every_month"
+NEW = "ck_charity_schedule_day_is_in_some_month"
 
 
 def upgrade() -> None:
-    op.drop_constraint(OLD, TABLE, type_="check")
-    op.create_check_constraint(NEW, TABLE, "day between 1 and 31")
+    op.drop_constraint(op.f(OLD), TABLE, type_="check")
+    op.create_check_constraint(op.f(NEW), TABLE, "day between 1 and 31")
 
 
 def downgrade() -> None:
-    op.drop_constraint(NEW, TABLE, type_="check")
+    op.drop_constraint(op.f(NEW), TABLE, type_="check")
     op.execute("update charity_schedule set day = 28 where day > 28")
-    op.create_check_constraint(OLD, TABLE, "day between 1 and 28")
+    op.create_check_constraint(op.f(OLD), TABLE, "day between 1 and 28")
