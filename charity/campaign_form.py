@@ -13,6 +13,7 @@ from charity.matching import NewMatch
 from charity.registry import NewCharity
 from marketplace.coalition.imports import fields
 from marketplace.errors import MarketplaceError
+from marketplace.letters import hidden_in
 from marketplace.money import decimal_from_micros
 from marketplace.web.filled import Filled, moment_field
 from marketplace.web.i18n import Lazy
@@ -22,6 +23,7 @@ STEPS: Final = 4
 """Milestones that the form has room for."""
 PERCENT_BPS: Final = 100
 A_DAY: Final = _l("A day such as 2027-01-31.")
+A_LINE: Final = _l("One line of at most 120 visible characters, please.")
 SAID: Final[dict[tuple[str, str], Lazy]] = {
     ("charity_bad_number", "number"): _l("This cannot be a registration number of that country."),
     ("charity_bad_number", "iban"): _l("This is no IBAN."),
@@ -30,7 +32,10 @@ SAID: Final[dict[tuple[str, str], Lazy]] = {
     ("invalid_request", "review_due_on"): _l(
         "It was verified today or before, and the review is due after today."
     ),
-    ("invalid_request", "goal_micros"): _l("The goal is above zero and above one point."),
+    ("invalid_request", "goal_micros"): _l(
+        "The goal is worth one point at least, and 1,000,000,000 at most."
+    ),
+    ("invalid_request", "rate_micros"): _l("A point is worth something, and 1,000 at most."),
     ("invalid_request", "milestones"): _l("Milestones differ and lie on the way to the goal."),
     ("invalid_request", "ends_at"): _l("It ends before it starts."),
     ("invalid_request", "grace_minutes"): _l("A week at most: 10,080 minutes."),
@@ -81,10 +86,10 @@ def read_texts(form: Filled, default_locale: str) -> dict[str, Text]:
     found = {}
     for code in LOCALES:
         title, story = form[f"title_{code}"].strip(), form[f"story_{code}"].strip()
-        if len(title) > LONGEST_TITLE or "\n" in title:
-            form.wrong(f"title_{code}", _l("One line of at most 120 characters, please."))
-        if len(story) > LONGEST_STORY:
-            form.wrong(f"story_{code}", _l("At most 10,000 characters, please."))
+        if len(title) > LONGEST_TITLE or hidden_in(title):
+            form.wrong(f"title_{code}", A_LINE)
+        if len(story) > LONGEST_STORY or hidden_in(story, lines=True):
+            form.wrong(f"story_{code}", _l("At most 10,000 visible characters, please."))
         if title:
             found[code] = Text(title=title, story=story)
         elif story or code == default_locale:
@@ -127,6 +132,9 @@ def _steps(form: Filled, default: str) -> list[Step]:
             for code in LOCALES
             if form[f"step_{code}_{row}"].strip()
         }
+        for code, text in words.items():
+            if len(text) > LONGEST_TITLE or hidden_in(text):
+                form.wrong(f"step_{code}_{row}", A_LINE)
         amount = form.take(f"step_amount_{row}", fields.Micros, required=bool(words))
         if amount is not None and default not in words:
             form.wrong(f"step_{default}_{row}", _l("Fill this in."))

@@ -12,10 +12,26 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from charity import matching, registry
-from charity.domain import GRACE_MINUTES, KIND, SLUG, GiftStatus, Origin, Surplus, told_in
+from charity.domain import (
+    GRACE_MINUTES,
+    KIND,
+    LOCALES,
+    LONGEST_DESIGNATION,
+    LONGEST_STORY,
+    LONGEST_TITLE,
+    MOST_MILESTONES,
+    MOST_RATE_MICROS,
+    SLUG,
+    GiftStatus,
+    Origin,
+    Surplus,
+    told_in,
+)
 from charity.errors import UnknownCause
 from charity.models import Campaign, CampaignText, Charity, Gift, Milestone, Share
 from marketplace.clock import now
+from marketplace.coalition.codes import CURRENCIES
+from marketplace.coalition.imports.fields import EARLIEST, LATEST
 from marketplace.errors import Conflict, InvalidRequest
 from marketplace.exchange import offering
 from marketplace.exchange.domain import OfferStatus
@@ -23,6 +39,7 @@ from marketplace.exchange.models import Offer
 from marketplace.identity.audit import audit
 from marketplace.identity.domain import Principal
 from marketplace.ids import uuid7
+from marketplace.letters import require_shown
 from marketplace.money import MAX_MICROS
 
 
@@ -154,23 +171,57 @@ def check(new: NewCampaign) -> None:
     """InvalidRequest where a campaign cannot be like that; it names the field."""
     if new.default_locale not in new.texts:
         raise InvalidRequest("There is no text in the default language.", field="texts")
-    if not all(text.title.strip() for text in new.texts.values()):
-        raise InvalidRequest("Every text has a title.", field="texts")
-    if not 0 < new.rate_micros <= new.goal_micros <= MAX_MICROS:
-        raise InvalidRequest("The goal is above zero and above one point.", field="goal_micros")
+    check_texts(new.texts)
+    require_shown(new.designation, "designation", LONGEST_DESIGNATION)
+    if new.currency not in CURRENCIES:
+        raise InvalidRequest(f"There is no currency {new.currency!r}.", field="currency")
+    if not 0 < new.rate_micros <= MOST_RATE_MICROS:
+        said = "A point is worth something, and 1,000 at most."
+        raise InvalidRequest(said, field="rate_micros")
+    if not new.rate_micros <= new.goal_micros <= MAX_MICROS:
+        said = "The goal is worth one point at least, and 1,000,000,000 at most."
+        raise InvalidRequest(said, field="goal_micros")
     if not 0 <= new.grace_minutes <= 10_080:
         raise InvalidRequest("The time to take back is a week at most.", field="grace_minutes")
     for name in ("starts_at", "ends_at"):
         moment = getattr(new, name)
         if moment is not None and moment.tzinfo is None:
             raise InvalidRequest("A moment says its offset from UTC.", field=name)
+        if moment is not None and not EARLIEST <= moment <= LATEST:
+            raise InvalidRequest("A moment lies between 1970 and 9000.", field=name)
     if new.starts_at and new.ends_at and new.ends_at <= new.starts_at:
         raise InvalidRequest("The campaign ends before it starts.", field="ends_at")
+    _check_milestones(new)
+
+
+def _check_milestones(new: NewCampaign) -> None:
     amounts = [step.amount_micros for step in new.milestones]
+    if len(amounts) > MOST_MILESTONES:
+        said = f"A campaign has {MOST_MILESTONES} milestones at most."
+        raise InvalidRequest(said, field="milestones")
     if len(set(amounts)) < len(amounts) or not all(0 < each <= new.goal_micros for each in amounts):
         raise InvalidRequest(
             "Milestones differ and lie on the way to the goal.", field="milestones"
         )
+    for step in new.milestones:
+        words = {
+            locale: require_shown(text, "milestones", LONGEST_TITLE)
+            for locale, text in step.words.items()
+        }
+        if not words.get(new.default_locale) or not set(words) <= set(LOCALES):
+            said = "A milestone says in the default language what it makes possible."
+            raise InvalidRequest(said, field="milestones")
+
+
+def check_texts(texts: Mapping[str, Text]) -> None:
+    """InvalidRequest where a text is in a language that we have no pages in, has no title, is too
+    long, or holds what cannot be seen."""
+    for locale, text in texts.items():
+        if locale not in LOCALES:
+            raise InvalidRequest(f"There are no pages in {locale}.", field="texts")
+        if not require_shown(text.title, f"title_{locale}", LONGEST_TITLE):
+            raise InvalidRequest("Every text has a title.", field=f"title_{locale}")
+        require_shown(text.story, f"story_{locale}", LONGEST_STORY, lines=True)
 
 
 async def find(session: AsyncSession, slug: str, *, lock: bool = False) -> Campaign:

@@ -6,12 +6,14 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from charity import campaigns, surplus, telling
+from charity.domain import LONGEST_REASON
 from charity.errors import CampaignOver
 from charity.models import Campaign
 from charity.notes import SYSTEM
 from marketplace.clock import now
 from marketplace.errors import InvalidRequest
 from marketplace.identity.domain import Principal
+from marketplace.letters import require_shown
 
 
 async def close(session: AsyncSession, principal: Principal, slug: str, *, reason: str) -> Campaign:
@@ -19,12 +21,13 @@ async def close(session: AsyncSession, principal: Principal, slug: str, *, reaso
 
     Raises UnknownCause, CampaignOver, InvalidRequest (no reason).
     """
-    if not reason.strip():
+    reason = require_shown(reason, "reason", LONGEST_REASON)
+    if not reason:
         raise InvalidRequest("Say why; givers read it.", field="reason")
     campaign = await campaigns.find(session, slug, lock=True)
     if campaign.closed_at is not None:
         raise CampaignOver(f"It was closed at {campaign.closed_at.isoformat()}.")
-    await campaigns.shut(session, campaign, reason=reason.strip(), actor=principal.actor)
+    await campaigns.shut(session, campaign, reason=reason, actor=principal.actor)
     await session.run_sync(telling.closed, campaign)
     await surplus.settle(session, campaign, actor=principal.actor)
     return campaign

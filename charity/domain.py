@@ -12,6 +12,7 @@ from stdnum import iban
 from stdnum.exceptions import ValidationError
 
 from charity.errors import BadNumber
+from marketplace.letters import hidden_in
 
 SLUG: Final = "charity"
 KIND: Final = "donation"
@@ -23,6 +24,12 @@ LOCALES: Final = ("en", "ru", "pl", "it")
 """Languages that campaigns are written in: those of the pages."""
 LONGEST_TITLE: Final = 120
 LONGEST_STORY: Final = 10_000
+MOST_MILESTONES: Final = 20
+MOST_RATE_MICROS: Final = 1_000_000_000
+"""What a point is worth at most; as much as a gift can hold of them fits an account."""
+LONGEST_NAME: Final = 200
+LONGEST_DESIGNATION: Final = 200
+LONGEST_REASON: Final = 500
 NUMBERS: Final[Mapping[str, str]] = {
     "AT": "at.uid",
     "BE": "be.vat",
@@ -133,8 +140,9 @@ def check_number(country: str, number: str) -> tuple[str, bool]:
     BadNumber where it cannot be one. Of countries that are not in `NUMBERS` any is taken.
     """
     plain = " ".join(number.split())
-    if not plain or len(plain) > 40:
-        raise BadNumber("A registration number has 1 to 40 characters.", field="number")
+    if not plain or len(plain) > 40 or hidden_in(plain):
+        said = "A registration number has 1 to 40 visible characters."
+        raise BadNumber(said, field="number")
     name = NUMBERS.get(country)
     if name is None:
         return plain, False

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from charity import campaigns, pictures, registry
 from charity.campaigns import NewCampaign, Text
-from charity.domain import LOCALES, LONGEST_STORY, LONGEST_TITLE, SLUG
+from charity.domain import SLUG
 from charity.errors import UnknownCause
 from charity.models import Campaign, CampaignText, Draft
 from marketplace.clock import now
@@ -39,7 +39,6 @@ async def save(
     if not SLUGS.fullmatch(new.slug):
         raise InvalidRequest("A slug has lower case letters, digits and dashes.", field="slug")
     campaigns.check(new)
-    check_texts(new.texts)
     charity = await registry.find(session, new.charity)
     draft = None if was is None else await find(session, was, lock=True)
     if draft is None or draft.slug != new.slug:
@@ -110,19 +109,6 @@ async def start(session: AsyncSession, principal: Principal, slug: str) -> Campa
     return await campaigns.start(session, principal, new, known_as=draft.id)
 
 
-def check_texts(texts: Mapping[str, Text]) -> None:
-    """InvalidRequest where a text is in a language that we have no pages in, or too long."""
-    for locale, text in texts.items():
-        if locale not in LOCALES:
-            raise InvalidRequest(f"There are no pages in {locale}.", field="texts")
-        if not text.title.strip() or len(text.title) > LONGEST_TITLE:
-            said = f"A title has 1 to {LONGEST_TITLE} characters."
-            raise InvalidRequest(said, field=f"title_{locale}")
-        if len(text.story) > LONGEST_STORY:
-            said = f"A story has {LONGEST_STORY:,} characters at most."
-            raise InvalidRequest(said, field=f"story_{locale}")
-
-
 async def put_texts(
     session: AsyncSession, slug: str, texts: Mapping[str, Text], *, actor: str
 ) -> Campaign:
@@ -131,7 +117,7 @@ async def put_texts(
     Raises UnknownCause, InvalidRequest (the default language's is missing, or one is too long).
     """
     campaign = await campaigns.find(session, slug, lock=True)
-    check_texts(texts)
+    campaigns.check_texts(texts)
     if campaign.default_locale not in texts:
         said = "The text in the default language stays."
         raise InvalidRequest(said, field=f"title_{campaign.default_locale}")

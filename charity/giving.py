@@ -30,12 +30,12 @@ from marketplace.exchange.burn_endpoint import burn_request
 from marketplace.exchange.decide import MAX_AMOUNT, BurnRequest
 from marketplace.exchange.models import Burn
 from marketplace.exchange.schemas import BurnBody
-from marketplace.fulfilment.domain import shown
 from marketplace.host import PluginHost
 from marketplace.identity.domain import Principal, Role
 from marketplace.identity.models import Person
 from marketplace.ids import uuid7
 from marketplace.ledger.models import Wallet
+from marketplace.letters import shown
 from marketplace.runtime import Runtime
 
 CANCELLED = "cancelled"

@@ -14,6 +14,7 @@ from charity.checks import CHECKS
 from charity.commands import COMMANDS
 from charity.describing import CampaignDescriber
 from charity.firm_pages import PAGES as OF_FIRMS
+from charity.journal import NOTES
 from charity.models import CharityBase
 from charity.pages import PAGES
 from charity.promise_routes import ROUTES as PROMISES
@@ -84,6 +85,12 @@ def marketplace_register_commands() -> Sequence[api.Command]:
 def marketplace_register_checks() -> Sequence[api.Check]:
     """Invariants of gifts, matches and receipts."""
     return CHECKS
+
+
+@api.hookimpl
+def marketplace_register_journal_notes() -> Sequence[api.JournalNotes]:
+    """Campaigns, matches, shares, receipts and surplus in the exported journal."""
+    return NOTES
 
 
 def _follow(host: api.Host, burn_id: UUID) -> None:

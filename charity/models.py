@@ -227,7 +227,7 @@ class Schedule(CharityBase):
     __tablename__ = "charity_schedule"
     __table_args__ = (
         sa.CheckConstraint("points > 0", name="points_are_positive"),
-        sa.CheckConstraint("day between 1 and 28", name="day_is_in_every_month"),
+        sa.CheckConstraint("day between 1 and 31", name="day_is_in_some_month"),
         sa.Index("ix_charity_schedule_due", "next_on", postgresql_where="stopped_at is null"),
         sa.Index("ix_charity_schedule_wallet_id", "wallet_id"),
     )

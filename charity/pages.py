@@ -141,7 +141,7 @@ async def _give_page(
         key=secrets.token_urlsafe(18),
         why=page._(REFUSALS.get(seen.refusal.code, REFUSALS[""])) if seen.refusal else None,
         problem=problem,
-        days=[(str(day), str(day)) for day in range(1, 29)],
+        days=[(str(day), str(day)) for day in range(1, schedules.LAST_DAY + 1)],
         longest=LONGEST_DEDICATION,
         exact=paper.exact,
     )
@@ -209,7 +209,7 @@ async def give(
 async def _every_month(
     page: Page, principal: Principal, session: AsyncSession, data: GiveForm, wish: Wish
 ) -> Html:
-    if not data.monthly.isdecimal() or not 1 <= int(data.monthly) <= 28:
+    if not data.monthly.isdecimal() or not 1 <= int(data.monthly) <= schedules.LAST_DAY:
         raise InvalidRequest("The form is not as we gave it; open the page again.")
     asked = schedules.NewSchedule(
         campaign=wish.campaign,

@@ -14,6 +14,7 @@ from charity.domain import SLUG, told_in
 from charity.models import CampaignPicture, Picture, PictureFile
 from marketplace.errors import InvalidRequest
 from marketplace.identity.audit import audit
+from marketplace.letters import require_shown
 from marketplace.web import pictures
 from marketplace.web.pictures import Encoded, UnknownPicture
 
@@ -44,8 +45,9 @@ async def add(
 
     The same again changes its words. Raises InvalidRequest (no words, too long, too many).
     """
-    words = {code: text.strip() for code, text in alt.items() if text.strip()}
-    if not words or any(len(text) > LONGEST_ALT for text in words.values()):
+    told = {code: require_shown(text, "alt", LONGEST_ALT) for code, text in alt.items()}
+    words = {code: text for code, text in told.items() if text}
+    if not words:
         said = f"Say what is seen on it, in {LONGEST_ALT} characters at most."
         raise InvalidRequest(said, field="alt")
     await _one_at_a_time(session)

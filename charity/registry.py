@@ -14,7 +14,15 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from charity.domain import SLUG, Verification, check_iban, check_number, may_receive
+from charity.domain import (
+    LONGEST_NAME,
+    LONGEST_REASON,
+    SLUG,
+    Verification,
+    check_iban,
+    check_number,
+    may_receive,
+)
 from charity.errors import CharityNotVerified, UnknownCause
 from charity.models import Charity
 from charity.notes import SYSTEM
@@ -27,6 +35,7 @@ from marketplace.exchange import closures
 from marketplace.exchange.domain import Cause
 from marketplace.identity.audit import audit
 from marketplace.ids import uuid7
+from marketplace.letters import require_shown
 
 
 class NewCharity(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +58,8 @@ async def register(session: AsyncSession, new: NewCharity, *, actor: str) -> Cha
     """
     if new.country not in COUNTRIES:
         raise InvalidRequest(f"There is no country {new.country}.", field="country")
-    if not new.legal_name.strip() or not new.slug.strip():
+    legal_name = require_shown(new.legal_name, "legal_name", LONGEST_NAME)
+    if not legal_name or not new.slug.strip():
         raise InvalidRequest("A charity has a slug and a legal name.", field="legal_name")
     member = await get_member(session, new.member)
     contract = await get_contract(session, member.id)
@@ -65,7 +75,7 @@ async def register(session: AsyncSession, new: NewCharity, *, actor: str) -> Cha
         id=uuid7(),
         slug=new.slug,
         member_id=member.id,
-        legal_name=new.legal_name.strip(),
+        legal_name=legal_name,
         country=new.country,
         number=number,
         number_checked=checked,
@@ -113,7 +123,8 @@ async def verify(
     Raises UnknownCause, InvalidRequest (no document, dates that cannot be).
     """
     today = (await now(session)).date()
-    if not document.strip():
+    document = require_shown(document, "document", LONGEST_REASON)
+    if not document:
         raise InvalidRequest("Name the document that was looked at.", field="document")
     if verified_on > today or review_due_on <= max(verified_on, today):
         raise InvalidRequest(
@@ -122,7 +133,7 @@ async def verify(
         )
     charity = await find(session, slug, lock=True)
     charity.state, charity.reason = Verification.VERIFIED, ""
-    charity.document, charity.verified_on = document.strip(), verified_on
+    charity.document, charity.verified_on = document, verified_on
     charity.review_due_on = review_due_on
     await session.flush()
     await audit(
@@ -144,12 +155,13 @@ async def suspend(session: AsyncSession, slug: str, *, reason: str, actor: str) 
 
     Raises UnknownCause, InvalidRequest (no reason), Conflict (it was never verified).
     """
-    if not reason.strip():
+    reason = require_shown(reason, "reason", LONGEST_REASON)
+    if not reason:
         raise InvalidRequest("Say why; people who want to give read it.", field="reason")
     charity = await find(session, slug, lock=True)
     if charity.state is Verification.PENDING:
         raise Conflict("It is not verified yet, so it receives nothing anyhow.")
-    charity.state, charity.reason = Verification.SUSPENDED, reason.strip()
+    charity.state, charity.reason = Verification.SUSPENDED, reason
     await session.flush()
     await audit(session, actor, "charity.suspended", SLUG, charity.id, reason=charity.reason)
     await bring_in_line(session, [charity], actor=actor)

@@ -208,7 +208,7 @@ class ScheduleBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     campaign: str
     wallet_id: UUID
     points: Points
-    day: Annotated[int, msgspec.Meta(ge=1, le=28)]
+    day: Annotated[int, msgspec.Meta(ge=1, le=schedules.LAST_DAY)]
     anonymous: bool = False
     language: Annotated[str, msgspec.Meta(max_length=20)] = "en"
 

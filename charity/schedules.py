@@ -7,6 +7,7 @@ wakes up to three gifts at once.
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Sequence
 from datetime import date, timedelta
 from uuid import UUID
@@ -33,6 +34,7 @@ from marketplace.ids import uuid7
 AT_ONCE = 200
 MOST = 20
 """Monthly gifts of one wallet."""
+LAST_DAY = 31
 
 
 class NewSchedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -42,26 +44,31 @@ class NewSchedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     wallet_id: UUID
     points: int
     day: int
-    """Of the month, 1 to 28."""
+    """Of the month, 1 to 31; shorter months have it on their last day."""
     anonymous: bool = False
     locale: str = "en"
 
 
-def next_month(day: date) -> date:
-    """The same day a month later; for days that every month has."""
-    return (day.replace(day=1) + timedelta(days=32)).replace(day=day.day)
+def due_in(month: date, day: int) -> date:
+    """When a month, of which any day is given, has its gift: on that day, or on its last."""
+    return month.replace(day=min(day, monthrange(month.year, month.month)[1]))
+
+
+def next_month(due: date, day: int) -> date:
+    """When the month after `due` has its gift."""
+    return due_in(due.replace(day=1) + timedelta(days=32), day)
 
 
 def first_on(today: date, day: int) -> date:
     """The first time a schedule made today is due: never today."""
-    this = today.replace(day=day)
-    return this if this > today else next_month(this)
+    this = due_in(today, day)
+    return this if this > today else next_month(this, day)
 
 
-def last_due(next_on: date, today: date) -> date:
+def last_due(next_on: date, today: date, day: int) -> date:
     """The last due day until today of a schedule whose next one is `next_on`, which is due."""
     due = next_on
-    while (after := next_month(due)) <= today:
+    while (after := next_month(due, day)) <= today:
         due = after
     return due
 
@@ -73,8 +80,8 @@ def set_up(session: Session, principal: Principal, new: NewSchedule) -> Schedule
     if campaign is None:
         raise UnknownCause(f"There is no campaign {new.campaign!r}.")
     giving.require_open(session, campaign)
-    if not 0 < new.points <= MAX_AMOUNT or not 1 <= new.day <= 28:
-        raise InvalidRequest("Points are a whole number, the day is 1 to 28.", field="day")
+    if not 0 < new.points <= MAX_AMOUNT or not 1 <= new.day <= LAST_DAY:
+        raise InvalidRequest("Points are a whole number, the day is 1 to 31.", field="day")
     if len(standing_of(session, [new.wallet_id])) >= MOST:
         raise InvalidRequest(f"There are {MOST} monthly gifts already.")
     now = now_of(session)
@@ -176,7 +183,7 @@ def _wish(session: Session, schedule_id: UUID) -> tuple[Principal, giving.Wish, 
         _stop(session, schedule, "campaign_over", SYSTEM)
         telling.monthly_ended(session, schedule)
         return None
-    due = last_due(schedule.next_on, today)
+    due = last_due(schedule.next_on, today, schedule.day)
     return (
         giving.principal_of(person),
         giving.Wish(
@@ -195,7 +202,8 @@ def _wish(session: Session, schedule_id: UUID) -> tuple[Principal, giving.Wish, 
 def _move_on(session: Session, schedule_id: UUID, due: date, refusal: str) -> None:
     schedule = session.get_one(Schedule, schedule_id, with_for_update=True, populate_existing=True)
     if schedule.next_on <= due:
-        schedule.next_on, schedule.last_refusal = next_month(due), refusal
+        schedule.next_on = next_month(due, schedule.day)
+        schedule.last_refusal = refusal
         session.flush()
         telling.month_over(session, schedule, due, refusal)
 

@@ -47,7 +47,7 @@ from marketplace.contract.orders import (
     Supplier,
     Unknown,
 )
-from marketplace.contract.proving import Check
+from marketplace.contract.proving import Check, JournalNotes
 from marketplace.contract.rails import Booked, Direction, Leg, LegOutcome, Rail, Returned, Submitted
 from marketplace.contract.registering import (
     Command,
@@ -141,6 +141,7 @@ __all__ = [
     "IdempotencyKeyReused",
     "InvalidRequest",
     "IssueFact",
+    "JournalNotes",
     "Lazy",
     "Leg",
     "LegOutcome",

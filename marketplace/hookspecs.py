@@ -160,6 +160,17 @@ def marketplace_register_checks() -> Sequence[api.Check]:
 
 
 @hookspec
+def marketplace_register_journal_notes() -> Sequence[api.JournalNotes]:
+    """Return what the exported journal says beside transfers, so that strangers can recompute it.
+
+    Fires: at `marketplace ledger export`. Transaction: none; the SQL of each then runs in the
+    read-only snapshot of the export. Errors: any raise disables the plugin, and its notes are
+    missing; SQL that fails ends the export. Idempotency: pure. Since 1.3.
+    """
+    raise NotImplementedError
+
+
+@hookspec
 def marketplace_register_burn_tracers(host: api.Host) -> Sequence[api.BurnTracer]:
     """Return what knows where the money of captured burns went.
 

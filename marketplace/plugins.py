@@ -351,7 +351,7 @@ def probe_one(slug: str, lend: Lender) -> Finding:
     plugins.reward_kinds()
     plugins.burn_tracers()
     plugins.payout_tracers()
-    for hook in ("routes", "pages", "commands", "tables", "checks"):
+    for hook in ("routes", "pages", "commands", "tables", "checks", "journal_notes"):
         list(plugins.call_each(f"marketplace_register_{hook}"))
     refusal = plugins.disabled.get(slug)
     return registered if refusal is None else Finding(refusal=refusal)

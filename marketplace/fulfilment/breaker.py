@@ -17,7 +17,7 @@ from marketplace.db import raw_connection
 from marketplace.exchange import closures
 from marketplace.exchange.domain import Cause
 from marketplace.fulfilment import repository
-from marketplace.fulfilment.domain import shown
+from marketplace.letters import shown
 
 FAILURES_TO_OPEN = 3
 FIRST_OPEN = timedelta(seconds=15)

@@ -13,6 +13,7 @@ import msgspec
 from marketplace import api
 from marketplace.contract.judging import LONGEST_WORDS, well_formed
 from marketplace.exchange.domain import FulfilmentState
+from marketplace.letters import UNSHOWN
 
 REVEALED = "fulfilment.revealed"
 """Action of the audit entry of each reveal; its subject is the burn."""
@@ -35,8 +36,6 @@ LONGEST_LABEL = 200
 LONGEST_SECRET = 20_000
 """Characters of a code, link or ticket."""
 KINDS = ("code", "ticket", "link", "receipt")
-UNSHOWN = ("Cc", "Cs", "Co", "Zl", "Zp")
-"""Categories of Unicode that no line of text may hold: control characters and the like."""
 FIRST_YEAR, LAST_YEAR = 2000, 9000
 """Of an artefact's expiry; what lies outside is nonsense, and more than a database bears."""
 
@@ -155,14 +154,6 @@ def _check_expiry(expires_at: datetime | None) -> None:
         raise ValueError("an artefact's expires_at has no time zone")
     if not FIRST_YEAR <= expires_at.year <= LAST_YEAR:
         raise ValueError(f"an artefact's expires_at is in the year {expires_at.year}")
-
-
-def shown(text: str, longest: int) -> str:
-    """A plugin's words as they may be stored and shown: one line without control characters."""
-    clean = "".join(
-        " " if unicodedata.category(each) in UNSHOWN else each for each in text[:longest]
-    )
-    return " ".join(clean.split())
 
 
 def _check_text(what: str, text: str, longest: int) -> None:

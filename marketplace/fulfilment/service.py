@@ -22,8 +22,9 @@ from marketplace.exchange.domain import FulfilmentState
 from marketplace.exchange.resolution import Delivery, VoidRequest, capture, void
 from marketplace.exchange.resolution_repository import LockedBurn
 from marketplace.fulfilment import breaker, repository
-from marketplace.fulfilment.domain import Claimed, Waiting, lease_s, shown, waiting
+from marketplace.fulfilment.domain import Claimed, Waiting, lease_s, waiting
 from marketplace.fulfilment.repository import Pair
+from marketplace.letters import shown
 from marketplace.runtime import Runtime
 from marketplace.settings import Settings
 

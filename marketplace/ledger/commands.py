@@ -86,8 +86,13 @@ def export_command(form: str, output: TextIO) -> None:
     """Write every transfer as a journal with balance assertions, for an independent checker."""
 
     async def work(runtime: Runtime) -> None:
+        notes = {
+            f"{slug}.{each.name}": each.sql
+            for slug, own in runtime.plugins.call_each("marketplace_register_journal_notes")
+            for each in own
+        }
         async with runtime.database.begin() as session:
-            async for text in export(session, Format(form)):
+            async for text in export(session, Format(form), notes):
                 output.write(text)
 
     run(work)

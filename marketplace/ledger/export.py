@@ -8,9 +8,10 @@ is asserted: a wallet's as its balance row says, a member's as its transfers sum
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import date, timedelta
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -22,6 +23,7 @@ from marketplace.ledger.journal import JOURNALS, Amount, Entry, Format, Journal,
 from marketplace.ledger.verify import snapshot
 
 PREFETCH = 2_000
+NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 SLUGS = "select id, slug from member"
 
@@ -76,8 +78,13 @@ Paths = dict[tuple[str, UUID], str]
 """Name in the journal by account and owner: made once, needed twice for every transfer."""
 
 
-async def export(session: AsyncSession, form: Format) -> AsyncIterator[str]:
-    """The journal, piece by piece. `session` must be a new transaction (see `verify`)."""
+async def export(
+    session: AsyncSession, form: Format, notes: Mapping[str, str] = NONE
+) -> AsyncIterator[str]:
+    """The journal, piece by piece. `session` must be a new transaction (see `verify`).
+
+    `notes`: the SQL of `JournalNotes` by kind, `charity.share`.
+    """
     await snapshot(session)
     connection = await raw_connection(session)
     today: date = await connection.fetchval(TODAY)
@@ -91,6 +98,10 @@ async def export(session: AsyncSession, form: Format) -> AsyncIterator[str]:
         entry = _entry(row, paths)
         last = max(last, entry.day)
         yield journal.entry(entry)
+    for kind, sql in notes.items():
+        async for row in connection.cursor(sql, prefetch=PREFETCH):
+            day, facts = row["day"], {k: v for k, v in row.items() if k != "day" and v is not None}
+            yield journal.note(day, _plain(kind), {k: _plain(v) for k, v in facts.items()})
     yield "\n"
     after = last + timedelta(days=1)
     for (account, owner, unit), held in accounts.items():
@@ -135,5 +146,9 @@ def _entry(row: Any, paths: Paths) -> Entry:
             Amount(paths[debit, debit_owner], unit, amount),
             Amount(paths[credit, credit_owner], unit, -amount),
         ),
-        facts={name: STRANGE.sub("_", str(value)) for name, value in names if value is not None},
+        facts={name: _plain(value) for name, value in names if value is not None},
     )
+
+
+def _plain(value: object) -> str:
+    return STRANGE.sub("_", str(value))

@@ -78,6 +78,10 @@ class Journal(Protocol):
         """One event."""
         ...
 
+    def note(self, day: date, kind: str, facts: Mapping[str, str]) -> str:
+        """A fact that moves nothing, of a plugin."""
+        ...
+
     def balance(self, day: date, path: str, unit: str, amount: int) -> str:
         """Assert what an account holds at the beginning of `day`, exactly."""
         ...
@@ -124,6 +128,11 @@ class Beancount:
         )
         return f'\n{entry.day} * "{entry.code}"\n{facts}{amounts}'
 
+    def note(self, day: date, kind: str, facts: Mapping[str, str]) -> str:
+        lines = "".join(f'  {name}: "{value}"\n' for name, value in facts.items())
+        # Beancount stumbles over a `custom` without a value of its own.
+        return f'\n{day} custom "{kind}" "{next(iter(facts.values()), "")}"\n{lines}'
+
     def balance(self, day: date, path: str, unit: str, amount: int) -> str:
         number, _ = amount_text(amount, unit).split()
         # Without a tolerance of zero beancount would accept a difference in the last decimal.
@@ -149,6 +158,10 @@ class Hledger:
             for each in entry.amounts
         )
         return f"\n{entry.day} * ({entry.id}) {entry.code}  ; {facts}\n{amounts}"
+
+    def note(self, day: date, kind: str, facts: Mapping[str, str]) -> str:
+        told = ", ".join(f"{name}:{value}" for name, value in facts.items())
+        return f"\n; {day} {kind}  {told}\n"
 
     def balance(self, day: date, path: str, unit: str, amount: int) -> str:
         return (

@@ -15,7 +15,7 @@ import asyncpg
 import sqlalchemy as sa
 
 from marketplace.db import Database, raw_connection
-from marketplace.fulfilment.domain import shown
+from marketplace.letters import shown
 from marketplace.metrics import repository
 
 log = logging.getLogger(__name__)

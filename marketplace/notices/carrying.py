@@ -19,8 +19,8 @@ from marketplace import api
 from marketplace.containment.proxies import ProcessNotifier
 from marketplace.contract.judging import well_formed
 from marketplace.fulfilment.asking import within
-from marketplace.fulfilment.domain import shown
 from marketplace.fulfilment.home import Home
+from marketplace.letters import shown
 from marketplace.notices import channels, deliveries
 from marketplace.notices.addresses import (
     CONFIRM,

@@ -19,8 +19,8 @@ from marketplace.web.i18n import lazy as _l
 
 NEEDED: Final = _l("Fill this in.")
 WORDS: Final[dict[type[fields.Cell], Lazy]] = {
-    fields.Text: _l("One line of at most 200 characters, please."),
-    fields.Reference: _l("One line of at most 200 characters, please."),
+    fields.Text: _l("One line of at most 200 visible characters, please."),
+    fields.Reference: _l("One line of at most 200 visible characters, please."),
     fields.Label: _l("Lower case letters, digits, dashes and underscores only."),
     fields.Slug: _l("Lower case letters, digits and dashes only, at most 63."),
     fields.Points: _l("A whole number of points, 1 or more."),

@@ -61,7 +61,12 @@ def _steps(lines: Sequence[LineTraced]) -> list[BurnStep]:
 
 
 def _pays(leg: LegTraced, line: LineTraced) -> bool:
-    """Whether a leg pays whom the line is owed to: by the clearing house, or bilaterally."""
+    """Whether a leg pays whom the line is owed to: by the clearing house, or bilaterally.
+
+    Whoever is paid in several currencies has a leg of each.
+    """
+    if leg.currency != line.currency:
+        return False
     if leg.counterparty is not None:
         return (leg.member, leg.counterparty) == (line.payer, line.payee)
     return leg.member == line.payee and leg.direction == Direction.PAY.value

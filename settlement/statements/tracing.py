@@ -62,6 +62,7 @@ class LegTraced(msgspec.Struct, frozen=True, kw_only=True):
     member: str
     counterparty: str | None
     direction: str
+    currency: str
     amount_minor: int
     status: str
     rail: str | None
@@ -306,6 +307,7 @@ def _leg(
         member=slugs[leg.member_id],
         counterparty=slugs[leg.counterparty_id] if leg.counterparty_id else None,
         direction=leg.direction.value,
+        currency=leg.currency,
         amount_minor=leg.amount_minor,
         status=leg.status.value,
         rail=leg.rail,

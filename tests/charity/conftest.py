@@ -183,6 +183,11 @@ class Cause:
         async with self.runtime.database.begin() as session:
             return await session.get_one(Gift, burn_id)
 
+    async def campaign(self, slug: str = "wells") -> Campaign:
+        """A campaign as it is now."""
+        async with self.runtime.database.begin() as session:
+            return await campaigns.find(session, slug)
+
     async def raised(self, slug: str = "wells") -> campaigns.Raised:
         """What a campaign has."""
         async with self.runtime.database.begin() as session:

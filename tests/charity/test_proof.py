@@ -15,10 +15,12 @@ from beancount import loader
 from charity import proof, schedules
 from charity.domain import Donor, Origin
 from charity.models import Gift, Schedule
+from marketplace.coalition.domain import ContractRole
 from marketplace.fulfilment.tracing import BurnTraces
 from marketplace.host import PluginHost
 from marketplace.identity.domain import Principal, Role
 from marketplace.ledger.journal import Format
+from settlement.clearing.models import SettlementLeg
 from settlement.statements.tracer import SettlementTracer
 from tests.charity.conftest import RATE_MICROS, Cause
 from tests.charity.test_giving import refund
@@ -61,6 +63,34 @@ async def test_a_gift_shows_its_way_to_the_bank(cause: Cause) -> None:
     stage, status, booked_on = (await way(cause, ann))[-1]
     assert (stage, status) == ("payout", "booked")
     assert booked_on is not None
+
+
+async def test_each_gift_shows_the_payment_in_its_own_currency(cause: Cause) -> None:
+    house = House(cause.coalition)
+    await cause.coalition.add_member("gamma", role=ContractRole.ISSUER, currency="USD")
+    await cause.coalition.issue("ann", 5_000, issuer="gamma")
+    await cause.start("roofs", currency="USD")
+    await cause.done(2_000)
+    await cause.done(1_000, campaign="roofs")
+    for currency in ("EUR", "USD"):
+        await house.accounts("paper", currency=currency)
+    await house.close_window()
+    settlement = await house.approved()
+    await house.submit(settlement)
+    for _ in range(2):
+        await house.drive()
+        await house.book_all(settlement)
+    ann = proof.owner_of(await cause.person("ann"))
+    async with cause.runtime.database.begin() as session:
+        views = await proof.gifts_of(session, ann, "en", traces=traces(cause))
+        query = sa.select(SettlementLeg).where(
+            SettlementLeg.member_id == cause.coalition.members["aqua"]
+        )
+        paid = {leg.currency: leg.reference for leg in await session.scalars(query)}
+    assert set(paid) == {"EUR", "USD"}
+    for view in views:
+        assert [each.stage for each in view.way] == ["window", "settlement", "payout"]
+        assert view.way[-1].reference == paid[view.currency]
 
 
 async def test_a_year_has_refunds_and_is_the_donors_of_record(cause: Cause) -> None:

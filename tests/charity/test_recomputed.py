@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from beancount import loader
-from beancount.core.data import Transaction
+from beancount.core.data import Custom, Transaction
+from click.testing import CliRunner
 
 from charity import giving, receipts
-from charity.domain import Surplus
+from charity.domain import MatchMode, Surplus
+from charity.journal import NOTES
+from marketplace import clock
+from marketplace.cli import main
 from marketplace.identity.domain import Role
 from marketplace.ledger.journal import Format
-from tests.charity.conftest import Cause
+from tests.charity.conftest import RATE_MICROS, Cause
 from tests.charity.test_firm_matching import funded
 from tests.charity.test_giving import refund
 from tests.charity.test_surplus import GOAL_MICROS, close, seen, tidy
+from tests.conftest import SECRET_KEY
+from tests.ledger.checkers import bean_check
 from tests.ledger.test_export import exported
 
 CHARITY = "Liabilities:Payable:Aqua"
@@ -36,6 +44,12 @@ class Recomputed(msgspec.Struct):
     """Micros by burn that members add gift by gift."""
     offers: dict[str, str] = msgspec.field(default_factory=dict)
     """By burn: what it was burnt on."""
+    added: Counter[str] = msgspec.field(default_factory=Counter)
+    """Micros by burn that all matches add, those paid ahead too."""
+    by_match: Counter[str] = msgspec.field(default_factory=Counter)
+    """Points by match."""
+    notes: dict[str, list[dict[str, str]]] = msgspec.field(default_factory=dict)
+    """What else the journal says, by kind."""
 
     def of(self, slug: str, sums: Counter[str]) -> int:
         """The sum of a campaign."""
@@ -48,6 +62,8 @@ def recompute(journal: str) -> Recomputed:
     assert errors == []
     found = Recomputed()
     for entry in entries:
+        if isinstance(entry, Custom):
+            found.notes.setdefault(entry.type, []).append(entry.meta)
         if not isinstance(entry, Transaction):
             continue
         burn, debt = entry.meta.get("burn"), entry.meta.get("reference", "")
@@ -63,7 +79,16 @@ def recompute(journal: str) -> Recomputed:
                 found.matched[debt.split(":")[1]] -= int(number * MICROS)
         if burn:
             found.offers[burn] = entry.meta["offer"]
+    for share in found.notes.get("charity.share", []):
+        found.added[share["burn"]] += int(share["micros"])
+        found.by_match[share["match"]] += int(share["points"])
     return found
+
+
+async def journal(cause: Cause) -> str:
+    """The export as the command writes it, with what charity adds."""
+    notes = {f"charity.{each.name}": each.sql for each in NOTES}
+    return await exported(cause.runtime, Format.BEANCOUNT, notes)
 
 
 async def a_busy_year(cause: Cause) -> None:
@@ -101,10 +126,35 @@ async def last_facts(cause: Cause) -> dict[str, Any]:
     return {str(each.burn_id): receipts.facts_of(each) for each in ordered}
 
 
+async def test_the_command_writes_what_charity_adds(
+    cause: Cause, database_url: str, tmp_path: Path
+) -> None:
+    await cause.match("alpha", cap=700, mode=MatchMode.PREFUNDED)
+    given = await cause.done(1_000)
+    path = tmp_path / "ledger.beancount"
+    environment = {
+        "MARKETPLACE_DATABASE_URL": database_url,
+        "MARKETPLACE_SECRET_KEYS": SECRET_KEY,
+    }
+    arguments = ["ledger", "export", "--output", str(path)]
+    done = await asyncio.to_thread(CliRunner(env=environment).invoke, main, arguments)
+    assert done.exit_code == 0, done.output
+    assert await bean_check(path) == ""
+    found = recompute(path.read_text())
+    assert found.added[str(given.burn_id)] == 700 * RATE_MICROS
+    (wells,) = found.notes["charity.campaign"]
+    assert (wells["campaign"], wells["rate_micros"]) == ("wells", str(RATE_MICROS))
+    (receipt,) = found.notes["charity.receipt"]
+    assert (receipt["burn"], receipt["points"]) == (str(given.burn_id), "1000")
+    assert (receipt["matched_points"], "corrects" in receipt) == ("700", False)
+
+
 async def test_receipts_and_campaigns_are_what_the_journal_says(cause: Cause) -> None:
     await a_busy_year(cause)
-    found = recompute(await exported(cause.runtime, Format.BEANCOUNT))
+    found = recompute(await journal(cause))
     facts = await last_facts(cause)
+    async with cause.runtime.database.begin() as session:
+        now = await clock.now(session)
     captured = {burn for burn, micros in found.micros.items() if burn in facts or micros}
     assert captured == set(facts)
     pools = {"Acme"}
@@ -112,25 +162,23 @@ async def test_receipts_and_campaigns_are_what_the_journal_says(cause: Cause) ->
         assert (found.points[burn], found.micros[burn]) == (told.points, told.money_micros)
         by_members = [each for each in told.matchers if each.name not in pools]
         assert found.matched[burn] == sum(each.money_micros for each in by_members)
+        assert found.added[burn] == told.matched_micros
+    for match in found.notes["charity.match"]:
+        used = found.by_match[match["match"]]
+        assert used == int(match["used_points"]) <= int(match["cap_points"])
+    numbered = [each["receipt"] for each in found.notes["charity.receipt"]]
+    assert numbered == [f"aqua/{now.year}/{place + 1:06d}" for place in range(len(numbered))]
     for slug in ("wells", "roofs", "pumps", "slow"):
         raised = await cause.raised(slug)
-        own = found.of(slug, found.micros)
-        matched = found.of(slug, found.matched)
-        if slug == "wells":
-            # The cap that Acme gave is in the journal whole; the campaign counts what it matched.
-            fund = next(
-                told.money_micros
-                for told in facts.values()
-                if told.donor_name == "Acme" and told.points == 1_000
-            )
-            by_firm = sum(
-                each.money_micros
-                for told in facts.values()
-                for each in told.matchers
-                if each.name in pools
-            )
-            own, matched = own - fund, matched + by_firm
+        # A firm gave all of its match; that counts as far as it has matched.
+        funds = [each["fund"] for each in found.notes["charity.match"] if "fund" in each]
+        here = f"charity/{slug}"
+        ahead = sum(found.micros[each] for each in funds if found.offers[each] == here)
+        own, matched = found.of(slug, found.micros) - ahead, found.of(slug, found.added)
         assert (own, matched) == (raised.money_micros, raised.matched_micros), slug
     roofs = await seen(cause, "roofs")
     assert found.of("roofs", found.micros) - roofs.flow.went_micros == GOAL_MICROS
+    (passed,) = found.notes["charity.surplus"]
+    assert (passed["campaign"], passed["goes_to"]) == ("roofs", "pumps")
+    assert int(passed["micros"]) == roofs.flow.went_micros
     assert await cause.findings() == []

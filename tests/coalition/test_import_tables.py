@@ -211,7 +211,7 @@ BAD = [
     (
         "participants",
         "X,acme, X,,buyer,",
-        "name ' X' is not one line of at most 200 characters without blanks around it",
+        "name ' X' is not one line of at most 200 visible characters without blanks around it",
     ),
     (
         "offers",

@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from marketplace import api
 from marketplace.containment import messages
 from marketplace.contract.judging import MOST_FAULTS
-from marketplace.fulfilment.domain import judge, shown
+from marketplace.fulfilment.domain import judge
+from marketplace.letters import shown
 
 ORDERS = [
     api.Order(

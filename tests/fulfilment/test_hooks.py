@@ -161,6 +161,10 @@ class Acme:
         return [api.Check("acme_tools", "Acme has tools.", "select 'a', 'b', 'c' where false")]
 
     @api.hookimpl
+    def marketplace_register_journal_notes(self) -> list[api.JournalNotes]:
+        return [api.JournalNotes("tool", "select current_date as day, 'saw' as tool")]
+
+    @api.hookimpl
     def marketplace_after_burn_fulfilled(self, fact: api.BurnFact) -> None:
         self.told.append(("fulfilled", fact))
 
@@ -231,6 +235,8 @@ async def test_registering_hooks_are_asked_and_their_answers_used(
     assert plugin_tables(plugins)["acme"].migrations == Path("nowhere")
     ((check,),) = of_acme(list(plugins.call_each("marketplace_register_checks")))
     assert check.name == "acme_tools"
+    ((notes,),) = of_acme(list(plugins.call_each("marketplace_register_journal_notes")))
+    assert notes.name == "tool"
     assert plugins.disabled == {}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,12 @@ import pytest
 import sqlalchemy as sa
 from beancount import loader
 from beancount.core import realization
-from beancount.core.data import Balance, Transaction
+from beancount.core.data import Balance, Custom, Transaction
 from click.testing import CliRunner
 
 from marketplace.cli import main
 from marketplace.db import Database
-from marketplace.ledger.export import export
+from marketplace.ledger.export import NONE, export
 from marketplace.ledger.journal import Format
 from marketplace.ledger.models import Transfer, Wallet
 from marketplace.runtime import Runtime
@@ -30,9 +31,9 @@ from tests.ledger.checkers import bean_check, hledger_check
 Totals = dict[tuple[str, str], Decimal]
 
 
-async def exported(runtime: Runtime, form: Format) -> str:
+async def exported(runtime: Runtime, form: Format, notes: Mapping[str, str] = NONE) -> str:
     async with runtime.database.begin() as session:
-        return "".join([text async for text in export(session, form)])
+        return "".join([text async for text in export(session, form, notes)])
 
 
 def beancount_totals(entries: list[Any]) -> Totals:
@@ -93,6 +94,27 @@ async def test_entries_name_burn_lot_and_window(runtime: Runtime, coalition: Coa
     issue = next(entry for entry in entries if isinstance(entry, Transaction))
     assert issue.narration == "issue"
     assert "lot" in issue.meta
+
+
+NOTES = {
+    "acme.tool": "select date '2026-01-02' as day, 'saw \"x\"\n, y' as tool, null as maker"
+    " union all select '2026-01-01', 'axe', 'bob'"
+}
+
+
+async def test_plugins_add_notes_that_no_checker_stumbles_over(
+    runtime: Runtime, coalition: Coalition
+) -> None:
+    await make_busy(coalition)
+    entries, errors, _ = loader.load_string(await exported(runtime, Format.BEANCOUNT, NOTES))
+    assert errors == []
+    noted = {each.meta["tool"]: each for each in entries if isinstance(each, Custom)}
+    assert {each.type for each in noted.values()} == {"acme.tool"}
+    assert noted["axe"].meta["maker"] == "bob"
+    assert "maker" not in noted["saw__x____y"].meta
+    lines = await exported(runtime, Format.HLEDGER, NOTES)
+    assert "; 2026-01-01 acme.tool  tool:axe, maker:bob\n" in lines
+    assert hledger_totals(lines) == beancount_totals(entries)
 
 
 HLEDGER_AMOUNT = r"(-?\d+(?:\.\d{2,6})?) ([A-Z]+)"

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
 from marketplace.coalition.codes import COUNTRIES, CURRENCIES
+from marketplace.letters import hidden_in
 from marketplace.money import MAX_MICROS, MAX_POINTS, micros_from_decimal
 
 AMOUNT = re.compile(r"(0|[1-9][0-9]{0,11})(\.[0-9]{1,6})?")
@@ -142,14 +143,14 @@ class Moment(Cell, datetime):
 
 
 class Text(Cell, str):
-    """One line of text, without blanks around it."""
+    """One line of text, without blanks around it and without what is not seen."""
 
-    words = "one line of at most 200 characters without blanks around it"
+    words = "one line of at most 200 visible characters without blanks around it"
     pattern: ClassVar[re.Pattern[str]] = re.compile(r"(?!\s)[^\x00-\x1f\x7f]{1,200}(?<!\s)")
 
     @classmethod
     def parse(cls: type[Text], text: str) -> Any:
-        if not cls.pattern.fullmatch(text):
+        if not cls.pattern.fullmatch(text) or hidden_in(text):
             raise WrongCell(text)
         return cls(text)
 
