@@ -318,6 +318,7 @@ def _site(runtime: Runtime, joined: Mapping[str, JoinedPages]) -> Site:
         nav=[*NAV, *(entry for each in pages.values() for entry in each.nav)],
         vault=runtime.vault,
         secure_cookies=runtime.settings.secure_cookies,
+        before_burn={slug: each.before_burn for slug, each in pages.items() if each.before_burn},
     )
 
 

@@ -293,7 +293,9 @@ class PluginHost:
         self, session: Session, references: Sequence[str], *, keep: bool = False
     ) -> Mapping[str, PlacedOrder]:
         """See `marketplace.api.Host.placed_orders`."""
-        asked = sa.select(Burn.id, Burn.acceptor_id, Burn.points, Burn.refunded_points).where(
+        asked = sa.select(
+            Burn.id, Burn.acceptor_id, Burn.points, Burn.refunded_points, Burn.status
+        ).where(
             Burn.id.in_(_burn_ids(references)),
             Burn.plugin == self.slug,
             Burn.status != BurnStatus.REJECTED,
@@ -306,6 +308,7 @@ class PluginHost:
                 acceptor_id=row.acceptor_id,
                 points=row.points,
                 refunded_points=row.refunded_points,
+                voided=row.status is BurnStatus.VOIDED,
             )
             for row in session.execute(asked)
         }
@@ -368,7 +371,12 @@ class PluginHost:
         )
 
     def offers(
-        self, session: Session, *, member_id: UUID | None = None, sku: str | None = None
+        self,
+        session: Session,
+        *,
+        member_id: UUID | None = None,
+        sku: str | None = None,
+        reference: str | None = None,
     ) -> Sequence[PluginOffer]:
         """See `marketplace.api.Host.offers`."""
         query = sa.select(
@@ -384,6 +392,8 @@ class PluginHost:
             query = query.where(Offer.acceptor_id == member_id)
         if sku is not None:
             query = query.where(Offer.sku == sku)
+        if reference is not None:
+            query = query.where(Offer.reference == reference)
         return [
             PluginOffer(
                 reference=each.reference,

@@ -38,6 +38,8 @@ class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):
     points: int
     refunded_points: int
     """Of `points`; equal to them where all was refunded."""
+    voided: bool = False
+    """Whether it ended without delivery, and its points went back. Since 1.3."""
 
 
 class MemberName(msgspec.Struct, frozen=True, kw_only=True):
@@ -255,9 +257,16 @@ class Host(Protocol):
         ...
 
     def offers(
-        self, session: Session, *, member_id: UUID | None = None, sku: str | None = None
+        self,
+        session: Session,
+        *,
+        member_id: UUID | None = None,
+        sku: str | None = None,
+        reference: str | None = None,
     ) -> Sequence[PluginOffer]:
-        """This plugin's offers by reference, retired ones left out: of a member, of a sku."""
+        """This plugin's offers by reference, retired ones left out: of a member, of a sku, or the
+        one of a reference (since 1.3).
+        """
         ...
 
     def encrypt(self, text: str) -> bytes:

@@ -153,6 +153,10 @@ Routes: TypeAlias = Sequence[type[litestar.Controller] | litestar.handlers.HTTPR
 """Handlers mounted under `/v1/<slug>`; each states `access(...)`."""
 
 
+BeforeBurn: TypeAlias = Callable[[str, int], str | None]
+"""(reference of an offer of yours, quantity) -> path of a page of yours, or None."""
+
+
 class Pages(msgspec.Struct, frozen=True, kw_only=True):
     """What a plugin shows in the browser, mounted under `/<slug>`."""
 
@@ -171,3 +175,9 @@ class Pages(msgspec.Struct, frozen=True, kw_only=True):
     expiring: NavEntry | None = None
     """Link beside the points in a participant's wallet that expire, below `/<slug>`: what else can
     be done with them. Since 1.3."""
+    before_burn: BeforeBurn | None = None
+    """Where people are led who are about to burn for an offer of yours with no selection, as to say
+    who comes: a page of yours, below `/<slug>`, that leads on to
+    `/burn/<offer>?quantity=...&selection=...`; None where they may burn at once. Asked in a thread
+    whenever that page is shown, given two seconds; where it raises or is late, nobody is led
+    anywhere. Who burns over HTTP is not led: your supplier sees to it. Since 1.3."""

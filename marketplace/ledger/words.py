@@ -28,8 +28,8 @@ OUR_REASONS: Final = {
 
 
 def reason_in_words(reason: str | None) -> Lazy | str:
-    """Why points came back."""
-    return OUR_REASONS.get(reason or "", reason or "")
+    """Why points came back: a supplier's words are said as its own catalogue translates them."""
+    return OUR_REASONS.get(reason) or _l(reason) if reason else ""
 
 
 def explain(line: StoryLine) -> Lazy:

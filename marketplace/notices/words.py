@@ -109,7 +109,8 @@ def _reason(reason: str) -> str:
     known = REASONS.get(reason)
     if known is not None:
         return spoken().gettext(known)
-    line = one_line(reason, LONGEST_REASON)
+    # A supplier's words are said as its own catalogue translates them, where it is at hand.
+    line = one_line(spoken().gettext(reason), LONGEST_REASON)
     return line if line.endswith(ENDS) else f"{line}."
 
 

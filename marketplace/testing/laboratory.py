@@ -262,6 +262,15 @@ class Lab:
                 .values(status=BurnStatus.CAPTURED, refunded_points=Burn.points, due_at=None)
             )
 
+    def void(self, reference: str) -> None:
+        """A held burn ended without delivery, and its points went back; nobody is told."""
+        with self._session() as session:
+            session.execute(
+                sa.update(Burn)
+                .where(Burn.id == UUID(reference))
+                .values(status=BurnStatus.VOIDED, due_at=None)
+            )
+
     def schema_differences(self, tables: api.PluginTables) -> list[Any]:
         """How a plugin's models and its migrations differ (empty: they agree)."""
         with self._owner.sync_engine.connect() as connection:

@@ -128,7 +128,10 @@ def test_stock_stays_as_it_is_while_pretix_does_not_answer(
     lab: Lab, host: api.Host, supplier: PretixSupplier, double: Double, item: int
 ) -> None:
     offer_id = lab.offer("pretix", f"summit/{item}", stock=7)
-    for mischief in (Mischief.DOWN, Mischief.BLIND, Mischief.MALFORMED, Mischief.GONE):
+    for mischief in (
+        *(Mischief.DOWN, Mischief.MALFORMED, Mischief.GONE, Mischief.BUSY),
+        *(Mischief.MAINTENANCE, Mischief.MOVED),
+    ):
         double.mischief = mischief
         stock.keep(host)
         assert lab.stock(offer_id) == 7

@@ -69,6 +69,8 @@ def _cancel(host: api.Host, sent: Sent) -> str | None:
     if settings is None:
         return "the member has not enabled pretix"
     if settings.place != sent.place:
+        if sent.untaken_at is not None:
+            return None
         return f"it was ordered at {sent.place}, which the settings left"
     try:
         return _call(Pretix(host.outbound, settings), sent)

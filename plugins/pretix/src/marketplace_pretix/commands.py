@@ -13,6 +13,7 @@ from marketplace import api
 from marketplace_pretix import repository, sweeping, syncing
 from marketplace_pretix.client import Refused, order_path
 from marketplace_pretix.servers import client_of, settings_of
+from marketplace_pretix.words import TROUBLES
 
 TICKET_TRIES: Final = 30
 TICKET_WAIT_S: Final = 1.0
@@ -59,12 +60,16 @@ def make_commands(host: api.Host) -> Sequence[api.Command]:
         with host.transaction() as session:
             open_ones = repository.not_given_back(session)
             stuck = repository.stuck(session)
+            changed = repository.noticed(session)
         for row in open_ones:
             click.echo(
                 f"{row.reference}  {row.event}/{row.code}  {row.cancelled_at:%Y-%m-%d %H:%M}"
             )
         for row in stuck:
             click.echo(f"{row.reference}  {row.event}/{row.code}  to cancel: {row.cancel_trouble}")
+        for row in changed:
+            what = sweeping.NOTICED[row.noticed].message
+            click.echo(f"{row.reference}  {row.event}/{row.code}  CHANGED: {what}")
         click.echo(f"to give back: {len(open_ones)}, to cancel at pretix: {len(stuck)}")
         if file is not None:
             text = "\n".join(["burn", *(row.reference for row in open_ones), ""])
@@ -132,6 +137,10 @@ def _lines(compared: syncing.Compared) -> list[str]:
         words = ", ".join(each.offers) or "NEW: no offer"
         if each.price_before_micros is not None:
             words += f"; PRICE was {each.price_before_micros / syncing.MICROS:.2f}"
+        if each.is_asked:
+            words += "; ASKED who comes"
+        if each.trouble is not None:
+            words += f"; NOT SOLD HERE: {TROUBLES[each.trouble].message}"
         lines.append(f"{each.sku:<32}{price:>16}{each.free:>9}  {each.name}  {words}")
     lines += [
         f"{each.sku:<32}{'GONE':>25}  {each.name}  {each.reference}" for each in compared.gone

@@ -7,13 +7,14 @@ which.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
 from marketplace import api
+from marketplace_pretix.words import CANCELLED_THERE, NOT_SOLD, NOT_TAKEN, SEAT_TAKEN, SOLD_OUT
 
 ALPHABET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ0123456789"
 """Of order codes: pretix takes no letter O."""
@@ -24,6 +25,9 @@ META: Final = "marketplace"
 LONGEST: Final = 200
 IN_USE: Final = "already in use"
 NONE_LEFT: Final = "not enough quota"
+DEFAULT_CHANNEL: Final = "web"
+"""Pretix's own shop: where no sales channel is named, an order is of this one."""
+OF_PEOPLE: Final = frozenset(("answers", "attendee_name_parts", "attendee_email", "company"))
 
 
 class Sku(msgspec.Struct, frozen=True):
@@ -110,8 +114,16 @@ def order_code(reference: str) -> str:
     return "".join(letters)
 
 
-def new_order(order: api.Order, sku: Sku) -> bytes:
-    """The body that orders the tickets: paid already, for nothing (the coalition settles)."""
+def new_order(
+    order: api.Order,
+    sku: Sku,
+    people: Sequence[Mapping[str, Any]] = (),
+    channel: str = DEFAULT_CHANNEL,
+) -> bytes:
+    """The body that orders the tickets: paid already, for nothing (the coalition settles).
+
+    `people` is what each position says of who comes, where that was asked.
+    """
     position = {
         "item": sku.item,
         "variation": sku.variation,
@@ -126,7 +138,8 @@ def new_order(order: api.Order, sku: Sku) -> bytes:
         "send_email": False,
         "comment": f"Paid with points. Reference: {order.reference}",
         "api_meta": {META: order.reference},
-        "positions": [position] * order.quantity,
+        "positions": [{**position, **who} for who in people or [{}] * order.quantity],
+        **({} if channel == DEFAULT_CHANNEL else {"sales_channel": channel}),
         # A trial: pretix says what it would do, and keeps nothing.
         **({"simulate": True} if order.sandbox else {}),
     }
@@ -156,7 +169,19 @@ def complaints(body: bytes) -> Mapping[str, str]:
         found = msgspec.json.decode(body, type=dict[str, Any])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return {}
-    return {field: msgspec.json.encode(words).decode()[:LONGEST] for field, words in found.items()}
+    return {field: msgspec.json.encode(words).decode() for field, words in found.items()}
+
+
+def refusal_of_positions(complained: str) -> api.Lazy:
+    """Why pretix does not sell what an order's positions say, in words for the participant."""
+    found = msgspec.json.decode(complained)
+    rows = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    if NONE_LEFT in complained:
+        return SOLD_OUT
+    fields = {field for each in rows for field in each}
+    if "seat" in fields:
+        return SEAT_TAKEN
+    return NOT_TAKEN if fields & OF_PEOPLE else NOT_SOLD
 
 
 def judged(placed: Placed, order: api.Order, sku: Sku, *, hand_out: str) -> api.Outcome:
@@ -166,9 +191,7 @@ def judged(placed: Placed, order: api.Order, sku: Sku, *, hand_out: str) -> api.
         return api.Unknown(reference=order.reference, reason=fault, after_s=300)
     if placed.status in ("c", "e"):
         # Cancelled before we knew of the delivery: the tickets are worth nothing.
-        return api.Rejected(
-            reference=order.reference, reason="The organizer has cancelled this order."
-        )
+        return api.Rejected(reference=order.reference, reason=CANCELLED_THERE.message)
     if placed.status != "p":
         return api.Pending(reference=order.reference, after_s=300)
     return api.Fulfilled(

@@ -31,6 +31,8 @@ order = sa.Table(
     sa.Column("cancelled_by", sa.Text),
     sa.Column("give_back_due_at", MOMENT),
     sa.Column("given_back_at", MOMENT),
+    sa.Column("untaken_at", MOMENT),
+    sa.Column("noticed", sa.Text),
     sa.CheckConstraint("quantity > 0", name="quantity_is_positive"),
     sa.CheckConstraint("cancelled_by in ('us', 'them')", name="canceller_is_known"),
     sa.CheckConstraint("num_nulls(cancelled_at, cancelled_by) in (0, 2)", name="cancelled_by_one"),
@@ -71,4 +73,32 @@ product = sa.Table(
     sa.Column("currency", sa.CHAR(3), nullable=False),
     sa.Column("seen_at", MOMENT, nullable=False, server_default=sa.func.statement_timestamp()),
     comment="What a product cost when it was last looked at.",
+)
+
+state = sa.Table(
+    "pretix_state",
+    metadata,
+    sa.Column("member_id", sa.Uuid, primary_key=True),
+    sa.Column("sku", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("free", sa.Integer, nullable=False),
+    sa.Column("trouble", sa.Text),
+    sa.Column("asks", sa.LargeBinary, nullable=False),
+    sa.Column("seen_at", MOMENT, nullable=False, server_default=sa.func.statement_timestamp()),
+    comment="What an offer's product was like when its event was last looked at.",
+)
+
+told = sa.Table(
+    "pretix_told",
+    metadata,
+    sa.Column("selection", sa.Text, primary_key=True),
+    sa.Column("member_id", sa.Uuid, nullable=False),
+    sa.Column("sku", sa.Text, nullable=False),
+    sa.Column("quantity", sa.Integer, nullable=False),
+    sa.Column("people", sa.LargeBinary, nullable=False),
+    sa.Column("made_at", MOMENT, nullable=False, server_default=sa.func.statement_timestamp()),
+    sa.Column("reference", sa.Text, unique=True),
+    sa.CheckConstraint("quantity > 0", name="told_quantity_is_positive"),
+    sa.Index("ix_pretix_told_made_at", "made_at"),
+    comment="Who comes, encrypted, said before the burn; forgotten once it is ordered.",
 )

@@ -11,6 +11,7 @@ from marketplace.api import (
     Check,
     Command,
     Host,
+    Pages,
     PeriodicTask,
     PluginSettings,
     PluginTables,
@@ -23,6 +24,7 @@ from marketplace_pretix import cancelling, giving_back, stock, sweeping
 from marketplace_pretix.checks import CHECKS
 from marketplace_pretix.commands import make_commands
 from marketplace_pretix.models import metadata
+from marketplace_pretix.pages import make_pages
 from marketplace_pretix.routes import make_routes
 from marketplace_pretix.settings import PretixSettings
 from marketplace_pretix.supplier import PretixSupplier
@@ -32,7 +34,7 @@ CANCEL_EVERY_S = 15
 SWEEP_EVERY_S = 15
 GIVE_BACK_EVERY_S = 60
 
-api_version = "1.2"
+api_version = "1.3"
 """The version of the plugin API that this was written for."""
 
 
@@ -50,7 +52,7 @@ def marketplace_register_suppliers(host: Host) -> Sequence[Supplier]:
 
 @hookimpl
 def marketplace_register_tables() -> PluginTables:
-    """Orders sent, servers looked through, prices seen."""
+    """Orders sent, servers looked through, prices and products seen, who comes."""
     return PluginTables(metadata=metadata, migrations=Path(__file__).parent / "migrations")
 
 
@@ -58,6 +60,12 @@ def marketplace_register_tables() -> PluginTables:
 def marketplace_register_routes(host: Host) -> Routes:
     """Where pretix tells of changes."""
     return make_routes(host)
+
+
+@hookimpl
+def marketplace_register_pages(host: Host) -> Pages:
+    """Who comes, asked before the burn; the partner's part of the console; our words."""
+    return make_pages(host)
 
 
 @hookimpl

@@ -15,10 +15,13 @@ from sqlalchemy.orm import Session
 from marketplace import api
 from marketplace_pretix.domain import order_code, parse_sku
 from marketplace_pretix.models import order
+from marketplace_pretix.words import CANCELLED_THERE
 
 NOW: Final = sa.func.statement_timestamp()
 LEASE: Final = timedelta(minutes=2)
 """How long who took a cancellation has for it."""
+UNANSWERED: Final = timedelta(hours=1)
+"""After which an order that was not answered is compared with its burn, too."""
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +36,8 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     quantity: int
     age_s: float
     """Since it was last sent."""
+    begun_at: datetime | None
+    """When it was last sent."""
     delivered_at: datetime | None
     cancel_asked_at: datetime | None
     cancel_reason: str | None
@@ -40,6 +45,10 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     cancelled_at: datetime | None
     cancelled_by: str | None
     given_back_at: datetime | None
+    untaken_at: datetime | None
+    """When it was certain that no order had been taken."""
+    noticed: str | None
+    """What its organizer changed, for people to look at: a code of `sweeping.NOTICED`."""
 
 
 AGE: Final[Any] = sa.extract("epoch", NOW - order.c.begun_at)
@@ -49,8 +58,10 @@ FIELDS: Final[list[Any]] = [
 ]
 
 
-def begin(session: Session, orders: Iterable[api.Order], place: str) -> dict[str, Sent]:
-    """Remember orders before they are sent, and when; where one was sent first stays as it is."""
+def begin(session: Session, orders: Iterable[api.Order], place: str) -> None:
+    """Remember orders before they are sent, and when; where one was sent first stays as it is,
+    unless it was certainly not taken there.
+    """
     rows: list[dict[str, Any]] = [
         {
             "reference": each.reference,
@@ -65,16 +76,18 @@ def begin(session: Session, orders: Iterable[api.Order], place: str) -> dict[str
         if (sku := parse_sku(each.sku)) is not None
     ]
     if rows:
+        new = insert(order).values(rows)
+        where = {
+            name: sa.case((order.c.untaken_at.is_(None), order.c[name]), else_=new.excluded[name])
+            for name in ("member_id", "place", "sku", "event", "quantity")
+        }
         session.execute(
-            insert(order)
-            .values(rows)
-            .on_conflict_do_update(
+            new.on_conflict_do_update(
                 index_elements=["reference"],
-                set_={"begun_at": NOW},
+                set_={**where, "begun_at": NOW, "untaken_at": None},
                 where=order.c.delivered_at.is_(None),
             )
         )
-    return sent(session, [row["reference"] for row in rows])
 
 
 def sent(session: Session, references: Sequence[str]) -> dict[str, Sent]:
@@ -83,23 +96,38 @@ def sent(session: Session, references: Sequence[str]) -> dict[str, Sent]:
     return {row.reference: _sent(row) for row in found}
 
 
-def finish(session: Session, outcomes: Iterable[api.Outcome]) -> None:
-    """Note what is delivered; forget what was certainly not taken."""
+def finish(
+    session: Session, outcomes: Iterable[api.Outcome], begun: Mapping[str, datetime | None]
+) -> None:
+    """Note what is delivered, and what was certainly not taken; forget what was refused for good.
+
+    `begun` is when each was sent, as who asks knows it: what another has sent meanwhile stays. An
+    order that is tried again stays too, so that a void of its burn always asks pretix for it.
+    """
     delivered = [each.reference for each in outcomes if isinstance(each, api.Fulfilled)]
     session.execute(
         sa.update(order)
         .where(order.c.reference.in_(delivered), order.c.delivered_at.is_(None))
-        .values(delivered_at=NOW)
+        .values(delivered_at=NOW, untaken_at=None)
     )
-    refused = [each.reference for each in outcomes if isinstance(each, api.Retry | api.Rejected)]
-    session.execute(
-        sa.delete(order).where(
-            order.c.reference.in_(refused),
+    for each in outcomes:
+        if not isinstance(each, api.Retry | api.Rejected):
+            continue
+        mine = sa.and_(
+            order.c.reference == each.reference,
+            order.c.begun_at == begun.get(each.reference),
             order.c.delivered_at.is_(None),
-            order.c.cancel_asked_at.is_(None),
-            order.c.cancelled_at.is_(None),
         )
-    )
+        if isinstance(each, api.Retry):
+            session.execute(sa.update(order).where(mine).values(untaken_at=NOW))
+        elif each.reason == CANCELLED_THERE.message:
+            # Made valid again, it has to be cancelled: its points are back.
+            values = {"cancelled_at": NOW, "cancelled_by": "them", "given_back_at": NOW}
+            untold = order.c.cancelled_at.is_(None)
+            session.execute(sa.update(order).where(mine, untold).values(values))
+        else:
+            nobody = sa.and_(order.c.cancel_asked_at.is_(None), order.c.cancelled_at.is_(None))
+            session.execute(sa.delete(order).where(mine, nobody))
 
 
 def found_there(
@@ -255,15 +283,32 @@ def stuck(session: Session) -> Sequence[Any]:
     ).all()
 
 
+def notice(session: Session, reference: str, noticed: str | None) -> bool:
+    """Note what an organizer changed; False where that was known."""
+    changed = sa.and_(order.c.reference == reference, order.c.noticed.is_distinct_from(noticed))
+    updated = sa.update(order).where(changed).values(noticed=noticed)
+    return session.execute(updated.returning(order.c.reference)).first() is not None
+
+
+def noticed(session: Session, member_id: UUID | None = None) -> Sequence[Any]:
+    """Delivered orders that their organizer changed, and that stand, oldest first."""
+    asked = sa.select(order.c.reference, order.c.event, order.c.code, order.c.noticed).where(
+        order.c.noticed.is_not(None), order.c.cancelled_at.is_(None)
+    )
+    if member_id is not None:
+        asked = asked.where(order.c.member_id == member_id)
+    return session.execute(asked.order_by(order.c.reference)).all()
+
+
 def live_after(session: Session, member_id: UUID, reference: str, most: int) -> list[str]:
-    """References of delivered orders of a member that stand, in order, after one."""
+    """References of a member's orders that stand, or may, in order, after one."""
     return list(
         session.scalars(
             sa.select(order.c.reference)
             .where(
                 order.c.member_id == member_id,
                 order.c.reference > reference,
-                order.c.delivered_at.is_not(None),
+                sa.or_(order.c.delivered_at.is_not(None), order.c.begun_at < NOW - UNANSWERED),
                 order.c.cancel_asked_at.is_(None),
                 order.c.cancelled_at.is_(None),
             )

@@ -30,12 +30,17 @@ def settings_of(host: api.Host, member_id: UUID) -> PretixSettings | None:
     return found
 
 
-def client_of(host: api.Host, member_id: UUID) -> Pretix:
-    """The client of a member's pretix. NotConfigured."""
+def required_settings(host: api.Host, member_id: UUID) -> PretixSettings:
+    """What a member has said. NotConfigured."""
     settings = settings_of(host, member_id)
     if settings is None:
         raise api.NotConfigured("This member has not enabled pretix.")
-    return Pretix(host.outbound, settings)
+    return settings
+
+
+def client_of(host: api.Host, member_id: UUID) -> Pretix:
+    """The client of a member's pretix. NotConfigured."""
+    return Pretix(host.outbound, required_settings(host, member_id))
 
 
 def enabled(host: api.Host) -> Iterator[tuple[UUID, PretixSettings]]:

@@ -71,6 +71,16 @@ class PretixSettings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = 24
 
+    sales_channel: Annotated[
+        str,
+        msgspec.Meta(
+            title="Sales channel",
+            description="Of your pretix, for orders from here; what is not sold on it is not "
+            "sold here.",
+            pattern="^[a-zA-Z0-9.-]{1,50}$",
+        ),
+    ] = "web"
+
     @property
     def place(self) -> str:
         """Where orders go: server and organizer."""

@@ -1,109 +1,102 @@
-"""Stock follows the quotas of pretix, within half a minute."""
+"""Stock follows what pretix sells here, within half a minute."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from typing import Final
 from uuid import UUID
 
-import msgspec
-
 from marketplace import api
-from marketplace_pretix import repository
+from marketplace_pretix import repository, shelf, telling
+from marketplace_pretix.asking import Asks
 from marketplace_pretix.client import Pretix, Refused
-from marketplace_pretix.domain import Sku, parse_sku
+from marketplace_pretix.domain import parse_sku
 from marketplace_pretix.servers import enabled, guarded
+from marketplace_pretix.settings import PretixSettings
+from marketplace_pretix.telling import State
 
-UNLIMITED: Final = 1_000_000
-"""What the stock says of a product without an end."""
+log = logging.getLogger(__name__)
 
-
-class Quota(msgspec.Struct, frozen=True):
-    """A quota, with what is left of it."""
-
-    items: list[int]
-    variations: list[int]
-    subevent: int | None
-    available: bool
-    available_number: int | None
-
-    def covers(self, sku: Sku) -> bool:
-        """Whether a sale of the sku takes from it."""
-        has_variation = sku.variation is None or sku.variation in self.variations
-        return sku.item in self.items and has_variation and self.subevent == sku.subevent
-
-
-class Product(msgspec.Struct, frozen=True):
-    """A product, as far as stock is concerned."""
-
-    id: int
-    active: bool
-
-
-class Shelf(msgspec.Struct, frozen=True):
-    """What one event has, as pretix said at one moment."""
-
-    products: list[Product]
-    quotas: list[Quota]
-
-    def free(self, sku: Sku) -> int:
-        """Units left: the least that any quota of the product has."""
-        if not any(each.id == sku.item and each.active for each in self.products):
-            return 0
-        left = [_left(each) for each in self.quotas if each.covers(sku)]
-        return min(left, default=0)
+UNLIMITED: Final = shelf.UNLIMITED
 
 
 def keep(host: api.Host) -> None:
-    """Look at the quotas of every event that offers name, and make their stock so."""
+    """Look at every event that offers name, and make their stock what can be bought there."""
     owners, skus = _skus(host)
-    free: dict[str, int] = {}
     with host.transaction() as session:
         # Before any server is asked: what is delivered from now on may not be counted there yet.
         asked_at = repository.moment(session)
-    answered: set[UUID] = set()
+        telling.forget(session)
+    seen: dict[str, list[int]] = {}
     for member_id, settings in enabled(host):
-        client = Pretix(host.outbound, settings)
         own = [sku for sku in skus if member_id in owners[sku]]
-        guarded("quotas", member_id, partial(_look, client, member_id, own, free, answered))
-    for sku, units in free.items():
+        guarded("quotas", member_id, partial(_look, host, member_id, settings, own, seen))
+    for sku, units in seen.items():
         # Two members with the same words for different things: the less is safe for both.
-        if owners[sku] <= answered:
-            _align(host, sku, units, asked_at)
+        if len(units) == len(owners[sku]):
+            _align(host, sku, min(units), asked_at)
 
 
 def _look(
-    client: Pretix, member_id: UUID, skus: Sequence[str], free: dict[str, int], answered: set[UUID]
+    host: api.Host,
+    member_id: UUID,
+    settings: PretixSettings,
+    skus: Sequence[str],
+    seen: dict[str, list[int]],
 ) -> None:
-    shelves: dict[str, Shelf] = {}
-    found: dict[str, int] = {}
+    """One member's events, each by itself: one that cannot be read leaves the others alone."""
+    client = Pretix(host.outbound, settings)
+    by_event: dict[str, list[str]] = {}
     for text in skus:
         sku = parse_sku(text)
-        if sku is None:
-            found[text] = 0
+        by_event.setdefault("" if sku is None else sku.event, []).append(text)
+    for event, own in sorted(by_event.items()):
+        try:
+            states = look(host, client, settings, event, own)
+        except Refused as error:
+            log.warning("event %s of member %s: %s", event, member_id, error)
             continue
-        if sku.event not in shelves:
-            shelves[sku.event] = shelf(client, sku.event)
-        found[text] = shelves[sku.event].free(sku)
-    for text, units in found.items():
-        free[text] = min(units, free.get(text, units))
-    answered.add(member_id)
+        with host.transaction() as session:
+            telling.keep(session, member_id, states)
+        for each in states:
+            seen.setdefault(each.sku, []).append(each.free)
 
 
-def shelf(client: Pretix, event: str) -> Shelf:
-    """Products and quotas of an event. Refused."""
+def look(
+    host: api.Host, client: Pretix, settings: PretixSettings, event: str, skus: Sequence[str]
+) -> list[State]:
+    """What the skus of one event are like now. Refused, and what a call raises."""
+    if not event:
+        return [_unsold(each, "sku") for each in skus]
     try:
-        return Shelf(
-            products=msgspec.convert(list(client.list(f"/events/{event}/items/")), list[Product]),
-            quotas=msgspec.convert(
-                list(client.list(f"/events/{event}/quotas/", with_availability="true")),
-                list[Quota],
-            ),
-        )
-    except msgspec.ValidationError as error:
-        raise Refused(f"quotas of {event} cannot be read: {error}") from None
+        found = shelf.read(client, event)
+    except shelf.OutOfSight as error:
+        return [_unsold(each, error.trouble) for each in skus]
+    with host.transaction() as session:
+        now = host.now(session)
+    return [state_of(found, each, settings, now) for each in skus]
+
+
+def state_of(found: shelf.Shelf, text: str, settings: PretixSettings, now: datetime) -> State:
+    """What one sku of an event is like."""
+    sku = parse_sku(text)
+    if sku is None:
+        return _unsold(text, "sku")
+    trouble = found.trouble(sku, settings, now)
+    return State(
+        sku=text,
+        name=found.name(sku),
+        free=0 if trouble else found.free(sku),
+        trouble=trouble,
+        asks=found.asks(sku),
+    )
+
+
+def _unsold(sku: str, trouble: str) -> State:
+    return State(sku=sku, name=sku, free=0, trouble=trouble, asks=Asks())
 
 
 def _align(host: api.Host, sku: str, units: int, asked_at: datetime) -> None:
@@ -125,9 +118,3 @@ def _skus(host: api.Host) -> tuple[dict[str, set[UUID]], list[str]]:
     for each in offers:
         owners.setdefault(each.sku, set()).add(each.member_id)
     return owners, sorted(owners)
-
-
-def _left(quota: Quota) -> int:
-    if not quota.available:
-        return 0
-    return UNLIMITED if quota.available_number is None else quota.available_number

@@ -6,13 +6,15 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeAlias
+from datetime import datetime
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 import msgspec
 
 from marketplace import api
-from marketplace_pretix import domain, repository
+from marketplace_pretix import asking, domain, repository, telling, words
+from marketplace_pretix.asking import Asks
 from marketplace_pretix.client import (
     HEALTH_TIMEOUT_S,
     TIMEOUT_S,
@@ -23,6 +25,7 @@ from marketplace_pretix.client import (
 )
 from marketplace_pretix.repository import Sent
 from marketplace_pretix.settings import PretixSettings
+from marketplace_pretix.telling import State, Told
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +39,15 @@ CALLS_AT_ONCE: Final = 24
 SETTLE_S: Final = 30.0
 """A call that we gave up may still be on its way: until then, absence proves nothing."""
 NOT_SET_UP_S: Final = 300
-UNKNOWN_PRODUCT: Final = "The organizer does not sell this at the moment."
-SOLD_OUT: Final = "Nothing of this is left at the organizer."
+LONGEST_WAIT_S: Final = 300
+"""The most that a server may ask us to wait."""
+REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
+OUT_OF_SIGHT: Final = frozenset(("token", "event"))
+"""Troubles of which pretix itself is asked: they may be over."""
 
 Whose: TypeAlias = tuple[UUID, bool]
 """The member that is paid, and whether its orders are trials."""
-Work: TypeAlias = Callable[["_Server", api.Order, Sent], api.Outcome]
+Work: TypeAlias = Callable[["_Server", "_Job"], api.Outcome]
 
 
 class _Server(msgspec.Struct, frozen=True):
@@ -54,6 +60,39 @@ class _Server(msgspec.Struct, frozen=True):
 
     def timeout_s(self) -> float:
         return max(min(TIMEOUT_S, self.deadline - time.monotonic()), 0.1)
+
+
+class _Job(msgspec.Struct, frozen=True):
+    """One order, with what we know of it."""
+
+    order: api.Order
+    sent: Sent
+    told: Told | None
+    state: State | None
+
+    def unfit(self) -> api.Lazy | None:
+        """Why it must not be ordered so, in words for the participant; None where it may."""
+        order, state = self.order, self.state
+        asks = Asks() if state is None or order.sandbox else state.asks
+        if not asks.fits(order.quantity):
+            return words.TOO_FEW if order.quantity < asks.least else words.TOO_MANY
+        if state is not None and state.trouble not in (None, *OUT_OF_SIGHT) and not order.sandbox:
+            return words.NOT_SOLD
+        if self.told is None:
+            return words.NOT_TOLD if asks.must_be_told or order.selection else None
+        if self.told.reference not in (None, order.reference):
+            return words.USED
+        told = (self.told.member_id, self.told.sku, self.told.quantity)
+        if told != (order.acceptor_id, order.sku, order.quantity):
+            return words.NOT_TOLD
+        wrong = any(asking.problems(each, asks) for each in self.told.people)
+        return words.NOT_TOLD if wrong else None
+
+    def people(self) -> list[dict[str, Any]]:
+        """What the positions of the order say about who comes."""
+        if self.told is None or self.state is None:
+            return []
+        return [asking.position(each, self.state.asks) for each in self.told.people]
 
 
 class PretixSupplier:
@@ -105,7 +144,7 @@ class PretixSupplier:
     def _ask(self, orders: Sequence[api.Order], work: Work, *, is_order: bool) -> list[api.Outcome]:
         started = time.monotonic()
         latest = started + self.begin_within_s
-        lanes: list[tuple[_Server, list[tuple[api.Order, Sent]]]] = []
+        lanes: list[tuple[_Server, list[_Job]]] = []
         answers: list[api.Outcome] = []
         for whose, own in _by_member(orders).items():
             try:
@@ -114,16 +153,17 @@ class PretixSupplier:
                 log.exception("orders of member %s could not be prepared", whose[0])
                 answers += _unasked(own, is_order, f"not asked: {type(error).__name__}")
 
-        def run(lane: tuple[_Server, list[tuple[api.Order, Sent]]]) -> list[api.Outcome]:
-            server, pairs = lane
-            return [self._one(server, *pair, work, is_order, latest) for pair in pairs]
+        def run(lane: tuple[_Server, list[_Job]]) -> list[api.Outcome]:
+            server, jobs = lane
+            return [self._one(server, each, work, is_order, latest) for each in jobs]
 
         if len(lanes) == 1:
             answers += run(lanes[0])
         elif lanes:
             with ThreadPoolExecutor(min(len(lanes), CALLS_AT_ONCE)) as pool:
                 answers += [each for found in pool.map(run, lanes) for each in found]
-        return self._noted(orders, answers)
+        begun = {each.sent.reference: each.sent.begun_at for _, jobs in lanes for each in jobs}
+        return self._noted(orders, answers, begun)
 
     def _prepare(
         self,
@@ -131,7 +171,7 @@ class PretixSupplier:
         orders: list[api.Order],
         is_order: bool,
         deadline: float,
-        lanes: list[tuple[_Server, list[tuple[api.Order, Sent]]]],
+        lanes: list[tuple[_Server, list[_Job]]],
     ) -> list[api.Outcome]:
         """Put a member's orders on lanes; outcomes of those that cannot be asked about."""
         settings = self._settings(whose)
@@ -146,34 +186,55 @@ class PretixSupplier:
                 answers.append(_no_sku(each, is_order))
             else:
                 good.append(each)
-        known: dict[str, Sent] = {}
-        if not whose[1]:
-            with self._host.transaction() as session:
-                if is_order:
-                    known = repository.begin(session, good, settings.place)
-                else:
-                    known = repository.sent(session, [each.reference for each in good])
         server = _Server(whose, settings, Pretix(self._host.outbound, settings), deadline)
-        pairs = [(each, known.get(each.reference) or _unsent(each, settings)) for each in good]
-        lanes += [(server, pairs[start::LANES]) for start in range(min(LANES, len(pairs)))]
+        jobs = self._jobs(good, settings, is_order)
+        lanes += [(server, jobs[start::LANES]) for start in range(min(LANES, len(jobs)))]
         return answers
+
+    def _jobs(
+        self, orders: Sequence[api.Order], settings: PretixSettings, is_order: bool
+    ) -> list[_Job]:
+        """A member's orders with what we know of them; real ones that may be ordered are
+        remembered as sent from here on.
+        """
+        pairs = [(each.acceptor_id, each.sku) for each in orders]
+        with self._host.transaction() as session:
+            told = telling.use(self._host, session, orders) if is_order else {}
+            states = telling.states(session, pairs)
+            jobs = [
+                _Job(
+                    each,
+                    _unsent(each, settings),
+                    told.get(each.reference),
+                    states.get((each.acceptor_id, each.sku)),
+                )
+                for each in orders
+            ]
+            real = [each for each in jobs if not each.order.sandbox]
+            sending = [each.order for each in real if is_order and each.unfit() is None]
+            repository.begin(session, sending, settings.place)
+            known = repository.sent(session, [each.order.reference for each in real])
+        return [
+            msgspec.structs.replace(each, sent=known.get(each.order.reference, each.sent))
+            for each in jobs
+        ]
 
     def _one(
         self,
         server: _Server,
-        order: api.Order,
-        sent: Sent,
+        job: _Job,
         work: Work,
         is_order: bool,
         latest: float,
     ) -> api.Outcome:
         """The outcome of one order. Never raises."""
+        order, sent = job.order, job.sent
         if time.monotonic() > latest or self._patience.is_out(server.whose):
             return _later(order, is_order, "others kept it waiting", 1)
         if sent.place != server.settings.place:
             return _unknown(order, f"it was ordered at {sent.place}, which the settings left", 600)
         try:
-            outcome = work(server, order, sent)
+            outcome = work(server, job)
         except (api.AddressRefused, api.Unreachable) as error:
             self._patience.failed(server.whose)
             return _later(order, is_order, error.detail, 30)
@@ -186,7 +247,12 @@ class PretixSupplier:
         self._patience.answered(server.whose)
         return outcome
 
-    def _noted(self, orders: Sequence[api.Order], answers: list[api.Outcome]) -> list[api.Outcome]:
+    def _noted(
+        self,
+        orders: Sequence[api.Order],
+        answers: list[api.Outcome],
+        begun: Mapping[str, datetime | None],
+    ) -> list[api.Outcome]:
         """Keep what was learnt; where that fails nothing was learnt."""
         trials = {each.reference for each in orders if each.sandbox}
         learnt = [each for each in answers if each.reference not in trials]
@@ -194,7 +260,7 @@ class PretixSupplier:
             return answers
         try:
             with self._host.transaction() as session:
-                repository.finish(session, learnt)
+                repository.finish(session, learnt, begun)
         except Exception as error:
             log.exception("outcomes could not be kept")
             why = f"it could not be kept: {type(error).__name__}"
@@ -203,12 +269,16 @@ class PretixSupplier:
 
     # -- one order -----------------------------------------------------------------------------
 
-    def _order(self, server: _Server, order: api.Order, sent: Sent) -> api.Outcome:
-        sku = _sku_of(order, sent)
+    def _order(self, server: _Server, job: _Job) -> api.Outcome:
+        order = job.order
+        unfit = job.unfit()
+        if unfit is not None:
+            return self._refuse_unordered(server, job, unfit.message)
+        sku = _sku_of(order, job.sent)
         answer = server.client.call(
             "POST",
             orders_path(sku.event),
-            domain.new_order(order, sku),
+            domain.new_order(order, sku, job.people(), server.settings.sales_channel),
             timeout_s=server.timeout_s(),
         )
         if answer.status == 201:
@@ -217,20 +287,29 @@ class PretixSupplier:
             return self._judged(server, order, sku, answer)
         refusal = domain.complaints(answer.body)
         if answer.status == 400 and domain.IN_USE in refusal.get("code", ""):
-            return self._found(server, order, sent)
+            return self._found(server, job)
         return _refused(order, answer, refusal)
 
-    def _found(self, server: _Server, order: api.Order, sent: Sent) -> api.Outcome:
+    def _refuse_unordered(self, server: _Server, job: _Job, reason: str) -> api.Outcome:
+        """Refuse an order, unless an earlier try of it has come to pretix."""
+        found = self._look_up(server, job)
+        if isinstance(found, api.NeverOrdered):
+            return api.Rejected(reference=found.reference, reason=reason)
+        return found
+
+    def _found(self, server: _Server, job: _Job) -> api.Outcome:
         """The order of our code, which pretix says it has: whatever comes, it is not untaken."""
+        order = job.order
         try:
-            found = self._look_up(server, order, sent)
+            found = self._look_up(server, job)
         except (api.AddressRefused, api.Unreachable) as error:
             return _unknown(order, error.detail)
         if isinstance(found, api.NeverOrdered):
             return _unknown(order, "its code is in use at another event of the organizer", 300)
         return found
 
-    def _look_up(self, server: _Server, order: api.Order, sent: Sent) -> api.Outcome:
+    def _look_up(self, server: _Server, job: _Job) -> api.Outcome:
+        order, sent = job.order, job.sent
         if order.sandbox:
             return api.NeverOrdered(reference=order.reference)
         sku = _sku_of(order, sent)
@@ -286,6 +365,7 @@ def _unsent(order: api.Order, settings: PretixSettings) -> Sent:
         code=domain.order_code(order.reference),
         quantity=order.quantity,
         age_s=0,
+        begun_at=None,
         delivered_at=None,
         cancel_asked_at=None,
         cancel_reason=None,
@@ -293,29 +373,46 @@ def _unsent(order: api.Order, settings: PretixSettings) -> Sent:
         cancelled_at=None,
         cancelled_by=None,
         given_back_at=None,
+        untaken_at=None,
+        noticed=None,
     )
 
 
 def _refused(order: api.Order, answer: api.Answer, refusal: Mapping[str, str]) -> api.Outcome:
     """Pretix took nothing, or it is not clear that pretix spoke."""
-    words = "; ".join(f"{field}: {text}" for field, text in refusal.items())[: domain.LONGEST]
+    said = "; ".join(f"{field}: {text}" for field, text in refusal.items())[: domain.LONGEST]
     if answer.status == 400 and "positions" in refusal:
-        sold_out = domain.NONE_LEFT in refusal["positions"]
-        if not sold_out:
-            log.warning("pretix does not sell %s: %s", order.sku, words)
-        reason = SOLD_OUT if sold_out else UNKNOWN_PRODUCT
-        return api.Rejected(reference=order.reference, reason=reason)
+        reason = domain.refusal_of_positions(refusal["positions"])
+        if reason != words.SOLD_OUT:
+            log.warning("pretix does not sell %s: %s", order.sku, said)
+        return api.Rejected(reference=order.reference, reason=reason.message)
     if answer.status in (400, 401, 403, 404) and refusal:
-        return _later(order, True, f"pretix refused it: {words}", NOT_SET_UP_S)
+        return _later(order, True, f"pretix refused it: {said}", NOT_SET_UP_S)
+    if answer.status in REDIRECTS:
+        return _later(order, True, _leads_elsewhere(answer), NOT_SET_UP_S)
     if answer.status == 429:
-        return _later(order, True, "pretix wants fewer calls", 10)
+        return _later(order, True, "pretix wants fewer calls", _asked_to_wait_s(answer))
     return _unknown(order, f"pretix answered with status {answer.status}")
+
+
+def _leads_elsewhere(answer: api.Answer) -> str:
+    there = answer.headers.get("location", "")[: domain.LONGEST]
+    return f"The address leads elsewhere, to {there}: give that one, as it begins there."
+
+
+def _asked_to_wait_s(answer: api.Answer) -> int:
+    """Seconds that a server wants to be left alone for."""
+    said = answer.headers.get("retry-after", "")
+    wished = int(said) if said.isascii() and said.isdecimal() and len(said) < 10 else 10
+    return min(max(wished, 1), LONGEST_WAIT_S)
 
 
 def _fault_of_access(client: Pretix) -> str | None:
     answer = client.call("GET", "/events/?page_size=1", timeout_s=HEALTH_TIMEOUT_S)
     if answer.status == 401:
         return "Pretix does not know this token."
+    if answer.status in REDIRECTS:
+        return _leads_elsewhere(answer)
     if answer.status != 200:
         return f"Pretix answered with status {answer.status}; is the organizer right?"
     event = domain.first_event(answer.body)
@@ -329,7 +426,7 @@ def _fault_of_access(client: Pretix) -> str | None:
 def _no_sku(order: api.Order, is_order: bool) -> api.Outcome:
     if is_order:
         log.warning("offer %s: %r is no event/item", order.offer_reference, order.sku)
-        return api.Rejected(reference=order.reference, reason=UNKNOWN_PRODUCT)
+        return api.Rejected(reference=order.reference, reason=words.NOT_SOLD.message)
     return api.NeverOrdered(reference=order.reference)
 
 

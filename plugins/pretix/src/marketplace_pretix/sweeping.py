@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -32,6 +32,10 @@ COMPARED: Final = 500
 """Orders in a run whose burn is looked at, a round through all of a member's."""
 
 
+class _Ticket(msgspec.Struct, frozen=True):
+    addon_to: int | None = None
+
+
 class Change(msgspec.Struct, frozen=True):
     """An order, as the list of changes has it."""
 
@@ -39,7 +43,7 @@ class Change(msgspec.Struct, frozen=True):
     event: str
     status: str
     last_modified: datetime
-    positions: list[Any] = []
+    positions: list[_Ticket] = []
     api_meta: dict[str, Any] = {}
 
     @property
@@ -48,8 +52,21 @@ class Change(msgspec.Struct, frozen=True):
         found = self.api_meta.get(META)
         return found if isinstance(found, str) else ""
 
+    @property
+    def units(self) -> int:
+        """Tickets that are in it."""
+        return sum(each.addon_to is None for each in self.positions)
 
-FIELDS: Final = ("code", "event", "status", "last_modified", "positions.id", "api_meta")
+
+FIELDS: Final = (
+    *("code", "event", "status", "last_modified", "api_meta"),
+    *("positions.id", "positions.addon_to"),
+)
+NOTICED: Final[Mapping[str, api.Lazy]] = {
+    "fewer": api.lazy("The organizer took tickets out of the order, or split it."),
+    "unpaid": api.lazy("The organizer changed the order, and wants it paid for."),
+}
+"""What an organizer may have changed in an order that stands, by code."""
 
 
 def hint(host: api.Host, member_id: UUID, settings: PretixSettings) -> None:
@@ -122,11 +139,16 @@ def _take(host: api.Host, session: Session, member_id: UUID, place: str, change:
         return
     host.wake(session, [reference], acceptor_id=member_id)
     if known is None:
-        units = len(change.positions)
-        repository.found_there(session, member_id, place, change.event, reference, units)
+        repository.found_there(session, member_id, place, change.event, reference, change.units)
         known = repository.sent(session, [reference])[reference]
     if change.status in ("c", "e"):
         _cancelled_there(host, session, known)
+        return
+    _notice(host, session, known, change)
+    if _is_over(burn):
+        # Nobody pays for it: it came late, or was made valid again.
+        if known.cancelled_by is not None or known.cancel_asked_at is None:
+            repository.ask_again(session, reference)
     elif known.cancelled_by == "us":
         repository.ask_again(session, reference)
     elif known.cancelled_by == "them":
@@ -135,6 +157,30 @@ def _take(host: api.Host, session: Session, member_id: UUID, place: str, change:
         else:
             # Too late: the points are back.
             repository.ask_again(session, reference)
+
+
+def _is_over(burn: api.PlacedOrder) -> bool:
+    return burn.voided or burn.refunded_points >= burn.points
+
+
+def _notice(host: api.Host, session: Session, known: repository.Sent, change: Change) -> None:
+    """An order that stands, and is not as it was delivered: people have to look at it."""
+    if known.delivered_at is None:
+        return
+    code = "unpaid" if change.status != "p" else None
+    code = "fewer" if change.units < known.quantity else code
+    if not repository.notice(session, known.reference, code) or code is None:
+        return
+    host.audit(
+        session,
+        actor="system:pretix",
+        action="changed_by_organizer",
+        subject=known.reference,
+        event=known.event,
+        code=known.code,
+        change=code,
+    )
+    log.warning("order %s/%s: %s", known.event, known.code, NOTICED[code].message)
 
 
 def _cancelled_there(host: api.Host, session: Session, known: repository.Sent) -> None:
@@ -178,7 +224,7 @@ def _compare(host: api.Host, member_id: UUID) -> None:
 
 def _refunded(host: api.Host, session: Session, references: Sequence[str]) -> list[str]:
     placed = host.placed_orders(session, references)
-    return [r for r, each in placed.items() if each.refunded_points >= each.points]
+    return [r for r, each in placed.items() if _is_over(each)]
 
 
 def _state(session: Session, member_id: UUID, place: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,11 +15,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from marketplace import api
-from marketplace_pretix import stock
+from marketplace_pretix import shelf
 from marketplace_pretix.client import Pretix, Refused
 from marketplace_pretix.domain import Sku, write_sku
 from marketplace_pretix.models import product
-from marketplace_pretix.servers import client_of
+from marketplace_pretix.servers import required_settings
+from marketplace_pretix.settings import PretixSettings
+from marketplace_pretix.words import TROUBLES
 
 MICROS: Final = 1_000_000
 COLUMNS: Final = (
@@ -39,6 +42,10 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """References of offers that name it."""
     price_before_micros: int | None
     """What it cost when it was last looked at, where that was something else."""
+    trouble: str | None = None
+    """Why it cannot be sold here: a code of `words.TROUBLES`."""
+    is_asked: bool = False
+    """Whether participants are asked who comes before they burn points."""
 
 
 class Compared(msgspec.Struct, frozen=True):
@@ -48,33 +55,20 @@ class Compared(msgspec.Struct, frozen=True):
     gone: list[api.PluginOffer]
 
 
-class _Named(msgspec.Struct, frozen=True):
-    id: int
-    active: bool
-    default_price: str | None
-    name: dict[str, str] | str = ""
-    value: dict[str, str] | str = ""
-
-
-class _Item(_Named, frozen=True):
-    variations: list[_Named] = []
-
-
-class _Event(msgspec.Struct, frozen=True):
+class _Listed(msgspec.Struct, frozen=True):
     slug: str
-    currency: str
-    name: dict[str, str] | str = ""
 
 
 def compare(host: api.Host, member_id: UUID, event: str | None = None) -> Compared:
     """Ask a member's pretix what it sells, and remember the prices. Refused, NotConfigured."""
-    client = client_of(host, member_id)
+    settings = required_settings(host, member_id)
+    client = Pretix(host.outbound, settings)
+    with host.transaction() as session:
+        now = host.now(session)
     read: list[Found] = []
-    events: set[str] = set()
-    for each in _read(client.list("/events/"), _Event):
+    for each in _read(client.list("/events/"), _Listed):
         if event is None or each.slug == event:
-            events.add(each.slug)
-            read += _products(client, each)
+            read += _products(client, each.slug, settings, now)
     with host.transaction() as session:
         offers = host.offers(session, member_id=member_id)
         found = [_beside(session, member_id, offers, one) for one in read]
@@ -90,7 +84,7 @@ def compare(host: api.Host, member_id: UUID, event: str | None = None) -> Compar
 def offers_file(
     compared: Compared, member: str, points_per_unit: int, status: str = "announced"
 ) -> str:
-    """Lines of `marketplace import offers` for what no offer names yet.
+    """Lines of `marketplace import offers` for what no offer names yet, and can be sold here.
 
     Points are the price at `points_per_unit` for one unit of its currency, rounded up. Stock is 0:
     the quotas fill it as soon as the offers are there.
@@ -99,7 +93,7 @@ def offers_file(
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow(COLUMNS)
     for each in compared.found:
-        if each.offers or each.price_micros <= 0:
+        if each.offers or each.price_micros <= 0 or each.trouble:
             continue
         points = -(-each.price_micros * points_per_unit // MICROS)
         reference = f"PRETIX-{member}-{each.sku.replace('/', '-')}"
@@ -109,40 +103,53 @@ def offers_file(
     return text.getvalue()
 
 
-def _products(client: Pretix, event: _Event) -> list[Found]:
+def _products(client: Pretix, event: str, settings: PretixSettings, now: datetime) -> list[Found]:
     """Every product, variation and date of an event that is active."""
-    shelf = stock.shelf(client, event.slug)
-    dates: list[int | None] = [
-        int(each["id"])
-        for each in client.list(f"/events/{event.slug}/subevents/")
-        if each.get("active")
-    ]
+    try:
+        seen = shelf.read(client, event)
+    except shelf.OutOfSight as error:
+        raise Refused(f"{event}: {TROUBLES[error.trouble].message}") from None
+    dates: list[int | None] = [each.id for each in seen.dates if each.active]
     found: list[Found] = []
-    for item in _read(client.list(f"/events/{event.slug}/items/"), _Item):
+    for item in seen.products:
         if not item.active:
             continue
-        variations: list[_Named | None] = [each for each in item.variations if each.active]
+        variations: list[shelf.Variation | None] = [each for each in item.variations if each.active]
+        if item.variations and not variations:
+            continue
         for variation in variations or [None]:
             for date in dates or [None]:
-                sku = Sku(event.slug, item.id, variation.id if variation else None, date)
-                found.append(_found(event, item, variation, sku, shelf.free(sku)))
+                sku = Sku(event, item.id, variation.id if variation else None, date)
+                found.append(_found(seen, item, variation, sku, settings, now))
     return found
 
 
-def _found(event: _Event, item: _Item, variation: _Named | None, sku: Sku, free: int) -> Found:
+def _found(
+    seen: shelf.Shelf,
+    item: shelf.Product,
+    variation: shelf.Variation | None,
+    sku: Sku,
+    settings: PretixSettings,
+    now: datetime,
+) -> Found:
     price = (variation and variation.default_price) or item.default_price or "0"
+    date = next((each for each in seen.dates if each.id == sku.subevent), None)
+    price = (date and date.price(sku)) or price
     try:
         price_micros = api.micros_from_decimal(price)
     except ValueError as error:
         raise Refused(f"a price cannot be read: {error}") from None
+    asks = seen.asks(sku)
     return Found(
         sku=write_sku(sku),
-        name=_name(event, item, variation),
+        name=seen.name(sku),
         price_micros=price_micros,
-        currency=event.currency,
-        free=free,
+        currency=seen.event.currency,
+        free=seen.free(sku),
         offers=(),
         price_before_micros=None,
+        trouble=seen.trouble(sku, settings, now),
+        is_asked=asks.must_be_told or not asks.fits(1),
     )
 
 
@@ -174,16 +181,3 @@ def _read(raw: Iterator[dict[str, Any]], what: type[Any]) -> list[Any]:
         return [msgspec.convert(each, what) for each in raw]
     except msgspec.ValidationError as error:
         raise Refused(f"pretix's answer cannot be read: {error}") from None
-
-
-def _name(event: _Event, item: _Item, variation: _Named | None) -> str:
-    words = [_words(event.name) or event.slug, _words(item.name)]
-    if variation is not None:
-        words.append(_words(variation.value))
-    return ": ".join(each for each in words if each)[:200]
-
-
-def _words(text: dict[str, str] | str) -> str:
-    if isinstance(text, str):
-        return text
-    return text.get("en") or next(iter(text.values()), "")

@@ -12,7 +12,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -22,6 +21,7 @@ import msgspec
 import pytest
 from marketplace_pretix import (
     cancelling,
+    choosing,
     commands,
     domain,
     giving_back,
@@ -30,7 +30,10 @@ from marketplace_pretix import (
     stock,
     sweeping,
     syncing,
+    telling,
+    words,
 )
+from marketplace_pretix.asking import Person
 from marketplace_pretix.double.world import World
 from marketplace_pretix.settings import PretixSettings
 from marketplace_pretix.supplier import PretixSupplier
@@ -42,16 +45,19 @@ CACHE = Path(os.environ.get("PRETIX_CACHE") or "var/pretix").absolute()
 PATIENCE_S = 90.0
 
 
-def _server() -> Any:
-    """The module beside this one; tests are no package."""
+def _beside(name: str) -> Any:
+    """A module beside this one; tests are no package."""
     spec = importlib.util.spec_from_file_location(
-        "real_pretix_server", Path(__file__).with_name("server.py")
+        f"real_pretix_{name}", Path(__file__).with_name(f"{name}.py")
     )
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+events = _beside("events")
 
 
 class Real:
@@ -64,6 +70,10 @@ class Real:
 
     def settings(self, team: str = "orders") -> PretixSettings:
         return PretixSettings(url=self.url, organizer="meridian", token=self.tokens[team])
+
+    def office(self, method: str, path: str, body: Any = None) -> tuple[int, dict[str, Any]]:
+        """A call with all rights, below the organizer."""
+        return self.call(method, path, body, team="office")
 
     def call(
         self, method: str, path: str, body: Any = None, *, team: str = "orders", **headers: str
@@ -90,7 +100,7 @@ class Real:
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
-    with _server().running(CACHE, tmp_path_factory.mktemp("pretix")) as (url, seeded):
+    with _beside("server").running(CACHE, tmp_path_factory.mktemp("pretix")) as (url, seeded):
         yield Real(url, seeded)
 
 
@@ -210,22 +220,6 @@ def test_made_valid_again_by_the_organizer(
     until_done(lambda: _cancelled(host, real, code))
 
 
-class Listener(HTTPServer):
-    """Where pretix's webhook calls, as the marketplace's own address would be."""
-
-    def __init__(self, take: Callable[[str], None]) -> None:
-        class Notice(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                take(self.path)
-                self.send_response(202)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        super().__init__(("127.0.0.1", 0), Notice)
-
-
 def test_its_webhook_has_the_change_looked_at_soon(
     lab: Lab, host: api.Host, supplier: PretixSupplier, real: Real, seat: Callable[[], api.Order]
 ) -> None:
@@ -240,7 +234,7 @@ def test_its_webhook_has_the_change_looked_at_soon(
     order = seat()
     delivered(supplier, order)
     sweeping.run(host, now=True)
-    with Listener(take) as listener:
+    with _beside("server").Listener(take) as listener:
         threading.Thread(target=listener.serve_forever, daemon=True).start()
         webhook = {
             "target_url": f"http://127.0.0.1:{listener.server_port}/v1/pretix/notices/shop/{key}",
@@ -280,6 +274,108 @@ def test_sold_out_stock_and_prices(
         real.seat: 149_000_000,
         real.workshop: 149_000_000,
     }
+
+
+def known(lab: Lab, host: api.Host, *skus: str) -> dict[str, telling.State]:
+    """What is known of products after a look; offers name them from now on."""
+    for sku in skus:
+        lab.offer("pretix", sku, stock=7)
+    stock.keep(host)
+    with host.transaction() as session:
+        return dict(telling.known(session, lab.member("shop")))
+
+
+def said(lab: Lab, host: api.Host, sku: str, *people: Person) -> api.Order:
+    """An order for which was said who comes."""
+    shop = lab.member("shop")
+    with host.transaction() as session:
+        selection = telling.tell(host, session, shop, sku, people)
+    order = SupplierConformance.order(sku, quantity=len(people))
+    return msgspec.structs.replace(order, selection=selection, acceptor_id=shop)
+
+
+def test_all_that_an_organizer_asks_goes_with_the_order(
+    lab: Lab, host: api.Host, supplier: PretixSupplier, real: Real
+) -> None:
+    """In German, New York and francs; the shop is not live, for nothing can be paid in it."""
+    item, questions = events.gala(real.office)
+    sku = f"gala/{item}"
+    state = known(lab, host, sku)[sku]
+    assert (state.trouble, state.free, state.name) == (None, 5, "Gala: Platz")
+    assert (state.asks.names, state.asks.emails) == ("required", "required")
+    assert state.asks.name_scheme == "given_family"
+    assert [each.type for each in state.asks.questions] == list(events.KINDS)
+    order = SupplierConformance.order(sku)
+    [refused] = supplier.fulfil([order])
+    assert isinstance(refused, api.Rejected)
+    typed = {"N": "3,5", "S": "a", "T": "a\nb", "B": "True", "D": "2099-01-02", "H": "10:30"}
+    typed |= {"W": "2099-01-02T10:30", "CC": "DE", "TEL": "+48 22 123 45 67"}
+    typed |= {kind: str(questions[kind]["options"][1]["id"]) for kind in ("C", "M")}
+    answers = {str(questions[kind]["id"]): [text] for kind, text in typed.items()}
+    ann = Person(
+        name={"given_name": "Ann", "family_name": "Lee"}, email="ann@firm.example", answers=answers
+    )
+    order = said(lab, host, sku, ann)
+    delivered(supplier, order)
+    code = domain.order_code(order.reference)
+    [placed] = real.call("GET", f"/events/gala/orders/{code}/")[1]["positions"]
+    assert (placed["attendee_name"], placed["attendee_email"]) == ("Ann Lee", "ann@firm.example")
+    kept = {each["question_identifier"]: each["answer"] for each in placed["answers"]}
+    assert len(kept) == len(events.KINDS)
+    assert (kept["IDC"], kept["IDN"], kept["IDW"]) == ("Wahl 2", "3.5", "2099-01-02 15:30:00+00:00")
+
+
+def test_a_numbered_seat_is_sold_once(
+    lab: Lab, host: api.Host, supplier: PretixSupplier, real: Real
+) -> None:
+    sku = f"hall/{events.hall(real.office)}"
+    assert known(lab, host, sku)[sku].asks.is_seated
+    with host.transaction() as session:
+        reference = host.offers(session, sku=sku)[0].reference
+    assert [each.seat_guid for each in choosing.find(host, reference).seats] == list(events.SEATS)
+    order = said(lab, host, sku, Person(seat="A-1"), Person(seat="A-2"))
+    delivered(supplier, order)
+    [late] = supplier.fulfil([said(lab, host, sku, Person(seat="A-2"))])
+    assert isinstance(late, api.Rejected)
+    assert late.reason == words.SEAT_TAKEN.message
+    assert [each.seat_guid for each in choosing.find(host, reference).seats] == ["A-3"]
+
+
+def test_what_the_shop_would_not_sell_is_not_sold_here(
+    lab: Lab, host: api.Host, supplier: PretixSupplier, real: Real
+) -> None:
+    good, troubles = events.tour(real.office)
+    troubles |= events.shelf(real.office)
+    found = known(lab, host, good, *troubles.values())
+    assert {name: found[sku].trouble for name, sku in troubles.items()} == {
+        name: name for name in troubles
+    }
+    assert (found[good].trouble, found[good].free) == (None, 3)
+    delivered(supplier, SupplierConformance.order(good))
+    prices = {
+        each.sku: each.price_micros for each in syncing.compare(host, lab.member("shop")).found
+    }
+    assert prices[good] == 4_500_000
+
+
+def test_what_an_organizer_changes_in_an_order_is_noticed(
+    lab: Lab, host: api.Host, supplier: PretixSupplier, real: Real
+) -> None:
+    reference = lab.hold("pretix", lab.offer("pretix", real.seat), quantity=2)
+    two = SupplierConformance.order(real.seat, quantity=2)
+    delivered(supplier, msgspec.structs.replace(two, reference=reference))
+    path = f"orders/{domain.order_code(reference)}/"
+    first, second = (each["id"] for each in real.call("GET", path)[1]["positions"])
+
+    def noticed_after(change: dict[str, Any]) -> str | None:
+        assert real.call("POST", f"{path}change/", {"send_email": False, **change})[0] == 200
+        sweeping.run(host, now=True)
+        with host.transaction() as session:
+            return repository.sent(session, [reference])[reference].noticed
+
+    dearer = {"position": first, "body": {"price": "12.00"}}
+    assert noticed_after({"patch_positions": [dearer]}) == "unpaid"
+    assert noticed_after({"cancel_positions": [{"position": second}]}) == "fewer"
 
 
 def test_a_trial_keeps_nothing(lab: Lab, supplier: PretixSupplier, real: Real) -> None:

@@ -13,8 +13,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, Final
 from urllib.error import HTTPError
@@ -48,6 +49,22 @@ backend=file://{broker}/results
 broker_transport_options={{"data_folder_in": "{broker}/queue", "data_folder_out": "{broker}/queue",
   "control_folder": "{broker}/control"}}
 """
+
+
+class Listener(HTTPServer):
+    """Where pretix's webhook calls, as the marketplace's own address would be."""
+
+    def __init__(self, take: Callable[[str], None]) -> None:
+        class Notice(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                take(self.path)
+                self.send_response(202)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        super().__init__(("127.0.0.1", 0), Notice)
 
 
 @contextmanager

@@ -33,6 +33,10 @@ class Mischief(StrEnum):
     """Takes one order, then closes every connection that would order."""
     BUSY = "busy"
     """Answers 429; nothing is taken."""
+    MOVED = "moved"
+    """A proxy leads to another address; nothing is taken."""
+    MAINTENANCE = "maintenance"
+    """A proxy answers 503; nothing is taken."""
     BLIND = "blind"
     """The token may not see the event any more."""
     GONE = "gone"
@@ -93,10 +97,10 @@ class Double:
         words = path[len(prefix) :].strip("/").split("/")
         blind = self.mischief is Mischief.BLIND
         if words == ["events"]:
-            return _page([] if blind else [{"slug": world.event, "currency": "EUR"}], query)
+            return _page([] if blind else [world.about], query)
         if words == ["orders"]:
             return _page([] if blind else world.changed(query), query)
-        if words[:2] != ["events", world.event] or blind:
+        if words[:2] != ["events", world.event] or blind or world.hidden:
             return FORBIDDEN
         if method == "POST" and not world.may_write:
             return FORBIDDEN
@@ -106,7 +110,13 @@ class Double:
         world = self.world
         match method, words:
             case "GET", []:
-                return 200, {"slug": world.event, "currency": "EUR"}
+                return 200, world.about
+            case "GET", ["settings"]:
+                return 200, world.settings
+            case "GET", ["questions"]:
+                return _page(world.questions, query)
+            case "GET", ["seats"] | ["subevents", _, "seats"]:
+                return _page(world.free_seats(), query)
             case "POST", ["orders"]:
                 self.taken += 1
                 return world.order(body)
@@ -121,7 +131,7 @@ class Double:
             case "GET", ["items"]:
                 return _page(list(world.items.values()), query)
             case "GET", ["subevents"]:
-                return _page([], query)
+                return _page(world.dates, query)
         return NO_ORDER
 
     def _before(self, ordering: bool) -> Said | None:
@@ -129,6 +139,10 @@ class Double:
         match self.mischief:
             case Mischief.BUSY:
                 return 429, {"detail": "Request was throttled."}
+            case Mischief.MOVED:
+                return 301, b"<html>Moved</html>"
+            case Mischief.MAINTENANCE:
+                return 503, b"<html>We are back soon.</html>"
             case Mischief.GONE:
                 return 404, b"<html>There is nothing here.</html>"
             case Mischief.ONE_ONLY if ordering and self.taken:
@@ -171,6 +185,9 @@ class Double:
                 sent = found if isinstance(found, bytes) else json.dumps(found).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(sent)))
+                if status in (301, 429):
+                    self.send_header("Location", "https://tickets.example/")
+                    self.send_header("Retry-After", "42")
                 self.end_headers()
                 self.wfile.write(sent)
 

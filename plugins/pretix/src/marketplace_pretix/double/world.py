@@ -34,6 +34,39 @@ class World:
         self.created: dict[str, int] = {}
         """By our reference: how many orders were made."""
         self.printed: set[str] = set()
+        self.about: Json = {
+            "slug": event,
+            "name": {"en": "Summit"},
+            "currency": "EUR",
+            "live": True,
+            "testmode": False,
+            "has_subevents": False,
+            "date_from": "2099-01-01T09:00:00Z",
+            "date_to": None,
+            "presale_start": None,
+            "presale_end": None,
+            "timezone": "Europe/Warsaw",
+            "seating_plan": None,
+            "seat_category_mapping": {},
+            "all_sales_channels": True,
+            "limit_sales_channels": [],
+        }
+        """The event itself."""
+        self.settings: Json = {
+            "attendee_names_asked": True,
+            "attendee_names_required": False,
+            "attendee_emails_asked": False,
+            "attendee_emails_required": False,
+            "name_scheme": "full",
+            "max_items_per_order": 10,
+        }
+        self.questions: list[Json] = []
+        self.dates: list[Json] = []
+        """Of a series."""
+        self.seats: dict[str, Json] = {}
+        """By their name at pretix, as its plan has them."""
+        self.hidden = False
+        """Whether the token may not see the event."""
 
     def add(self, size: int | None, *, name: str = "Seat", price: str = "149.00") -> int:
         """A product with a quota of its own; returns its id."""
@@ -46,9 +79,59 @@ class World:
                 "default_price": price,
                 "has_variations": False,
                 "variations": [],
+                "addons": [],
+                "bundles": [],
+                "personalized": False,
+                "min_per_order": None,
+                "max_per_order": None,
             }
             self.sizes[number] = size
             return number
+
+    def ask(self, question: str, kind: str, *items: int, required: bool = True, **more: Any) -> int:
+        """A question about who comes with these products; returns its id."""
+        with self.lock:
+            number = len(self.questions) + 1
+            words = more.pop("options", [])
+            self.questions.append(
+                {
+                    "id": number,
+                    "question": {"en": question},
+                    "type": kind,
+                    "required": required,
+                    "items": list(items),
+                    "options": [
+                        {"id": number * 100 + place, "identifier": each, "answer": {"en": each}}
+                        for place, each in enumerate(words)
+                    ],
+                    "position": number,
+                    "identifier": f"Q{number}",
+                    "dependency_question": None,
+                    "dependency_values": [],
+                    **more,
+                }
+            )
+            return number
+
+    def seat(self, item: int, *names: str) -> None:
+        """Numbered seats for a product, which is sold with one of them from now on."""
+        with self.lock:
+            self.about["seat_category_mapping"]["Stalls"] = item
+            for name in names:
+                self.seats[name] = {
+                    "seat_guid": name,
+                    "product": item,
+                    "zone_name": "Stalls",
+                    "row_name": name[0],
+                    "seat_number": name[1:],
+                    "blocked": False,
+                    "orderposition": None,
+                }
+
+    def free_seats(self) -> list[Json]:
+        """`GET seats/?is_available=true`."""
+        with self.lock:
+            return [each for each in self.seats.values() if each["orderposition"] is None]
 
     def left(self, item: int) -> int | None:
         """What is left of an item."""
@@ -89,6 +172,9 @@ class World:
             if found["status"] == "c":
                 return 400, {"detail": "The order is not allowed to be canceled."}
             found["status"] = "c"
+            for each in self.seats.values():
+                if each["orderposition"] in {one["id"] for one in found["positions"]}:
+                    each["orderposition"] = None
             found["last_modified"] = _now()
             return 200, dict(found)
 
@@ -153,7 +239,8 @@ class World:
         for each in body["positions"]:
             item = each["item"]
             asked[item] = asked.get(item, 0) + 1
-            faults.append(self._fault(item, asked[item]))
+            fault = self._fault(item, asked[item]) or self._fault_of_seat(each)
+            faults.append(fault or self._fault_of_answers(each))
         if any(faults):
             wrong["positions"] = faults
         return wrong
@@ -172,6 +259,33 @@ class World:
             return {"item": [words]}
         return {}
 
+    def _fault_of_seat(self, position: Json) -> Json:
+        seated = position["item"] in self.about["seat_category_mapping"].values()
+        name = position.get("seat")
+        if not name:
+            return {"seat": ["The specified product requires to choose a seat."]} if seated else {}
+        found = self.seats.get(name)
+        if found is None:
+            return {"seat": ["The specified seat does not exist."]}
+        if found["orderposition"] is not None:
+            return {"seat": [f'The selected seat "{name}" is not available.']}
+        return {}
+
+    def _fault_of_answers(self, position: Json) -> Json:
+        """Pretix looks at the answers that there are, and asks for none."""
+        by_id = {each["id"]: each for each in self.questions}
+        faults: list[Json] = []
+        for each in position.get("answers", []):
+            question = by_id.get(each["question"])
+            chosen = {one["id"] for one in question["options"]} if question else set()
+            if question is None:
+                faults.append({"question": ["Invalid pk - object does not exist."]})
+            elif not set(each["options"]) <= chosen:
+                faults.append({"non_field_errors": ["The specified option does not belong."]})
+            elif not each["answer"]:
+                faults.append({"answer": ["This field may not be blank."]})
+        return {"answers": faults} if faults else {}
+
     def _made(self, body: Json) -> Json:
         trial = bool(body.get("simulate"))
         code = "PREVIEW" if trial else body["code"]
@@ -182,6 +296,11 @@ class World:
                 "item": each["item"],
                 "variation": each.get("variation"),
                 "subevent": each.get("subevent"),
+                "attendee_name_parts": each.get("attendee_name_parts", {}),
+                "attendee_email": each.get("attendee_email"),
+                "company": each.get("company"),
+                "answers": each.get("answers", []),
+                "seat": each.get("seat"),
                 "secret": "" if trial else secrets.token_hex(16),
                 "addon_to": None,
                 "canceled": False,
@@ -189,8 +308,13 @@ class World:
             }
             for number, each in enumerate(body["positions"], start=1)
         ]
+        if not trial:
+            for each in positions:
+                if each["seat"]:
+                    self.seats[each["seat"]]["orderposition"] = each["id"]
         return {
             "code": code,
+            "sales_channel": body.get("sales_channel", "web"),
             "event": self.event,
             "status": "p",
             "total": "0.00",

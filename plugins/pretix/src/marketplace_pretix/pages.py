@@ -1,0 +1,151 @@
+"""Pages at /pretix: who comes, asked before the burn; a partner's offers in its console."""
+
+from __future__ import annotations
+
+from asyncio import to_thread
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from litestar import Request, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
+
+from marketplace.api import (
+    Console,
+    Host,
+    Html,
+    NavEntry,
+    Page,
+    Pages,
+    Role,
+    Routes,
+    access,
+    lazy,
+)
+from marketplace_pretix import asking, choosing, repository, sweeping, telling, words
+from marketplace_pretix.asking import Problems
+
+HERE: Final = Path(__file__).parent
+BUYERS: Final = access(roles=[Role.PARTICIPANT], page=True)
+ROLES: Final = frozenset({Role.PARTNER, Role.OPERATOR})
+SECTION: Final = NavEntry(
+    key="console-pretix",
+    label=lazy("Pretix"),
+    path="/pretix/partner",
+    roles=ROLES,
+    order=43,
+    symbol="ticket",
+    console=True,
+)
+
+AnyRequest = Request[Any, Any, Any]
+Quantity = Annotated[int, QueryParameter(ge=1, le=1_000)]
+
+
+def make_pages(host: Host) -> Pages:
+    """The pages over a host."""
+    return Pages(
+        routes=[*_buyers(host), *_partners(host)],
+        nav=[SECTION],
+        templates=HERE / "templates",
+        translations=HERE / "locale",
+        before_burn=partial(choosing.page_before, host),
+    )
+
+
+def _buyers(host: Host) -> Routes:
+    @get("/who/{reference:path}", opt=BUYERS, include_in_schema=False)
+    async def ask_who(
+        reference: FromPath[str], page: NamedDependency[Page], quantity: Quantity = 1
+    ) -> Html:
+        """Who comes, and what the organizer wants to know."""
+        chosen = await to_thread(choosing.find, host, reference.removeprefix("/"))
+        return _asked(page, chosen, quantity)
+
+    @post("/who/{reference:path}", opt=BUYERS, include_in_schema=False, status_code=303)
+    async def take_who(
+        reference: FromPath[str],
+        page: NamedDependency[Page],
+        request: AnyRequest,
+        quantity: Quantity = 1,
+    ) -> Html:
+        """Keep what was said, then on to the points; or say what is wrong with it."""
+        sent = await request.form()
+        form = {key: [str(each) for each in sent.getall(key)] for key in sent}
+        chosen = await to_thread(choosing.find, host, reference.removeprefix("/"))
+        if _limit(chosen, quantity) is not None:
+            return _asked(page, chosen, quantity, form)
+        people = choosing.people_of(form, chosen, quantity)
+        problems = choosing.problems_of(people, chosen)
+        if problems or chosen.state.trouble:
+            return _asked(page, chosen, quantity, form, problems)
+        return page.redirect(await to_thread(choosing.keep, host, chosen, people))
+
+    return [ask_who, take_who]
+
+
+def _limit(chosen: choosing.Chosen, quantity: int) -> str | None:
+    """Why so many cannot be had in one order: the name of the limit."""
+    if quantity < chosen.asks.least:
+        return "least"
+    return "most" if quantity > min(chosen.asks.most or quantity, choosing.MOST_PEOPLE) else None
+
+
+def _asked(
+    page: Page,
+    chosen: choosing.Chosen,
+    quantity: int,
+    typed: dict[str, list[str]] | None = None,
+    problems: Problems | None = None,
+) -> Html:
+    page.active = "catalog"
+    territories = page.language.locale.territories.items()
+    return page.render(
+        "pretix/who.html",
+        status_code=200 if typed is None else 409,
+        chosen=chosen,
+        asks=chosen.asks,
+        quantity=quantity,
+        limit=_limit(chosen, quantity),
+        most=min(chosen.asks.most or choosing.MOST_PEOPLE, choosing.MOST_PEOPLE),
+        typed=typed or {},
+        problems=problems or {},
+        parts=asking.PARTS,
+        countries=sorted(
+            ((code, name) for code, name in territories if len(code) == 2 and code.isalpha()),
+            key=lambda each: each[1],
+        ),
+        said=partial(_said, page),
+        by_id={each.id: each for each in chosen.asks.questions},
+        path=choosing.path_of(chosen.offer.reference, quantity),
+        not_sold=words.NOT_SOLD,
+    )
+
+
+def _said(page: Page, text: asking.Text | None) -> str:
+    return asking.said(text, page.locale)
+
+
+def _partners(host: Host) -> Routes:
+    @get("/partner", opt=access(roles=ROLES, page=True), include_in_schema=False)
+    async def show_own(page: NamedDependency[Page], console: NamedDependency[Console]) -> Html:
+        """Every offer of the member with what its pretix has of it, and why it is not sold."""
+
+        def read() -> dict[str, Any]:
+            with host.transaction() as session:
+                return {
+                    "offers": host.offers(session, member_id=console.member_id),
+                    "states": telling.known(session, console.member_id),
+                    "changed": repository.noticed(session, console.member_id),
+                    "cancelled": repository.not_given_back(session, console.member_id),
+                }
+
+        return page.render(
+            "pretix/own.html",
+            **await to_thread(read),
+            troubles=words.TROUBLES,
+            noticed=sweeping.NOTICED,
+        )
+
+    return [show_own]

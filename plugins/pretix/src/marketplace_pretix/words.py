@@ -1,0 +1,54 @@
+"""What people are told: why a product cannot be had here, why an order was refused.
+
+English words are what is stored and logged; pages say them in the reader's language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from marketplace.api import Lazy, lazy
+
+SOLD_OUT: Final = lazy("Nothing of this is left at the organizer.")
+NOT_SOLD: Final = lazy("The organizer does not sell this at the moment.")
+CANCELLED_THERE: Final = lazy("The organizer has cancelled this order.")
+NOT_TOLD: Final = lazy("The organizer wants to know who comes: say it before you burn points.")
+USED: Final = lazy("What you said about who comes was used for another order already.")
+NOT_TAKEN: Final = lazy("The organizer's server did not take what was said about who comes.")
+SEAT_TAKEN: Final = lazy("Somebody else has taken this seat meanwhile: choose another one.")
+TOO_FEW: Final = lazy("The organizer sells only more of these at once.")
+TOO_MANY: Final = lazy("The organizer does not sell so many of these at once.")
+
+TROUBLES: Final[Mapping[str, Lazy]] = {
+    "token": lazy("The server does not know the token any more."),
+    "event": lazy("The token may not see this event, or there is none."),
+    "sku": lazy("The offer names no event and product."),
+    "product": lazy("The event has no such product."),
+    "inactive": lazy("The product, or this variation of it, is not active."),
+    "no_variation": lazy("The product has variations: the offer has to name one of them."),
+    "variation": lazy("The product has no such variation."),
+    "no_date": lazy("The event is a series: the offer has to name one of its dates."),
+    "date": lazy("The event has no such date, or it is not active."),
+    "not_on_date": lazy("The product is not sold on this date."),
+    "not_live": lazy(
+        "The shop of the event is not live, so nobody could open the page of an order."
+    ),
+    "not_begun": lazy("The sale of the event has not begun."),
+    "over": lazy("The sale of the event is over."),
+    "not_yet": lazy("The product is not available yet."),
+    "no_longer": lazy("The product is not available any more."),
+    "channel": lazy("It is not sold on the sales channel that the settings name."),
+    "voucher": lazy("The product is sold with a voucher only."),
+    "approval": lazy("Orders of the product have to be approved by the organizer."),
+    "membership": lazy("The product is for holders of a membership."),
+    "bundled": lazy("The product is sold as part of others only."),
+    "addons": lazy("An add-on has to be chosen with the product."),
+    "bundles": lazy("Other products come with the product."),
+    "giftcard": lazy("The product is a gift card."),
+    "hidden": lazy("The product is hidden while another one is available."),
+    "quota": lazy("The product has no quota."),
+    "address": lazy("The event requires the address of who comes, which is not asked here."),
+    "question": lazy("A required question of the event cannot be answered here."),
+}
+"""Why nothing of an offer is sold here, by code; its partner reads them."""

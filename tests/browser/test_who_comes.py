@@ -1,0 +1,72 @@
+"""On a phone and at a desk: who comes is said before points are burnt for a partner's seat."""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+import msgspec
+import pytest
+from marketplace_pretix.double.server import Double
+from marketplace_pretix.rehearsal import settings_of
+from playwright.async_api import expect
+
+from marketplace.identity.domain import Role
+from marketplace.registry import service as registry
+from tests.browser.conftest import OpenTab
+from tests.browser.life import Life
+from tests.browser.looks import examine
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+async def test_who_comes_is_said_and_leads_on_to_the_points(
+    open_tab: OpenTab, life: Life, javascript: bool
+) -> None:
+    double = Double().start()
+    world = double.world
+    item = world.add(10)
+    world.items[item]["personalized"] = True
+    world.settings.update(attendee_names_required=True, name_scheme="given_family")
+    world.ask("What do you eat?", "C", item, options=["Everything", "No meat"])
+    world.ask("Which workshops?", "M", item, options=["Saws", "Drills"], required=False)
+    world.ask("When do you arrive?", "W", item, required=False)
+    world.seat(item, "A1", "A2")
+    coalition = life.coalition
+    async with life.runtime.database.begin() as session:
+        await registry.configure(
+            session,
+            life.runtime,
+            "pretix",
+            msgspec.to_builtins(settings_of(double)),
+            actor="test",
+            member_id=coalition.members["shop"],
+        )
+    await coalition.activate("pretix", "shop")
+    offer = f"summit-{secrets.token_hex(4)}"
+    sku = f"summit/{item}"
+    await coalition.add_offer(offer, acceptor="shop", kind="seat", plugin="pretix", sku=sku)
+    tab = await open_tab(role=Role.PARTICIPANT, of="ann", width=390, javascript=javascript)
+    wrong: list[str] = []
+
+    async def look(name: str) -> None:
+        if javascript:
+            wrong.extend(await examine(tab, f"pretix-{name}"))
+
+    await tab.go(f"/pretix/who/{offer}?quantity=1")
+    await look("who")
+    await tab.page.get_by_label("Seat").select_option(label="Stalls · A · 2")
+    await tab.page.get_by_label("Given name").fill("Ann")
+    await tab.page.get_by_label("Family name").fill("Lee")
+    await tab.page.get_by_label("What do you eat?").select_option(label="No meat")
+    await tab.page.get_by_label("Drills").check()
+    await tab.page.get_by_role("button", name="On to the points").click()
+    await expect(tab.page).to_have_url(re.compile(f"/burn/{offer}[?]quantity=1&selection="))
+    partner = await open_tab(role=Role.PARTNER, of="shop", width=390, javascript=javascript)
+    await partner.go("/pretix/partner")
+    await expect(partner.page.get_by_role("main")).to_contain_text("people say first who comes")
+    if javascript:
+        wrong.extend(await examine(partner, "pretix-own"))
+    assert wrong == []
+    double.stop()
