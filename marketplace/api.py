@@ -80,7 +80,7 @@ from marketplace.errors import (
 from marketplace.exchange.domain import Eligibility
 from marketplace.identity.domain import Principal, Role, Scope
 from marketplace.money import decimal_from_minor, micros_from_decimal, minor_digits
-from marketplace.outbound import Answer, Outbound, Unanswered, Unreachable
+from marketplace.outbound import Answer, Identity, Line, Outbound, Unanswered, Unreachable
 from marketplace.signing import BadSignature, sign, verify
 from marketplace.signing import new_key as new_signing_key
 from marketplace.web.access import access
@@ -139,6 +139,7 @@ __all__ = [
     "Host",
     "Html",
     "IdempotencyKeyReused",
+    "Identity",
     "InvalidRequest",
     "IssueFact",
     "JournalNotes",
@@ -146,6 +147,7 @@ __all__ = [
     "Leg",
     "LegOutcome",
     "LegStatus",
+    "Line",
     "MarketplaceError",
     "MemberHealth",
     "MemberName",

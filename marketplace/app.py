@@ -344,5 +344,5 @@ async def _close_database(app: Litestar) -> AsyncIterator[None]:
 def asgi() -> Litestar:
     """Application factory of the environment's settings, for `uvicorn --factory`."""
     settings = load()
-    runtime = Runtime(settings, open_database(settings), open_vault(settings))
+    runtime = Runtime(settings, open_database(settings, serving=True), open_vault(settings))
     return create_app(runtime, around=[_close_database])

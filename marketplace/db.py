@@ -34,14 +34,16 @@ DRIVERS = (
 IDLE_S, INTERVAL_S, PROBES, UNACKNOWLEDGED_S = 10, 5, 3, 25
 """A peer that is gone without a word is noticed after `IDLE_S + INTERVAL_S * PROBES` seconds of
 silence, or `UNACKNOWLEDGED_S` after something was sent to it; by default it would take hours."""
+STANDS_STILL_S = 300
+"""Of a transaction: five minutes is longer than any of ours thinks."""
+QUERY_CANCELED = "57014"
 FORGOTTEN = {
     # The server's side of the same, so that what a dead process has locked is free again.
     "tcp_keepalives_idle": str(IDLE_S),
     "tcp_keepalives_interval": str(INTERVAL_S),
     "tcp_keepalives_count": str(PROBES),
     "tcp_user_timeout": str(UNACKNOWLEDGED_S * 1000),
-    # A process that stands still in a transaction; five minutes is longer than any of ours thinks.
-    "idle_in_transaction_session_timeout": "300000",
+    "idle_in_transaction_session_timeout": str(STANDS_STILL_S * 1000),
 }
 
 
@@ -88,14 +90,16 @@ class Database:
         pool_size: int = 10,
         name: str = "marketplace",
         statement_s: float | None = None,
+        idle_s: float | None = None,
     ) -> None:
-        """`name` and `statement_s` are for the connections of `sync_engine`: what the server calls
-        them, and the longest that a statement, or a transaction that does nothing, may take.
+        """All but the pool is for the connections of `sync_engine`: what the server calls them, and
+        the longest that a statement, or a transaction that does nothing (as long), may take.
         """
         self.url = parse_url(url)
         self.role = role
         self._name = name
         self._statement_s = statement_s
+        self._idle_s = statement_s if idle_s is None else idle_s
         self._pool_size = pool_size
         self.engine = self._async_engine(pool_size)
         self._sync: sa.Engine | None = None
@@ -133,12 +137,13 @@ class Database:
     def _session_statements(self) -> list[str]:
         name = self._name.replace("'", "")
         statements = ["SET TIME ZONE 'UTC'", f"SET application_name = '{name}'"]
-        if self._statement_s is not None:
-            most_ms = int(self._statement_s * 1000)
-            statements += [
-                f"SET statement_timeout = {most_ms}",
-                f"SET idle_in_transaction_session_timeout = {most_ms}",
-            ]
+        limits = {
+            "statement_timeout": self._statement_s,
+            "idle_in_transaction_session_timeout": self._idle_s,
+        }
+        for setting, most_s in limits.items():
+            if most_s is not None:
+                statements.append(f"SET {setting} = {int(most_s * 1000)}")
         return [*statements, f'SET ROLE "{self.role}"'] if self.role else statements
 
     async def close(self) -> None:
@@ -202,8 +207,18 @@ async def raw_connection(session: AsyncSession) -> Any:
     return driver
 
 
-def open_database(settings: Settings, *, as_owner: bool = False) -> Database:
-    """The database of these settings; starts the embedded server where no URL is set."""
+def took_too_long(error: BaseException) -> bool:
+    """Whether the server ended a statement of a lent connection for the time it took."""
+    said = getattr(error, "orig", None)
+    details = said.args[0] if isinstance(said, Exception) and said.args else None
+    return isinstance(details, dict) and details.get("C") == QUERY_CANCELED
+
+
+def open_database(settings: Settings, *, as_owner: bool = False, serving: bool = False) -> Database:
+    """The database of these settings; starts the embedded server where no URL is set.
+
+    `serving`: in an API process, where statements of plugins end after a while.
+    """
     if settings.database_url:
         url = settings.database_url
     else:
@@ -211,4 +226,11 @@ def open_database(settings: Settings, *, as_owner: bool = False) -> Database:
 
         url = embedded_url(settings.var_dir)
     role = None if as_owner else settings.database_role
-    return Database(url, role=role, pool_size=settings.database_pool)
+    return Database(
+        url,
+        role=role,
+        pool_size=settings.database_pool,
+        statement_s=settings.plugin_query_s if serving else None,
+        # A handler may stream what it reads to somebody slow: that is no statement that hangs.
+        idle_s=STANDS_STILL_S if serving else None,
+    )

@@ -12,10 +12,13 @@ import ipaddress
 import logging
 import socket
 import ssl
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import certifi
@@ -31,7 +34,7 @@ from marketplace.addresses import (
     parse_allowed,
     parse_url,
 )
-from marketplace.errors import Busy, MarketplaceError
+from marketplace.errors import Busy, MarketplaceError, NotConfigured
 from marketplace.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -84,6 +87,62 @@ def resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(each[4][0]) for each in found))
 
 
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """Who we are to the other side of a TLS connection."""
+
+    certificate: bytes
+    """PEM, with what signed it behind it where that is asked for."""
+    key: bytes
+    """PEM without a password."""
+
+
+class Line:
+    """A connection to one host that is kept for several calls. For one thread."""
+
+    def __init__(self, target: Target, pool: httpcore.ConnectionPool, backend: _Backend) -> None:
+        self._target = target
+        self._pool = pool
+        self._backend = backend
+
+    @property
+    def left_s(self) -> float:
+        """Seconds that are left of the time it was opened for."""
+        return _left(self._backend.deadline)
+
+    def call(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float = TIMEOUT_S,
+        limit_bytes: int = ANSWER_LIMIT_BYTES,
+    ) -> Answer:
+        """As `Outbound.call`; AddressRefused too where `url` is of another host than the line."""
+        target = parse_url(url)
+        if target.authority != self._target.authority or target.scheme != self._target.scheme:
+            raise AddressRefused(f"This connection leads to {self._target.authority}.")
+        self._backend.begin(timeout_s, limit_bytes)
+        sent = {
+            "Host": target.authority,
+            "User-Agent": USER_AGENT,
+            "Accept-Encoding": "identity",
+            **({"Content-Length": str(len(body))} if body or method != "GET" else {}),
+            **(headers or {}),
+        }
+        address = httpcore.URL(
+            scheme=target.scheme, host=target.host, port=target.port, target=target.path
+        )
+        try:
+            with self._pool.stream(
+                method, address, headers=list(sent.items()), content=body
+            ) as answer:
+                return _read(answer, limit_bytes)
+        except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
+            raise _failure(error, is_open=self._backend.is_open) from error
+
+
 class Outbound:
     """Makes guarded calls. Holds no connection; may be used from any thread."""
 
@@ -128,29 +187,43 @@ class Outbound:
         at `limit_bytes`. Raises AddressRefused or Unreachable while nothing was sent, Unanswered
         after that.
         """
+        close = {"Connection": "close", **(headers or {})}
+        with self.line(url, timeout_s=timeout_s) as line:
+            return line.call(
+                method,
+                url,
+                body=body,
+                headers=close,
+                timeout_s=line.left_s,
+                limit_bytes=limit_bytes,
+            )
+
+    @contextmanager
+    def line(
+        self,
+        url: str,
+        *,
+        http2: bool = False,
+        identity: Identity | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> Iterator[Line]:
+        """One connection for several calls to the host of `url`, one after the other.
+
+        `timeout_s` is for the look-up of its name, which is made once. Raises AddressRefused,
+        Unreachable; NotConfigured where the identity's certificate and key are none.
+        """
         target = parse_url(url)
         deadline = time.monotonic() + timeout_s
-        backend = _Backend(self._addresses(target, deadline), deadline, limit_bytes)
-        sent = {
-            "Host": target.authority,
-            "User-Agent": USER_AGENT,
-            "Accept-Encoding": "identity",
-            "Connection": "close",
-            **({"Content-Length": str(len(body))} if body or method != "GET" else {}),
-            **(headers or {}),
-        }
-        address = httpcore.URL(
-            scheme=target.scheme, host=target.host, port=target.port, target=target.path
-        )
-        tls = (self._tls or _tls()) if target.scheme == "https" else None
-        try:
-            with (
-                httpcore.ConnectionPool(tls, network_backend=backend) as pool,
-                pool.stream(method, address, headers=list(sent.items()), content=body) as answer,
-            ):
-                return _read(answer, limit_bytes)
-        except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
-            raise _failure(error, is_open=backend.is_open) from error
+        backend = _Backend(self._addresses(target, deadline), deadline)
+        tls = None
+        if target.scheme == "https":
+            tls = self._tls or (_trusting() if http2 or identity else _tls())
+            if identity is not None:
+                _introduce(tls, identity)
+        with httpcore.ConnectionPool(
+            tls, max_connections=1, http1=not http2, http2=http2, network_backend=backend
+        ) as pool:
+            yield Line(target, pool, backend)
 
     def _addresses(self, target: Target, deadline: float) -> list[str]:
         """The addresses of the target, all of which may be called."""
@@ -190,10 +263,26 @@ def open_outbound(settings: Settings) -> Outbound:
 
 @cache
 def _tls() -> ssl.SSLContext:
+    return _trusting()
+
+
+def _trusting() -> ssl.SSLContext:
     """Certificates of the system (or SSL_CERT_FILE), and those that come with the program."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context
+
+
+def _introduce(tls: ssl.SSLContext, who: Identity) -> None:
+    """Python reads a key from a file only: it is there for this moment, for us alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        both = Path(folder) / "identity.pem"
+        both.touch(mode=0o600)
+        both.write_bytes(who.certificate + b"\n" + who.key)
+        try:
+            tls.load_cert_chain(both)
+        except (ssl.SSLError, ValueError) as error:
+            raise NotConfigured(f"The certificate and its key cannot be used: {error}") from None
 
 
 def _read(answer: httpcore.Response, limit_bytes: int) -> Answer:
@@ -248,13 +337,19 @@ def _within(work: Callable[[], Sequence[str]], deadline: float) -> Sequence[str]
 class _Backend(httpcore.NetworkBackend):
     """Connects to the checked addresses, whatever the host is called."""
 
-    def __init__(self, addresses: Sequence[str], deadline: float, limit_bytes: int) -> None:
+    def __init__(self, addresses: Sequence[str], deadline: float) -> None:
         self._addresses = addresses
-        self._deadline = deadline
-        self._limit_bytes = limit_bytes
         self._inner = httpcore.SyncBackend()
+        self.deadline = deadline
+        self.left_bytes = 0
         self.is_open = False
         """The request may have begun to leave us."""
+
+    def begin(self, timeout_s: float, limit_bytes: int) -> None:
+        """Another call: what it may take in time and in bytes."""
+        self.deadline = time.monotonic() + timeout_s
+        self.left_bytes = limit_bytes + OVERHEAD_BYTES
+        self.is_open = False
 
     def connect_tcp(
         self,
@@ -267,7 +362,7 @@ class _Backend(httpcore.NetworkBackend):
         failure: Exception = httpcore.ConnectError("no address")
         for position, address in enumerate(self._addresses, start=1):
             # One that swallows packets leaves time for the next.
-            share = _left(self._deadline) / (len(self._addresses) - position + 1)
+            share = _left(self.deadline) / (len(self._addresses) - position + 1)
             try:
                 stream = self._inner.connect_tcp(
                     address, port, share, local_address, socket_options
@@ -275,40 +370,31 @@ class _Backend(httpcore.NetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
             else:
-                return _Stream(stream, self, self._deadline, self._limit_bytes)
+                return _Stream(stream, self)
         raise failure
 
 
 class _Stream(httpcore.NetworkStream):
     """A connection with an end in time, and in bytes."""
 
-    def __init__(
-        self,
-        inner: httpcore.NetworkStream,
-        backend: _Backend,
-        deadline: float,
-        limit_bytes: int,
-    ) -> None:
+    def __init__(self, inner: httpcore.NetworkStream, backend: _Backend) -> None:
         self._inner = inner
         self._backend = backend
-        self._deadline = deadline
-        self._limit_bytes = limit_bytes
-        self._left_bytes = limit_bytes + OVERHEAD_BYTES
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        if self._left_bytes <= 0:
+        if self._backend.left_bytes <= 0:
             raise httpcore.ReadError("it is longer than the limit")
         # Where the next bytes are always there already, no read runs out of time by itself.
-        if time.monotonic() >= self._deadline:
+        if time.monotonic() >= self._backend.deadline:
             raise httpcore.ReadTimeout("it took too long")
-        got = self._inner.read(max_bytes, _left(self._deadline))
-        self._left_bytes -= len(got)
+        got = self._inner.read(max_bytes, _left(self._backend.deadline))
+        self._backend.left_bytes -= len(got)
         return got
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._backend.is_open = True
         for start in range(0, len(buffer), WRITE_BYTES):
-            self._inner.write(buffer[start : start + WRITE_BYTES], _left(self._deadline))
+            self._inner.write(buffer[start : start + WRITE_BYTES], _left(self._backend.deadline))
 
     def close(self) -> None:
         self._inner.close()
@@ -319,8 +405,8 @@ class _Stream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
-        inner = self._inner.start_tls(ssl_context, server_hostname, _left(self._deadline))
-        return _Stream(inner, self._backend, self._deadline, self._limit_bytes)
+        inner = self._inner.start_tls(ssl_context, server_hostname, _left(self._backend.deadline))
+        return _Stream(inner, self._backend)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)

@@ -41,6 +41,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Burns decided in one transaction."""
     database_pool: int = 10
     """Connections of one process, besides the burn engine's own."""
+    plugin_query_s: float = 60.0
+    """Longest a statement of a plugin may take in an API process, where a thread waits for it."""
     supplier_timeout_s: float = 30.0
     """Longest a supplier may take for one chunk of orders; after that the outcome is unknown."""
     relay_chunk: int = 200

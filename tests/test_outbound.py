@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from marketplace.addresses import AddressRefused, parse_allowed, parse_url
-from marketplace.errors import Busy, UsageError
-from marketplace.outbound import CHECKED_AT_ONCE, Outbound, Unanswered, Unreachable
+from marketplace.errors import Busy, NotConfigured, UsageError
+from marketplace.outbound import CHECKED_AT_ONCE, Identity, Outbound, Unanswered, Unreachable
 
 Serve = Callable[..., int]
 HOME = parse_allowed("127.0.0.1")
@@ -409,3 +409,21 @@ def test_the_certificate_must_be_that_of_the_name_in_the_address(
         calling(trusting).call("GET", f"https://other.example:{port}/")
     with pytest.raises(Unreachable, match="certificate"):
         calling(None).call("POST", f"https://partner.example:{port}/", body=b"{}")
+
+
+def test_a_line_leads_to_one_host_and_shows_only_an_identity_that_is_one(serve: Serve) -> None:
+    port = serve(OK)
+    outbound = Outbound(HOME)
+    with outbound.line(f"http://127.0.0.1:{port}/") as line:
+        assert line.call("GET", f"http://127.0.0.1:{port}/a").body == b"ok"
+        assert line.call("GET", f"http://127.0.0.1:{port}/b").body == b"ok"
+        with pytest.raises(AddressRefused, match="leads to"):
+            line.call("GET", f"http://127.0.0.1:{port + 1}/")
+    nobody = Identity(certificate=b"nonsense", key=b"nonsense")
+    with (
+        pytest.raises(NotConfigured, match="cannot be used"),
+        outbound.line(f"https://127.0.0.1:{port}/", identity=nobody),
+    ):
+        pass
+    with pytest.raises(AddressRefused), outbound.line("https://10.0.0.1/"):
+        pass

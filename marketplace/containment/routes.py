@@ -23,6 +23,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from litestar.utils.sync import AsyncCallable
 
 from marketplace import interrupt
+from marketplace.db import took_too_long
 from marketplace.errors import Busy
 
 THREADS: Final = 4
@@ -124,6 +125,15 @@ class PluginRoutes(ASGIMiddleware):
         ).start()
         return await answer
 
+    def _in_words(self, raised: Exception) -> Exception:
+        """Busy in place of a statement that the database ended for the time it took."""
+        if not took_too_long(raised):
+            return raised
+        self._note(self.slug, "route", "a statement took longer than the database lets it")
+        busy = Busy(f"The database was too slow for the plugin {self.slug}.")
+        busy.__cause__ = raised
+        return busy
+
     def _run(
         self,
         loop: asyncio.AbstractEventLoop,
@@ -135,7 +145,7 @@ class PluginRoutes(ASGIMiddleware):
         try:
             value = call()
         except Exception as raised:
-            error = raised
+            error = self._in_words(raised)
         except BaseException as raised:  # a plugin may even raise SystemExit
             error = RuntimeError(repr(raised))
 

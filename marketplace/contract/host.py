@@ -77,7 +77,9 @@ class Host(Protocol):
 
         `call(method, url, body=b"", headers=None, timeout_s=10, limit_bytes=65536)` gives an
         `Answer` (status, headers, body, truncated) and raises `AddressRefused` or `Unreachable`
-        while nothing was sent, `Unanswered` after that.
+        while nothing was sent, `Unanswered` after that. With `line(url, http2=False,
+        identity=None)` several calls go over one connection, by a client certificate (`Identity`)
+        and HTTP/2 where you ask for them; since 1.3.
         """
         ...
 

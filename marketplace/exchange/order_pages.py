@@ -186,7 +186,7 @@ async def download_orders(
     """The orders that are asked for, as CSV, however many; never what was delivered."""
     lines = _lines(runtime, console.member_id, Filters.of(request).query())
     headers = {"Content-Disposition": 'attachment; filename="orders.csv"'}
-    return Stream(lines, media_type="text/csv; charset=utf-8", headers=headers)
+    return Stream(lines, media_type="text/csv", headers=headers)
 
 
 async def _lines(runtime: Runtime, member_id: UUID, query: OrderQuery) -> AsyncIterator[bytes]:

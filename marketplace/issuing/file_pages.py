@@ -224,7 +224,7 @@ def download_example() -> Response[bytes]:
 def _csv(text: str, name: str) -> Response[bytes]:
     # With a mark, so that spreadsheets see that it is UTF-8; the importer takes it too.
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(text.encode("utf-8-sig"), media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(text.encode("utf-8-sig"), media_type="text/csv", headers=headers)
 
 
 routes = [

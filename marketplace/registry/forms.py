@@ -244,7 +244,8 @@ def _value(
     answer = None if absent else given[each.name]
     empty = answer is None or (isinstance(answer, str) and not answer.strip())
     if empty and (absent or (form and each.secret)) and each.name in kept:
-        answer, empty = kept[each.name], False
+        answer = kept[each.name]
+        empty = answer is None  # nothing was given then either
     if empty:
         if each.required:
             raise ValueError("It is needed.")

@@ -120,6 +120,7 @@ async def test_a_holder_has_tickets_on_paper_and_in_the_calendar(sale: Sale, sig
     paper = await sale.client.get(sale.path("/tickets.pdf"), headers=sale.ann)
     assert b"/Type/Pages/Count 3/" in paper.content
     entries = await sale.client.get(sale.path("/tickets.ics"), headers=sale.ann)
+    assert entries.headers["content-type"] == "text/calendar; charset=utf-8"
     assert len(vobject.readOne(entries.text).vevent_list) == 3
     for who in (sale.shop, await sign_in(Role.PARTNER), await sign_in(Role.OPERATOR)):
         for rest in ("", "/tickets.pdf", "/tickets.ics"):

@@ -11,7 +11,9 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import msgspec
 import pytest
+import sqlalchemy as sa
 from litestar import get
 from litestar.params import FromPath
 
@@ -19,13 +21,18 @@ from marketplace import api
 from marketplace.app import create_app
 from marketplace.containment import routes as limits
 from marketplace.containment.rules import WatchedRule
+from marketplace.db import open_database
 from marketplace.exchange.decide import BurnRequest
 from marketplace.exchange.errors import NotEligible
 from marketplace.fulfilment import health
+from marketplace.host import PluginHost
 from marketplace.ids import uuid7
 from marketplace.runtime import Runtime
+from marketplace.secrets import open_vault
+from marketplace.settings import Settings
 from tests.conftest import run_lifespan
 from tests.fulfilment.conftest import Counter
+from tests.web.problems import problem
 
 WHO = api.Who(
     wallet_id=uuid4(), participant_id=None, role="buyer", firm_reference="acme", country="DE"
@@ -124,6 +131,40 @@ def with_routes(runtime: Runtime, slug: str, routes: Sequence[Any]) -> None:
     plugin = ModuleType(slug)
     plugin.marketplace_register_routes = marketplace_register_routes  # type: ignore[attr-defined]
     runtime.plugins.manager.register(plugin, name=slug)
+
+
+async def test_a_statement_that_takes_too_long_is_ended_and_gives_its_thread_back(
+    settings: Settings,
+) -> None:
+    quick = msgspec.structs.replace(settings, plugin_query_s=0.3, database_pool=1)
+    database = open_database(quick, serving=True)
+    runtime = Runtime(quick, database, open_vault(quick))
+    host = PluginHost("acme", lambda: database, lambda: runtime.vault)
+
+    @get("/sleeps/{seconds:float}", opt=PUBLIC, sync_to_thread=True)
+    def sleeps(seconds: FromPath[float]) -> str:
+        with host.transaction() as session:
+            session.execute(sa.select(sa.func.pg_sleep(seconds)))
+        return "at last"
+
+    with_routes(runtime, "acme", [sleeps])
+    app = create_app(runtime)
+    transport = httpx.ASGITransport(app=app)
+    try:
+        async with (
+            run_lifespan(app),
+            httpx.AsyncClient(transport=transport, base_url="http://marketplace.test") as client,
+        ):
+            for _ in range(limits.THREADS + 1):
+                slow = await client.get("/v1/acme/sleeps/600")
+                problem(slow, 503, "busy")
+            assert (await client.get("/v1/acme/sleeps/0")).text == "at last"
+        async with database.begin() as session:
+            found = await health.suppliers(session, runtime)
+        (wrong,) = [each.wrong for each in found if each.plugin == "acme"]
+        assert "longer than the database lets it" in wrong[0]
+    finally:
+        await database.close()
 
 
 async def test_handlers_that_hang_leave_the_process_to_the_others(

@@ -52,3 +52,11 @@ def test_every_target_of_the_makefile_explains_itself() -> None:
     assert declared
     explained = set(re.findall(r"^([a-z-]+):.*## ", text, re.MULTILINE))
     assert set(declared.group(1).split()) == explained
+
+
+def test_the_charset_of_a_text_is_said_by_the_house_alone() -> None:
+    rooms = (*ROOMS, "plugins")
+    code = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
+    twice = re.compile(r"""["']text/[a-z]+; *charset""")
+    said = [path for path in code if "tests" not in path.parts and twice.search(path.read_text())]
+    assert said == []  # Litestar adds it to each text: it would be said twice

@@ -138,6 +138,16 @@ def test_what_is_not_given_keeps_what_is_stored_and_empty_means_the_default() ->
     assert (changed.token, changed.old_token) == ("12345678", None)
 
 
+def test_what_was_left_empty_is_read_again_as_it_was_stored() -> None:
+    class Two(msgspec.Struct, frozen=True, kw_only=True):
+        one: str | None = None
+        other: str | None = None
+
+    stored = msgspec.to_builtins(read(Two, {"one": "given"}))
+    assert read(Two, {}, kept=stored) == Two(one="given")
+    assert read(Two, {"other": "too"}, kept=stored) == Two(one="given", other="too")
+
+
 def test_a_form_of_the_browser_sends_no_empty_box_and_keeps_a_secret() -> None:
     kept = {**GIVEN, "gift_wrap": True}
     posted = {"address": "https://new.example", "token": "", "note": ""}

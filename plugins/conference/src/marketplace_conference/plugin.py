@@ -24,7 +24,6 @@ from marketplace.api import (
 from marketplace_conference import events, reserving, selling, waiting
 from marketplace_conference.certificates import certifying
 from marketplace_conference.certificates import pages as certificate_pages
-from marketplace_conference.certificates.tables import certificate
 from marketplace_conference.commands import make_commands
 from marketplace_conference.door import pages as door_pages
 from marketplace_conference.door import routes as door_routes
@@ -45,11 +44,15 @@ from marketplace_conference.tickets import (
 from marketplace_conference.tickets import pages as ticket_pages
 from marketplace_conference.tickets import routes as ticket_routes
 from marketplace_conference.wallets import pages as wallet_pages
+from marketplace_conference.wallets import routes as wallet_routes
+from marketplace_conference.wallets import updating
+from marketplace_conference.wallets.tables import copy
 
 SWEEP_EVERY_S = 15
 ALIGN_EVERY_S = 60
 REFUND_EVERY_S = 30
 CERTIFY_EVERY_S = 60
+UPDATE_EVERY_S = 15
 
 api_version = "1.3"
 """The version of the plugin API that this was written for."""
@@ -89,6 +92,7 @@ def marketplace_register_tasks(host: Host) -> Sequence[PeriodicTask]:
         ),
         PeriodicTask(name="certify", every_s=CERTIFY_EVERY_S, run=partial(_certify, host)),
         PeriodicTask(name="pay-refunds", every_s=REFUND_EVERY_S, run=partial(_pay, host)),
+        PeriodicTask(name="update-passes", every_s=UPDATE_EVERY_S, run=partial(_update, host)),
     ]
 
 
@@ -98,6 +102,10 @@ def _certify(host: Host) -> None:
 
 def _pay(host: Host) -> None:
     cancelling.pay_all(host)
+
+
+def _update(host: Host) -> None:
+    updating.run(host)
 
 
 def _sweep(host: Host) -> None:
@@ -115,6 +123,7 @@ def marketplace_register_routes(host: Host) -> Routes:
         *switching_routes.make_routes(host),
         *certificate_pages.make_routes(host),
         *door_routes.make_routes(host),
+        *wallet_routes.make_routes(host),
         *own_routes.make_routes(host),
     ]
 
@@ -147,10 +156,8 @@ def marketplace_register_commands(host: Host) -> Sequence[Command]:
 @hookimpl
 def marketplace_register_tables() -> PluginTables:
     """Events and what is sold of them, reservations, sold places, waiting list; tickets; doors."""
-    # Of one metadata; this module loads those of tickets, doors and the box office.
-    return PluginTables(
-        metadata=certificate.metadata, migrations=Path(__file__).parent / "migrations"
-    )
+    # Of one metadata; this module loads those of tickets, doors, certificates and the box office.
+    return PluginTables(metadata=copy.metadata, migrations=Path(__file__).parent / "migrations")
 
 
 @hookimpl

@@ -26,6 +26,11 @@ class ConferenceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Apple: its private key, as PEM without a password."""
     apple_intermediate: Pem | None = None
     """Apple: the intermediate certificate (WWDR) that signed it, as PEM."""
+    apple_updates: (
+        Annotated[str, msgspec.Meta(max_length=200, pattern="^https://[^ ]+$")] | None
+    ) = None
+    """Apple: where phones reach this marketplace, like https://rewards.example; with it, passes are
+    updated."""
     google_issuer: Name | None = None
     """Google: number of the issuer."""
     google_account: Name | None = None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 import vobject
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,3 +75,79 @@ def test_whatever_people_are_called_stays_inside_its_field(name: str) -> None:
     assert made.count(b"BEGIN:VEVENT") == 1 + name.count("BEGIN:VEVENT")
     assert all(len(line) <= 75 for line in made.split(b"\r\n"))
     assert entry.dtstart.value.astimezone(WARSAW).hour == 22
+
+
+def strictly(made: bytes) -> str:
+    """The file as RFC 5545 wants it, unfolded: lines, lengths, letters, zones, stamps."""
+    assert made.endswith(b"END:VCALENDAR\r\n")
+    assert not re.search(rb"(?<!\r)\n|\r(?!\n)", made)
+    for line in made.split(b"\r\n"):
+        assert len(line) <= 75
+        line.decode()  # no letter is cut in two by the fold
+    text = re.sub(rb"\r\n[ \t]", b"", made).decode()
+    assert not re.search("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]", text)
+    zones = set(re.findall(r"TZID=([^:;]+)[:;]", text))
+    assert zones == set(re.findall(r"^TZID:(.*?)\r$", text, re.MULTILINE))
+    stamps = re.findall(r"^DTSTAMP(.*?)\r$", text, re.MULTILINE)
+    assert stamps
+    assert all(re.fullmatch(r":\d{8}T\d{6}Z", each) for each in stamps)
+    return text
+
+
+@pytest.mark.parametrize(
+    "zone",
+    [
+        "Europe/Warsaw",
+        "Europe/Dublin",  # its winter is what the rules call saved time
+        "Asia/Kolkata",
+        "Asia/Kathmandu",
+        "America/Phoenix",
+        "Australia/Lord_Howe",  # half an hour
+        "Pacific/Chatham",
+        "Africa/Casablanca",
+        "Etc/GMT+5",
+        "UTC",
+    ],
+)
+@pytest.mark.parametrize(
+    ("begins", "ends"),
+    [
+        (SESSION.starts_at, SESSION.ends_at),  # past midnight, over the night the clocks go back
+        (datetime(2027, 3, 27, 22, tzinfo=UTC), datetime(2027, 3, 28, 2, 30, tzinfo=UTC)),
+        (datetime(2026, 10, 23, 7, tzinfo=UTC), datetime(2026, 10, 27, 17, tzinfo=UTC)),
+        (datetime(2026, 12, 31, 20, tzinfo=UTC), datetime(2027, 1, 1, 1, tzinfo=UTC)),
+    ],
+)
+def test_hours_are_right_in_every_zone(zone: str, begins: datetime, ends: datetime) -> None:
+    session = replace(SESSION, starts_at=begins, ends_at=ends)
+    made = calendar([sheet(event=replace(EVENT, time_zone=zone), session=session)])
+    strictly(made)
+    entry = read(made).vevent
+    assert entry.dtstart.value.astimezone(UTC) == begins
+    assert entry.dtend.value.astimezone(UTC) == ends
+
+
+def test_no_text_breaks_out_of_its_line() -> None:
+    nasty = 'A, b; c\\ "d"\r\nX-EVIL:1\nEND:VEVENT\x00\x07\x85\u2028 🎟️👩‍👩‍👧‍👦' + "ż" * 200
+    event = replace(EVENT, name=nasty, venue=nasty, address=nasty)
+    made = calendar([sheet(attendee_name=nasty, revision=1, event=event)])
+    text = strictly(made)
+    assert not re.search("^(X-EVIL|END:VEVENT[^\r])", text, re.MULTILINE)
+    entry = read(made).vevent
+    said = 'A, b; c\\ "d"\nX-EVIL:1\nEND:VEVENT   \u2028'
+    assert entry.summary.value.startswith(said)
+    assert "🎟️👩‍👩‍👧‍👦" in entry.location.value
+
+
+def test_every_method_has_what_it_must_have() -> None:
+    gone = datetime(2026, 9, 2, tzinfo=UTC)
+    for method, one in (
+        ("PUBLISH", sheet()),
+        ("REQUEST", sheet(revision=1)),
+        ("CANCEL", sheet(revision=2, cancelled_at=gone)),
+    ):
+        text = strictly(calendar([one]))
+        assert f"METHOD:{method}\r" in text
+        assert text.count("\nORGANIZER") == 1
+        assert text.count("\nATTENDEE") == (method == "REQUEST")
+        assert f"\nSEQUENCE:{one.ticket.revision}\r" in text

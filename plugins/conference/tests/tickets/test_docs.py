@@ -7,6 +7,7 @@ from pathlib import Path
 
 from marketplace_conference.door import errors as door
 from marketplace_conference.tickets import errors as tickets
+from marketplace_conference.wallets import errors as wallets
 
 from marketplace.api import MarketplaceError
 
@@ -17,7 +18,7 @@ def test_every_error_has_its_line_with_its_status() -> None:
     lines = dict(re.findall(r"^\| `(conference_\w+)` \| (\d{3}) \|", PAGE.read_text(), re.M))
     ours = {
         each.code: str(each.status)
-        for room in (door, tickets)
+        for room in (door, tickets, wallets)
         for each in vars(room).values()
         if isinstance(each, type)
         and issubclass(each, MarketplaceError)

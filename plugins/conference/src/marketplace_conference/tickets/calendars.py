@@ -21,6 +21,7 @@ from marketplace_conference.tickets.domain import Sheet
 MADE_BY: Final = "-//Coalition Rewards Marketplace//Conference//EN"
 UID_DOMAIN: Final = "conference.marketplace.invalid"
 """Of no host: an entry means the same wherever the marketplace moves to."""
+NO_TEXT: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 AROUND: Final = timedelta(days=366)
 """Rules of a zone are written for the time of the sessions and a year around."""
 
@@ -61,23 +62,30 @@ def _entry(sheet: Sheet, asks: bool) -> Event:
     made.add("sequence", sequence_of(sheet))
     made.add("dtstart", session.starts_at.astimezone(zone))
     made.add("dtend", session.ends_at.astimezone(zone))
-    made.add("summary", title_of(sheet))
-    made.add("location", ", ".join(filter(None, (session.room, event.venue, event.address))))
-    made.add("description", " · ".join(filter(None, _facts(sheet))))
+    where = ", ".join(filter(None, (session.room, event.venue, event.address)))
+    made.add("summary", _plain(title_of(sheet)))
+    made.add("location", _plain(where))
+    made.add("description", _plain(" · ".join(filter(None, _facts(sheet)))))
+    # RFC 5546: each method names who organises it, and REQUEST alone who comes.
+    made.add("organizer", _party(event.slug, event.name))
     if asks:
-        made.add("organizer", _party(event.slug, event.name))
         made.add("attendee", _party(uid_of(sheet).split("@")[0], ticket.attendee_name))
     made.add("status", "CANCELLED" if sheet.is_cancelled else "CONFIRMED")
     made.add("transp", "TRANSPARENT" if sheet.is_cancelled else "OPAQUE")
     return made
 
 
+def _plain(text: str) -> str:
+    """Lines stay lines, which are escaped; other control characters no calendar may hold."""
+    return NO_TEXT.sub(" ", text.replace("\r\n", "\n"))
+
+
 def _party(name: str, called: str) -> vCalAddress:
-    """Who invites and who is invited, as METHOD:REQUEST demands (RFC 5546); nobody writes there."""
+    """Who invites, who is invited; nobody writes there."""
     made = vCalAddress(f"mailto:{name}@{UID_DOMAIN}")
     if called:
         # A double quote would end the parameter, and control characters the line.
-        made.params["CN"] = re.sub(r'["\x00-\x1f\x7f]', " ", called)
+        made.params["CN"] = re.sub(r'["\n]', " ", _plain(called))
     return made
 
 

@@ -88,8 +88,8 @@ def _of_holders(host: Host) -> Routes:
         principal: NamedDependency[Principal],
     ) -> None:
         """The ticket keeps its code."""
-        name = data.name.strip()
-        if not name:
+        name = " ".join(data.name.split())
+        if not name or not name.isprintable():
             raise InvalidRequest("Say who comes.")
         cancelling.rename(host, principal, str(order), position, name=name)
 

@@ -62,6 +62,11 @@ def one(session: Transaction, reference: str, position: int) -> Ticket | None:
     return found[0] if found else None
 
 
+def by_ids(session: Transaction, ids: Sequence[int]) -> list[Ticket]:
+    """These tickets, of whatever event."""
+    return _read(session, TICKETS.where(ticket.c.id.in_(ids)))
+
+
 def after(session: Transaction, event_id: UUID, ticket_id: int, limit: int) -> list[Ticket]:
     """The next tickets of an event by id."""
     query = TICKETS.where(ticket.c.event_id == event_id, ticket.c.id > ticket_id)

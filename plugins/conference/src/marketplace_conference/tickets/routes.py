@@ -16,7 +16,8 @@ from marketplace_conference.tickets import calendars, paper, showing
 
 HOLDERS = access(roles=[Role.PARTICIPANT], scope=Scope.BURNS_READ)
 TAGS = ["conference"]
-CALENDAR = "text/calendar; charset=utf-8"
+CALENDAR = "text/calendar"
+"""The house says the charset of every text, once."""
 
 
 class TicketView(msgspec.Struct, frozen=True, kw_only=True):

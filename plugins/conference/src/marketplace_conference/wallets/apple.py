@@ -25,12 +25,14 @@ from cryptography.x509 import load_pem_x509_certificate
 
 from marketplace.api import NotConfigured
 from marketplace_conference.settings import ConferenceSettings, pem
-from marketplace_conference.tickets.domain import Sheet
+from marketplace_conference.tickets.domain import Sheet, Ticket
 
 MEDIA_TYPE: Final = "application/vnd.apple.pkpass"
 INK: Final = (31, 58, 55)
 ICONS: Final = {"icon.png": 29, "icon@2x.png": 58}
 """Side in pixels; a pass without an icon is refused."""
+SAY: Final = {"changeMessage": "%@"}
+"""A field that changes is shown on the locked phone with its new value."""
 EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 """Of every file in the zip: the same ticket gives the same manifest."""
 
@@ -48,9 +50,29 @@ def is_set_up(settings: ConferenceSettings | None) -> bool:
     )
 
 
-def make(sheet: Sheet, settings: ConferenceSettings) -> bytes:
+def is_updating(settings: ConferenceSettings | None) -> bool:
+    """Whether phones are told when a pass changes."""
+    return settings is not None and is_set_up(settings) and bool(settings.apple_updates)
+
+
+class Updates(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a phone asks for a newer pass, and what it shows there."""
+
+    address: str
+    token: str
+
+
+def serial_of(ticket: Ticket) -> str:
+    """The same for a place for ever."""
+    return f"{ticket.order_reference}-{ticket.position}"
+
+
+def make(sheet: Sheet, settings: ConferenceSettings, updates: Updates | None = None) -> bytes:
     """The file of a ticket. NotConfigured where keys or certificates are none."""
-    files = {"pass.json": msgspec.json.encode(_pass(sheet, settings))}
+    told = _pass(sheet, settings)
+    if updates is not None:
+        told |= {"webServiceURL": updates.address, "authenticationToken": updates.token}
+    files = {"pass.json": msgspec.json.encode(told)}
     files |= {name: _square(side) for name, side in ICONS.items()}
     digests = {name: hashlib.sha1(body).hexdigest() for name, body in files.items()}  # noqa: S324 - Apple's choice
     files["manifest.json"] = msgspec.json.encode(digests)
@@ -65,11 +87,12 @@ def make(sheet: Sheet, settings: ConferenceSettings) -> bytes:
 def _pass(sheet: Sheet, settings: ConferenceSettings) -> dict[str, object]:
     ticket, event, session = sheet.ticket, sheet.event, sheet.session
     facts = [("category", ticket.category), ("seat", ticket.seat_label), ("room", session.room)]
+    where = ", ".join(filter(None, (event.venue, event.address)))
     return {
         "formatVersion": 1,
         "passTypeIdentifier": settings.apple_pass_type,
         "teamIdentifier": settings.apple_team,
-        "serialNumber": f"{ticket.order_reference}-{ticket.position}",
+        "serialNumber": serial_of(ticket),
         "organizationName": event.name,
         "description": event.name,
         "relevantDate": session.starts_at.isoformat(),
@@ -79,19 +102,22 @@ def _pass(sheet: Sheet, settings: ConferenceSettings) -> dict[str, object]:
         "labelColor": "rgb(255, 255, 255)",
         "backgroundColor": "rgb({}, {}, {})".format(*INK),
         "eventTicket": {
-            "primaryFields": [{"key": "session", "value": session.name}],
+            "primaryFields": [{"key": "session", "value": session.name, **SAY}],
             "secondaryFields": [
-                {"key": "name", "value": ticket.attendee_name or ticket.locator},
+                {"key": "name", "value": ticket.attendee_name or ticket.locator, **SAY},
                 {
                     "key": "begins",
                     "value": session.starts_at.isoformat(),
+                    **SAY,
                     "dateStyle": "PKDateStyleMedium",
                     "timeStyle": "PKDateStyleShort",
                 },
             ],
-            "auxiliaryFields": [{"key": key, "value": value} for key, value in facts if value],
+            "auxiliaryFields": [
+                {"key": key, "value": value, **SAY} for key, value in facts if value
+            ],
             "backFields": [
-                {"key": "where", "value": ", ".join(filter(None, (event.venue, event.address)))},
+                {"key": "where", "value": where, **SAY},
                 {"key": "number", "value": ticket.locator},
             ],
         },

@@ -1,6 +1,7 @@
-"""A ticket for Google Wallet: a link whose signed token (JWT, RS256) says what is to be saved.
+"""A ticket for Google Wallet: a link whose signed token (JWT, RS256) says what is to be saved, and
+what Google is told of it later (`updating`).
 
-Format: https://developers.google.com/wallet/tickets/events. Nothing is sent there by us. Pure.
+Format: https://developers.google.com/wallet/tickets/events. Pure.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from marketplace_conference.settings import ConferenceSettings, pem
 from marketplace_conference.tickets.domain import Sheet
 
 SAVE: Final = "https://pay.google.com/gp/v/save/"
+SCOPE: Final = "https://www.googleapis.com/auth/wallet_object.issuer"
 
 
 def is_set_up(settings: ConferenceSettings | None) -> bool:
@@ -36,8 +38,28 @@ def link(sheet: Sheet, settings: ConferenceSettings, now: datetime) -> str:
         "aud": "google",
         "typ": "savetowallet",
         "iat": int(now.timestamp()),
-        "payload": _payload(sheet, settings),
+        "payload": {
+            "eventTicketClasses": [class_of(sheet, settings)],
+            "eventTicketObjects": [object_of(sheet, settings)],
+        },
     }
+    return SAVE + _signed(told, settings)
+
+
+def assertion(settings: ConferenceSettings, address: str, now: datetime) -> str:
+    """Who we are, for the address that gives tokens; good for ten minutes (RFC 7523)."""
+    began = int(now.timestamp())
+    told = {
+        "iss": settings.google_account,
+        "aud": address,
+        "scope": SCOPE,
+        "iat": began,
+        "exp": began + 600,
+    }
+    return _signed(told, settings)
+
+
+def _signed(told: object, settings: ConferenceSettings) -> str:
     body = _part({"alg": "RS256", "typ": "JWT"}) + b"." + _part(told)
     try:
         key = load_pem_private_key(pem(settings.google_key or ""), None)
@@ -45,44 +67,55 @@ def link(sheet: Sheet, settings: ConferenceSettings, now: datetime) -> str:
         raise NotConfigured(f"The key for Google Wallet cannot be read: {error}") from None
     if not isinstance(key, RSAPrivateKey):
         raise NotConfigured("The key for Google Wallet is no RSA key.")
-    signature = _plain(key.sign(body, PKCS1v15(), SHA256()))
-    return SAVE + (body + b"." + signature).decode()
+    return (body + b"." + _plain(key.sign(body, PKCS1v15(), SHA256()))).decode()
 
 
-def _payload(sheet: Sheet, settings: ConferenceSettings) -> dict[str, object]:
-    ticket, event, session = sheet.ticket, sheet.event, sheet.session
-    kind = f"{settings.google_issuer}.session-{session.id}"
+def class_id(sheet: Sheet, settings: ConferenceSettings) -> str:
+    """Of all tickets of a session."""
+    return f"{settings.google_issuer}.session-{sheet.session.id}"
+
+
+def object_id(sheet: Sheet, settings: ConferenceSettings) -> str:
+    """The same for a place for ever."""
+    ticket = sheet.ticket
+    return f"{settings.google_issuer}.ticket-{ticket.order_reference}-{ticket.position}"
+
+
+def object_of(sheet: Sheet, settings: ConferenceSettings) -> dict[str, object]:
+    """A ticket."""
+    ticket, language = sheet.ticket, sheet.event.language
     made: dict[str, object] = {
-        "id": f"{settings.google_issuer}.ticket-{ticket.order_reference}-{ticket.position}",
-        "classId": kind,
+        "id": object_id(sheet, settings),
+        "classId": class_id(sheet, settings),
         "state": "INACTIVE" if sheet.is_cancelled else "ACTIVE",
         "ticketNumber": ticket.locator,
-        "ticketType": _said(ticket.category, event.language),
+        "ticketType": _said(ticket.category, language),
         "barcode": {"type": "QR_CODE", "value": sheet.code, "alternateText": ticket.locator},
     }
     if ticket.attendee_name:
         made["ticketHolderName"] = ticket.attendee_name
     if ticket.seat_label:
-        made["seatInfo"] = {"seat": _said(ticket.seat_label, event.language)}
+        made["seatInfo"] = {"seat": _said(ticket.seat_label, language)}
+    return made
+
+
+def class_of(sheet: Sheet, settings: ConferenceSettings) -> dict[str, object]:
+    """A session."""
+    event, session = sheet.event, sheet.session
     address = ", ".join(filter(None, (session.room, event.address))) or event.venue
     return {
-        "eventTicketClasses": [
-            {
-                "id": kind,
-                "issuerName": event.name,
-                "eventName": _said(session.name, event.language),
-                "reviewStatus": "UNDER_REVIEW",
-                "venue": {
-                    "name": _said(event.venue, event.language),
-                    "address": _said(address, event.language),
-                },
-                "dateTime": {
-                    "start": session.starts_at.isoformat(),
-                    "end": session.ends_at.isoformat(),
-                },
-            }
-        ],
-        "eventTicketObjects": [made],
+        "id": class_id(sheet, settings),
+        "issuerName": event.name,
+        "eventName": _said(session.name, event.language),
+        "reviewStatus": "UNDER_REVIEW",
+        "venue": {
+            "name": _said(event.venue, event.language),
+            "address": _said(address, event.language),
+        },
+        "dateTime": {
+            "start": session.starts_at.isoformat(),
+            "end": session.ends_at.isoformat(),
+        },
     }
 
 

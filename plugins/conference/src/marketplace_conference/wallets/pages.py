@@ -14,7 +14,7 @@ from marketplace.api import Host, NotFound, Principal, Role, Routes, access
 from marketplace_conference.tickets import showing
 from marketplace_conference.tickets.domain import Sheet
 from marketplace_conference.tickets.routes import file
-from marketplace_conference.wallets import apple, google
+from marketplace_conference.wallets import apple, google, knowing, registering, updating
 
 HOLDERS: dict[str, Any] = access(roles=[Role.PARTICIPANT], page=True)
 
@@ -41,7 +41,12 @@ def make_pages(host: Host) -> Routes:
         settings = host.settings()
         if not apple.is_set_up(settings):
             raise NotFound
-        made = apple.make(_sheet(host, principal, order, position), settings)
+        found = _sheet(host, principal, order, position)
+        updates = registering.updates_of(host, found.ticket, settings)
+        if updates is not None:
+            with host.transaction() as session:
+                knowing.remember(session, found.ticket.id, host.now(session))
+        made = apple.make(found, settings, updates)
         return file(made, apple.MEDIA_TYPE, "ticket.pkpass")
 
     @get(
@@ -60,6 +65,7 @@ def make_pages(host: Host) -> Routes:
         found = _sheet(host, principal, order, position)
         with host.transaction() as session:
             now = host.now(session)
+            updating.saved_at_google(session, found.ticket.id, now)
         headers = {"Cache-Control": "private, no-store", "Referrer-Policy": "no-referrer"}
         return Redirect(google.link(found, settings, now), status_code=303, headers=headers)
 
