@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from cryptography.fernet import Fernet
 
+from marketplace import secrets
 from marketplace.db import IDLE_S, UNACKNOWLEDGED_S, Database, parse_url
 from marketplace.errors import SecretUnreadable, UsageError
 from marketplace.models import insert_only_tables
@@ -49,6 +51,38 @@ def test_secrets_survive_new_keys_and_a_lost_one_is_named() -> None:
     with pytest.raises(SecretUnreadable, match="restore the key") as lost:
         Vault([new]).decrypt(token)
     assert lost.value.status == 500  # nothing the caller did
+
+
+def test_secrets_of_fernet_are_read_by_each_key_and_none_is_made() -> None:
+    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    vault = Vault([new, old])
+    assert vault.decrypt(Fernet(old).encrypt(b"XMAS-2019")) == "XMAS-2019"
+    assert vault.decrypt(Fernet(new).encrypt(b"XMAS-2020")) == "XMAS-2020"
+    assert vault.encrypt("XMAS-2026").startswith(secrets.MARK)
+
+
+def test_a_secret_that_was_changed_anywhere_is_unreadable() -> None:
+    vault = Vault([Fernet.generate_key().decode()])
+    token = vault.encrypt("Grüße")
+    assert vault.decrypt(token) == "Grüße"
+    raw = base64.b64decode(token[len(secrets.MARK) :])
+    flipped = [bytes([*raw[:at], raw[at] ^ 1, *raw[at + 1 :]]) for at in range(len(raw))]
+    cut = [raw[:length] for length in range(len(raw))]
+    changed = [secrets.MARK + base64.b64encode(each) for each in (*flipped, *cut)]
+    for each in (*changed, token.replace(b"m1.", b"m2."), token + b"=", secrets.MARK + b"?", b""):
+        with pytest.raises(SecretUnreadable):
+            vault.decrypt(each)
+
+
+def test_equal_secrets_differ_and_a_salt_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrets, "SALT_LASTS", 3)
+    key = Fernet.generate_key().decode()
+    vault, another_process = Vault([key]), Vault([key])
+    tokens = [vault.encrypt("XMAS") for _ in range(6)] + [another_process.encrypt("XMAS")]
+    assert len(set(tokens)) == 7
+    heads = [base64.b64decode(each[len(secrets.MARK) :])[: secrets.HEAD_BYTES] for each in tokens]
+    assert [len(set(heads[:3])), len(set(heads[3:6])), len(set(heads))] == [1, 1, 3]
+    assert {another_process.decrypt(each) for each in tokens} == {"XMAS"}
 
 
 async def test_a_server_that_is_gone_without_a_word_is_noticed(database_url: str) -> None:
