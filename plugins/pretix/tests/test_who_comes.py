@@ -171,6 +171,7 @@ def test_who_comes_is_encrypted_and_forgotten_once_it_is_ordered(
     personal(double, attendee_names_required=True)
     with host.transaction() as session:
         session.execute(sa.delete(models.told))
+    why(order(Person(name={"full_name": "Of nobody"}), quantity=2))
     order(Person(name={"full_name": "Ann Lee"}))
     rows = sa.select(models.told)
     with host.transaction() as session:

@@ -20,6 +20,8 @@ from marketplace_pretix.telling import State
 ROOT: Final = "/pretix/who"
 MOST_PEOPLE: Final = 20
 """In one form."""
+FRESH_S: Final = 60.0
+"""So long a look is good for: one is made every half minute, and a page does not wait for it."""
 MOST_SEATS: Final = 500
 """That one may choose from."""
 
@@ -74,21 +76,27 @@ def page_before(host: api.Host, reference: str, quantity: int) -> str | None:
 
 
 def find(host: api.Host, reference: str) -> Chosen:
-    """An offer of ours with what is asked now, as pretix itself says. NotFound, Conflict."""
+    """An offer of ours with what is asked; pretix is asked where we have not looked lately.
+
+    NotFound, Conflict, and what a call raises.
+    """
     with host.transaction() as session:
         offer = _offer(host, session, reference)
+        state = None if offer is None else _state(session, offer)
+        is_fresh = state is not None and state.age_s < FRESH_S
     settings = None if offer is None else settings_of(host, offer.member_id)
     sku = None if offer is None else parse_sku(offer.sku)
     if offer is None or settings is None or sku is None:
         raise api.NotFound
     client = Pretix(host.outbound, settings)
     try:
-        (state,) = stock.look(host, client, settings, sku.event, [offer.sku])
+        if state is None or not is_fresh:
+            (state,) = stock.look(host, client, settings, sku.event, [offer.sku])
+            with host.transaction() as session:
+                telling.keep(session, offer.member_id, [state])
         seats = list(islice(_seats(client, sku), MOST_SEATS)) if state.asks.is_seated else []
     except Refused:
         raise api.Conflict("The organizer's server does not answer as it should.") from None
-    with host.transaction() as session:
-        telling.keep(session, offer.member_id, [state])
     return Chosen(offer=offer, state=state, seats=seats)
 
 

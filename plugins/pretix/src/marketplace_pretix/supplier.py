@@ -7,14 +7,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 from uuid import UUID
 
 import msgspec
 
 from marketplace import api
-from marketplace_pretix import asking, domain, repository, telling, words
-from marketplace_pretix.asking import Asks
+from marketplace_pretix import domain, repository, telling, words
 from marketplace_pretix.client import (
     HEALTH_TIMEOUT_S,
     TIMEOUT_S,
@@ -23,9 +22,9 @@ from marketplace_pretix.client import (
     is_proof_of_absence,
     orders_path,
 )
+from marketplace_pretix.jobs import Job
 from marketplace_pretix.repository import Sent
 from marketplace_pretix.settings import PretixSettings
-from marketplace_pretix.telling import State, Told
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +41,10 @@ NOT_SET_UP_S: Final = 300
 LONGEST_WAIT_S: Final = 300
 """The most that a server may ask us to wait."""
 REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
-OUT_OF_SIGHT: Final = frozenset(("token", "event"))
-"""Troubles of which pretix itself is asked: they may be over."""
 
 Whose: TypeAlias = tuple[UUID, bool]
 """The member that is paid, and whether its orders are trials."""
-Work: TypeAlias = Callable[["_Server", "_Job"], api.Outcome]
+Work: TypeAlias = Callable[["_Server", "Job"], api.Outcome]
 
 
 class _Server(msgspec.Struct, frozen=True):
@@ -60,39 +57,6 @@ class _Server(msgspec.Struct, frozen=True):
 
     def timeout_s(self) -> float:
         return max(min(TIMEOUT_S, self.deadline - time.monotonic()), 0.1)
-
-
-class _Job(msgspec.Struct, frozen=True):
-    """One order, with what we know of it."""
-
-    order: api.Order
-    sent: Sent
-    told: Told | None
-    state: State | None
-
-    def unfit(self) -> api.Lazy | None:
-        """Why it must not be ordered so, in words for the participant; None where it may."""
-        order, state = self.order, self.state
-        asks = Asks() if state is None or order.sandbox else state.asks
-        if not asks.fits(order.quantity):
-            return words.TOO_FEW if order.quantity < asks.least else words.TOO_MANY
-        if state is not None and state.trouble not in (None, *OUT_OF_SIGHT) and not order.sandbox:
-            return words.NOT_SOLD
-        if self.told is None:
-            return words.NOT_TOLD if asks.must_be_told or order.selection else None
-        if self.told.reference not in (None, order.reference):
-            return words.USED
-        told = (self.told.member_id, self.told.sku, self.told.quantity)
-        if told != (order.acceptor_id, order.sku, order.quantity):
-            return words.NOT_TOLD
-        wrong = any(asking.problems(each, asks) for each in self.told.people)
-        return words.NOT_TOLD if wrong else None
-
-    def people(self) -> list[dict[str, Any]]:
-        """What the positions of the order say about who comes."""
-        if self.told is None or self.state is None:
-            return []
-        return [asking.position(each, self.state.asks) for each in self.told.people]
 
 
 class PretixSupplier:
@@ -144,7 +108,7 @@ class PretixSupplier:
     def _ask(self, orders: Sequence[api.Order], work: Work, *, is_order: bool) -> list[api.Outcome]:
         started = time.monotonic()
         latest = started + self.begin_within_s
-        lanes: list[tuple[_Server, list[_Job]]] = []
+        lanes: list[tuple[_Server, list[Job]]] = []
         answers: list[api.Outcome] = []
         for whose, own in _by_member(orders).items():
             try:
@@ -153,7 +117,7 @@ class PretixSupplier:
                 log.exception("orders of member %s could not be prepared", whose[0])
                 answers += _unasked(own, is_order, f"not asked: {type(error).__name__}")
 
-        def run(lane: tuple[_Server, list[_Job]]) -> list[api.Outcome]:
+        def run(lane: tuple[_Server, list[Job]]) -> list[api.Outcome]:
             server, jobs = lane
             return [self._one(server, each, work, is_order, latest) for each in jobs]
 
@@ -171,7 +135,7 @@ class PretixSupplier:
         orders: list[api.Order],
         is_order: bool,
         deadline: float,
-        lanes: list[tuple[_Server, list[_Job]]],
+        lanes: list[tuple[_Server, list[Job]]],
     ) -> list[api.Outcome]:
         """Put a member's orders on lanes; outcomes of those that cannot be asked about."""
         settings = self._settings(whose)
@@ -193,7 +157,7 @@ class PretixSupplier:
 
     def _jobs(
         self, orders: Sequence[api.Order], settings: PretixSettings, is_order: bool
-    ) -> list[_Job]:
+    ) -> list[Job]:
         """A member's orders with what we know of them; real ones that may be ordered are
         remembered as sent from here on.
         """
@@ -202,7 +166,7 @@ class PretixSupplier:
             told = telling.use(self._host, session, orders) if is_order else {}
             states = telling.states(session, pairs)
             jobs = [
-                _Job(
+                Job(
                     each,
                     _unsent(each, settings),
                     told.get(each.reference),
@@ -222,7 +186,7 @@ class PretixSupplier:
     def _one(
         self,
         server: _Server,
-        job: _Job,
+        job: Job,
         work: Work,
         is_order: bool,
         latest: float,
@@ -261,6 +225,8 @@ class PretixSupplier:
         try:
             with self._host.transaction() as session:
                 repository.finish(session, learnt, begun)
+                refused = [each for each in learnt if isinstance(each, api.Rejected)]
+                telling.drop(session, [each.reference for each in refused])
         except Exception as error:
             log.exception("outcomes could not be kept")
             why = f"it could not be kept: {type(error).__name__}"
@@ -269,7 +235,7 @@ class PretixSupplier:
 
     # -- one order -----------------------------------------------------------------------------
 
-    def _order(self, server: _Server, job: _Job) -> api.Outcome:
+    def _order(self, server: _Server, job: Job) -> api.Outcome:
         order = job.order
         unfit = job.unfit()
         if unfit is not None:
@@ -290,14 +256,14 @@ class PretixSupplier:
             return self._found(server, job)
         return _refused(order, answer, refusal)
 
-    def _refuse_unordered(self, server: _Server, job: _Job, reason: str) -> api.Outcome:
+    def _refuse_unordered(self, server: _Server, job: Job, reason: str) -> api.Outcome:
         """Refuse an order, unless an earlier try of it has come to pretix."""
         found = self._look_up(server, job)
         if isinstance(found, api.NeverOrdered):
             return api.Rejected(reference=found.reference, reason=reason)
         return found
 
-    def _found(self, server: _Server, job: _Job) -> api.Outcome:
+    def _found(self, server: _Server, job: Job) -> api.Outcome:
         """The order of our code, which pretix says it has: whatever comes, it is not untaken."""
         order = job.order
         try:
@@ -308,7 +274,7 @@ class PretixSupplier:
             return _unknown(order, "its code is in use at another event of the organizer", 300)
         return found
 
-    def _look_up(self, server: _Server, job: _Job) -> api.Outcome:
+    def _look_up(self, server: _Server, job: Job) -> api.Outcome:
         order, sent = job.order, job.sent
         if order.sandbox:
             return api.NeverOrdered(reference=order.reference)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -33,7 +33,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     trouble: str | None
     """A code of `words.TROUBLES`; None where it is sold."""
     asks: Asks
-    seen_at: datetime | None = None
+    age_s: float = 0.0
+    """Since the look."""
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +68,8 @@ def keep(session: Session, member_id: UUID, states: Sequence[State]) -> None:
 def states(session: Session, pairs: Sequence[tuple[UUID, str]]) -> dict[tuple[UUID, str], State]:
     """What is known of products, by member and sku."""
     key = sa.tuple_(state.c.member_id, state.c.sku)
-    found = session.execute(sa.select(state).where(key.in_(list(set(pairs)))))
+    age_s = sa.extract("epoch", NOW - state.c.seen_at).label("age_s")
+    found = session.execute(sa.select(state, age_s).where(key.in_(list(set(pairs)))))
     return {
         (row.member_id, row.sku): State(
             sku=row.sku,
@@ -75,7 +77,7 @@ def states(session: Session, pairs: Sequence[tuple[UUID, str]]) -> dict[tuple[UU
             free=row.free,
             trouble=row.trouble,
             asks=msgspec.json.decode(row.asks, type=Asks),
-            seen_at=row.seen_at,
+            age_s=float(row.age_s),
         )
         for row in found
     }
@@ -123,6 +125,11 @@ def forget(session: Session) -> None:
         told.c.made_at < NOW - AT_ALL,
     )
     session.execute(sa.delete(told).where(over))
+
+
+def drop(session: Session, references: Sequence[str]) -> None:
+    """Forget who comes with orders that are over."""
+    session.execute(sa.delete(told).where(told.c.reference.in_(references)))
 
 
 def known(session: Session, member_id: UUID) -> Mapping[str, State]:
