@@ -214,3 +214,11 @@ def test_a_connected_account_is_looked_at_again(host: api.Host, lab: Lab, double
     (state,) = [each for each in onboarding.states(host) if each.id == made]
     assert (state.transfers, state.wanted) == ("inactive", "requirements.past_due")
     assert onboarding.refresh(host) == 0
+
+
+def test_settings_show_no_secret_of_themselves(double: Double) -> None:
+    """They may stand in a traceback, or in a log."""
+    key = "whsec_of_connected_accounts"
+    shown = repr(msgspec.structs.replace(settings_of(double), connect_webhook_key=key))
+    assert double.address in shown
+    assert not {each for each in (double.key, double.webhook_key, key) if each in shown}

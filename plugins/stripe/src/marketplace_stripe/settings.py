@@ -60,6 +60,10 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = STRIPE
 
+    def __repr__(self) -> str:
+        """Without its secrets: it may stand in a log, or in what an error says."""
+        return f"House(address={self.address!r}, live={self.live})"
+
     @property
     def live(self) -> bool:
         """Whether real money moves."""
