@@ -9,6 +9,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import sqlalchemy as sa
+from marketplace_conference import models
+from marketplace_conference.tickets import codes, issuing, keys
+from marketplace_conference.tickets import repository as tickets
+from marketplace_conference.tickets.tables import ticket
+from msgspec import structs
 from playwright.async_api import expect
 
 from marketplace.api import Principal, Role
@@ -119,6 +125,104 @@ async def test_a_phone_without_network_works_on_and_is_opened_again(
     north.forgive("ERR_INTERNET_DISCONNECTED")
     north.forgive("ERR_FAILED")
     north.forgive("Failed to fetch")
+
+
+def change_meanwhile(box: Box, order: str) -> dict[str, str]:
+    """The first of an order is given up, the second changes to day 2, the third is renamed; the
+    codes that are good by then."""
+    with box.host.transaction() as session:
+        one, two, three = tickets.of_orders(session, [order])
+        now = box.host.now(session)
+        session.execute(
+            sa.update(models.place).where(models.place.c.id == one.id).values(cancelled_at=now)
+        )
+        day = {"session_id": box.sessions[1], "category_id": box.categories[box.sessions[1]]}
+        session.execute(sa.update(models.place).where(models.place.c.id == two.id).values(**day))
+        private = keys.signer(box.host, session, box.event_id)[1]
+        stub = structs.replace(two.stub, session_id=box.sessions[1], edition=2)
+        session.execute(
+            sa.update(ticket)
+            .where(ticket.c.id == two.id)
+            .values(session_id=box.sessions[1], edition=2, tail=issuing.tail_of(private, stub))
+        )
+        session.execute(
+            sa.update(models.place)
+            .where(models.place.c.id == three.id)
+            .values(attendee_name="Uwe Elm")
+        )
+        return {"second": codes.sign(private, stub)}
+
+
+async def test_codes_replaced_meanwhile_are_refused_offline_and_told_of_after_a_stale_list(
+    open_tab: OpenTab, box: Callable[[], Box]
+) -> None:
+    event = await asyncio.to_thread(box)
+    order, made = await asyncio.to_thread(event.sell, "Ilse Alder", "Otto Alder", "Uwe Alder")
+    given_up, moved, renamed = (each.secret for each in made)
+    fresh = await opened(open_tab, await asyncio.to_thread(add_door, event, "fresh"))
+    stale = await opened(open_tab, await asyncio.to_thread(add_door, event, "stale"))
+    await stale.page.context.set_offline(True)
+    good = await asyncio.to_thread(change_meanwhile, event, order)
+    await fresh.page.reload()
+    await expect(fresh.page.locator("#door-as-of")).to_contain_text("List as of")
+    await expect(fresh.page.locator("#door-network")).to_have_text("Online")
+    await expect(fresh.page.locator("#door-counts")).to_contain_text("Day 2: 0 / 1")
+    await fresh.page.context.set_offline(True)
+    for code, words in (
+        (given_up, "Cancelled or replaced"),
+        (moved, "Cancelled or replaced"),
+        (good["second"], "Let in"),
+        (renamed, "Let in"),
+    ):
+        await enter(fresh, code)
+        await expect(answer(fresh)).to_contain_text(words)
+    await expect(answer(fresh)).to_contain_text("Uwe Elm")  # the new name, by the same code
+    for code in (given_up, moved, renamed):
+        await enter(stale, code)
+        await expect(answer(stale)).to_contain_text("Let in")
+    for tab in (fresh, stale):  # of two, the first that scanned counts, whoever sends first
+        await tab.page.context.set_offline(False)
+        await expect(tab.page.locator("#door-waiting")).to_have_text("Waiting to be sent: 0")
+    late = stale.page.locator("#door-late li")
+    await expect(late).to_have_count(3)
+    await expect(late.filter(has_text="Cancelled or replaced")).to_have_count(2)
+    await expect(late.filter(has_text="Already let in")).to_contain_text("Uwe Elm · fresh")
+    await expect(fresh.page.locator("#door-late-section")).to_be_hidden()
+    wrong = await examine(stale, "door-late")
+    assert not wrong, "\n".join(wrong)
+    desk = await open_tab(role=Role.PARTNER, of="shop")
+    await desk.go(f"/conference/partner/events/{event.slug}/doors")
+    await expect(desk.page.locator("main")).to_contain_text("1 scanned again")
+    await expect(desk.page.locator("main")).to_contain_text("Uwe Elm")
+    for tab in (fresh, stale):
+        for words in ("ERR_INTERNET_DISCONNECTED", "ERR_FAILED", "Failed to fetch"):
+            tab.forgive(words)
+
+
+async def test_a_phone_keeps_a_list_of_ten_thousand_and_finds_anybody(
+    open_tab: OpenTab, box: Callable[[], Box]
+) -> None:
+    event = await asyncio.to_thread(box)
+
+    def fill() -> str:
+        last = ""
+        for start in range(0, 10_000, 500):
+            names = [f"Guest Number {start + each} of Somewhere" for each in range(500)]
+            last = event.sell(*names)[1][-1].secret
+        return last
+
+    code = await asyncio.to_thread(fill)
+    phone = await opened(open_tab, await asyncio.to_thread(add_door, event, "north"))
+    kept = await phone.page.evaluate("localStorage.getItem('conference.door.list')?.length ?? 0")
+    assert 1_000_000 < kept < 5_000_000
+    await expect(phone.page.locator("#door-too-long")).to_be_hidden()
+    await phone.page.context.set_offline(True)
+    await enter(phone, code)
+    await expect(answer(phone)).to_contain_text("Guest Number 9999")
+    await enter(phone, "number 4711")
+    await expect(phone.page.locator("#door-found")).to_contain_text("Guest Number 4711")
+    for words in ("ERR_INTERNET_DISCONNECTED", "ERR_FAILED", "Failed to fetch"):
+        phone.forgive(words)
 
 
 async def test_a_ticket_held_before_the_camera_is_scanned_once(

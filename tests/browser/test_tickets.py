@@ -8,12 +8,18 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
+import sqlalchemy as sa
+from marketplace_conference import models
+from marketplace_conference.certificates import certifying, domain
+from marketplace_conference.certificates.tables import certificate
+from marketplace_conference.door import checking, devices
+from marketplace_conference.door.schemas import NewDevice, NewScan, NewScans
 from marketplace_conference.supplier import BoxOffice
-from marketplace_conference.tickets import cancelling, repository
+from marketplace_conference.tickets import cancelling, issuing, keys, repository
 from msgspec.structs import replace
 from playwright.async_api import expect
 
-from marketplace.api import Fulfilled
+from marketplace.api import Fulfilled, Principal
 from marketplace.exchange.resolution import Delivery, capture
 from marketplace.host import PluginHost
 from marketplace.testing import SupplierConformance
@@ -97,3 +103,57 @@ async def test_a_ticket_is_given_back_for_what_the_page_says(
     await tab.go(f"/conference/tickets/{bought[1]}")
     await expect(tab.page.locator("main")).to_contain_text("Cancelled: this ticket admits nobody")
     await expect(tab.page.get_by_role("link", name="Change or give back")).to_have_count(0)
+
+
+def attended(host: PluginHost, order: str) -> str:
+    """Its session is over, and its holder was let in: the code of the certificate."""
+    over = datetime.now(UTC) - timedelta(hours=1)
+    with host.transaction() as session:
+        (ticket,) = repository.of_orders(session, [order])
+        session.execute(
+            sa.update(models.session)
+            .where(models.session.c.id == ticket.session_id)
+            .values(certified=True, starts_at=over - timedelta(hours=8), ends_at=over)
+        )
+        session.execute(
+            sa.update(models.place)
+            .where(models.place.c.id == ticket.id)
+            .values(attendee_name="Łucja Żółkiewska")
+        )
+        slug = repository.events(session, [ticket.event_id])[ticket.event_id].slug
+        code = issuing.sheets(host, session, [ticket])[0].code
+    nobody = uuid4()
+    who = Principal(credential_id=nobody, caller_id=nobody, actor="test", is_operator=True)
+    key = devices.add(host, who, slug, NewDevice(name="north")).key
+    scans = NewScans(scans=[NewScan(nonce=uuid4(), code=code)])
+    (let_in,) = checking.check_in(host, key, scans).scans
+    assert let_in.result == "admitted"
+    assert certifying.certify_all(host)
+    with host.transaction() as session:
+        row = session.execute(
+            sa.select(certificate).where(certificate.c.ticket_id == ticket.id)
+        ).mappings()
+        found = domain.Certificate(**row.one())
+        return domain.sign(keys.signers(host, session, found.event_id)[found.key], found)
+
+
+async def test_the_pages_of_who_attended_and_of_who_verifies_it_look_right(
+    open_tab: OpenTab, bought: tuple[Somebody, str], life: Life
+) -> None:
+    host = PluginHost("conference", lambda: life.runtime.database, lambda: life.runtime.vault)
+    tab = await opened(open_tab, bought)
+    await tab.go(f"/conference/tickets/{bought[1]}/1/session")
+    await expect(tab.page.get_by_role("heading", name="Change to another session")).to_be_visible()
+    wrong = await examine(tab, "ticket-session")
+    code = await asyncio.to_thread(attended, host, bought[1])
+    await tab.go(f"/conference/tickets/{bought[1]}")
+    await expect(tab.page.get_by_role("link", name="Certificate of attendance")).to_be_visible()
+    wrong += await examine(tab, "tickets-attended")
+    stranger = await open_tab()
+    await stranger.go(f"/conference/verify/{code}")
+    await expect(stranger.page.locator("main")).to_contain_text("Łucja Żółkiewska")
+    wrong += await examine(stranger, "certificate-genuine")
+    assert await stranger.go(f"/conference/verify/{code[:-1]}") == 404
+    wrong += await examine(stranger, "certificate-unknown")
+    stranger.forgive("status of 404")
+    assert not wrong, "\n".join(wrong)

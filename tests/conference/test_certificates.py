@@ -41,12 +41,15 @@ async def test_only_who_came_has_a_certificate_and_anybody_verifies_it(
     assert await certified(sale) == 0
     path = f"/conference/certificates/{sale.burn_id}/certificates.pdf"
     assert (await sale.client.get(path, headers=sale.ann)).status_code == 404
+    tickets = f"/conference/tickets/{sale.burn_id}"
+    assert path not in (await sale.client.get(tickets, headers=sale.ann)).text
     over = datetime.now(UTC) - timedelta(hours=1)
     await change(sale, models.session, starts_at=over - timedelta(hours=8), ends_at=over)
     assert [await certified(sale) for _ in range(2)] == [1, 0]
     assert await told(sale) == ["Certificate of attendance: Logistics Days"]
     made = await sale.client.get(path, headers=sale.ann)
     assert b"/Type/Pages/Count 1/" in made.content
+    assert f'href="{path}"' in (await sale.client.get(tickets, headers=sale.ann)).text
     other = await sale.client.get(f"/v1{path}", headers=await sign_in(Role.PARTICIPANT, "bob"))
     problem(other, 404, "not_found")
 

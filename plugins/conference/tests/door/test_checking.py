@@ -9,14 +9,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 from box import Box
 from marketplace_conference import models
-from marketplace_conference.door import devices, domain, repository
+from marketplace_conference.door import checking, devices, domain, repository
 from marketplace_conference.door.domain import Result
 from marketplace_conference.door.errors import DoorKeyRefused, NonceReused
-from marketplace_conference.door.schemas import NewScan
+from marketplace_conference.door.schemas import NewScan, NewScans
 from marketplace_conference.tickets import codes
 from marketplace_conference.tickets.tables import ticket
 
@@ -232,3 +233,54 @@ def test_an_age_is_never_in_the_future_and_never_too_old() -> None:
     now = datetime(2031, 5, 12, 9, tzinfo=UTC)
     assert domain.when_scanned(now, -5) == now
     assert domain.when_scanned(now, 10**11) == now - timedelta(days=7)
+
+
+def test_the_same_nonces_sent_twice_at_once_are_counted_once(box: Box, door: MakeDoor) -> None:
+    _, made = box.sell(*[f"Guest {number}" for number in range(40)])
+    north = door("north")
+    sent = [NewScan(nonce=uuid4(), code=each.secret) for each in made]
+    with ThreadPoolExecutor(6) as pool:
+        uploads = [pool.submit(north.send, sent[::step]) for step in (1, -1) * 6]
+        for each in uploads:
+            assert {answer.result for answer in each.result(60)} == {Result.ADMITTED}
+    with north.host.transaction() as session:
+        day = devices.counts_of(session, box.event_id).sessions[0]
+    assert (day.admitted, day.doubles) == (40, 0)
+
+
+def test_what_a_camera_makes_of_other_things_harms_no_scan_beside_it(
+    host: Host, box: Box, door: MakeDoor
+) -> None:
+    other = Box(host, box.organiser_id)
+    _, (foreign,) = other.sell("Somebody else")
+    _, (first, second, third) = box.sell("Ilse Alder", "Otto Alder", "Uwe Alder")
+    read = {
+        "": Result.FORGED,
+        "CT1": Result.FORGED,
+        "https://example.org/?a=1&b=\u0000\ufffd": Result.FORGED,
+        "9" * 7_089: Result.FORGED,  # the longest that a QR code holds
+        "ż" * 2_000: Result.FORGED,
+        foreign.secret: Result.FORGED,
+        first.secret.lower(): Result.ADMITTED,
+        second.secret + "\r\n": Result.ADMITTED,
+        f" {third.secret[:60]}\n{third.secret[60:]}\t": Result.ADMITTED,
+        first.secret[:-1] + "=": Result.FORGED,
+    }
+    body = {"scans": [{"nonce": str(uuid4()), "code": each} for each in read]}
+    north = door("north")
+    sent = msgspec.json.decode(msgspec.json.encode(body), type=NewScans)
+    answers = checking.check_in(host, north.made.key, sent).scans
+    assert [each.result for each in answers] == list(read.values())
+
+
+def test_a_clock_that_is_wrong_by_hours_changes_nothing(
+    host: Host, box: Box, door: MakeDoor
+) -> None:
+    """Only how long ago is told; by a clock that was set back meanwhile that is below zero."""
+    _, (artefact,) = box.sell("Ilse Alder")
+    body = {"scans": [{"nonce": str(uuid4()), "code": artefact.secret, "age_ms": -7_200_000}]}
+    sent = msgspec.json.decode(msgspec.json.encode(body), type=NewScans)
+    (answer,) = checking.check_in(host, door("north").made.key, sent).scans
+    with host.transaction() as session:
+        assert answer.admitted_at is not None
+        assert answer.admitted_at <= host.now(session)

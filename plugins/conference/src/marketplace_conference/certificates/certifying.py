@@ -117,6 +117,13 @@ def of_order(host: Host, principal: Principal, reference: str) -> list[Signed]:
     return [(each, domain.sign(private[each.event_id][each.key], each)) for each in found]
 
 
+def is_certified(host: Host, ticket_ids: Sequence[int]) -> bool:
+    """Whether there is a certificate for any of these tickets."""
+    with host.transaction() as session:
+        found = sa.select(certificate.c.ticket_id).where(certificate.c.ticket_id.in_(ticket_ids))
+        return session.scalar(found.limit(1)) is not None
+
+
 def verify(host: Host, text: str) -> Certificate | None:
     """The certificate of a code, where one of our keys signed just that."""
     code = domain.read(text)

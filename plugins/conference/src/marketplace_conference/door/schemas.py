@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
 
 from marketplace_conference.door.domain import MOST_SCANS, Result
-from marketplace_conference.tickets.codes import LONGEST_INPUT
 
+LONGEST_CODE: Final = 8_000
+"""More than any QR code holds."""
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
 
 
@@ -44,10 +45,12 @@ class NewScan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     nonce: UUID
     """The device's own; the same again is counted once."""
-    code: Annotated[str, msgspec.Meta(max_length=LONGEST_INPUT)] | None = None
+    code: Annotated[str, msgspec.Meta(max_length=LONGEST_CODE)] | None = None
+    """Whatever was scanned: what is no ticket of ours is `forged`, and harms no other scan."""
     ticket: Annotated[int, msgspec.Meta(ge=1, le=2**62)] | None = None
-    age_ms: Annotated[int, msgspec.Meta(ge=0, le=10**12)] = 0
-    """How long ago it was scanned, by the device's own clock."""
+    age_ms: Annotated[int, msgspec.Meta(ge=-(10**12), le=10**12)] = 0
+    """How long ago it was scanned, by the device's own clock. Below zero, where that clock was set
+    back meanwhile, is taken for now."""
 
 
 class NewScans(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -150,6 +150,7 @@
   const state = () => {
     part("door-network").textContent = online ? words.online : words.offline;
     part("door-waiting").textContent = words.waiting.replace("#", queue.length);
+    part("door-as-of").textContent = list ? words.asOf.replace("#", clock(list.as_of)) : "";
   };
   const note = (answer) => {
     const line = document.createElement("li");
@@ -195,7 +196,8 @@
         const answer = done.get(each.nonce);
         if (answer?.ticket && answer.admitted_at) mine[answer.ticket] = answer.admitted_at;
         if (each.nonce === shown) show(answer);
-        else if (each.said === "admitted" && answer && answer.result !== "admitted") note(answer);
+        // Whoever was let in on this door's own word is inside, also where it is still on show.
+        if (each.said === "admitted" && answer && answer.result !== "admitted") note(answer);
       }
       queue = queue.filter((each) => !done.has(each.nonce));
       write("mine", mine);
@@ -212,20 +214,24 @@
     };
     shown = scan.nonce;
     const own = await alone(scan);
-    scan.said = own.result;
+    const decide = () => {
+      scan.said = own.result; // what people were told here, before anybody was asked
+      write("queue", queue);
+      show(own);
+    };
     queue.push(scan);
     write("queue", queue);
     if (own.ticket) mine[own.ticket] ??= new Date(scan.at).toISOString();
     write("mine", mine);
     state();
     if (!online || !navigator.onLine) {
-      show(own);
+      decide();
       flush();
       return;
     }
     show(null);
     await Promise.race([flush(), new Promise((done) => setTimeout(done, PATIENCE_MS))]);
-    if (shown === scan.nonce && queue.some((each) => each.nonce === scan.nonce)) show(own);
+    if (shown === scan.nonce && queue.includes(scan)) decide();
   };
 
   // -- finding by name -------------------------------------------------------------------------
@@ -384,7 +390,7 @@
   await refresh();
   count();
   camera();
-  window.addEventListener("online", flush);
+  window.addEventListener("online", () => refresh().then(count));
   setInterval(flush, 5_000);
   setInterval(count, 10_000);
   setInterval(refresh, 60_000);

@@ -10,6 +10,7 @@ from litestar.params import FromPath
 from markupsafe import Markup
 
 from marketplace.api import Host, Html, NavEntry, Page, Principal, Role, Routes, access, lazy
+from marketplace_conference.certificates import certifying
 from marketplace_conference.tickets import paper, showing, switching
 from marketplace_conference.tickets.routes import file_routes
 from marketplace_conference.wallets import pages as wallet_pages
@@ -39,6 +40,7 @@ def make_pages(host: Host) -> Routes:
         return page.render(
             "conference/tickets.html",
             order=order,
+            certified=certifying.is_certified(host, [each.ticket.id for each in found]),
             wallets=wallet_pages.offered(host),
             open_to=switching.open_to(host, [each.ticket for each in found]),
             sheets=told,
