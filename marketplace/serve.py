@@ -208,9 +208,10 @@ def serve_command(
     address = host or settings.host
     sockets = bind(address, settings.port if port is None else port, count)
     background = settings.broker_url is None and not no_background
+    environ = child_environment(settings) | {"MARKETPLACE_API_PROCESSES": str(count)}
     shown = f"[{address}]" if ":" in address else address
     click.echo(f"Serving on http://{shown}:{sockets[0].getsockname()[1]} (processes: {count})")
-    if not asyncio.run(_serve(sockets, child_environment(settings), background)):
+    if not asyncio.run(_serve(sockets, environ, background)):
         raise UsageError("A process could not be kept running; the log above says why.")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -39,6 +39,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Burns that may wait in one API process before it answers 503."""
     batch_limit: int = 256
     """Burns decided in one transaction."""
+    burn_lanes: Annotated[int, msgspec.Meta(ge=1, le=4)] | None = None
+    """Batches of burns that one API process may have in hand at once; absent: by the cores."""
     database_pool: int = 10
     """Connections of one process, besides the burn engine's own."""
     plugin_query_s: float = 60.0
@@ -92,6 +94,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     clock_travel: bool = False
     """Allow moving business time (tests and replays only)."""
     log_level: str = "INFO"
+
+    @property
+    def lanes_of_burns(self) -> int:
+        """`burn_lanes`, or 2 where every API process has two cores: one lane more keeps both busy.
+
+        Processes that fill the cores already would only pay the price of more and smaller batches.
+        """
+        if self.burn_lanes is not None:
+            return self.burn_lanes
+        return 2 if cores() >= 2 * self.api_processes else 1
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # Linux: containers and taskset allow fewer than there are
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:

@@ -1,80 +1,57 @@
-"""The burn engine: takes whatever is queued, decides it in one go, answers when it is durable.
+"""The burn engine: queues burns and makes batches of them, which its lanes make durable.
 
-One per API process. One batch is in flight at a time and there is no timer: under load a batch is
-what arrived while the one before was being written. Two round trips a batch: a read without locks
-and a write that checks what was read. Several processes stay correct because the write checks.
+One per API process. There is no timer: under load a batch is what arrived while the ones before
+were being written. An engine with one lane has one batch in hand at a time and takes whatever is
+queued. With two, PostgreSQL works on one batch while Python answers and reads the other; a batch
+costs something whatever its size, so a second one is only begun when it is worth that, and never
+with burns that would wait for the batch in hand. Several engines stay correct because the database
+checks what was read; so do several lanes.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
-import asyncpg
+import msgspec
 
 from marketplace.api import EligibilityRule
-from marketplace.errors import (
-    Busy,
-)
-from marketplace.exchange import answering, holding_repository, repository
-from marketplace.exchange.answering import Answer, Waiting, outcome_of
-from marketplace.exchange.decide import (
-    Accepted,
-    BurnRequest,
-    Decision,
-    MoreLots,
-    Refused,
-    State,
-    WalletState,
-    decide,
-)
-from marketplace.exchange.domain import OfferTerms
-from marketplace.exchange.troubles import (
-    CONNECTION_LOST,
-    LOCKED,
-    LOST_RACE,
-    REFUSED,
-    DatabaseAway,
-    as_business_error,
-)
+from marketplace.errors import Busy
+from marketplace.exchange import answering
+from marketplace.exchange.answering import Answer, Waiting
+from marketplace.exchange.decide import BurnRequest
+from marketplace.exchange.lane import Common, Lane
 from marketplace.metrics.tally import Tally
 
-log = logging.getLogger(__name__)
-
-TRIES = 8
-"""Tries of one batch before it is split, and of one burn before it is refused as busy."""
-LOOK_FIRST = 64
-"""Batches that look keys up first once a used one was met: clients that retry come in crowds."""
 CONTESTED_S = 5.0
 """How long a wallet that others changed under a batch has its burns apart from the rest."""
 MOST_CONTESTED = 1_000
-MORE_LOTS = 4
-"""Times as many lots are read for a batch in which a burn needed more than were read."""
-CALM_BATCHES = 32
-"""Batches in a row that half the lots would have done for, before no more than these are read."""
-RECONNECT_S = 0.2
-ANSWER_S = 20.0
-"""Longest a batch waits for the database, which gives up a statement sooner; after that the
-connection is dead, though nobody said so."""
-OFFERS_KEPT = 10_000
-SESSION = (
-    # Index nested loops are right for every batch; a plan made on empty tables must not be kept.
-    "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off;"
-    "set jit = off; set max_parallel_workers_per_gather = 0;"
-    "set plan_cache_mode = force_generic_plan; set lock_timeout = '2s';"
-    # A process that stands still must not keep others from its wallets.
-    "set statement_timeout = '15s'; set idle_in_transaction_session_timeout = '15s'"
-)
+LEAST_BESIDE = 12
+"""Fewest burns of a batch beside another: below that its own price eats what it gains."""
+SHARE_BESIDE = 0.375
+"""A batch beside another is only begun where this share of all burns in hand and queued waits."""
+STOPPING = "The server is stopping."
+MOST_LOOKED_AT = 1_024
+"""Burns at the head of the queue that are looked at for a batch beside another."""
+
+
+class Flight(msgspec.Struct, frozen=True):
+    """A batch in hand and what it keeps from others meanwhile."""
+
+    batch: list[Waiting]
+    wallets: set[UUID]
+    offers: set[UUID]
+    """Those with limited stock."""
+    task: asyncio.Task[None]
 
 
 class BurnEngine:
-    """Queue and batch loop of one process. `connect` opens its own connection.
+    """Queue and lanes of one process. `connect` opens a new connection.
 
     Burns of wallets that are contested, because other processes burn from them too, go to an engine
     of their own beside it that locks first: else everybody in their batch would wait for the lock.
@@ -89,6 +66,7 @@ class BurnEngine:
         hold_for: timedelta,
         rules: dict[str, EligibilityRule],
         tally: Tally | None = None,
+        lanes: int = 1,
         locks_first: bool = False,
     ) -> None:
         self._apart = (
@@ -104,50 +82,44 @@ class BurnEngine:
                 locks_first=True,
             )
         )
-        self._locks_first = locks_first
         self._contested: dict[UUID, float] = {}
-        self._read: dict[UUID, WalletState] = {}
-        self._connect = connect
+        self._stocked: set[UUID] = set()
+        common = Common(
+            connect, hold_for, rules, tally, locks_first, self._note_contested, self._stocked
+        )
+        self._lanes = [Lane(common) for _ in range(lanes)]
+        self._free = self._lanes[::-1]  # the last is taken first
+        self._flights: dict[Lane, Flight] = {}
         self._queue_limit = queue_limit
         self._batch_limit = batch_limit
-        self._hold_for = hold_for
-        self._rules = rules
-        self._tally = tally
-        self._offers: dict[UUID, OfferTerms] = {}
         self._queue: deque[Waiting] = deque()
-        self._arrived = asyncio.Event()
-        self._look_first = 0
-        self._capped = True
-        self._lots = repository.FEWEST_LOTS
-        self._calm = 0
-        self._connection: Any = None
-        self._loop_task: asyncio.Task[None] | None = None
+        self._takes_burns = False
+        self._is_stopping = False
+        self._is_called = False
+        self._look_again_at = 0
 
     async def start(self) -> None:
-        """Connect and begin to take burns."""
-        self._connection = await self._open()
+        """Connect and begin to take burns; lanes besides the first connect when they are needed."""
+        await self._lanes[0].open()
         self._begin()
 
     def _begin(self) -> None:
-        self._loop_task = asyncio.create_task(self._run(), name="burn-engine")
+        self._takes_burns = True
+        self._call()
         if self._apart is not None:
             self._apart._begin()  # it connects once there is a burn for it
 
     async def stop(self) -> None:
-        """Answer what is queued with 503, finish the batch in flight, close the connection."""
-        answering.tell_all(
-            self._queue, [Answer(None, Busy("The server is stopping."))] * len(self._queue)
-        )
+        """Answer what is queued with 503, finish the batches in hand, close the connections."""
+        self._is_stopping = True
+        answering.tell_all(self._queue, [Answer(None, Busy(STOPPING))] * len(self._queue))
         self._queue.clear()
         if self._apart is not None:
             await self._apart.stop()
-        if self._loop_task is not None:
-            self._loop_task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._loop_task
-        if self._connection is not None:
-            await self._connection.close()
-            self._connection = None
+        if self._flights:
+            await asyncio.wait([flight.task for flight in self._flights.values()])
+        for lane in self._lanes:
+            await lane.close()
 
     async def submit(self, request: BurnRequest) -> Answer:
         """Queue a burn and wait for its durable outcome; Busy where the queue is full."""
@@ -162,13 +134,21 @@ class BurnEngine:
 
     def enqueue(self, request: BurnRequest, tell: Callable[[Answer], None]) -> None:
         """Queue a burn; `tell` gets its durable outcome. Busy where the queue is full."""
+        if self._is_stopping:
+            raise Busy(STOPPING)
         if self._apart is not None and self._is_contested(request.wallet_id):
             self._apart.enqueue(request, tell)
             return
         if len(self._queue) >= self._queue_limit:
             raise Busy(f"{self._queue_limit} burns are waiting already.")
         self._queue.append((request, tell))
-        self._arrived.set()
+        self._call()
+
+    @property
+    def waiting(self) -> int:
+        """Burns in the queue."""
+        apart = 0 if self._apart is None else self._apart.waiting
+        return len(self._queue) + apart
 
     def _is_contested(self, wallet_id: UUID) -> bool:
         until = self._contested.get(wallet_id)
@@ -179,213 +159,82 @@ class BurnEngine:
         del self._contested[wallet_id]
         return False
 
-    def _note_contested(
-        self, before: dict[UUID, WalletState], now: dict[UUID, WalletState]
-    ) -> None:
-        """Remember the wallets that others have changed between two tries of a batch."""
+    def _note_contested(self, wallet_id: UUID) -> None:
         if len(self._contested) > MOST_CONTESTED:
             self._contested.clear()
-        until = asyncio.get_running_loop().time() + CONTESTED_S
-        for wallet_id, wallet in now.items():
-            earlier = before.get(wallet_id)
-            if earlier is not None and earlier.version != wallet.version:
-                self._contested[wallet_id] = until
+        self._contested[wallet_id] = asyncio.get_running_loop().time() + CONTESTED_S
 
-    async def _run(self) -> None:
-        while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            while self._queue:
-                count = min(len(self._queue), self._batch_limit)
-                batch = [self._queue.popleft() for _ in range(count)]
-                # A stop may cancel the loop, never a batch half way.
-                await asyncio.shield(asyncio.ensure_future(self._serve(batch)))
+    def _call(self) -> None:
+        """Have batches made once all that has come by now is queued."""
+        if self._takes_burns and not self._is_called:
+            self._is_called = True
+            asyncio.get_running_loop().call_soon(self._dispatch)
 
-    async def _serve(self, batch: Sequence[Waiting]) -> None:
-        """Answer every burn of the batch, whatever happens."""
-        try:
-            answers = await self._outcomes([request for request, _ in batch])
-        except asyncpg.LockNotAvailableError:
-            await self._serve_around_locks(batch)
-            return
-        except Exception as error:
-            if len(batch) > 1 and not isinstance(error, DatabaseAway):
-                log.warning("a batch of %d burns failed (%s); one by one now", len(batch), error)
-                for each in batch:
-                    await self._serve([each])
-                return
-            answers = [Answer(None, as_business_error(error))] * len(batch)
-        answering.tell_all(batch, answers)
-        if self._tally is not None:
-            for outcome, count in Counter(map(outcome_of, answers)).items():
-                self._tally.add("burns", count, label=outcome)
+    def _dispatch(self) -> None:
+        """Give the free lanes what there is for them."""
+        self._is_called = False
+        while self._queue and self._free and (batch := self._take()):
+            self._fly(self._free.pop(), batch)
 
-    async def _serve_around_locks(self, batch: Sequence[Waiting]) -> None:
-        """Somebody holds a lock and does not let go: refuse whom it concerns, serve the others."""
-        wallets = {request.wallet_id for request, _ in batch}
-        try:
-            free = await repository.unlocked_wallets(self._connection, wallets)
-        except Exception as error:
-            log.warning("it cannot be seen which wallets are locked (%s)", error)
-            free = set()
-        if len(batch) > 1 and free == wallets:
-            await self._serve_by_offer(batch)
-            return
-        if len(batch) == 1:
-            free = set()
-        refused = [each for each in batch if each[0].wallet_id not in free]
-        log.warning("%d of %d burns wait for a lock in vain", len(refused), len(batch))
-        answering.tell_all(refused, [Answer(None, Busy(LOCKED))] * len(refused))
-        rest = [each for each in batch if each[0].wallet_id in free]
-        if rest:
-            await self._serve(rest)
+    def _take(self) -> list[Waiting]:
+        """The next batch; empty where burns had better wait for the batch in hand."""
+        if self._flights:
+            return self._take_beside()
+        count = len(self._queue)
+        if len(self._lanes) > 1 and count >= 2 * LEAST_BESIDE:
+            count = -(-count // len(self._lanes))
+        return [self._queue.popleft() for _ in range(min(count, self._batch_limit))]
 
-    async def _serve_by_offer(self, batch: Sequence[Waiting]) -> None:
-        """The lock is on no wallet, so on what burns of an offer share, or an issuer's cap."""
-        by_offer: dict[UUID, list[Waiting]] = {}
-        for each in batch:
-            by_offer.setdefault(each[0].offer_id, []).append(each)
-        if len(by_offer) == 1:
-            answering.tell_all(batch, [Answer(None, Busy(LOCKED))] * len(batch))
-            return
-        for burns in by_offer.values():
-            await self._serve(burns)
+    def _take_beside(self) -> list[Waiting]:
+        """What is queued and needs nothing of the batches in hand, if it is enough; else nothing.
 
-    @property
-    def waiting(self) -> int:
-        """Burns in the queue."""
-        apart = 0 if self._apart is None else self._apart.waiting
-        return len(self._queue) + apart
-
-    async def _outcomes(self, requests: list[BurnRequest]) -> list[Answer]:
-        """Try until the batch is durable; raises what cannot be mended by trying again."""
-        failure = Busy()
-        for attempt in range(TRIES):
-            try:
-                async with asyncio.timeout(ANSWER_S):
-                    if self._connection is None:
-                        self._connection = await self._open()
-                    again = attempt > 0 or self._locks_first
-                    return await self._attempt(requests, again=again)
-            except LOST_RACE as error:
-                if isinstance(error, asyncpg.UniqueViolationError):
-                    self._look_first = LOOK_FIRST
-                log.debug("batch of %d, attempt %d: %s", len(requests), attempt, error)
-                failure = Busy("Too many others changed the same things at once.")
-            except CONNECTION_LOST as error:
-                # The commit may or may not have happened: the next read finds it by its key.
-                log.warning("database connection lost (%r); reconnecting", error)
-                self._drop_connection()
-                await asyncio.sleep(RECONNECT_S * attempt)
-                failure = DatabaseAway("The database cannot be reached.")
-            except REFUSED as error:
-                log.warning("the database refuses a batch of %d: %s", len(requests), error)
-                raise DatabaseAway("The database cannot write just now.") from None
-        raise failure
-
-    async def _attempt(self, requests: list[BurnRequest], *, again: bool) -> list[Answer]:
-        """One read, decision and write; `again` locks the wallets first, so that it wins.
-
-        New keys are the rule, so the first try does not look them up: a used one fails the write.
+        At most this lane's share of all burns, lest batches come in pairs of a large and a small.
         """
-        if not again:
-            self._look_first = max(self._look_first - 1, 0)
-            return await self._decide_and_write(requests, keys=self._look_first > 0)
-        async with self._connection.transaction():
-            await repository.lock_wallets(
-                self._connection, {request.wallet_id for request in requests}
-            )
-            before = self._read
-            answers = await self._decide_and_write(requests, keys=True)
-            self._note_contested(before, self._read)
-            return answers
+        queue, flights = self._queue, self._flights.values()
+        total = len(queue) + sum(len(flight.batch) for flight in flights)
+        least = max(LEAST_BESIDE, int(total * SHARE_BESIDE))
+        if len(queue) < max(least, self._look_again_at):
+            return []
+        most = min(max(least, -(-total // len(self._lanes))), self._batch_limit)
+        batch: list[Waiting] = []
+        passed: list[Waiting] = []
+        passed_wallets: set[UUID] = set()
+        for each in islice(queue, MOST_LOOKED_AT):
+            wallet_id = each[0].wallet_id
+            if wallet_id not in passed_wallets and _is_free(each[0], flights):
+                batch.append(each)
+            else:
+                passed.append(each)
+                passed_wallets.add(wallet_id)
+            if len(batch) == most:
+                break
+        if len(batch) < LEAST_BESIDE:
+            self._look_again_at = len(queue) + LEAST_BESIDE - len(batch)
+            return []
+        for _ in range(len(batch) + len(passed)):
+            queue.popleft()
+        queue.extendleft(reversed(passed))
+        return batch
 
-    async def _decide_and_write(self, requests: list[BurnRequest], *, keys: bool) -> list[Answer]:
-        state, decisions = await self._decide(requests, keys=keys)
-        writes = [each for each in decisions if isinstance(each, Accepted | Refused)]
-        if writes:
-            await holding_repository.write(self._connection, state, writes, self._hold_for)
-        replayed = await answering.replays(self._connection, decisions)
-        return [answering.answer(each, state.now, self._hold_for, replayed) for each in decisions]
+    def _fly(self, lane: Lane, batch: list[Waiting]) -> None:
+        # Nobody cancels this task: a batch is never left half way.
+        task = asyncio.create_task(lane.serve(batch), name="burn-batch")
+        wallets = {request.wallet_id for request, _ in batch}
+        offers = self._stocked.intersection([request.offer_id for request, _ in batch])
+        self._flights[lane] = Flight(batch, wallets, offers, task)
+        task.add_done_callback(lambda _: self._land(lane))
 
-    async def _decide(
-        self, requests: list[BurnRequest], *, keys: bool
-    ) -> tuple[State, list[Decision]]:
-        """Read and decide, reading again while offers were stale or lots too few."""
-        while True:
-            lots = self._lots
-            state, versions = await repository.read(
-                self._connection,
-                requests,
-                lots,
-                self._limited_pairs(requests),
-                keys=keys,
-                exposures=keys or self._capped,
-                known=self._offers,
-            )
-            self._capped = bool(state.exposures)
-            self._read = state.wallets
-            if await self._refresh_offers(versions):
-                continue
-            state.offers = {key: self._offers[key] for key in versions}
-            state.rules = self._rules
-            restricted = [
-                request.wallet_id
-                for request in requests
-                if request.offer_id in versions
-                and not self._offers[request.offer_id].eligibility.open_to_all
-            ]
-            if restricted:
-                state.who = await repository.load_who(self._connection, restricted)
-            decisions = decide(requests, state)
-            if not any(isinstance(each, MoreLots) for each in decisions):
-                self._read_fewer_lots(decisions)
-                return state, decisions
-            self._lots = lots * MORE_LOTS
+    def _land(self, lane: Lane) -> None:
+        del self._flights[lane]
+        self._free.append(lane)
+        self._look_again_at = 0
+        if self._queue:
+            self._call()
 
-    def _read_fewer_lots(self, decisions: list[Decision]) -> None:
-        """Come down, slowly, to the lots that burns need: reading them is most of a read."""
-        most = max((len(each.draws) for each in decisions if isinstance(each, Accepted)), default=0)
-        half = max(self._lots // 2, repository.FEWEST_LOTS)
-        self._calm = self._calm + 1 if most <= half < self._lots else 0
-        if self._calm == CALM_BATCHES:
-            self._lots = half
-            self._calm = 0
 
-    def _limited_pairs(self, requests: list[BurnRequest]) -> list[tuple[UUID, UUID]]:
-        offers = self._offers
-        pairs = {
-            (request.wallet_id, request.offer_id)
-            for request in requests
-            if (offer := offers.get(request.offer_id)) is not None
-            and offer.limit_per_wallet is not None
-        }
-        return list(pairs)
-
-    async def _refresh_offers(self, versions: dict[UUID, int]) -> bool:
-        """Load offers whose cached version is not the one just read; True if there were any."""
-        offers = self._offers
-        stale = [
-            offer_id
-            for offer_id, version in versions.items()
-            if (known := offers.get(offer_id)) is None or known.version != version
-        ]
-        if not stale:
-            return False
-        if len(offers) + len(stale) > OFFERS_KEPT:
-            offers.clear()
-            stale = list(versions)
-        for terms in await repository.load_offers(self._connection, stale):
-            offers[terms.id] = terms
-        return True
-
-    async def _open(self) -> Any:
-        connection = await self._connect()
-        await connection.execute(SESSION)
-        return connection
-
-    def _drop_connection(self) -> None:
-        self._read = {}  # what changes now may be what this process wrote without hearing of it
-        if self._connection is not None:
-            self._connection.terminate()
-            self._connection = None
+def _is_free(request: BurnRequest, flights: Iterable[Flight]) -> bool:
+    """Whether nothing it needs is written by a batch in hand."""
+    return not any(
+        request.wallet_id in flight.wallets or request.offer_id in flight.offers
+        for flight in flights
+    )

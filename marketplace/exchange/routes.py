@@ -241,6 +241,7 @@ async def burn_engine_lifespan(app: litestar.Litestar) -> AsyncIterator[None]:
         hold_for=timedelta(minutes=settings.hold_minutes),
         rules=runtime.eligibility_rules,
         tally=runtime.tally,
+        lanes=settings.lanes_of_burns,
     )
     await engine.start()
     runtime.tally.gauge("engine_queue", lambda: engine.waiting)

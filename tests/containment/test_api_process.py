@@ -107,7 +107,7 @@ async def test_burns_go_on_while_a_rule_hangs(counter: Counter) -> None:
     await counter.coalition.add_offer(
         "strict", acceptor="shop", eligibility={"rules": ["acme.trained"]}
     )
-    counter.engine._rules["acme.trained"] = WatchedRule(Rule(spin), lambda *_: None)
+    counter.rules["acme.trained"] = WatchedRule(Rule(spin), lambda *_: None)
     request = BurnRequest(
         uuid7(),
         counter.principal,

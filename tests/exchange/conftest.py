@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -23,14 +24,22 @@ from tests.factories import Coalition
 HOLD_FOR = timedelta(minutes=30)
 
 
-def make_engine(runtime: Runtime, *, queue_limit: int = 1_000, batch_limit: int = 64) -> BurnEngine:
-    """An engine as one API process has it."""
+def make_engine(
+    runtime: Runtime,
+    *,
+    queue_limit: int = 1_000,
+    batch_limit: int = 64,
+    lanes: int = 2,
+    connect: Callable[[], Awaitable[Any]] | None = None,
+) -> BurnEngine:
+    """An engine as one API process has it that has the cores for two batches at once."""
     return BurnEngine(
-        runtime.database.connect_raw,
+        connect or runtime.database.connect_raw,
         queue_limit=queue_limit,
         batch_limit=batch_limit,
         hold_for=HOLD_FOR,
         rules={},
+        lanes=lanes,
     )
 
 

@@ -19,7 +19,8 @@ from marketplace.db import Database
 from marketplace.errors import Busy
 from marketplace.exchange import holding_repository, repository
 from marketplace.exchange.domain import OfferStatus
-from marketplace.exchange.engine import CALM_BATCHES, MORE_LOTS, BurnEngine
+from marketplace.exchange.engine import BurnEngine
+from marketplace.exchange.lane import CALM_BATCHES, MORE_LOTS
 from marketplace.exchange.models import Burn, OfferStock
 from marketplace.identity.models import ApiKey
 from marketplace.ids import uuid7
@@ -344,8 +345,7 @@ async def test_a_commit_whose_answer_was_lost_is_found_by_its_key(
     async def connect() -> Any:
         return CommitsThenDies(await runtime.database.connect_raw(), times)
 
-    engine = make_engine(runtime)
-    engine._connect = connect
+    engine = make_engine(runtime, connect=connect)
     await engine.start()
     try:
         for _ in range(2):

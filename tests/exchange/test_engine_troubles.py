@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from marketplace.db import Database
-from marketplace.exchange import engine as engine_module
+from marketplace.exchange import lane as lane_module
 from marketplace.exchange.engine import BurnEngine
 from marketplace.runtime import Runtime
 from tests.exchange.conftest import Ask, code, make_engine
@@ -117,17 +117,19 @@ async def test_a_database_that_takes_no_connection_is_waited_for(
     error: Exception, runtime: Runtime, coalition: Coalition, ask: Ask
 ) -> None:
     await coalition.issue("ann", 50_000)
-    engine = make_engine(runtime)
-    await engine.start()
-    refusals = [error, error]
+    refusals: list[Exception] = []
+    made: list[Any] = []
 
     async def connect() -> Any:
         if refusals:
             raise refusals.pop()
-        return await runtime.database.connect_raw()
+        made.append(await runtime.database.connect_raw())
+        return made[-1]
 
-    engine._connect = connect
-    engine._drop_connection()
+    engine = make_engine(runtime, connect=connect)
+    await engine.start()
+    refusals += [error, error]
+    made[0].terminate()
     answers = await asyncio.gather(*(engine.submit(ask("ann")) for _ in range(10)))
     assert [code(answer) for answer in answers] == ["held"] * 10
     assert not refusals
@@ -137,19 +139,21 @@ async def test_a_database_that_takes_no_connection_is_waited_for(
 async def test_a_database_that_stays_away_refuses_every_burn_and_the_engine_lives_on(
     runtime: Runtime, coalition: Coalition, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "RECONNECT_S", 0.0)
+    monkeypatch.setattr(lane_module, "RECONNECT_S", 0.0)
     await coalition.issue("ann", 50_000)
-    engine = make_engine(runtime)
-    await engine.start()
-    away = True
+    away = False
+    made: list[Any] = []
 
     async def connect() -> Any:
         if away:
             raise ConnectionRefusedError("connection refused")
-        return await runtime.database.connect_raw()
+        made.append(await runtime.database.connect_raw())
+        return made[-1]
 
-    engine._connect = connect
-    engine._drop_connection()
+    engine = make_engine(runtime, connect=connect)
+    await engine.start()
+    away = True
+    made[0].terminate()
     asked = [ask("ann", key=f"k{number}") for number in range(10)]
     answers = await asyncio.gather(*map(engine.submit, asked))
     assert [code(answer) for answer in answers] == ["busy"] * 10
@@ -165,8 +169,7 @@ async def test_one_burn_whose_session_is_ended_is_made_on_the_next(
 ) -> None:
     await coalition.issue("ann", 50_000)
     shutdowns = [getattr(asyncpg, reason)("terminating connection")]
-    engine = make_engine(runtime)
-    engine._connect = Troubled(runtime, shutdowns).connect
+    engine = make_engine(runtime, connect=Troubled(runtime, shutdowns).connect)
     await engine.start()
     assert code(await engine.submit(ask("ann"))) == "held"
     assert not shutdowns
@@ -176,11 +179,10 @@ async def test_one_burn_whose_session_is_ended_is_made_on_the_next(
 async def test_a_connection_that_answers_no_more_is_given_up_and_the_burn_found_by_its_key(
     runtime: Runtime, coalition: Coalition, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "ANSWER_S", 1.0)
+    monkeypatch.setattr(lane_module, "ANSWER_S", 1.0)
     await coalition.issue("ann", 50_000)
     silences: list[Exception | None] = [None]
-    engine = make_engine(runtime)
-    engine._connect = Troubled(runtime, silences).connect
+    engine = make_engine(runtime, connect=Troubled(runtime, silences).connect)
     await engine.start()
     answers = await asyncio.gather(*(engine.submit(ask("ann")) for _ in range(10)))
     assert [code(answer) for answer in answers] == ["held"] * 10

@@ -12,6 +12,7 @@ from uuid import UUID
 import asyncpg
 import pytest_asyncio
 
+from marketplace.api import EligibilityRule
 from marketplace.db import Database
 from marketplace.exchange.decide import BurnRequest
 from marketplace.exchange.engine import BurnEngine
@@ -32,10 +33,17 @@ Pairs = list[tuple[str, str]]
 class Counter:
     """Where people burn, and where one looks what became of it."""
 
-    def __init__(self, coalition: Coalition, engine: BurnEngine, principal: Principal) -> None:
+    def __init__(
+        self,
+        coalition: Coalition,
+        engine: BurnEngine,
+        principal: Principal,
+        rules: dict[str, EligibilityRule],
+    ) -> None:
         self.coalition = coalition
         self.engine = engine
         self.principal = principal
+        self.rules = rules
 
     async def burn(
         self, count: int = 1, *, offer: str = "gift", who: str = "ann", quantity: int = 1
@@ -105,15 +113,16 @@ async def counter(coalition: Coalition) -> AsyncIterator[Counter]:
     """Ann has 100,000 points; an offer "gift" of the fake shop costs 1,000."""
     await coalition.issue("ann", 100_000)
     await coalition.add_offer("gift", acceptor="shop", plugin="fake")
+    rules: dict[str, EligibilityRule] = {}
     engine = BurnEngine(
         coalition.runtime.database.connect_raw,
         queue_limit=1_000,
         batch_limit=64,
         hold_for=timedelta(minutes=30),
-        rules={},
+        rules=rules,
     )
     await engine.start()
-    yield Counter(coalition, engine, await _principal(coalition))
+    yield Counter(coalition, engine, await _principal(coalition), rules)
     await engine.stop()
 
 
