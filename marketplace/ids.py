@@ -6,6 +6,7 @@ import os
 import secrets
 import threading
 import time
+from collections.abc import Iterable
 from struct import Struct
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from uuid import UUID
 # equal to a uuid.UUID of the same value.
 from asyncpg.pgproto.pgproto import UUID as FastUUID  # noqa: N811
 
-__all__ = ["FastUUID", "KeyMaker", "UUID7Maker", "next_key", "take_keys", "uuid7"]
+__all__ = ["FastUUID", "KeyMaker", "UUID7Maker", "ids_as_text", "next_key", "take_keys", "uuid7"]
 
 _NODE_BITS = 10
 _SEQUENCE_BITS = 12
@@ -82,6 +83,15 @@ uuid7 = _uuids.next
 _maker = KeyMaker()
 next_key = _maker.next
 take_keys = _maker.take
+
+
+def ids_as_text(ids: Iterable[UUID | int]) -> str:
+    """An array of ids as PostgreSQL reads it, for `$1::text::uuid[]`.
+
+    Of each element of an array the driver asks whether it is an array itself, in Python: that takes
+    longer than writing and reading the whole id as text.
+    """
+    return f"{{{','.join(map(str, ids))}}}"
 
 
 def _new_node_after_fork() -> None:

@@ -10,6 +10,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import date
 from typing import Any, Literal, TypeAlias, TypeVar
 from uuid import UUID
@@ -25,6 +26,9 @@ MOST_ANSWER_BYTES = 2_000_000
 """Longest answer to one order; a longer one is a fault of that order alone."""
 LENGTH = struct.Struct("!Q")
 PIECE = 1_048_576
+ARRAY = struct.Struct("!BI")
+ARRAY_MARK = 0xDD
+"""Begins an array in msgpack; the number of its elements follows."""
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -250,14 +254,23 @@ def leg_outcomes_of(raw: msgspec.Raw) -> list[Any]:
 
 
 def _decoded(raw: msgspec.Raw, kind: Any) -> list[Any]:
-    found: list[Any] = []
     answers: list[Answer] = decode(raw, list[Answer])
-    for each in answers:
-        try:
-            found.append(Malformed(each.fault) if each.fault else decode(each.outcome, kind))
-        except msgspec.MsgspecError as error:
-            found.append(Malformed(str(error)))
-    return found
+    if not any(each.fault for each in answers):
+        # All at once, which is much quicker; where one is malformed, that finds out which.
+        with suppress(msgspec.MsgspecError):
+            one = ARRAY.pack(ARRAY_MARK, len(answers)) + b"".join(each.outcome for each in answers)
+            outcomes: list[Any] = decode(one, list[kind])
+            return outcomes
+    return [_decoded_one(each, kind) for each in answers]
+
+
+def _decoded_one(answer: Answer, kind: Any) -> Any:
+    if answer.fault:
+        return Malformed(answer.fault)
+    try:
+        return decode(answer.outcome, kind)
+    except msgspec.MsgspecError as error:
+        return Malformed(str(error))
 
 
 def encode_answers(answers: Sequence[Any]) -> list[Answer]:

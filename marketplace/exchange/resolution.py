@@ -53,14 +53,13 @@ async def capture(
     connection = await raw_connection(session)
     await pass_gate(connection)
     by_id = {each.burn_id: each for each in deliveries}
-    held = await _lock_held(connection, [(each.burn_id, each.wallet_id) for each in deliveries])
+    books = await repository.open_books(connection)
+    held, parts = await repository.take(
+        connection, ((each.burn_id, each.wallet_id) for each in deliveries), books.now
+    )
     if not held:
         return []
-    books = await repository.open_books(connection)
     terms = [burn.terms for burn in held]
-    parts = await repository.parts_of(connection, terms)
-    await repository.resolve(connection, BurnStatus.CAPTURED.value, {}, terms, books.now)
-    await repository.release_held(connection, terms)
     await repository.post(
         connection,
         books,

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from marketplace.errors import UsageError
-from marketplace.ids import take_keys
+from marketplace.ids import ids_as_text, take_keys
 from marketplace.ledger.postings import BurnTerms, ObligationRow, Part, TransferRow
 from marketplace.ledger.windows import insist
 
@@ -48,6 +48,34 @@ join burn b on b.id = u.id and b.wallet_id = u.wallet_id
 where b.status <> 'rejected'
 order by b.id
 for update of b
+"""
+
+# A capture in one go: what is still held is taken, its wallets give the points up, and what was
+# drawn is read. Another that ended a burn first is waited for, and its burn is no longer held.
+TAKE = """
+with taken as (
+    update burn set status = 'captured', fulfilment = 'done', due_at = null
+    from unnest($1::text::uuid[], $2::text::uuid[]) as u(id, wallet_id)
+    where burn.id = u.id and burn.wallet_id = u.wallet_id and burn.status = 'held'
+    returning burn.id, burn.wallet_id, acceptor_id, points, cost_micros, offer_id, plugin,
+              quantity, currency, status, fulfilment, attempts, refunded_points
+), resolutions as (
+    insert into burn_resolution (burn_id, wallet_id, outcome, reason, effective_at)
+    select id, wallet_id, 'captured', '', $3 from taken
+), released as (
+    update wallet set held = held - s.points
+    from (select wallet_id, sum(points)::bigint as points from taken
+          group by wallet_id order by wallet_id) s
+    where wallet.id = s.wallet_id
+)
+select b.id, b.wallet_id, b.acceptor_id, b.points, b.cost_micros, b.offer_id, b.plugin, b.quantity,
+       b.currency, b.status::text, b.fulfilment::text, b.attempts, b.refunded_points,
+       d.lot_id, d.issuer_id, l.contract_id, l.pooled_price_micros, l.currency, l.price_micros,
+       d.position, d.points
+from taken b
+join draw d on d.wallet_id = b.wallet_id and d.burn_id = b.id and d.kind = 'draw'
+join lot l on l.wallet_id = d.wallet_id and l.id = d.lot_id
+order by b.id, d.position
 """
 
 PARTS = """
@@ -104,11 +132,6 @@ with resolutions as (
 update burn set status = $1::text::burn_status, fulfilment = 'done', due_at = null
 from unnest($3::uuid[], $4::uuid[]) as u(burn_id, wallet_id)
 where burn.id = u.burn_id and burn.wallet_id = u.wallet_id
-"""
-
-RELEASE_HELD = """
-update wallet set held = held - u.points
-from unnest($1::uuid[], $2::bigint[]) as u(id, points) where wallet.id = u.id
 """
 
 CONFIRM = """
@@ -178,6 +201,25 @@ async def lock_burns(connection: Any, pairs: Iterable[tuple[UUID, UUID]]) -> dic
         LOCK_BURNS, [pair[0] for pair in asked], [pair[1] for pair in asked]
     )
     return {row[0]: LockedBurn(BurnTerms(*row[:5]), *row[5:]) for row in rows}
+
+
+async def take(
+    connection: Any, pairs: Iterable[tuple[UUID, UUID]], now: datetime
+) -> tuple[list[LockedBurn], dict[UUID, list[Part]]]:
+    """Capture those of the burns (id, wallet) that are held, and the parts of each, by its id."""
+    asked = sorted(set(pairs))
+    rows = await connection.fetch(
+        TAKE, ids_as_text(pair[0] for pair in asked), ids_as_text(pair[1] for pair in asked), now
+    )
+    burns: list[LockedBurn] = []
+    parts: dict[UUID, list[Part]] = {}
+    for row in rows:
+        burn_id = row[0]
+        if burn_id not in parts:
+            burns.append(LockedBurn(BurnTerms(*row[:5]), *row[5:13]))
+            parts[burn_id] = []
+        parts[burn_id].append(Part(*row[13:]))
+    return burns, parts
 
 
 async def parts_of(connection: Any, burns: Iterable[BurnTerms]) -> dict[UUID, list[Part]]:
@@ -299,11 +341,6 @@ async def resolve(
         [burn.wallet_id for burn in burns],
         [reasons.get(burn.id, "") for burn in burns],
     )
-
-
-async def release_held(connection: Any, burns: Sequence[BurnTerms]) -> None:
-    """Captured points leave the wallets."""
-    await connection.execute(RELEASE_HELD, *_sums((burn.wallet_id, burn.points) for burn in burns))
 
 
 async def give_back(

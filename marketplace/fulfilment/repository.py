@@ -15,6 +15,7 @@ from uuid import UUID
 from marketplace import api
 from marketplace.exchange.domain import Cause, FulfilmentState
 from marketplace.fulfilment.domain import CLAIMED_SOON_S, Claimed, Waiting
+from marketplace.ids import ids_as_text
 
 ANSWERS_KEPT = 5
 """Answers of suppliers that are remembered for one order."""
@@ -59,7 +60,8 @@ where burn.id = a.id and burn.wallet_id = a.wallet_id
 CLAIM = """
 with locked as (
     select burn.id, burn.wallet_id, burn.fulfilment as prior
-    from burn join unnest($1::uuid[], $2::uuid[]) as a(id, wallet_id) using (id, wallet_id)
+    from burn
+    join unnest($1::text::uuid[], $2::text::uuid[]) as a(id, wallet_id) using (id, wallet_id)
     where status = 'held' and plugin = $3
       and not exists (select 1 from plugin_closure c where c.plugin = $3 and c.member_id is null
                       and c.cause in ('not_active', 'operator'))
@@ -205,7 +207,8 @@ async def claim(
 
     None where nothing may be sent to the plugin by now (`RESTING`).
     """
-    rows = await connection.fetch(CLAIM, *_columns(pairs), plugin, lease_s, CLAIMED_SOON_S)
+    ids, wallets = map(ids_as_text, _columns(pairs))
+    rows = await connection.fetch(CLAIM, ids, wallets, plugin, lease_s, CLAIMED_SOON_S)
     return [
         Claimed(
             burn_id=burn_id,

@@ -125,11 +125,12 @@ def transfers(
 ) -> list[TransferRow]:
     """Points and money of a capture, or (code REFUND) of its undoing for these parts."""
     points: dict[UUID, int] = {}
-    money: dict[tuple[UUID, Funding, str], tuple[int, int]] = {}
+    # By whether the pool pays: hashing members of an enum would take longer than all the rest.
+    money: dict[tuple[UUID, bool, str], tuple[int, int]] = {}
     for part in parts:
         points[part.issuer_id] = points.get(part.issuer_id, 0) + part.points
         for share in shares(burn, part):
-            payer = (part.issuer_id, share.funding, part.currency)
+            payer = (part.issuer_id, share.funding is Funding.ISSUANCE, part.currency)
             funded, cost = money.get(payer, (0, 0))
             money[payer] = (funded + share.funded_micros, cost + share.cost_micros)
     refund = code is TransferCode.REFUND
@@ -138,8 +139,8 @@ def transfers(
         (wallet_side, burn.wallet_id, Account.ISSUER_REDEEMED, issuer_id, POINTS, amount)
         for issuer_id, amount in points.items()
     ]
-    for (issuer_id, funding, currency), (funded, cost) in money.items():
-        paid_by = Account.ISSUER_POOL if funding is Funding.ISSUANCE else Account.ISSUER_RECEIVABLE
+    for (issuer_id, of_pool, currency), (funded, cost) in money.items():
+        paid_by = Account.ISSUER_POOL if of_pool else Account.ISSUER_RECEIVABLE
         payable = (Account.ACCEPTOR_PAYABLE, burn.acceptor_id)
         margin = (Account.OPERATOR_MARGIN, operator_id)
         rows += [

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from marketplace.ids import take_keys
+from marketplace.ids import ids_as_text, take_keys
 from marketplace.notices import kinds
 from marketplace.notices.giving_kinds import DONATION_MADE
 from marketplace.notices.kind import Kind
@@ -42,7 +42,7 @@ with source as (
     select p.id as person_id, u.key as id, 'burn:' || u.burn_id as once_key,
            jsonb_build_object({OFFER}, 'points', b.points, 'burn', b.id{more}) as context,
            $4::timestamptz as effective_at, null::bytea as secret, {like}
-    from unnest($1::uuid[], $2::uuid[], $3::bigint[], $5::text[])
+    from unnest($1::text::uuid[], $2::text::uuid[], $3::text::bigint[], $5::text[])
          as u(burn_id, wallet_id, key, reason)
     join wallet w on w.id = u.wallet_id
     {PEOPLE}
@@ -60,7 +60,7 @@ CANCELLED: Final = _of_burns(kinds.BURN_CANCELLED)
 GIVEN: Final = """
 select burn_id, wallet_id from burn_gift
 where undone_at is null
-  and (burn_id, wallet_id) in (select * from unnest($1::uuid[], $2::uuid[]))
+  and (burn_id, wallet_id) in (select * from unnest($1::text::uuid[], $2::text::uuid[]))
 """
 
 
@@ -71,7 +71,7 @@ with source as (
     select p.id as person_id, u.key as id, 'burn:' || u.burn_id as once_key,
            jsonb_build_object({OFFER}, 'burn', u.burn_id, {context}) as context,
            $4::timestamptz as effective_at, null::bytea as secret, {terms(kind)}
-    from unnest($1::uuid[], $2::uuid[], $3::bigint[], $5::text[])
+    from unnest($1::text::uuid[], $2::text::uuid[], $3::text::bigint[], $5::text[])
          as u(burn_id, wallet_id, key, reason)
     join burn_gift g on g.burn_id = u.burn_id and g.wallet_id = u.wallet_id
         and g.undone_at is null
@@ -152,7 +152,10 @@ async def _given(
     connection: Any, burns: Sequence[tuple[UUID, UUID]]
 ) -> dict[tuple[UUID, UUID], None]:
     """Those of these burns that are given to a colleague, in their order."""
-    columns = [burn_id for burn_id, _ in burns], [wallet_id for _, wallet_id in burns]
+    columns = (
+        ids_as_text(burn_id for burn_id, _ in burns),
+        ids_as_text(wallet_id for _, wallet_id in burns),
+    )
     found = {(row[0], row[1]) for row in await connection.fetch(GIVEN, *columns)}
     return {pair: None for pair in burns if pair in found}
 
@@ -163,11 +166,11 @@ async def _tell(
     if reasons:
         await connection.execute(
             statement,
-            [burn_id for burn_id, _ in reasons],
-            [wallet_id for _, wallet_id in reasons],
-            take_keys(len(reasons)),
+            ids_as_text(burn_id for burn_id, _ in reasons),
+            ids_as_text(wallet_id for _, wallet_id in reasons),
+            ids_as_text(take_keys(len(reasons))),
             now,
-            list(reasons.values()),
+            list(reasons.values()) if any(reasons.values()) else [],
         )
 
 

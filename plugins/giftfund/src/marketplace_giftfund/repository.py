@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from marketplace.api import OpenOrder, Order
 from marketplace_giftfund.models import pool
+
+T = TypeVar("T")
 
 ROWS_A_STATEMENT = 5_000
 EXPIRING = timedelta(days=30)
@@ -41,10 +43,11 @@ class GivenCode(NamedTuple):
 
 
 # What an order needs is sent and read as JSON, one value a statement: the driver takes longer over
-# an array or a row than the server over the whole order.
+# an array or a row than the server over the whole order, and json longer than msgspec.
 CLAIM_CODES = sa.text("""
-select coalesce(json_agg(json_build_array(free.id, wanted.sku, convert_from(free.secret, 'utf8'),
-                                          free.label, free.expires_on)), '[]')
+select cast(coalesce(json_agg(json_build_array(
+    free.id, wanted.sku, convert_from(free.secret, 'utf8'), free.label, free.expires_on
+)), '[]') as text)
 from json_to_recordset(cast(:wanted as json)) as wanted(sku text, units int)
 cross join lateral (
     select id, secret, label, expires_on from giftfund_code
@@ -100,7 +103,7 @@ with added as (
     on conflict (reference) do nothing
     returning reference
 )
-select coalesce(json_agg(reference), '[]') from added
+select cast(coalesce(json_agg(reference), '[]') as text) from added
 """)
 
 REFUSE = sa.text("""
@@ -108,7 +111,7 @@ update giftfund_order set given = false where reference = any(cast(:references a
 """)
 
 ANSWERS = sa.text("""
-select coalesce(json_object_agg(reference, given), '{}') from giftfund_order
+select cast(coalesce(json_object_agg(reference, given), '{}') as text) from giftfund_order
 where reference in (select json_array_elements_text(cast(:references as json)))
 """)
 
@@ -126,9 +129,9 @@ select (select count(*) from giftfund_code
 """)
 
 CODES_OF = sa.text("""
-select coalesce(json_agg(json_build_array(order_reference, id, sku, convert_from(secret, 'utf8'),
-                                          label, expires_on) order by order_reference, position),
-                '[]')
+select cast(coalesce(json_agg(json_build_array(
+    order_reference, json_build_array(id, sku, convert_from(secret, 'utf8'), label, expires_on)
+) order by order_reference, position), '[]') as text)
 from giftfund_code
 where order_reference in (select json_array_elements_text(cast(:references as json)))
 """)
@@ -209,7 +212,7 @@ def add_orders(session: Session, orders: Sequence[Order]) -> set[str]:
     sent = [
         {"reference": each.reference, "sku": each.sku, "quantity": each.quantity} for each in orders
     ]
-    return set(session.execute(ADD_ORDERS, {"orders": json.dumps(sent)}).scalar_one())
+    return _read(session.execute(ADD_ORDERS, {"orders": _sent(sent)}), set[str])
 
 
 def claim_codes(
@@ -217,11 +220,11 @@ def claim_codes(
 ) -> dict[str, list[GivenCode]]:
     """Lock up to so many free codes of each sku, those that run out first; codes by sku."""
     skus = sorted(units)
-    wanted = json.dumps([{"sku": sku, "units": units[sku]} for sku in skus])
+    wanted = _sent([{"sku": sku, "units": units[sku]} for sku in skus])
     rows = session.execute(CLAIM_CODES, {"wanted": wanted, "today": today})
     found: dict[str, list[GivenCode]] = {sku: [] for sku in skus}
-    for row in rows.scalar_one():
-        found[row[1]].append(_code(*row))
+    for code in _read(rows, list[GivenCode]):
+        found[code.sku].append(code)
     return found
 
 
@@ -231,7 +234,7 @@ def give(session: Session, gifts: Sequence[tuple[int, str, int]]) -> None:
         {"id": code_id, "reference": reference, "position": position}
         for code_id, reference, position in gifts
     ]
-    session.execute(GIVE, {"gifts": json.dumps(sent)})
+    session.execute(GIVE, {"gifts": _sent(sent)})
 
 
 def refuse(session: Session, references: Sequence[str]) -> None:
@@ -241,24 +244,26 @@ def refuse(session: Session, references: Sequence[str]) -> None:
 
 def answers(session: Session, references: Sequence[str]) -> dict[str, bool]:
     """Whether each order seen was given its codes."""
-    found: dict[str, bool] = session.execute(
-        ANSWERS, {"references": json.dumps(list(references))}
-    ).scalar_one()
-    return found
+    rows = session.execute(ANSWERS, {"references": _sent(list(references))})
+    return _read(rows, dict[str, bool])
 
 
 def codes_of(session: Session, references: Sequence[str]) -> dict[str, list[GivenCode]]:
     """Codes of orders by reference, in order of position."""
-    rows = session.execute(CODES_OF, {"references": json.dumps(list(references))}).scalar_one()
+    rows = session.execute(CODES_OF, {"references": _sent(list(references))})
     found: dict[str, list[GivenCode]] = {}
-    for reference, *row in rows:
-        found.setdefault(reference, []).append(_code(*row))
+    for reference, code in _read(rows, list[tuple[str, GivenCode]]):
+        found.setdefault(reference, []).append(code)
     return found
 
 
-def _code(code_id: int, sku: str, secret: str, label: str | None, day: str | None) -> GivenCode:
-    """A code as JSON has it."""
-    return GivenCode(code_id, sku, secret, label, date.fromisoformat(day) if day else None)
+def _sent(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _read(rows: sa.Result[Any], kind: type[T]) -> T:
+    """The one value that a statement gives, as JSON."""
+    return msgspec.json.decode(rows.scalar_one(), type=kind)
 
 
 def count_unpromised(session: Session, sku: str, orders: Sequence[OpenOrder], today: date) -> int:
