@@ -27,7 +27,7 @@ from marketplace.contract.bank_records import (
     StatementKind,
     StatementStart,
 )
-from marketplace.contract.crowds import CrowdWork, crowd_post
+from marketplace.contract.crowds import CrowdWork, Fields, crowd_form, crowd_post
 from marketplace.contract.facts import BurnFact, IssueFact, RefundFact, WindowFact
 from marketplace.contract.file_rails import Batch, FileRail, RailFile
 from marketplace.contract.host import Host, MemberName, OpenOrder, PlacedOrder, PluginOffer
@@ -131,6 +131,7 @@ __all__ = [
     "EntryDetail",
     "EntryState",
     "FailedPayout",
+    "Fields",
     "FileRail",
     "Flows",
     "Fulfilled",
@@ -203,6 +204,7 @@ __all__ = [
     "WindowFact",
     "Words",
     "access",
+    "crowd_form",
     "crowd_post",
     "decimal_from_minor",
     "hookimpl",
