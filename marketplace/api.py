@@ -28,7 +28,7 @@ from marketplace.contract.bank_records import (
     StatementSource,
     StatementStart,
 )
-from marketplace.contract.crowds import CrowdWork, crowd_post
+from marketplace.contract.crowds import CrowdWork, Fields, crowd_form, crowd_post
 from marketplace.contract.facts import BurnFact, IssueFact, RefundFact, WindowFact
 from marketplace.contract.file_rails import Batch, FileRail, RailFile
 from marketplace.contract.host import Host, MemberName, OpenOrder, PlacedOrder, PluginOffer
@@ -132,6 +132,7 @@ __all__ = [
     "EntryDetail",
     "EntryState",
     "FailedPayout",
+    "Fields",
     "FileRail",
     "Flows",
     "Fulfilled",
@@ -208,6 +209,7 @@ __all__ = [
     "WindowFact",
     "Words",
     "access",
+    "crowd_form",
     "crowd_post",
     "decimal_from_minor",
     "hookimpl",

@@ -20,7 +20,7 @@ from litestar.types import ControllerRouterHandler
 from marketplace import api
 from marketplace.coalition import pages as firm_pages
 from marketplace.console import pages as console_pages
-from marketplace.containment.crowds import open_crowds
+from marketplace.containment.crowd_forms import open_crowds
 from marketplace.containment.routes import PluginRoutes, contain
 from marketplace.db import open_database
 from marketplace.exchange import (

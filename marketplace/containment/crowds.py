@@ -1,4 +1,5 @@
-"""Who waits for a route that many call at once (`marketplace.api.crowd_post`), and their answers.
+"""Who waits for a route that many call at once (`marketplace.api.crowd_post`, `crowd_form`), and
+their answers.
 
 As with burns, there is no timer: a batch is what arrived while the one before was worked off. Who
 they are is asked in one statement for all of them, and the plugin is called once, on a thread of
@@ -15,10 +16,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
-from litestar import Litestar
 
 from marketplace.containment.routes import PluginRoutes
-from marketplace.contract.crowds import CROWD, QUEUE, Crowd
+from marketplace.contract.crowds import Crowd, CrowdWork
 from marketplace.errors import (
     PROBLEM_MEDIA_TYPE,
     Busy,
@@ -29,7 +29,7 @@ from marketplace.errors import (
 from marketplace.identity.authenticator import Authenticator
 from marketplace.identity.credentials import Credential, read_credential
 from marketplace.identity.domain import Principal
-from marketplace.web.access import KEY, Access
+from marketplace.web.access import Access
 from marketplace.web.direct import Answer, DirectRequest
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,8 @@ MOST_AT_ONCE: Final = 256
 WORK_S: Final = 20.0
 """Longest that one call may take."""
 
+UNKNOWN: Final = "The key or session is unknown, revoked or expired."
+
 _encode = msgspec.json.Encoder().encode
 _NO_STORE: Final = b"cache-control: no-store\r\n"
 _JSON: Final = b"content-type: application/json\r\n" + _NO_STORE
@@ -51,30 +53,30 @@ class Waiting(msgspec.Struct, frozen=True):
     """One caller: known already, or by a credential that is still to be checked."""
 
     who: Principal | Credential
+    access: Access
     body: Any
-    tell: Callable[[Any], None]
-    """Gets the answer or a MarketplaceError, once."""
+    tell: Callable[[Any, Principal | None], None]
+    """Gets the answer or a MarketplaceError, and who asked where that is known; once."""
 
 
 class CrowdQueue:
-    """Who waits for one route in one process."""
+    """Who waits for one work of a plugin in one process, by whichever route."""
 
     def __init__(
-        self, crowd: Crowd, access: Access, routes: PluginRoutes, authenticator: Authenticator
+        self, work: CrowdWork, gives: type, routes: PluginRoutes, authenticator: Authenticator
     ) -> None:
-        self._crowd = crowd
-        self._access = access
+        self._work = work
+        self._gives = gives
         self._routes = routes
         self._authenticator = authenticator
-        self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(crowd.takes).decode
         self._queue: deque[Waiting] = deque()
         self._task: asyncio.Task[None] | None = None
 
-    async def submit(self, principal: Principal, body: Any) -> Any:
+    async def submit(self, principal: Principal, access: Access, body: Any) -> Any:
         """The answer to a caller who was let in; raises what it is refused with."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
-        def tell(answer: Any) -> None:
+        def tell(answer: Any, _: Principal | None) -> None:
             if future.done():
                 return
             if isinstance(answer, MarketplaceError):
@@ -82,29 +84,11 @@ class CrowdQueue:
             else:
                 future.set_result(answer)
 
-        self._add(Waiting(principal, body, tell))
+        self.add(Waiting(principal, access, body, tell))
         return await future
 
-    def direct(self, request: DirectRequest, answer: Answer) -> bool:
-        """The same on the connection (`marketplace.web.direct`); the application says what is wrong
-        with a request that cannot be read.
-        """
-        try:
-            credential = read_credential(request.headers, "POST")
-            body = self._decode(request.body)
-        except (MarketplaceError, msgspec.MsgspecError):
-            return False
-
-        def tell(outcome: Any) -> None:
-            answer(*_rendered(outcome))
-
-        try:
-            self._add(Waiting(credential, body, tell))
-        except MarketplaceError as error:
-            tell(error)
-        return True
-
-    def _add(self, waiting: Waiting) -> None:
+    def add(self, waiting: Waiting) -> None:
+        """Have somebody wait; raises Busy where they could not be answered."""
         self._routes.refuse_while_it_rests()
         if len(self._queue) >= MOST_WAITING:
             raise Busy(f"{MOST_WAITING} are waiting already.")
@@ -127,7 +111,7 @@ class CrowdQueue:
         except Busy as error:
             waiting, self._queue = self._queue, deque()
             for each in waiting:
-                each.tell(error)
+                each.tell(error, None)
 
     async def _serve(self, batch: Sequence[Waiting]) -> None:
         """Answer everybody of the batch, whatever happens."""
@@ -135,8 +119,8 @@ class CrowdQueue:
             let_in = await self._let_in(batch)
             if let_in:
                 answers = await self._answers([(who, each.body) for each, who in let_in])
-                for (each, _), answer in zip(let_in, answers, strict=True):
-                    each.tell(answer)
+                for (each, who), answer in zip(let_in, answers, strict=True):
+                    each.tell(answer, who)
         except Exception:
             log.exception("a crowd's batch of %d could not be answered", len(batch))
             for each in batch:
@@ -150,12 +134,12 @@ class CrowdQueue:
         for each in batch:
             who = each.who if isinstance(each.who, Principal) else known.get(each.who.digest)
             if who is None:
-                each.tell(NotAuthenticated("The key or session is unknown, revoked or expired."))
+                each.tell(NotAuthenticated(UNKNOWN), None)
                 continue
             try:
-                self._access.require(who)
+                each.access.require(who)
             except MarketplaceError as error:
-                each.tell(error)
+                each.tell(error, who)
             else:
                 let_in.append((each, who))
         return let_in
@@ -164,7 +148,7 @@ class CrowdQueue:
         """What the plugin says to each; where it raises, to each by itself."""
         try:
             async with asyncio.timeout(WORK_S):
-                answers = await self._routes.on_thread(self._crowd.work, asked)
+                answers = await self._routes.on_thread(self._work, asked)
             if len(answers) != len(asked) or not all(map(self._fits, answers)):
                 raise RuntimeError("what it answered does not fit what was asked")
         except TimeoutError:
@@ -182,17 +166,17 @@ class CrowdQueue:
         return [answer for each in asked for answer in await self._answers([each])]
 
     def _fits(self, answer: Any) -> bool:
-        return isinstance(answer, (self._crowd.gives, MarketplaceError))
+        return isinstance(answer, (self._gives, MarketplaceError))
 
 
 def _tell_if_nobody_did(waiting: Waiting, error: MarketplaceError) -> None:
     try:
-        waiting.tell(error)
+        waiting.tell(error, None)
     except RuntimeError:  # answered already
         log.debug("one of the crowd was answered before", exc_info=True)
 
 
-def _rendered(outcome: Any) -> tuple[int, bytes, bytes]:
+def rendered(outcome: Any) -> tuple[int, bytes, bytes]:
     """Status, header lines and body."""
     if not isinstance(outcome, MarketplaceError):
         return 201, _JSON, _encode(outcome)
@@ -203,15 +187,33 @@ def _rendered(outcome: Any) -> tuple[int, bytes, bytes]:
     return outcome.status, _PROBLEM + b"".join(lines), outcome.problem_json()
 
 
-def open_crowds(app: Litestar, routes: PluginRoutes, paths: tuple[str, ...]) -> None:
-    """Let crowds in at the routes below `paths` that were made for it."""
-    for route in app.routes:
-        if not f"{route.path}/".startswith(paths):
-            continue
-        for handler in getattr(route, "route_handlers", ()):
-            crowd = handler.opt.get(CROWD)
-            if crowd is None:
-                continue
-            queue = CrowdQueue(crowd, handler.opt[KEY], routes, app.state.authenticator)
-            handler.opt[QUEUE] = queue
-            app.state.direct[b"POST", route.path.encode()] = queue.direct
+class JsonDoor:
+    """The way in for a route of `crowd_post`."""
+
+    def __init__(self, crowd: Crowd, access: Access, queue: CrowdQueue) -> None:
+        self._access = access
+        self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(crowd.takes).decode
+        self.queue = queue
+
+    async def submit(self, principal: Principal, body: Any) -> Any:
+        """The answer to a caller who was let in; raises what it is refused with."""
+        return await self.queue.submit(principal, self._access, body)
+
+    def direct(self, request: DirectRequest, answer: Answer) -> bool:
+        """The same on the connection (`marketplace.web.direct`); the application says what is wrong
+        with a request that cannot be read.
+        """
+        try:
+            credential = read_credential(request.headers, "POST")
+            body = self._decode(request.body)
+        except (MarketplaceError, msgspec.MsgspecError):
+            return False
+
+        def tell(outcome: Any, _: Principal | None) -> None:
+            answer(*rendered(outcome))
+
+        try:
+            self.queue.add(Waiting(credential, self._access, body, tell))
+        except MarketplaceError as error:
+            tell(error, None)
+        return True

@@ -30,10 +30,11 @@ THREADS: Final = 4
 """Synchronous handlers of one plugin that run at once in one API process."""
 MOST_REQUESTS: Final = 32
 """Requests of one plugin in hand at once."""
-MOST_WAITING: Final = 1_024
+MOST_WAITING: Final = 4_096
 """Requests that may wait until one of those is done."""
-WAIT_S: Final = 2.0
-"""Longest that a request waits to be taken in hand, and then for a thread."""
+WAIT_S: Final = 10.0
+"""Longest that a request waits to be taken in hand, and then for a thread: whoever was told in one
+second that they have seats opens the next page in the same second, too."""
 ANSWER_S: Final = 120.0
 """Longest until a plugin's handler has answered."""
 STEP_S: Final = 1.0

@@ -13,6 +13,7 @@ from litestar.params import Body
 
 from marketplace.errors import MarketplaceError
 from marketplace.identity.domain import Principal
+from marketplace.web.page import Html, Page
 
 CROWD: Final = "crowd"
 """The key in a handler's `opt` that holds its Crowd."""
@@ -20,6 +21,8 @@ QUEUE: Final = "crowd_queue"
 """The key in a handler's `opt` where the house keeps who waits for it."""
 
 CrowdWork: TypeAlias = Callable[[Sequence[tuple[Principal, Any]]], Sequence[Any | MarketplaceError]]
+Fields: TypeAlias = Mapping[str, Sequence[str]]
+"""What a form sends: the values of each field, in its order."""
 
 
 class Crowd(msgspec.Struct, frozen=True):
@@ -30,6 +33,19 @@ class Crowd(msgspec.Struct, frozen=True):
     work: CrowdWork
 
     def __deepcopy__(self, _: dict[int, Any]) -> Crowd:
+        """Itself: routers copy their handlers with all they hold."""
+        return self
+
+
+class CrowdForm(msgspec.Struct, frozen=True):
+    """How a form of `crowd_form` is read, who does the work, and what is shown then."""
+
+    reads: Callable[[Fields], Any]
+    gives: type
+    work: CrowdWork
+    shows: Callable[[Page, Any, Any], Html]
+
+    def __deepcopy__(self, _: dict[int, Any]) -> CrowdForm:
         """Itself: routers copy their handlers with all they hold."""
         return self
 
@@ -69,3 +85,35 @@ def crowd_post(
     answer.__name__ = answer.__qualname__ = "_".join(summary.lower().split())
     opt = {**opt, CROWD: Crowd(takes, gives, work)}
     return post(path, opt=opt, summary=summary, tags=list(tags))(answer)
+
+
+def crowd_form(
+    path: str,
+    work: CrowdWork,
+    *,
+    reads: Callable[[Fields], Any],
+    gives: type[msgspec.Struct],
+    shows: Callable[[Page, Any, Any], Html],
+    opt: Mapping[str, Any],
+) -> HTTPRouteHandler:
+    """The same for a form of your `Pages`, which thousands of browsers send in one second.
+
+    `reads` makes of the fields what `work` takes, on the loop and at once: a MarketplaceError where
+    it cannot. Give the very function that a `crowd_post` has, and both share one queue. `shows`
+    gets the page, what was asked and what `work` said to it (an error of yours, too), and renders,
+    goes elsewhere or raises; it runs on a thread of your plugin's, for one after the other, so what
+    it shows to all of them is asked of the database once. `path` has no parameters: what the form
+    is about are hidden fields. `opt` is that of `access(..., page=True)`, not public. Since 1.3.
+    """
+
+    async def answer(
+        request: Request[Any, Any, Any],
+        page: NamedDependency[Page],
+        principal: NamedDependency[Principal],
+    ) -> Html:
+        """A form that came the long way."""
+        shown: Html = await request.route_handler.opt[QUEUE].answer(request, page, principal)
+        return shown
+
+    opt = {**opt, CROWD: CrowdForm(reads, gives, work, shows)}
+    return post(path, opt=opt, include_in_schema=False, status_code=200)(answer)

@@ -169,13 +169,25 @@ async def test_seats_are_chosen_named_and_burnt_for_on_pages_without_scripts(
     style = re.search(r"/conference/static/\w+/conference.css", chooser.text)
     assert style
     assert (await client.get(style.group())).status_code == 200
-    chosen = await client.post(address, data={"seats": ["A-3"]}, headers=ann)
+    form = "/conference/choose"
+    assert f'action="{form}"' in chooser.text
+    nothing = await client.post(form, data={"sku": "FORUM-A"}, headers=ann)
+    assert nothing.headers["location"] == address
+    unread = await client.post(form, data={"sku": "FORUM-A", "seats": ["\0"]}, headers=ann)
+    assert unread.status_code == 400
+    assert (await client.post(form, data={"sku": "no"}, headers=ann)).status_code == 404
+    wish = {"sku": "FORUM-A", "seats": ["A-3"]}
+    chosen = await client.post(form, data=wish, headers=ann)
     assert chosen.status_code == 303, chosen.text
     mine = chosen.headers["location"]
     bob = await sign_in(Role.PARTICIPANT, "bob")
-    late = await client.post(address, data={"seats": ["A-3"]}, headers=bob)
+    late = await client.post(form, data=wish, headers=bob)
     assert late.status_code == 409
     assert "Somebody else was quicker" in late.text
+    assert len(re.findall(r'name="seats" value="[A-F]-\d+"', late.text)) == 12
+    too_many = await client.post(form, data={"sku": "FORUM-A", "quantity": "9"}, headers=bob)
+    assert too_many.status_code == 409
+    assert "Nothing more was reserved" in too_many.text
     assert (await client.get(mine, headers=bob)).status_code == 404
     assert "A-3" in (await client.get(mine, headers=ann)).text
     nobody = await client.post(mine, data={"name-1": " "}, headers=ann)

@@ -89,7 +89,7 @@ async def test_a_plan_is_shown_checked_and_added_to(
     page = (await client.get(address, headers=staff)).text
     assert page.count("plan__shown--free") == SEATS + 2
     ann = await sign_in(Role.PARTICIPANT)
-    await client.post("/conference/choose/forum/FORUM-A", data={"seats": ["A-3"]}, headers=ann)
+    await client.post("/conference/choose", data={"sku": "FORUM-A", "seats": ["A-3"]}, headers=ann)
     assert (await client.get(address, headers=staff)).text.count("plan__shown--held") == 1
     assert (await client.get(f"{OURS}/plan?part=nowhere", headers=staff)).status_code == 404
 
@@ -119,7 +119,7 @@ async def test_places_are_kept_for_a_firm_changed_and_released(
     ann = await sign_in(Role.PARTICIPANT)
     theirs = (await client.get("/conference/events/forum", headers=ann)).text
     assert "20 places are kept for your firm." in theirs
-    await client.post("/conference/choose/forum/FORUM-A", data={"quantity": "1"}, headers=ann)
+    await client.post("/conference/choose", data={"sku": "FORUM-A", "quantity": "1"}, headers=ann)
     row = await client.get(address, headers=staff)
     assert re.findall(r'class="number">(\d+)<', row.text) == ["20", "1", "19"]
     released = await client.post(address, headers=staff, data={**asked, "size": "0"})

@@ -25,6 +25,7 @@ from tests.web.problems import problem
 
 Make = Callable[..., Awaitable[Headers]]
 BUYERS = api.access(roles=[Role.PARTICIPANT], scope=Scope.BURNS_WRITE)
+BROWSERS = api.access(roles=[Role.PARTICIPANT], page=True)
 
 
 class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,6 +43,20 @@ class Given(msgspec.Struct, frozen=True):
 
 class TooLate(api.Conflict):
     code = "too_late"
+
+
+def read(fields: api.Fields) -> Wish:
+    """A wish of a form."""
+    return Wish(int(fields["number"][0]))
+
+
+def show(page: api.Page, asked: Wish, told: Given | api.MarketplaceError) -> api.Html:
+    """The page for it; thirteens are a fault of the plugin's."""
+    if isinstance(told, api.MarketplaceError):
+        raise told
+    if asked.number == 13:
+        raise ValueError("thirteen")
+    return page.redirect(f"/fair/given/{told.number}/{told.beside}")
 
 
 class Counter:
@@ -77,7 +92,8 @@ async def served(runtime: Runtime, work: Counter) -> AsyncIterator[httpx.AsyncCl
     give = api.crowd_post(
         "/wishes", work, takes=Wish, gives=Given, opt=BUYERS, summary="Wish", description="Wish."
     )
-    with_routes(runtime, "fair", [give])
+    form = api.crowd_form("/wish", work, reads=read, gives=Given, shows=show, opt=BROWSERS)
+    with_routes(runtime, "fair", [give, form])
     app = create_app(runtime)
     transport = httpx.ASGITransport(app=app)
     async with (
@@ -142,7 +158,7 @@ async def test_those_who_come_meanwhile_are_answered_together(
 
 def _queue(client: httpx.AsyncClient) -> Sequence[Any]:
     handler = client.app.state.direct[b"POST", b"/v1/fair/wishes"]  # type: ignore[attr-defined]
-    waiting: Sequence[Any] = handler.__self__._queue
+    waiting: Sequence[Any] = handler.__self__.queue._queue
     return waiting
 
 
@@ -181,3 +197,44 @@ async def test_a_plugin_that_hangs_or_has_too_many_is_left_alone(
         problem(await client.post("/v1/fair/wishes", json={"number": 6}, headers=ann), 503, "busy")
         assert (await client.get("/health/live")).status_code == 200
         work.opened.set()
+
+
+def by_form(
+    client: httpx.AsyncClient, number: int, headers: Headers
+) -> asyncio.Future[tuple[int, bytes, bytes]]:
+    """Send the form as a browser's connection does, round the application."""
+    handler = client.app.state.direct[b"POST", b"/v1/fair/wish"]  # type: ignore[attr-defined]
+    future: asyncio.Future[tuple[int, bytes, bytes]] = asyncio.get_running_loop().create_future()
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    raw.append((b"content-type", b"application/x-www-form-urlencoded"))
+    body = f"number={number}".encode()
+    assert handler(DirectRequest(raw, b"", body), lambda *told: future.set_result(told))
+    return future
+
+
+async def test_forms_wait_in_the_same_queue_and_everybody_is_shown_a_page(
+    runtime: Runtime, sign_in: Make, work: Counter
+) -> None:
+    ann, stranger = await sign_in(Role.PARTICIPANT), await sign_in(Role.FINANCE)
+    unknown = {"Authorization": "Bearer ms_" + "x" * 43}
+    async with served(runtime, work) as client:
+        work.opened.clear()
+        first = on_the_connection(client, 1, ann)
+        await until(lambda: bool(work.calls))
+        forms = [by_form(client, n, ann) for n in (2, 7, 9, 13)]
+        refused = [by_form(client, 3, each) for each in (stranger, unknown)]
+        typed = asyncio.create_task(client.post("/v1/fair/wish", data={"number": 4}, headers=ann))
+        await until(lambda: typed.done() or len(_queue(client)) == 7)
+        work.opened.set()
+        assert (await first)[0] == 201
+        told = [await each for each in forms]
+        assert [status for status, _, _ in told] == [303, 409, 500, 500]
+        # The nine made the plugin fail, so each was tried by itself.
+        assert b"location: /fair/given/2/1\r\n" in told[0][1]
+        assert b"x-frame-options: DENY\r\n" in told[0][1]
+        assert b"Things have changed meanwhile" in told[1][2]
+        shown = [await each for each in refused]
+        assert [status for status, _, _ in shown] == [403, 303]
+        assert b"location: /sign-in" in shown[1][1]
+        assert (await typed).headers["location"] == "/fair/given/4/1"
+        assert work.calls[:2] == [1, 5]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -61,14 +61,23 @@ class Asked(msgspec.Struct, frozen=True):
         return kind.id, self.principal.caller_id, self.new.buyer
 
 
-def make_reserver(host: Host) -> Callable[[Sequence[tuple[Principal, Any]]], Sequence[Any]]:
-    """What answers everybody who asked in the same moment."""
-    elsewhere = Shared(lambda event_id: _places_of(host, event_id), ELSEWHERE_S)
+class Reserver:
+    """What answers everybody who asked in the same moment. Those over one host are equal: pages and
+    API wait in one queue.
+    """
 
-    def work(asked: Sequence[tuple[Principal, Any]]) -> Sequence[Any]:
-        return reserve_all(host, asked, elsewhere)
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._elsewhere = Shared(lambda event_id: _places_of(host, event_id), ELSEWHERE_S)
 
-    return work
+    def __call__(self, asked: Sequence[tuple[Principal, Any]]) -> Sequence[Any]:
+        return reserve_all(self._host, asked, self._elsewhere)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Reserver) and other._host is self._host
+
+    def __hash__(self) -> int:
+        return id(self._host)
 
 
 def reserve_all(

@@ -20,7 +20,6 @@ from marketplace.api import (
     Html,
     MarketplaceError,
     NavEntry,
-    NotFound,
     Page,
     Pages,
     Principal,
@@ -29,25 +28,14 @@ from marketplace.api import (
     access,
     lazy,
 )
-from marketplace_conference import events, plan, reserving, statics, waiting
+from marketplace_conference import choosing, events, reserving, statics, waiting
 from marketplace_conference.access import standings
-from marketplace_conference.schemas import (
-    Attendee,
-    CategoryView,
-    EventView,
-    NewReservation,
-    NewWaiter,
-)
+from marketplace_conference.choosing import BUYERS, OWN_ERRORS, ROOT, STYLE, find
+from marketplace_conference.schemas import Attendee, NewWaiter
 
 HERE = Path(__file__).parent
 PUBLIC = access(public=True, page=True)
-BUYERS = access(roles=[Role.PARTICIPANT], page=True)
-ROOT = "/conference"
-OWN_ERRORS = "conference_"
 MOST_IN_A_FORM = 100
-STYLE = f"{statics.AT}/conference.css"
-CELL = 44
-"""Side of a seat on the plan, in pixels: a thumb hits it."""
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -55,7 +43,13 @@ AnyRequest = Request[Any, Any, Any]
 def make_pages(host: Host) -> Pages:
     """The pages over a host."""
     return Pages(
-        routes=[*_events(host), *_reservations(host), *_waiting(host), statics.static_file],
+        routes=[
+            *_events(host),
+            *choosing.make_pages(host),
+            *_reservations(host),
+            *_waiting(host),
+            statics.static_file,
+        ],
         nav=[NavEntry(key="conference", label=lazy("Events"), path=f"{ROOT}/events", order=35)],
         templates=HERE / "templates",
         translations=HERE / "locale",
@@ -80,73 +74,7 @@ def _events(host: Host) -> Routes:
             may = standings(host, session, slug, page.principal)
         return page.render("conference/event.html", event=event, buys=buys, may=may, style=STYLE)
 
-    @get("/choose/{slug:str}/{sku:str}", opt=BUYERS, include_in_schema=False, sync_to_thread=True)
-    def show_choice(slug: FromPath[str], sku: FromPath[str], page: NamedDependency[Page]) -> Html:
-        """The plan of the seats, or how many places."""
-        return _choice(host, page, slug, sku)
-
-    @post(
-        "/choose/{slug:str}/{sku:str}",
-        opt=BUYERS,
-        include_in_schema=False,
-        status_code=303,
-    )
-    async def choose(
-        slug: FromPath[str],
-        sku: FromPath[str],
-        page: NamedDependency[Page],
-        principal: NamedDependency[Principal],
-        request: AnyRequest,
-    ) -> Html:
-        """Reserve; what is not free any more is said above the plan as it is now."""
-        form = await request.form()
-        seats = [str(each) for each in form.getall("seats", [])]
-        number = str(form.get("quantity", ""))
-        quantity = int(number) if number.isascii() and number.isdecimal() else None
-        asked = NewReservation(
-            sku=sku, seats=seats, quantity=None if seats else min(quantity or 1, 1_000)
-        )
-        try:
-            made = await to_thread(reserving.reserve, host, principal, asked)
-        except MarketplaceError as error:
-            if not error.code.startswith(OWN_ERRORS) or error.status != 409:
-                raise
-            return await to_thread(_choice, host, page, slug, sku, error)
-        return page.redirect(f"{ROOT}/reservations/{made.selection}")
-
-    return [show_events, show_event, show_choice, choose]
-
-
-def _choice(
-    host: Host, page: Page, slug: str, sku: str, error: MarketplaceError | None = None
-) -> Html:
-    page.active = "conference"
-    event = events.read(host, slug)
-    category = _find(event, sku)
-    seats = plan.seats(host, slug, category.session, sku) if category.numbered else []
-    with host.transaction() as session:
-        mine = standings(host, session, slug, page.principal)[sku]
-    return page.render(
-        "conference/choose.html",
-        status_code=200 if error is None else error.status,
-        event=event,
-        category=category,
-        mine=mine,
-        seats=seats,
-        error=error and lazy(error.title),
-        gone=error.extra.get("seats", []) if error else [],
-        width=max((each.x for each in seats), default=0) * CELL + CELL,
-        height=max((each.y for each in seats), default=0) * CELL + CELL,
-        cell=CELL,
-        style=STYLE,
-    )
-
-
-def _find(event: EventView, sku: str) -> CategoryView:
-    for each in (of for part in event.sessions for of in part.categories):
-        if each.sku == sku:
-            return each
-    raise NotFound
+    return [show_events, show_event]
 
 
 def _reservations(host: Host) -> Routes:
@@ -230,7 +158,7 @@ def _reservation(
         status_code=200 if error is None else error.status,
         mine=mine,
         event=event,
-        category=_find(event, mine.sku),
+        category=find(event, mine.sku),
         error=error and lazy(error.title),
         wrong={each["position"]: each["reason"] for each in error.extra.get("errors", [])}
         if error

@@ -96,7 +96,7 @@ def _public(host: Host) -> Routes:
 def _buying(host: Host) -> Routes:
     make_reservation = crowd_post(
         "/reservations",
-        asking.make_reserver(host),
+        asking.Reserver(host),
         takes=NewReservation,
         gives=ReservationView,
         opt=BUYERS,

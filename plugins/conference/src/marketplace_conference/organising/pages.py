@@ -26,9 +26,9 @@ from marketplace.api import (
     lazy,
 )
 from marketplace_conference import documents, events, plan, statics
+from marketplace_conference.choosing import CELL
 from marketplace_conference.errors import BadFile, EventExists, UnknownEvent
 from marketplace_conference.organising import reading
-from marketplace_conference.pages import CELL
 
 HOME: Final = "/conference/partner"
 ROLES: Final = frozenset({Role.PARTNER, Role.OPERATOR})
