@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "conference_0006"
+revision = "conference_0005"
 down_revision = "conference_0004"
 branch_labels = None
 depends_on = None
