@@ -81,6 +81,8 @@ async def capture(
     delivered = [(burn.id, burn.wallet_id) for burn in terms]
     await feed.tell_fulfilled(connection, delivered, books.now)
     await webhooks.tell_fulfilled(connection, delivered, books.now)
+    # Last, for new burns of these wallets, and all that are in a batch with one, wait from here on.
+    await repository.release_held(connection, terms)
     return [_fact(burn, "", books.now) for burn in held]
 
 

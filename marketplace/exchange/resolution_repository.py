@@ -50,8 +50,8 @@ order by b.id
 for update of b
 """
 
-# A capture in one go: what is still held is taken, its wallets give the points up, and what was
-# drawn is read. Another that ended a burn first is waited for, and its burn is no longer held.
+# What is still held is taken and what was drawn is read, in one go. Another that ended a burn first
+# is waited for, and its burn is no longer held.
 TAKE = """
 with taken as (
     update burn set status = 'captured', fulfilment = 'done', due_at = null
@@ -62,11 +62,6 @@ with taken as (
 ), resolutions as (
     insert into burn_resolution (burn_id, wallet_id, outcome, reason, effective_at)
     select id, wallet_id, 'captured', '', $3 from taken
-), released as (
-    update wallet set held = held - s.points
-    from (select wallet_id, sum(points)::bigint as points from taken
-          group by wallet_id order by wallet_id) s
-    where wallet.id = s.wallet_id
 )
 select b.id, b.wallet_id, b.acceptor_id, b.points, b.cost_micros, b.offer_id, b.plugin, b.quantity,
        b.currency, b.status::text, b.fulfilment::text, b.attempts, b.refunded_points,
@@ -132,6 +127,11 @@ with resolutions as (
 update burn set status = $1::text::burn_status, fulfilment = 'done', due_at = null
 from unnest($3::uuid[], $4::uuid[]) as u(burn_id, wallet_id)
 where burn.id = u.burn_id and burn.wallet_id = u.wallet_id
+"""
+
+RELEASE_HELD = """
+update wallet set held = held - u.points
+from unnest($1::text::uuid[], $2::bigint[]) as u(id, points) where wallet.id = u.id
 """
 
 CONFIRM = """
@@ -341,6 +341,12 @@ async def resolve(
         [burn.wallet_id for burn in burns],
         [reasons.get(burn.id, "") for burn in burns],
     )
+
+
+async def release_held(connection: Any, burns: Sequence[BurnTerms]) -> None:
+    """Captured points leave the wallets."""
+    wallets, points = _sums((burn.wallet_id, burn.points) for burn in burns)
+    await connection.execute(RELEASE_HELD, ids_as_text(wallets), points)
 
 
 async def give_back(
