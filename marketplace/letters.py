@@ -18,6 +18,7 @@ UNSHOWN: Final = ("Cc", "Cs", "Co", "Zl", "Zp")
 INVISIBLE: Final = "Cf"
 """The category of what is not seen and changes what is: marks of direction, soft hyphens."""
 JOINERS: Final = frozenset("\u200c\u200d")
+SOFT_HYPHEN: Final = "\u00ad"
 BLANKS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Letters and symbols that are drawn as nothing."""
 
@@ -25,12 +26,12 @@ BLANKS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 def hidden_in(text: str, *, lines: bool = False) -> str | None:
     """The first character that words may not hold; None where there is none.
 
-    `lines`: they may have several lines.
+    `lines`: they may have several lines, and say where words are broken at the end of one.
     """
     if text.isprintable() and BLANKS.isdisjoint(text):  # nearly always
         return None
     for each in text:
-        if lines and each in "\n\r\t":
+        if lines and each in "\n\r\t" + SOFT_HYPHEN:
             continue
         kind = unicodedata.category(each)
         if kind in UNSHOWN or each in BLANKS or (kind == INVISIBLE and each not in JOINERS):
