@@ -149,6 +149,11 @@ class SettlementLeg(SettlementBase):
             "status",
             postgresql_where="status in ('planned', 'submitted', 'accepted', 'unknown')",
         ),
+        sa.Index(
+            "ix_settlement_leg_failed",
+            "status",
+            postgresql_where="status in ('rejected', 'returned')",
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

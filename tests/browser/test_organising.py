@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from tests.browser.life import Life
 from tests.browser.looks import examine
 from tests.conference.test_on_sale import FORUM
 
+Look = Callable[[str], Awaitable[None]]
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
@@ -89,6 +91,7 @@ async def test_an_organiser_makes_an_event_and_runs_it(
     await desk.page.get_by_role("link", name="Who comes").click()
     await expect(desk.page.locator("main")).to_contain_text("Nobody has a place yet.")
     await look("people")
+    await terms_and_a_move(desk, look)
     await desk.page.get_by_role("link", name="Call off").click()
     await desk.page.get_by_role("textbox", name="Reason").fill("The hall is flooded.")
     await desk.page.get_by_role("button", name="Call it off for good").click()
@@ -102,6 +105,34 @@ async def test_an_organiser_makes_an_event_and_runs_it(
     await look("events")
     desk.forgive("status of 422")
     assert not wrong, "\n".join(wrong)
+
+
+async def terms_and_a_move(desk: Tab, look: Look) -> None:
+    """What comes back is said; then the event is at another place."""
+    await desk.page.get_by_role("link", name="Terms").click()
+    first = desk.page.get_by_role("group", name="Step 1")
+    await first.get_by_label("Days before the session").fill("30")
+    await desk.page.get_by_role("button", name="Save").first.click()
+    await expect(desk.page.locator("#percent-1-error")).to_be_visible()
+    await look("policy")
+    await first.get_by_label("Percent of the points").fill("80")
+    await desk.page.get_by_role("button", name="Save").first.click()
+    await expect(desk.page.locator("main")).to_contain_text("80 % until 30 days before")
+    await desk.page.get_by_role("link", name="Move", exact=True).click()
+    await desk.page.get_by_role("textbox", name="Reason").fill("The hall is being rebuilt.")
+    await desk.page.get_by_label("Place", exact=True).fill("Depot 2")
+    await desk.page.get_by_role("button", name="See whom it concerns").click()
+    await expect(desk.page.locator("#refund_until-error")).to_be_visible()
+    await look("move")
+    await desk.page.get_by_label("All points back until the end of").fill("2998-01-01")
+    await desk.page.get_by_label("Begins").fill("2999-06-04T10:00")
+    await desk.page.get_by_label("Ends").fill("2999-06-04T18:00")
+    await desk.page.get_by_role("button", name="See whom it concerns").click()
+    await expect(desk.page.locator(".confirm")).to_contain_text("Depot 2")
+    await look("move-preview")
+    await desk.page.get_by_role("button", name="Move it and tell everybody").click()
+    await expect(desk.page.locator("main")).to_contain_text("everybody it is about has been told")
+    await look("moved")
 
 
 async def somebody_waits(life: Life, sku: str) -> None:

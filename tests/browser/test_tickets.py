@@ -43,7 +43,7 @@ async def bought(life: Life) -> tuple[Somebody, str]:
         with host.transaction() as session:
             event = repository.event_named(session, box.slug)
             assert event is not None
-            cancelling.set_policy(host, session, event, {30: 80, 7: 25})
+            cancelling.set_policy(host, session, event, {30: 80, 7: 25}, actor="cli:test")
 
     await asyncio.to_thread(promise)
     offer = f"seat-{uuid4().hex[:8]}"

@@ -203,6 +203,42 @@ async def test_seats_are_chosen_named_and_burnt_for_on_pages_without_scripts(
     assert "is over" in (await client.get(mine, headers=ann)).text
 
 
+async def test_who_found_a_seat_in_the_catalog_is_led_to_choosing_it(
+    client: httpx.AsyncClient, coalition: Coalition, sign_in: Make, organiser: Headers
+) -> None:
+    await coalition.issue("ann", 5_000)
+    ann = await sign_in(Role.PARTICIPANT)
+    address = "/conference/choose/forum/FORUM-A"
+    led = await client.get("/burn/seat", headers=ann)
+    assert (led.status_code, led.headers["location"]) == (303, address)
+    led = await client.get("/burn/seat?quantity=3", headers=ann)
+    assert led.headers["location"] == f"{address}?quantity=3"
+    chooser = await client.get(led.headers["location"], headers=ann)
+    assert 'name="quantity" type="number" value="3"' in chooser.text
+    mine = await client.post(
+        "/conference/choose", data={"sku": "FORUM-A", "seats": ["A-3"]}, headers=ann
+    )
+    named = await client.post(mine.headers["location"], data={"name-1": "Ann"}, headers=ann)
+    burn = await client.get(named.headers["location"], headers=ann)
+    assert burn.status_code == 200
+    assert "what you have chosen: 1" in burn.text
+
+
+async def test_nobody_is_led_to_an_event_that_is_not_shown(
+    client: httpx.AsyncClient, coalition: Coalition, sign_in: Make, organiser: Headers
+) -> None:
+    await coalition.issue("ann", 5_000)
+    ann = await sign_in(Role.PARTICIPANT)
+    # Another member's offer of the same sku is not the organiser's seat.
+    await coalition.add_offer(
+        "other", acceptor="shop", kind="seat", plugin="conference", sku="FORUM-A"
+    )
+    assert (await client.get("/burn/other", headers=ann)).status_code == 200
+    hidden = await client.post("/v1/conference/events/forum/withdraw", headers=organiser)
+    assert hidden.status_code == 200
+    assert (await client.get("/burn/seat", headers=ann)).status_code == 200
+
+
 async def test_who_waits_joins_on_a_page_and_leaves_again(
     client: httpx.AsyncClient, sign_in: Make, organiser: Headers
 ) -> None:

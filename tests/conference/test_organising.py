@@ -196,6 +196,8 @@ async def test_nobody_looks_into_the_events_of_others(
         "/people",
         "/people.csv",
         "/doors",
+        "/policy",
+        "/move",
         "/call-off",
     ):
         assert (await client.get(OURS + rest, headers=stranger)).status_code == 404, rest
@@ -207,6 +209,13 @@ async def test_nobody_looks_into_the_events_of_others(
     for rest, data in (
         ("/status", {"change": "withdraw"}),
         ("/allotments", {"sku": "FORUM-A", "firm": "x", "size": "1", "until": "2999-01-01"}),
+        ("/policy", {"do": "refund", "days-1": "1", "percent-1": "1"}),
+        ("/policy", {"do": "changes", "days": "1"}),
+        ("/move", {"do": "look", "venue": "Elsewhere"}),
+        (
+            "/move",
+            {"do": "move", "venue": "Elsewhere", "reason": "x", "refund_until": "2998-01-01"},
+        ),
         ("/call-off", named),
         ("/doors", {"name": "north"}),
     ):

@@ -25,7 +25,8 @@ DOOR = "the north door"
 OPEN = {
     # Of the event itself, or the caller's own, whoever asks; what they say is looked at below.
     "GET /conference/choose/{slug}/{sku}",
-    "POST /conference/choose/{slug}/{sku}",
+    "GET /conference/choose",
+    "POST /conference/choose",
     "POST /conference/wait/{slug}/{sku}",
     "POST /v1/conference/reservations",
     "POST /v1/conference/waiting",
@@ -103,7 +104,9 @@ async def ask(
             sent = {"json": bodies(sale).get(path.rsplit("/", 1)[1], {})}
         else:
             form = {"name": "x", "points": "800", "sku": f"{sale.box.slug}-2"}
-            sent = {"data": form | {"change": "withdraw"}}
+            form |= {"change": "withdraw", "days-1": "1", "percent-1": "1"}
+            form |= {"do": "move", "venue": "x", "reason": "x", "refund_until": LATER[:10]}
+            sent = {"data": form}
     return await sale.client.request(
         method, path.format(**named), headers=who, follow_redirects=False, **sent
     )
@@ -160,9 +163,11 @@ async def test_who_it_belongs_to_gets_it_by_the_same_routes(
             got += 1
         else:
             none.append(path)
-    # Nothing was called off or moved, and nobody has come: these alone have nothing to show.
+    # Nothing was called off or moved, and nobody has come; where the form of the seats is sent,
+    # one is led to the events: these alone have nothing to show.
     assert none == [
         "/conference/certificates/{order}/certificates.pdf",
+        "/conference/choose",
         "/v1/conference/certificates/{order}/certificates.pdf",
         "/v1/conference/events/{slug}/call-off",
         "/v1/conference/events/{slug}/move",

@@ -154,3 +154,60 @@ def test_devices_are_added_renewed_and_withdrawn(hall: Hall, host: Host, run: Ru
         run("door-add", hall.slug, "x" * 81)
     with pytest.raises(NotFound):
         run("door-add", "nowhere", "north")
+
+
+def test_an_event_is_moved_at_the_terminal_once_it_was_looked_at(
+    hall: Hall, host: Host, run: Run
+) -> None:
+    hall.fulfil(hall.order(hall.row, 2))
+    why = ("--reason", "Flood", "--refund-until", "2998-01-01")
+    times = ("--session", "day", "2999-06-01T09:00", "2999-06-01T17:30", "--room", "day", "B")
+    dry = run("move", hall.slug, *why, *times, "--venue", "Hall 2", "--dry-run")
+    assert dry.output == f"{hall.slug}: day; 2 tickets of 1 orders are concerned\n"
+    assert events.read(host, hall.slug).venue == "Hall 1"
+    moved = run("move", hall.slug, *why, *times, "--venue", "Hall 2")
+    assert moved.output.endswith("2 of 2 tickets seen to\n")
+    seen = events.read(host, hall.slug)
+    (day,) = seen.sessions
+    assert (seen.venue, seen.address, day.room) == ("Hall 2", "Long street 1", "B")
+    assert f"{day.starts_at:%Y-%m-%dT%H:%M}" == "2999-06-01T09:00"
+    assert str(day.starts_at.tzinfo) == "Europe/Warsaw"
+
+
+def test_bad_words_move_nothing(hall: Hall, host: Host, run: Run) -> None:
+    before = events.read(host, hall.slug)
+    why = ("--reason", "Flood", "--refund-until", "2998-01-01")
+    for words, reason in (
+        (why, "Nothing would change"),
+        ((*why, "--venue", ""), "venue: Say where it is"),
+        ((*why, "--room", "x", "B"), "There is no session 'x'"),
+        ((*why, "--session", "day", "soon", "later"), "starts-day: A day and an hour"),
+        (("--reason", "", *why[2:], "--venue", "B"), "reason: Say why"),
+        ((*why[:3], "2020-01-01", "--venue", "B"), "refund_until: A day that is not over"),
+    ):
+        with pytest.raises(InvalidRequest, match=reason):
+            run("move", hall.slug, *words)
+    with pytest.raises(NotFound):
+        run("move", "nowhere", *why, "--venue", "B")
+    assert events.read(host, hall.slug) == before
+
+
+def test_what_comes_back_is_shown_and_set_at_the_terminal(hall: Hall, run: Run) -> None:
+    nothing = "nothing comes back\ntickets are changed to another session never\n"
+    assert run("policy", hall.slug).output == nothing
+    for words, reason in (
+        (("--refund", "30", "101"), "percent-1: A whole number"),
+        (("--refund", "30", "80", "--refund", "30", "70"), "days-2: This many days"),
+        (("--changes", "soon", "--refund", "30", "80"), "changes: A whole number"),
+    ):
+        with pytest.raises(InvalidRequest, match=reason):
+            run("policy", hall.slug, *words)
+    assert run("policy", hall.slug).output == nothing
+    words = ("--refund", "7", "25", "--refund", "30", "80", "--changes", "3")
+    assert run("policy", hall.slug, *words).output.splitlines() == [
+        "80 % comes back until 30 days before",
+        "25 % comes back until 7 days before",
+        "tickets are changed to another session until 3 days before",
+    ]
+    with pytest.raises(NotFound):
+        run("policy", "nowhere")

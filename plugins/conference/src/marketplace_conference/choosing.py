@@ -1,5 +1,6 @@
 """Pages at /conference/choose: the plan of the seats, or how many places, and what reserves them.
 
+Who is about to burn for a seat and has chosen nothing is led here (`page_before`).
 Thousands of browsers send that form in one second: they wait in the queue of `POST reservations`,
 and whoever is too late gets a page that costs next to nothing.
 """
@@ -7,11 +8,13 @@ and whoever is too late gets a page that costs next to nothing.
 from __future__ import annotations
 
 from functools import partial
+from typing import Annotated
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from litestar import get
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, QueryParameter
 
 from marketplace.api import (
     Fields,
@@ -48,6 +51,31 @@ SHARED_S = 0.5
 MOST_SEATS = 1_000
 LONGEST = 64
 
+Quantity = Annotated[int, QueryParameter(ge=1, le=MOST_SEATS)]
+
+
+def page_before(host: Host, reference: str, quantity: int) -> str | None:
+    """Where the places of an offer are chosen; None where its event is not to be seen."""
+    category, part, event = models.category, models.session, models.event
+    with host.transaction() as session:
+        offer = next(iter(host.offers(session, reference=reference)), None)
+        if offer is None:
+            return None
+        slug = session.scalar(
+            sa.select(event.c.slug)
+            .join(part, part.c.event_id == event.c.id)
+            .join(category, category.c.session_id == part.c.id)
+            .where(
+                category.c.sku == offer.sku,
+                event.c.organiser_id == offer.member_id,
+                event.c.status == "published",
+            )
+        )
+    if slug is None:
+        return None
+    path = f"{ROOT}/choose/{quote(slug)}/{quote(offer.sku)}"
+    return path if quantity == 1 else f"{path}?quantity={min(quantity, MOST_SEATS)}"
+
 
 def make_pages(host: Host) -> Routes:
     """The pages over a host."""
@@ -59,9 +87,14 @@ def make_pages(host: Host) -> Routes:
         return page.redirect(f"{ROOT}/events")
 
     @get("/choose/{slug:str}/{sku:str}", opt=BUYERS, include_in_schema=False, sync_to_thread=True)
-    def show_choice(slug: FromPath[str], sku: FromPath[str], page: NamedDependency[Page]) -> Html:
+    def show_choice(
+        slug: FromPath[str],
+        sku: FromPath[str],
+        page: NamedDependency[Page],
+        quantity: Quantity = 1,
+    ) -> Html:
         """The plan of the seats, or how many places."""
-        return _choice(host, page, slug, sku)
+        return _choice(host, page, slug, sku, quantity)
 
     def show(page: Page, asked: NewReservation, told: ReservationView | MarketplaceError) -> Html:
         if isinstance(told, MarketplaceError):
@@ -145,7 +178,7 @@ def _about(host: Host, sku: str) -> tuple[EventView, CategoryView]:
     return found, find(found, sku)
 
 
-def _choice(host: Host, page: Page, slug: str, sku: str) -> Html:
+def _choice(host: Host, page: Page, slug: str, sku: str, quantity: int) -> Html:
     page.active = "conference"
     event = events.read(host, slug)
     category = find(event, sku)
@@ -158,6 +191,7 @@ def _choice(host: Host, page: Page, slug: str, sku: str) -> Html:
         category=category,
         mine=mine,
         seats=seats,
+        quantity=quantity,
         width=max((each.x for each in seats), default=0) * CELL + CELL,
         height=max((each.y for each in seats), default=0) * CELL + CELL,
         cell=CELL,

@@ -12,6 +12,7 @@ from marketplace.api import Command, Host
 from marketplace_conference import documents, events, plan, waiting
 from marketplace_conference.door import commands as door_commands
 from marketplace_conference.errors import UnknownEvent
+from marketplace_conference.organising import commands as own_commands
 from marketplace_conference.schemas import NewAllotment
 from marketplace_conference.tickets import cancelling, repository
 
@@ -29,6 +30,7 @@ def make_commands(host: Host) -> list[Command]:
     made = [
         *_event_commands(host),
         *_place_commands(host),
+        *own_commands.make_commands(host, actor),
         *door_commands.make_commands(host, actor),
     ]
     return [Command(group=host.slug, command=each) for each in made]

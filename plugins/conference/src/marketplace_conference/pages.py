@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from asyncio import to_thread
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -53,6 +54,7 @@ def make_pages(host: Host) -> Pages:
         nav=[NavEntry(key="conference", label=lazy("Events"), path=f"{ROOT}/events", order=35)],
         templates=HERE / "templates",
         translations=HERE / "locale",
+        before_burn=partial(choosing.page_before, host),
     )
 
 

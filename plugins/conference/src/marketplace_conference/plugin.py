@@ -27,7 +27,12 @@ from marketplace_conference.certificates import pages as certificate_pages
 from marketplace_conference.commands import make_commands
 from marketplace_conference.door import pages as door_pages
 from marketplace_conference.door import routes as door_routes
-from marketplace_conference.organising import ending_pages, listing_pages
+from marketplace_conference.organising import (
+    ending_pages,
+    listing_pages,
+    moving_pages,
+    policy_pages,
+)
 from marketplace_conference.organising import pages as own_pages
 from marketplace_conference.organising import routes as own_routes
 from marketplace_conference.pages import make_pages
@@ -141,6 +146,8 @@ def marketplace_register_pages(host: Host) -> Pages:
         *door_pages.make_pages(host),
         *own_pages.make_pages(host),
         *listing_pages.make_pages(host),
+        *moving_pages.make_pages(host),
+        *policy_pages.make_pages(host),
         *ending_pages.make_pages(host),
     ]
     nav = [*made.nav, own_pages.SECTION]

@@ -29,7 +29,7 @@ from marketplace_conference.models import session as sessions
 from marketplace_conference.places import Event
 from marketplace_conference.tickets import policies, repository
 from marketplace_conference.tickets.policies import Rule
-from marketplace_conference.tickets.tables import policy, ticket
+from marketplace_conference.tickets.tables import policy, switch_policy, ticket
 
 LATEST: Final = 2**62
 """After the id of every place."""
@@ -40,6 +40,14 @@ def own_event(session: Session, member_id: UUID, slug: str) -> Event:
     found = repository.event_named(session, slug)
     if found is None or found.organiser_member_id != member_id:
         raise UnknownEvent(f"There is no event {slug!r} of yours.")
+    return found
+
+
+def event_of(session: Session, slug: str) -> Event:
+    """An event of any member, for who has the command line; UnknownEvent where there is none."""
+    found = repository.event_named(session, slug)
+    if found is None:
+        raise UnknownEvent(f"There is no event {slug!r}.")
     return found
 
 
@@ -94,6 +102,16 @@ def promised(session: Session, event_id: UUID, now: datetime) -> list[Rule]:
         )
     )
     return policies.in_force([Rule(**row) for row in rows.mappings()], now)
+
+
+def changeable(session: Session, event_id: UUID, now: datetime) -> int | None:
+    """Until how many days before what is sold now may be changed; None: never."""
+    return session.scalar(
+        sa.select(switch_policy.c.days_before)
+        .where(switch_policy.c.event_id == event_id, switch_policy.c.valid_from <= now)
+        .order_by(switch_policy.c.valid_from.desc())
+        .limit(1)
+    )
 
 
 class Allotted(msgspec.Struct, frozen=True, kw_only=True):
@@ -237,8 +255,10 @@ def _holding(words: str) -> Sequence[sa.ColumnElement[bool]]:
     ]
 
 
-def good_tickets(session: Session, event_id: UUID) -> tuple[int, int]:
-    """How many tickets admit somebody, and of how many orders: what calling off gives back."""
+def good_tickets(
+    session: Session, event_id: UUID, codes: Sequence[str] | None = None
+) -> tuple[int, int]:
+    """How many tickets admit somebody, and of how many orders; of all sessions, or of these."""
     good: Any = (
         sa.select(sa.func.count(), sa.func.count(sa.distinct(place.c.order_reference)))
         .select_from(ticket.join(place, place.c.id == ticket.c.id))
@@ -248,5 +268,10 @@ def good_tickets(session: Session, event_id: UUID) -> tuple[int, int]:
             place.c.cancelled_at.is_(None),
         )
     )
+    if codes is not None:
+        of = sa.select(sessions.c.id).where(
+            sessions.c.event_id == event_id, sessions.c.code.in_(codes)
+        )
+        good = good.where(ticket.c.session_id.in_(of))
     tickets, orders = session.execute(good).one()
     return int(tickets), int(orders)

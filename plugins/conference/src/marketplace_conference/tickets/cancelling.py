@@ -8,7 +8,7 @@ the next run pays, and a refund that was made and not noted is found by its key:
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -98,7 +98,9 @@ def rename(host: Host, principal: Principal, reference: str, position: int, *, n
         host.audit(session, actor=principal.actor, action="ticket.renamed", subject=str(of.id))
 
 
-def set_policy(host: Host, session: Transaction, event: Event, terms: dict[int, int]) -> None:
+def set_policy(
+    host: Host, session: Transaction, event: Event, terms: Mapping[int, int], *, actor: str
+) -> None:
     """Percent by days before, for what is sold from now on."""
     now = host.now(session)
     session.execute(
@@ -108,6 +110,8 @@ def set_policy(host: Host, session: Transaction, event: Event, terms: dict[int, 
             for days, rate in terms.items()
         ],
     )
+    words = ", ".join(f"{rate} % until {days} days before" for days, rate in terms.items())
+    host.audit(session, actor=actor, action="event.refund_policy", subject=event.slug, terms=words)
 
 
 def call_off(host: Host, event: Event, reason: str, *, actor: str) -> UUID:

@@ -144,7 +144,8 @@ def _of_organisers(host: Host) -> Routes:
         """For what is sold from now on; what was sold keeps what was promised."""
         terms = {each.days_before: each.percent for each in data.terms}
         with host.transaction() as session:
-            cancelling.set_policy(host, session, own_event(session, principal, slug), terms)
+            event = own_event(session, principal, slug)
+            cancelling.set_policy(host, session, event, terms, actor=principal.actor)
 
     @post(
         "/events/{slug:str}/call-off",

@@ -52,10 +52,19 @@ REASONS: Final[Mapping[str, Lazy]] = {
 """Why a ticket is not changed, by what JSON says."""
 
 
-def set_policy(host: Host, session: Transaction, event: Event, days_before: int) -> None:
+def set_policy(
+    host: Host, session: Transaction, event: Event, days_before: int, *, actor: str
+) -> None:
     """Tickets sold from now on may be changed until so many days before their session."""
     values = {"event_id": event.id, "valid_from": host.now(session), "days_before": days_before}
     session.execute(sa.insert(switch_policy).values(values))
+    host.audit(
+        session,
+        actor=actor,
+        action="event.switch_policy",
+        subject=event.slug,
+        days_before=str(days_before),
+    )
 
 
 def options(host: Host, principal: Principal, reference: str, position: int) -> list[SwitchOption]:

@@ -90,7 +90,7 @@ def _of_organisers(host: Host) -> Routes:
         """For what is sold from now on."""
         with host.transaction() as session:
             event = own_event(session, principal, slug)
-            switching.set_policy(host, session, event, data.days_before)
+            switching.set_policy(host, session, event, data.days_before, actor=principal.actor)
 
     @post(
         "/events/{slug:str}/move",

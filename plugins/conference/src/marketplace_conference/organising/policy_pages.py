@@ -1,0 +1,127 @@
+"""Pages: what comes back for tickets that are given back, and until when they may be changed."""
+
+from __future__ import annotations
+
+from asyncio import to_thread
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final
+
+from litestar import Request, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from marketplace.api import Console, Host, Html, Lazy, Page, Principal, Routes, lazy
+from marketplace_conference import events
+from marketplace_conference.errors import EventOff
+from marketplace_conference.organising import reading, terms
+from marketplace_conference.organising.pages import HOME, IN_CONSOLE
+from marketplace_conference.tickets import cancelling, switching
+
+FEWEST_ROWS: Final = 4
+SPARE_ROWS: Final = 2
+
+AnyRequest = Request[Any, Any, Any]
+
+
+def make_pages(host: Host) -> Routes:
+    """The pages over a host."""
+
+    @get("/partner/events/{slug:str}/policy", opt=IN_CONSOLE, include_in_schema=False)
+    async def show_policy(
+        slug: FromPath[str], page: NamedDependency[Page], console: NamedDependency[Console]
+    ) -> Html:
+        """What holds for what is sold now."""
+        return await to_thread(_page, host, page, console, slug)
+
+    @post(
+        "/partner/events/{slug:str}/policy",
+        opt=IN_CONSOLE,
+        include_in_schema=False,
+        status_code=303,
+    )
+    async def set_policy(
+        slug: FromPath[str],
+        request: AnyRequest,
+        page: NamedDependency[Page],
+        console: NamedDependency[Console],
+        principal: NamedDependency[Principal],
+    ) -> Html:
+        """For what is sold from now on; what was sold keeps what was promised."""
+        typed = {name: str(words) for name, words in (await request.form()).items()}
+        save = partial(_save, host, console, slug, typed, principal.actor)
+        path = console.path(f"{HOME}/events/{slug}/policy")
+        try:
+            problems = await to_thread(save)
+        except EventOff as error:
+            return page.redirect(path, notice=lazy(error.title), tone="warning")
+        if problems:
+            show = partial(_page, host, page, console, slug, typed=typed, problems=problems)
+            return await to_thread(show)
+        notice = lazy("Saved. It holds for what is sold from now on.")
+        return page.redirect(path, notice=notice)
+
+    return [show_policy, set_policy]
+
+
+def _save(
+    host: Host, console: Console, slug: str, typed: Mapping[str, str], actor: str
+) -> dict[str, Lazy]:
+    """Set what one of the two forms asks for; returns what is wrong with it, by field."""
+    with host.transaction() as session:
+        own = reading.own_event(session, console.member_id, slug)
+        if own.status == "cancelled":
+            raise EventOff
+        if typed.get("do") == "changes":
+            days = terms.whole(typed.get("days", ""), terms.MOST_DAYS)
+            if days is None:
+                return {"days": terms.NO_DAYS}
+            switching.set_policy(host, session, own, days, actor=actor)
+            return {}
+        wanted, problems = terms.read(_rows(typed))
+        if not problems:
+            cancelling.set_policy(host, session, own, wanted, actor=actor)
+        return problems
+
+
+def _rows(typed: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [
+        (typed.get(f"days-{number}", ""), typed.get(f"percent-{number}", ""))
+        for number in range(1, terms.MOST_TERMS + 1)
+    ]
+
+
+def _page(
+    host: Host,
+    page: Page,
+    console: Console,
+    slug: str,
+    *,
+    typed: Mapping[str, str] | None = None,
+    problems: dict[str, Lazy] | None = None,
+) -> Html:
+    with host.transaction() as session:
+        own = reading.own_event(session, console.member_id, slug)
+        now = host.now(session)
+        promised = reading.promised(session, own.id, now)
+        changeable = reading.changeable(session, own.id, now)
+        tickets, _ = reading.good_tickets(session, own.id)
+    rows = [(str(each.days_before), str(each.percent)) for each in promised]
+    if typed and typed.get("do") != "changes":
+        rows = _rows(typed)
+        while rows and rows[-1] == ("", ""):
+            rows.pop()
+    wanted = min(max(len(rows) + SPARE_ROWS, FEWEST_ROWS), terms.MOST_TERMS)
+    rows += [("", "")] * (wanted - len(rows))
+    days = "" if changeable is None else str(changeable)
+    return page.render(
+        "conference/own_policy.html",
+        status_code=422 if problems else 200,
+        event=events.read(host, slug, drafts=True),
+        promised=promised,
+        changeable=changeable,
+        tickets=tickets,
+        rows=rows,
+        days=(typed or {}).get("days", days),
+        problems=problems or {},
+    )
