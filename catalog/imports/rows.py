@@ -47,6 +47,7 @@ class Summary(Text):
 class Prose(Text):
     words = f"a text of at most {LONGEST_PROSE} characters without blanks around it"
     pattern = re.compile(rf"(?!\s)[^\x00-\x09\x0b\x0c\x0e-\x1f\x7f]{{1,{LONGEST_PROSE}}}(?<!\s)")
+    lines = True
 
 
 class Languages(TextList):

@@ -20,6 +20,7 @@ from catalog.models import Listing
 from catalog.specs import DenominationSpec, ListingSpec, TextSpec
 from marketplace.coalition.imports.fields import decode_cell
 from marketplace.coalition.imports.report import Faults
+from marketplace.letters import hidden_in
 from tests.factories import Coalition
 
 MUG = {
@@ -186,7 +187,7 @@ texts = st.text(
     st.characters(min_codepoint=33, max_codepoint=0x2FFF, exclude_categories=("Cs", "Cc", "Zs")),
     min_size=1,
     max_size=20,
-)
+).filter(lambda text: hidden_in(text) is None)
 specs = st.builds(
     ListingSpec,
     slug=st.just("mug"),

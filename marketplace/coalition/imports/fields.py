@@ -147,10 +147,12 @@ class Text(Cell, str):
 
     words = "one line of at most 200 visible characters without blanks around it"
     pattern: ClassVar[re.Pattern[str]] = re.compile(r"(?!\s)[^\x00-\x1f\x7f]{1,200}(?<!\s)")
+    lines: ClassVar[bool] = False
+    """Whether it may have several."""
 
     @classmethod
     def parse(cls: type[Text], text: str) -> Any:
-        if not cls.pattern.fullmatch(text) or hidden_in(text):
+        if not cls.pattern.fullmatch(text) or hidden_in(text, lines=cls.lines):
             raise WrongCell(text)
         return cls(text)
 
