@@ -23,6 +23,7 @@ from marketplace.ledger import postings
 from marketplace.ledger.domain import ObligationKind, TransferCode
 from marketplace.ledger.expiry import expire_wallets
 from marketplace.ledger.windows import pass_gate
+from marketplace.letters import without_hidden
 from marketplace.notices import feed
 from marketplace.secrets import Vault
 from marketplace.webhooks import feed as webhooks
@@ -143,7 +144,7 @@ async def _store_deliveries(connection: Any, deliveries: Sequence[Delivery], vau
             each.wallet_id,
             position,
             artefact.kind,
-            artefact.label,
+            without_hidden(artefact.label),
             vault.encrypt(artefact.secret),
             artefact.expires_at,
         )

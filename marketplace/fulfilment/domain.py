@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +12,7 @@ import msgspec
 from marketplace import api
 from marketplace.contract.judging import LONGEST_WORDS, well_formed
 from marketplace.exchange.domain import FulfilmentState
-from marketplace.letters import UNSHOWN
+from marketplace.letters import hidden_in, without_hidden
 
 REVEALED = "fulfilment.revealed"
 """Action of the audit entry of each reveal; its subject is the burn."""
@@ -143,7 +142,8 @@ def _check_delivery(outcome: api.Fulfilled, order: api.Order) -> None:
             raise ValueError(f"a secret of more than {LONGEST_SECRET} characters")
         if "\0" in artefact.secret:
             raise ValueError("a secret with a zero byte")
-        _check_text("an artefact's label", artefact.label, LONGEST_LABEL)
+        # What only decorates is taken away where the label is kept.
+        _check_text("an artefact's label", without_hidden(artefact.label), LONGEST_LABEL)
         _check_expiry(artefact.expires_at)
 
 
@@ -160,6 +160,5 @@ def _check_text(what: str, text: str, longest: int) -> None:
     """What is shown to people and written to logs is short and of one line."""
     if len(text) > longest:
         raise ValueError(f"{what} of {len(text)} characters; {longest} is the most")
-    # What is printable, as nearly all is, has none of them and needs no second look.
-    if not text.isprintable() and any(unicodedata.category(each) in UNSHOWN for each in text):
-        raise ValueError(f"{what} with control characters")
+    if hidden_in(text) is not None:
+        raise ValueError(f"{what} with control characters or others that are not seen")

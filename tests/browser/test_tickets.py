@@ -83,7 +83,7 @@ async def test_a_ticket_is_renamed_with_the_keyboard_alone(
     await link.focus()
     await tab.page.keyboard.press("Enter")
     await expect(tab.page.get_by_role("heading", name="Give it back")).to_be_visible()
-    await tab.page.get_by_label("Name", exact=True).focus()
+    await tab.page.get_by_label("Full name", exact=True).focus()
     await tab.page.keyboard.type("Łucja Żółkiewska")
     await tab.page.keyboard.press("Enter")
     await expect(tab.page.locator("main")).to_contain_text("The ticket is for Łucja Żółkiewska now")

@@ -56,7 +56,7 @@ async def test_who_comes_is_said_and_leads_on_to_the_points(
 
     await tab.go(f"/pretix/who/{offer}?quantity=1")
     await look("who")
-    await tab.page.get_by_label("Seat").select_option(label="Stalls · A · 2")
+    await tab.page.get_by_label("Seat number").select_option(label="Stalls · A · 2")
     await tab.page.get_by_label("Given name").fill("Ann")
     await tab.page.get_by_label("Family name").fill("Lee")
     await tab.page.get_by_label("What do you eat?").select_option(label="No meat")

@@ -287,3 +287,25 @@ async def test_nobody_changes_the_events_of_others_or_imports_a_bad_plan(
     assert (seats[-1]["label"], seats[-1]["x"], seats[-1]["state"]) == ("Y-1", 3, "free")
     refused = await client.put(address, content='[{"row": "Y"}]', headers=organiser)
     problem(refused, 400, "conference_bad_file")
+
+
+async def test_what_no_database_can_keep_is_refused_before_anything_is_reserved(
+    client: httpx.AsyncClient, sign_in: Make, api_key: Make, organiser: Headers
+) -> None:
+    ann = await sign_in(Role.PARTICIPANT)
+    guest = {"name": "Ann", "email": "ann@example.org", "answers": {}}
+    for wrong in (
+        {"seats": ["A\0-1"]},
+        {"quantity": 1, "attendees": [guest | {"name": "A\0nn"}]},
+        {"quantity": 1, "attendees": [guest | {"email": "a\0@example.org"}]},
+        {"quantity": 1, "attendees": [guest | {"answers": {"diet": "\0"}}]},
+        {"quantity": 1, "attendees": [guest | {"answers": {"\0": "none"}}]},
+    ):
+        asked = {"sku": "FORUM-A", **wrong}
+        refused = await client.post("/v1/conference/reservations", json=asked, headers=ann)
+        assert refused.status_code in (400, 422), (wrong, refused.text)
+    key = await api_key("tickets", Scope.STOCK_WRITE)
+    asked = {"sku": "FORUM-A", "quantity": 1, "buyer": "\0"}
+    refused = await client.post("/v1/conference/reservations", json=asked, headers=key)
+    assert refused.status_code in (400, 403), refused.text
+    await stands(client, sold=0, held=0, free=SEATS)

@@ -47,7 +47,7 @@ async def burn(coalition: Coalition, engine: BurnEngine, ask: Ask) -> Burn:
 
 async def deliver(runtime: Runtime, burn: Burn) -> list[api.BurnFact]:
     """The supplier delivers one code."""
-    code = api.Artefact(kind="code", label="Card", secret="XMAS-2026")
+    code = api.Artefact(kind="code", label="Ca\u202erd", secret="XMAS-2026")
     delivery = Delivery(burn.id, burn.wallet_id, "giftfund", f"order-{burn.id}", (code,))
     async with runtime.database.begin() as session:
         return await capture(session, [delivery], vault=runtime.vault)
@@ -115,6 +115,7 @@ async def test_a_delivered_burn_spends_the_points_and_moves_the_money(
         owed = (await session.scalars(sa.select(Obligation).order_by(Obligation.points))).all()
     assert b"XMAS" not in artefact.secret
     assert runtime.vault.decrypt(artefact.secret) == "XMAS-2026"
+    assert artefact.label == "Card"  # as it was before a supplier turned the writing around
     assert [(row.points, row.funded_micros, row.cost_micros) for row in owed] == [
         (300, 2_400_000, 2_100_000),
         (700, 5_600_000, 4_900_000),

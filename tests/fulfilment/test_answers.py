@@ -53,6 +53,8 @@ def with_artefact(**changes: Any) -> api.Fulfilled:
         (with_artefact(secret=""), "empty"),
         (with_artefact(secret="a\0b"), "zero byte"),
         (with_artefact(label="a\x1b[2Jb"), "control characters"),
+        (with_artefact(label="A\u2800card"), "not seen"),
+        (delivered(0, supplier_reference="S\u200b-1"), "not seen"),
         (with_artefact(kind="cash"), "kind 'cash'"),
         (with_artefact(expires_at=datetime(2026, 1, 1)), "no time zone"),  # noqa: DTZ001
         (with_artefact(expires_at=datetime(9999, 12, 31, tzinfo=UTC)), "year 9999"),

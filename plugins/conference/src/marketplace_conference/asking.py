@@ -116,10 +116,14 @@ def reserve_all(
 def _quantity(principal: Principal, asked: NewReservation) -> int:
     if asked.buyer is not None and not principal.is_key:
         raise InvalidRequest("`buyer` is for API keys: people reserve for themselves.")
+    if not (asked.buyer or "").isprintable():
+        raise InvalidRequest("`buyer` has characters that are not seen.")
     if not asked.seats:
         if asked.quantity is None:
             raise InvalidRequest("Say which seats, or how many places.")
         return asked.quantity
+    if not all(each.isprintable() for each in asked.seats):
+        raise InvalidRequest("There are no such seats.")
     if len(set(asked.seats)) != len(asked.seats):
         raise InvalidRequest("A seat is named twice.")
     if asked.quantity not in (None, len(asked.seats)):

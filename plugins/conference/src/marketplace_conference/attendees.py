@@ -17,6 +17,8 @@ from marketplace_conference.schemas import Attendee, NewQuestion
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 NUMBER = re.compile(r"-?\d{1,15}([.,]\d{1,6})?")
 YES_NO = ("yes", "no")
+CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""What no answer may hold, though it may have several lines."""
 
 
 def questions(session: Session, event_id: UUID | None) -> list[NewQuestion]:
@@ -66,7 +68,9 @@ def _problems(each: Attendee, asked: Sequence[NewQuestion], *, complete: bool) -
     problems = []
     if complete and not each.name.strip():
         problems.append("the name is missing")
-    if each.email and not ADDRESS.fullmatch(each.email):
+    if not each.name.isprintable():
+        problems.append("the name has characters that are not seen")
+    if each.email and not (ADDRESS.fullmatch(each.email) and each.email.isprintable()):
         problems.append("the e-mail address is none")
     known = {question.code: question for question in asked}
     problems += [f"nobody asked {code!r}" for code in each.answers if code not in known]
@@ -76,6 +80,8 @@ def _problems(each: Attendee, asked: Sequence[NewQuestion], *, complete: bool) -
             problems.append(f"{of.label}: an answer is missing")
         elif answer and not _fits(answer, of):
             problems.append(f"{of.label}: {_expected(of)}")
+        elif CONTROLS.search(answer):
+            problems.append(f"{of.label}: control characters are no answer")
     return problems
 
 

@@ -33,7 +33,7 @@ def test_a_page_says_whose_it_is_where_and_when() -> None:
     assert told["attendee"] == "Łucja Żółkiewska"
     assert rows["When"].startswith("Saturday, October 24, 2026, 10:00")
     assert "Sunday, October 25, 2026, 7:30" in rows["When"]
-    assert rows["Seat"] == "A-3-12"
+    assert rows["Seat number"] == "A-3-12"
     assert told["void"] == ""
 
 
@@ -42,7 +42,7 @@ def test_a_cancelled_ticket_says_so_and_one_without_a_name_too() -> None:
     (told,) = paper.tell([gone], english, "en")["sheets"]  # type: ignore[misc]
     assert told["void"] == "Cancelled: this ticket admits nobody"
     assert told["attendee"] == "Name not given yet"
-    assert "Seat" not in dict(told["rows"])
+    assert "Seat number" not in dict(told["rows"])
 
 
 def test_a_foreign_reader_reads_the_code_off_a_small_picture() -> None:

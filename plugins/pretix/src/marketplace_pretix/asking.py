@@ -38,7 +38,7 @@ NAME_PARTS: Final[Mapping[str, tuple[str, ...]]] = {
 PARTS: Final[Mapping[str, Lazy]] = {
     "given_name": lazy("Given name"),
     "family_name": lazy("Family name"),
-    "full_name": lazy("Name"),
+    "full_name": lazy("Full name"),
 }
 ADDRESS: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 PHONE: Final = re.compile(r"\+[1-9][0-9 ()/.-]{5,30}")

@@ -44,7 +44,7 @@ def _sheet(sheet: Sheet, say: Say, locale: str) -> dict[str, object]:
         (say(lazy("Where")), ", ".join(filter(None, (event.venue, event.address)))),
         (say(lazy("Room")), session.room),
         (say(lazy("Category")), ticket.category),
-        (say(lazy("Seat")), ticket.seat_label or ""),
+        (say(lazy("Seat number")), ticket.seat_label or ""),
     ]
     return {
         "position": ticket.position,
