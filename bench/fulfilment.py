@@ -329,7 +329,7 @@ def _burning(server: int | None) -> float:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per row.")
 @click.option("--seconds", default=10, show_default=True, help="Length of each load.")
-@click.option("--rounds", default=4, show_default=True, help="Paces tried at most.")
+@click.option("--rounds", default=8, show_default=True, help="Paces tried at most.")
 def main(as_json: bool, seconds: int, rounds: int) -> None:
     """Measure how fast burns are fulfilled while more of them come."""
     try:
