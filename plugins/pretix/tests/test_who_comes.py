@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from marketplace_pretix import asking, choosing, domain, models, stock, telling, words
 from marketplace_pretix.asking import Asks, Person, Question
-from marketplace_pretix.double.server import Double
+from marketplace_pretix.double.server import Double, Mischief
 from marketplace_pretix.supplier import PretixSupplier
 
 from marketplace import api
@@ -157,12 +157,21 @@ def test_what_was_said_is_used_once_and_for_what_it_was_said_of(
 ) -> None:
     personal(double, attendee_names_required=True)
     ann = Person(name={"full_name": "Ann"})
-    with host.transaction() as session:
-        selection = telling.tell(host, session, lab.member("shop"), sku, [ann])
+
+    def said() -> str:
+        with host.transaction() as session:
+            return telling.tell(host, session, lab.member("shop"), sku, [ann])
+
+    selection = said()
     assert why(order(quantity=2, selection=selection)) == words.NOT_TOLD.message
-    assert why(order(selection=selection)) == words.USED.message
+    assert why(order(selection=selection)) == words.NOT_TOLD.message  # forgotten when refused
     assert why(order(selection="of-another-plugin")) == words.NOT_TOLD.message
     assert double.world.orders == {}
+    selection = said()
+    double.mischief = Mischief.BUSY
+    assert isinstance(order(selection=selection), api.Retry)  # on its way
+    double.mischief = Mischief.NONE
+    assert why(order(selection=selection)) == words.USED.message
 
 
 def test_who_comes_is_encrypted_and_forgotten_once_it_is_ordered(
