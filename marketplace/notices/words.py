@@ -105,7 +105,9 @@ def _moment(moment: datetime) -> str:
     return f"{formats.day_and_hour(moment.replace(tzinfo=None))} ({shown})"
 
 
-def _reason(reason: str) -> str:
+def _reason(reason: str | None) -> str:
+    if not reason:  # a supplier gave none; a catalogue's words for nothing are about itself
+        return ""
     known = REASONS.get(reason)
     if known is not None:
         return spoken().gettext(known)

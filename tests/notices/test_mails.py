@@ -79,6 +79,20 @@ def test_every_kind_has_words_in_every_language(slug: str, language: str) -> Non
     assert words.path.startswith("/")
 
 
+@pytest.mark.parametrize("reason", ["", None])
+@pytest.mark.parametrize("language", ["en", "ru", "pl", "it"])
+def test_a_supplier_that_gives_no_reason_is_quoted_with_none(
+    reason: str | None, language: str
+) -> None:
+    """What a catalogue says for no words at all is its own header."""
+    kind = KINDS["burn_voided"]
+    context = {name: SAMPLES[field] for name, field in kind.fields.items()}
+    with speak(core_languages()[language]):
+        told = words_of("burn_voided", {**context, "reason": reason}, AT).text
+    assert "Project-Id" not in told
+    assert "None" not in told
+
+
 def test_tips_take_turns_day_by_day() -> None:
     context = {"offer": "Mug", "points": 1, "burn": "0f"}
     tips = [words_of("reward_delivered", context, AT + timedelta(days=n)).tip for n in range(6)]
