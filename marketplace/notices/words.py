@@ -106,8 +106,7 @@ def _moment(moment: datetime) -> str:
 
 
 def _reason(reason: str | None) -> str:
-    if not reason:  # a supplier gave none; a catalogue's words for nothing are about itself
-        return ""
+    reason = reason or ""
     known = REASONS.get(reason)
     if known is not None:
         return spoken().gettext(known)
