@@ -17,7 +17,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from marketplace.errors import IdempotencyKeyReused, InvalidRequest, MarketplaceError, NotFound
 from marketplace.exchange import gifts
 from marketplace.exchange.answering import Answer
-from marketplace.exchange.beforehand import page_before
 from marketplace.exchange.burn_endpoint import LONGEST_KEY, burn_request
 from marketplace.exchange.decide import MAX_QUANTITY
 from marketplace.exchange.errors import BurnRejected
@@ -219,7 +218,7 @@ async def _confirmation(
     with speak(page.language, page.now):
         stands_in_the_way = obstacle(seen, foreseen)
     if selection is None and stands_in_the_way is None:
-        before = await page_before(page.before_burn, foreseen.offer.plugin, seen.offer, quantity)
+        before = await page.before_burn.page(foreseen.offer.plugin, seen.offer, quantity)
         if before is not None:
             return page.redirect(before)
     within = seen.delivery.within_s

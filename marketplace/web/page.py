@@ -27,7 +27,7 @@ from marketplace.web.middleware import PRINCIPAL
 from marketplace.web.nav import NavEntry, visible
 
 if TYPE_CHECKING:
-    from marketplace.contract.registering import BeforeBurn
+    from marketplace.exchange.beforehand import Beforehand
     from marketplace.web.console import Console
 
 THEMES = ("auto", "light", "dark")
@@ -74,8 +74,8 @@ class Site(msgspec.Struct, frozen=True):
     nav: Sequence[NavEntry]
     vault: Vault
     secure_cookies: bool
-    before_burn: Mapping[str, BeforeBurn] = {}
-    """By plugin: see `Pages.before_burn`."""
+    before_burn: Beforehand
+    """See `Pages.before_burn`."""
 
 
 def local_path(path: str | None, default: str = "/") -> str:
@@ -99,8 +99,8 @@ class Page:
         """False on an address that does not exist, where nobody asked who is reading."""
         self.language: Language = site.languages[self._choose_language()]
         self.locale: str = self.language.code
-        self.before_burn: Mapping[str, BeforeBurn] = site.before_burn
-        """What may lead to a page of a plugin before points are burnt, by plugin."""
+        self.before_burn: Beforehand = site.before_burn
+        """What may lead to a page of a plugin before points are burnt."""
         self.theme: str = self._choose_theme()
         seen_at = self.principal.seen_at if self.principal else None
         self.now: datetime = seen_at or datetime.now(UTC)

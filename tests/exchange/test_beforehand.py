@@ -6,8 +6,10 @@ import threading
 
 import pytest
 
+from marketplace import asides
+from marketplace.contract.registering import BeforeBurn
 from marketplace.exchange import beforehand
-from marketplace.exchange.beforehand import page_before
+from marketplace.exchange.beforehand import Beforehand
 
 
 def fails(reference: str, quantity: int) -> str | None:
@@ -25,16 +27,23 @@ def fails(reference: str, quantity: int) -> str | None:
     ],
 )
 async def test_only_a_page_of_the_plugins_own_comes_first(
-    ask: beforehand.BeforeBurn, led_to: str | None
+    ask: BeforeBurn, led_to: str | None
 ) -> None:
-    assert await page_before({"acme": ask}, "acme", "seat", 2) == led_to
-    assert await page_before({"acme": ask}, "other", "seat", 2) is None
+    known = Beforehand({"acme": ask})
+    assert await known.page("acme", "seat", 2) == led_to
+    assert await known.page("other", "seat", 2) is None
 
 
 async def test_a_plugin_that_hangs_keeps_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(beforehand, "ANSWER_S", 0.05)
     forever = threading.Event()
-    waits = {"acme": lambda reference, quantity: str(forever.wait(60))}
-    for _ in range(beforehand.AT_ONCE + 1):
-        assert await page_before(waits, "acme", "seat", 1) is None
+    known = Beforehand(
+        {
+            "acme": lambda reference, quantity: str(forever.wait(60)),
+            "other": lambda reference, quantity: "/other/who",
+        }
+    )
+    for _ in range(asides.MOST_AT_ONCE + 1):
+        assert await known.page("acme", "seat", 1) is None
+    assert await known.page("other", "seat", 1) == "/other/who"
     forever.set()

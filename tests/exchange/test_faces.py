@@ -19,7 +19,7 @@ from catalog import writing
 from catalog.domain import ListingStatus
 from catalog.models import Listing, ListingPicture, Picture
 from catalog.specs import DenominationSpec, ListingSpec, TextSpec
-from marketplace import api, faces
+from marketplace import api, asides, faces
 from marketplace.faces import Faces
 from marketplace.identity.domain import Role
 from marketplace.ledger import statement
@@ -205,7 +205,7 @@ async def test_one_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch)
     answers = await asyncio.gather(*(known.of([ONE], "en") for _ in range(20)))
     assert answers == [{}] * 20
     assert time.monotonic() - begun < 20
-    assert len(hung.asked) <= faces.MOST_AT_ONCE
+    assert len(hung.asked) <= asides.MOST_AT_ONCE
     gate.set()
 
 
