@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from asyncio import to_thread
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from litestar import Request, get, post
+from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, QueryParameter
+from litestar.params import FromPath, QueryParameter, URLEncodedBody
 
 from marketplace.api import (
     Console,
@@ -39,7 +38,6 @@ SECTION: Final = NavEntry(
     console=True,
 )
 
-AnyRequest = Request[Any, Any, Any]
 Quantity = Annotated[int, QueryParameter(ge=1, le=1_000)]
 
 
@@ -55,32 +53,40 @@ def make_pages(host: Host) -> Pages:
 
 
 def _buyers(host: Host) -> Routes:
-    @get("/who/{reference:path}", opt=BUYERS, include_in_schema=False)
-    async def ask_who(
+    # Both may ask pretix, so they run on threads of this plugin's and on no other.
+    @get("/who/{reference:path}", opt=BUYERS, include_in_schema=False, sync_to_thread=True)
+    def ask_who(
         reference: FromPath[str], page: NamedDependency[Page], quantity: Quantity = 1
     ) -> Html:
         """Who comes, and what the organizer wants to know."""
-        chosen = await to_thread(choosing.find, host, reference.removeprefix("/"))
-        return _asked(page, chosen, quantity)
+        return _asked(page, choosing.find(host, reference.removeprefix("/")), quantity)
 
-    @post("/who/{reference:path}", opt=BUYERS, include_in_schema=False, status_code=303)
-    async def take_who(
+    @post(
+        "/who/{reference:path}",
+        opt=BUYERS,
+        include_in_schema=False,
+        status_code=303,
+        sync_to_thread=True,
+    )
+    def take_who(
         reference: FromPath[str],
+        data: URLEncodedBody[dict[str, Any]],
         page: NamedDependency[Page],
-        request: AnyRequest,
         quantity: Quantity = 1,
     ) -> Html:
         """Keep what was said, then on to the points; or say what is wrong with it."""
-        sent = await request.form()
-        form = {key: [str(each) for each in sent.getall(key)] for key in sent}
-        chosen = await to_thread(choosing.find, host, reference.removeprefix("/"))
+        form = {
+            key: [str(each) for each in (given if isinstance(given, list) else [given])]
+            for key, given in data.items()
+        }
+        chosen = choosing.find(host, reference.removeprefix("/"))
         if _limit(chosen, quantity) is not None:
             return _asked(page, chosen, quantity, form)
         people = choosing.people_of(form, chosen, quantity)
         problems = choosing.problems_of(people, chosen)
         if problems or chosen.state.trouble:
             return _asked(page, chosen, quantity, form, problems)
-        return page.redirect(await to_thread(choosing.keep, host, chosen, people))
+        return page.redirect(choosing.keep(host, chosen, people))
 
     return [ask_who, take_who]
 
@@ -128,22 +134,21 @@ def _said(page: Page, text: asking.Text | None) -> str:
 
 
 def _partners(host: Host) -> Routes:
-    @get("/partner", opt=access(roles=ROLES, page=True), include_in_schema=False)
-    async def show_own(page: NamedDependency[Page], console: NamedDependency[Console]) -> Html:
+    @get(
+        "/partner", opt=access(roles=ROLES, page=True), include_in_schema=False, sync_to_thread=True
+    )
+    def show_own(page: NamedDependency[Page], console: NamedDependency[Console]) -> Html:
         """Every offer of the member with what its pretix has of it, and why it is not sold."""
-
-        def read() -> dict[str, Any]:
-            with host.transaction() as session:
-                return {
-                    "offers": host.offers(session, member_id=console.member_id),
-                    "states": telling.known(session, console.member_id),
-                    "changed": repository.noticed(session, console.member_id),
-                    "cancelled": repository.not_given_back(session, console.member_id),
-                }
-
+        with host.transaction() as session:
+            own: dict[str, Any] = {
+                "offers": host.offers(session, member_id=console.member_id),
+                "states": telling.known(session, console.member_id),
+                "changed": repository.noticed(session, console.member_id),
+                "cancelled": repository.not_given_back(session, console.member_id),
+            }
         return page.render(
             "pretix/own.html",
-            **await to_thread(read),
+            **own,
             troubles=words.TROUBLES,
             noticed=sweeping.NOTICED,
         )
