@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from asyncio import to_thread
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
-from litestar import Request, get, post
+from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, URLEncodedBody
 
 from marketplace.api import Console, Host, Html, NotFound, Page, Principal, Routes, lazy
 from marketplace_conference import events
@@ -19,43 +17,49 @@ from marketplace_conference.organising.pages import HOME, IN_CONSOLE
 from marketplace_conference.schemas import EventView, Move
 from marketplace_conference.tickets import moving
 
-AnyRequest = Request[Any, Any, Any]
-
 
 def make_pages(host: Host) -> Routes:
     """The pages over a host."""
 
-    @get("/partner/events/{slug:str}/move", opt=IN_CONSOLE, include_in_schema=False)
-    async def show_move(
+    @get(
+        "/partner/events/{slug:str}/move",
+        opt=IN_CONSOLE,
+        include_in_schema=False,
+        sync_to_thread=True,
+    )
+    def show_move(
         slug: FromPath[str], page: NamedDependency[Page], console: NamedDependency[Console]
     ) -> Html:
         """When and where it is; of the last move, how far telling people has come."""
-        return await to_thread(_page, host, page, console, slug, {})
+        return _page(host, page, console, slug, {})
 
     @post(
-        "/partner/events/{slug:str}/move", opt=IN_CONSOLE, include_in_schema=False, status_code=303
+        "/partner/events/{slug:str}/move",
+        opt=IN_CONSOLE,
+        include_in_schema=False,
+        status_code=303,
+        sync_to_thread=True,
     )
-    async def move(
+    def move(
         slug: FromPath[str],
-        request: AnyRequest,
+        data: URLEncodedBody[dict[str, Any]],
         page: NamedDependency[Page],
         console: NamedDependency[Console],
         principal: NamedDependency[Principal],
     ) -> Html:
         """Show whom it would concern; once that is confirmed, move it."""
-        typed = {name: str(words) for name, words in (await request.form()).items()}
-        done = partial(_move, host, console, slug, typed, principal.actor)
+        typed = {name: str(words) for name, words in data.items()}
         if typed.get("do") != "move":
-            return await to_thread(partial(_page, host, page, console, slug, typed, sent=True))
+            return _page(host, page, console, slug, typed, sent=True)
+        path = console.path(f"{HOME}/events/{slug}/move")
         try:
-            moved = await to_thread(done)
+            moved = _move(host, console, slug, typed, principal.actor)
         except EventOff as error:
-            path = console.path(f"{HOME}/events/{slug}/move")
             return page.redirect(path, notice=lazy(error.title), tone="warning")
         if not moved:
-            return await to_thread(partial(_page, host, page, console, slug, typed, sent=True))
+            return _page(host, page, console, slug, typed, sent=True)
         notice = lazy("It is moved. Everybody who has a ticket for it is told.")
-        return page.redirect(console.path(f"{HOME}/events/{slug}/move"), notice=notice)
+        return page.redirect(path, notice=notice)
 
     return [show_move, move]
 

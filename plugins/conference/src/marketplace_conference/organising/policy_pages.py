@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from asyncio import to_thread
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, Final
 
-from litestar import Request, get, post
+from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, URLEncodedBody
 
 from marketplace.api import Console, Host, Html, Lazy, Page, Principal, Routes, lazy
 from marketplace_conference import events
@@ -21,43 +19,45 @@ from marketplace_conference.tickets import cancelling, switching
 FEWEST_ROWS: Final = 4
 SPARE_ROWS: Final = 2
 
-AnyRequest = Request[Any, Any, Any]
-
 
 def make_pages(host: Host) -> Routes:
     """The pages over a host."""
 
-    @get("/partner/events/{slug:str}/policy", opt=IN_CONSOLE, include_in_schema=False)
-    async def show_policy(
+    @get(
+        "/partner/events/{slug:str}/policy",
+        opt=IN_CONSOLE,
+        include_in_schema=False,
+        sync_to_thread=True,
+    )
+    def show_policy(
         slug: FromPath[str], page: NamedDependency[Page], console: NamedDependency[Console]
     ) -> Html:
         """What holds for what is sold now."""
-        return await to_thread(_page, host, page, console, slug)
+        return _page(host, page, console, slug)
 
     @post(
         "/partner/events/{slug:str}/policy",
         opt=IN_CONSOLE,
         include_in_schema=False,
         status_code=303,
+        sync_to_thread=True,
     )
-    async def set_policy(
+    def set_policy(
         slug: FromPath[str],
-        request: AnyRequest,
+        data: URLEncodedBody[dict[str, Any]],
         page: NamedDependency[Page],
         console: NamedDependency[Console],
         principal: NamedDependency[Principal],
     ) -> Html:
         """For what is sold from now on; what was sold keeps what was promised."""
-        typed = {name: str(words) for name, words in (await request.form()).items()}
-        save = partial(_save, host, console, slug, typed, principal.actor)
+        typed = {name: str(words) for name, words in data.items()}
         path = console.path(f"{HOME}/events/{slug}/policy")
         try:
-            problems = await to_thread(save)
+            problems = _save(host, console, slug, typed, principal.actor)
         except EventOff as error:
             return page.redirect(path, notice=lazy(error.title), tone="warning")
         if problems:
-            show = partial(_page, host, page, console, slug, typed=typed, problems=problems)
-            return await to_thread(show)
+            return _page(host, page, console, slug, typed=typed, problems=problems)
         notice = lazy("Saved. It holds for what is sold from now on.")
         return page.redirect(path, notice=notice)
 
