@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from marketplace.api import Html, Page
 from marketplace.api import lazy as _l
 from marketplace.contract.rails import Direction
-from marketplace.errors import InvalidRequest, NotFound
+from marketplace.errors import NotFound
 from marketplace.identity.domain import Principal
 from settlement.arrays import among
 from settlement.clearing import defaulting, legs, repository
@@ -97,7 +97,8 @@ async def let_others_cover(
     """An exceptional settlement is opened, for two people to vouch for."""
     note = data.note[:LONGEST_NOTE].strip()
     if data.cover not in list(Cover) or not note:
-        raise InvalidRequest(page._(_l("Choose who covers it, and say why.")))
+        back = f"{SETTLEMENTS}/{reference}#failed"
+        return page.redirect(back, notice=_l("Choose who covers it, and say why."), tone="warning")
     row = await _leg(session, reference, leg)
     made = await defaulting.default(
         session,

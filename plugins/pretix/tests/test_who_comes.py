@@ -130,6 +130,8 @@ def test_each_ticket_has_a_person_and_answers_of_its_own(
         ("TEL", "22 123", asking.NO_PHONE),
         ("CC", "Poland", asking.NO_COUNTRY),
         ("S", "x" * 3_000, asking.TOO_LONG),
+        ("S", "no nuts\0", asking.UNSEEN),
+        ("T", "one\x0btwo", asking.UNSEEN),
         ("S", "", asking.MISSING),
     ],
 )
@@ -137,6 +139,12 @@ def test_what_cannot_be_taken_is_named(kind: str, given: str, problem: api.Lazy)
     question = Question(id=7, question="?", type=kind, required=True, valid_number_max="99")
     asks = Asks(questions=[question])
     assert asking.problems(Person(answers={"7": [given]}), asks) == {"q-7": problem}
+
+
+def test_names_hold_nothing_that_is_not_seen_and_answers_may_have_several_lines() -> None:
+    asks = Asks(names="optional", questions=[Question(id=7, question="?", type="T")])
+    person = Person(name={"full_name": "Ann\0"}, answers={"7": ["one\r\ntwo"]})
+    assert asking.problems(person, asks) == {"name-full_name": asking.UNSEEN}
 
 
 def test_a_question_is_asked_where_its_parent_was_answered_so(

@@ -48,6 +48,7 @@ LONGEST_ANSWER: Final = 2_000
 MISSING: Final = lazy("This is required.")
 TOO_LONG: Final = lazy("This is too long.")
 TOO_SHORT: Final = lazy("This is too short.")
+UNSEEN: Final = lazy("This has characters that are not seen.")
 NO_ADDRESS: Final = lazy("This is no e-mail address.")
 NO_NUMBER: Final = lazy("This is no number.")
 NO_DATE: Final = lazy("This is no date, or no time.")
@@ -209,6 +210,8 @@ def _note(found: Problems, field: str, problem: Lazy | None) -> None:
 def _of_text(text: str, wanted: Wanted) -> Lazy | None:
     if not text:
         return MISSING if wanted == "required" else None
+    if not text.isprintable():
+        return UNSEEN
     return TOO_LONG if len(text) > LONGEST else None
 
 
@@ -229,6 +232,8 @@ def _of_answer(question: Question, given: Sequence[str], asks: Asks) -> Lazy | N
         return None if is_one and set(given) <= offered else NOT_OFFERED
     if len(given) > 1 or len(given[0]) > LONGEST_ANSWER:
         return TOO_LONG
+    if not all(line.isprintable() for line in given[0].replace("\r\n", "\n").split("\n")):
+        return UNSEEN
     return _of_typed(question, given[0], asks)
 
 
