@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -72,3 +72,22 @@ def members(session: Session) -> Sequence[MemberName]:
     """See `marketplace.api.Host.members`."""
     rows = session.execute(sa.select(Member.id, Member.slug, Member.name).order_by(Member.slug))
     return [MemberName(id=row.id, slug=row.slug, name=row.name) for row in rows]
+
+
+def firm_names(session: Session, references: Collection[str], member_id: UUID) -> Mapping[str, str]:
+    """See `marketplace.api.Host.firm_names`."""
+    firm_id = sa.func.coalesce(Participant.firm_id, Wallet.firm_id)
+    customers = (
+        sa.select(firm_id)
+        .select_from(Burn)
+        .join(Wallet, Wallet.id == Burn.wallet_id)
+        .outerjoin(Participant, Participant.id == Wallet.participant_id)
+        .where(Burn.acceptor_id == member_id, Burn.status != BurnStatus.REJECTED)
+    )
+    rows = session.execute(
+        sa.select(Firm.reference, Firm.name).where(
+            Firm.reference.in_(references),
+            sa.or_(Firm.sponsor_id == member_id, Firm.id.in_(customers)),
+        )
+    )
+    return {row.reference: row.name for row in rows}

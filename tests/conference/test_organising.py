@@ -38,12 +38,15 @@ async def test_an_event_is_checked_taken_and_published(
     client: httpx.AsyncClient, staff: Headers
 ) -> None:
     assert "No event yet" in (await client.get(HOME, headers=staff)).text
-    assert "Choose a file." in (await client.post(f"{HOME}/new", headers=staff, data={})).text
+    assert (
+        "Choose a file."
+        in (await client.post(f"{HOME}/new/file", headers=staff, files={"x": b""})).text
+    )
     text = msgspec.json.format(msgspec.json.encode(FORUM), indent=2).decode()
     wrong = text.replace("Europe/Warsaw", "Europe/Warsw").replace(
         '"day",\n      "numb', '"x",\n      "numb'
     )
-    refused = await client.post(f"{HOME}/new", headers=staff, **upload(wrong, "take"))
+    refused = await client.post(f"{HOME}/new/file", headers=staff, **upload(wrong, "take"))
     assert refused.status_code == 422
     lines = {
         int(line): reason
@@ -54,15 +57,15 @@ async def test_an_event_is_checked_taken_and_published(
     at = dict(enumerate(wrong.splitlines(), start=1))
     assert {at[number].split(":")[0].strip() for number in lines} == {'"time_zone"', '"session"'}
     for bad in (b"\xff", "[]", "{", text.replace('"name"', '"nom"', 1), ""):
-        answer = await client.post(f"{HOME}/new", headers=staff, **upload(bad, "take"))
+        answer = await client.post(f"{HOME}/new/file", headers=staff, **upload(bad, "take"))
         assert answer.status_code == 422, bad
     others = text.replace('"tickets"', '"shop"')
-    answer = await client.post(f"{HOME}/new", headers=staff, **upload(others, "take"))
+    answer = await client.post(f"{HOME}/new/file", headers=staff, **upload(others, "take"))
     assert "the organiser is &#39;tickets&#39;" in answer.text
-    good = await client.post(f"{HOME}/new", headers=staff, **upload(text, "check"))
+    good = await client.post(f"{HOME}/new/file", headers=staff, **upload(text, "check"))
     assert "The file is good" in good.text
     assert "No event yet" in (await client.get(HOME, headers=staff)).text
-    taken = await client.post(f"{HOME}/new", headers=staff, **upload(text, "take"))
+    taken = await client.post(f"{HOME}/new/file", headers=staff, **upload(text, "take"))
     assert taken.headers["location"] == OURS
     assert "Draft" in (await client.get(OURS, headers=staff)).text
     published = {"change": "publish"}

@@ -23,6 +23,7 @@ from marketplace.api import (
     crowd_post,
 )
 from marketplace_conference import asking, events, plan, reserving, waiting
+from marketplace_conference.organising import publishing
 from marketplace_conference.plan import SeatView
 from marketplace_conference.schemas import (
     Attendee,
@@ -40,7 +41,7 @@ TAGS = ["conference"]
 PUBLIC = access(public=True)
 BUYERS = access(roles=[Role.PARTICIPANT], scope=Scope.BURNS_WRITE)
 ORGANISERS = access(roles=[Role.PARTNER, Role.OPERATOR], scope=Scope.STOCK_WRITE)
-STATUSES = {"publish": "published", "withdraw": "draft"}
+CHANGES = {"publish": publishing.publish, "withdraw": publishing.withdraw}
 LARGEST_PLAN = 8_000_000
 SHARED_S = 0.3
 """How old may be what everybody is shown."""
@@ -200,11 +201,10 @@ def _organising(host: Host) -> Routes:
     def change_event(
         slug: FromPath[str], change: FromPath[str], principal: NamedDependency[Principal]
     ) -> EventView:
-        """`publish` or `withdraw`; see also `call-off`."""
-        if change not in STATUSES:
-            raise InvalidRequest(f"An event is changed by {', '.join(STATUSES)}.")
-        member_id = whose(principal)
-        events.set_status(host, slug, member_id, STATUSES[change], actor=principal.actor)
+        """`publish` or `withdraw`; what has a price gets an offer. See also `call-off`."""
+        if change not in CHANGES:
+            raise InvalidRequest(f"An event is changed by {', '.join(CHANGES)}.")
+        CHANGES[change](host, slug, whose(principal), actor=principal.actor)
         return events.read(host, slug, drafts=True)
 
     @put(
