@@ -86,6 +86,8 @@ def _places(
 ) -> tuple[str | None, dict[str, int]]:
     """The quota of the category, and the quotas of the event with it."""
     source, quotas = form["places"], dict(of.quotas)
+    if source == OWN and numbered and not form["size"].strip():
+        source = form.typed["places"] = PLAN  # no number was said, and the plan says one
     if source == PLAN:
         if not numbered:
             form.wrong("places", lazy("Only numbered seats are counted by a plan."))
