@@ -276,7 +276,11 @@ class PluginHost:
         news.tell(session, self.slug, references)
 
     def firm_names(
-        self, session: Session, references: Collection[str], *, member_id: UUID
+        self,
+        session: Session,
+        references: Collection[str] | None = None,
+        *,
+        member_id: UUID,
     ) -> Mapping[str, str]:
         """See `marketplace.api.Host.firm_names`."""
         return lent_people.firm_names(session, references, member_id)

@@ -210,11 +210,16 @@ class Host(Protocol):
         ...
 
     def firm_names(
-        self, session: Session, references: Collection[str], *, member_id: UUID
+        self,
+        session: Session,
+        references: Collection[str] | None = None,
+        *,
+        member_id: UUID,
     ) -> Mapping[str, str]:
         """What firms are called, by reference, as far as a member may know: those that it looks
-        after itself, and those whose people burnt points on its offers. Others are left out, as
-        what is no firm is: nobody learns from you who the coalition's customers are. Since 1.3.
+        after itself, and those whose people were delivered rewards of its. Without references: of
+        its latest orders, a thousand firms at most. Others are left out, as what is no firm is:
+        nobody learns from you who the coalition's customers are. Since 1.3.
         """
         ...
 
@@ -305,7 +310,7 @@ class Host(Protocol):
 
         As `POST /v1/offers` by the member itself, so points always cover the cost. Its stock is 0
         until you align it. In a transaction of its own; with `dry_run` all is checked and nothing
-        is made. Raises Conflict (`offer_taken`), InvalidRequest, PriceNotCovered, NoContract; where
+        is made. Raises OfferTaken, InvalidRequest, PriceNotCovered, NoContract; where
         a field is at fault, `extra["field"]` is `reference`, `sku`, `points`, `cost` or `currency`.
         Since 1.3.
         """

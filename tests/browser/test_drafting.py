@@ -1,4 +1,4 @@
-"""An organiser drafts an event by form on a phone and sells it; somebody finds it and has a seat."""
+"""An organiser drafts an event by form on a phone and sells it; somebody has a seat of it."""
 
 from __future__ import annotations
 

@@ -130,6 +130,22 @@ async def test_places_are_kept_for_a_firm_changed_and_released(
     assert "released" in (await client.get(address, headers=staff)).text
 
 
+async def test_firms_are_named_once_their_people_were_customers(
+    sale: Sale, sign_in: Make, coalition: Coalition
+) -> None:
+    staff, client = await sign_in(Role.PARTNER), sale.client
+    await coalition.add_firm("glaz", sponsor="beta")
+    address = f"{HOME}/events/{sale.box.slug}/allotments"
+    asked = {"sku": f"{sale.box.slug}-1", "size": "1", "until": "2999-03-01"}
+    for firm in ("acme", "glaz"):
+        kept = await client.post(address, headers=staff, data={**asked, "firm": firm})
+        assert kept.status_code == 303, kept.text
+    page = (await client.get(address, headers=staff)).text
+    assert re.findall(r'<th scope="row">(\w+)<', page) == ["Acme", "glaz"]
+    assert "Glaz" not in page
+    assert '<option value="acme">Acme</option>' in page
+
+
 async def test_the_waiting_list_is_shown_in_its_order(
     client: httpx.AsyncClient, organiser: Headers, staff: Headers, sign_in: Make
 ) -> None:
