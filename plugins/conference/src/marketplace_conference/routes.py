@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from asyncio import to_thread
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from litestar import Request, delete, get, post, put
+from litestar import delete, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import Body, FromPath
+from litestar.params import Body, FromPath, RawBody
 
 from marketplace.api import (
     Host,
@@ -213,19 +212,17 @@ def _organising(host: Host) -> Routes:
         summary="Import a plan of seats",
         tags=TAGS,
         request_max_body_size=LARGEST_PLAN,
+        sync_to_thread=True,
     )
-    async def put_plan(
+    def put_plan(
         slug: FromPath[str],
         code: FromPath[str],
-        request: Request[Any, Any, Any],
+        body: RawBody,
         principal: NamedDependency[Principal],
     ) -> dict[str, int]:
         """CSV or JSON, all or nothing; `made` is how many seats were new."""
-        text = (await request.body()).decode("utf-8", "replace")
-        actor, member_id = principal.actor, whose(principal)
-        made = await to_thread(
-            partial(plan.import_plan, host, slug, code, text, member_id, actor=actor)
-        )
+        text, member_id = body.decode("utf-8", "replace"), whose(principal)
+        made = plan.import_plan(host, slug, code, text, member_id, actor=principal.actor)
         return {"made": made}
 
     @put("/allotments", opt=ORGANISERS, sync_to_thread=True, summary="Allot places", tags=TAGS)
