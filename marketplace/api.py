@@ -31,7 +31,14 @@ from marketplace.contract.bank_records import (
 from marketplace.contract.crowds import CrowdWork, Fields, crowd_form, crowd_post
 from marketplace.contract.facts import BurnFact, IssueFact, RefundFact, WindowFact
 from marketplace.contract.file_rails import Batch, FileRail, RailFile
-from marketplace.contract.host import Host, MemberName, OpenOrder, PlacedOrder, PluginOffer
+from marketplace.contract.host import (
+    Host,
+    MemberName,
+    NewOffer,
+    OpenOrder,
+    PlacedOrder,
+    PluginOffer,
+)
 from marketplace.contract.notices import Notice, NoticeOutcome, Notifier, Sent
 from marketplace.contract.orders import (
     Artefact,
@@ -154,6 +161,7 @@ __all__ = [
     "MemberName",
     "NavEntry",
     "NeverOrdered",
+    "NewOffer",
     "News",
     "NewsField",
     "NotAllowed",

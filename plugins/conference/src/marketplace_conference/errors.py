@@ -91,6 +91,11 @@ class EventSold(Conflict):
     title = "People have tickets for it: move it, and they are told"
 
 
+class PartTaken(Conflict):
+    code = "conference_part_taken"
+    title = "Somebody has, or had, something of it: it stays"
+
+
 class EventOff(Conflict):
     code = "conference_event_off"
     title = "The event was called off, and stays so"

@@ -5,16 +5,15 @@ Each step is a form of its own and works without scripts: the seats of a plan ar
 
 from __future__ import annotations
 
-from asyncio import to_thread
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from litestar import Request, get, post
+from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, URLEncodedBody
 
 from marketplace.api import (
     Host,
@@ -37,8 +36,6 @@ from marketplace_conference.schemas import Attendee, NewWaiter
 HERE = Path(__file__).parent
 PUBLIC = access(public=True, page=True)
 MOST_IN_A_FORM = 100
-
-AnyRequest = Request[Any, Any, Any]
 
 
 def make_pages(host: Host) -> Pages:
@@ -89,21 +86,27 @@ def _reservations(host: Host) -> Routes:
         """What is reserved, until when, and who comes."""
         return _reservation(host, page, principal, selection)
 
-    @post("/reservations/{selection:str}", opt=BUYERS, include_in_schema=False, status_code=303)
-    async def name_people(
+    @post(
+        "/reservations/{selection:str}",
+        opt=BUYERS,
+        include_in_schema=False,
+        status_code=303,
+        sync_to_thread=True,
+    )
+    def name_people(
         selection: FromPath[str],
+        data: URLEncodedBody[dict[str, Any]],
         page: NamedDependency[Page],
         principal: NamedDependency[Principal],
-        request: AnyRequest,
     ) -> Html:
         """Say who comes, then on to the burn."""
-        form = {key: str(value) for key, value in (await request.form()).items()}
+        form = {key: str(value) for key, value in data.items()}
         try:
-            seen = await to_thread(_name, host, principal, selection, form)
+            seen = _name(host, principal, selection, form)
         except MarketplaceError as error:
             if not error.code.startswith(OWN_ERRORS) or error.status == 404:
                 raise
-            return await to_thread(_reservation, host, page, principal, selection, error, form)
+            return _reservation(host, page, principal, selection, error, form)
         query = f"quantity={seen.quantity}&selection={seen.selection}"
         return page.redirect(f"/burn/{quote(seen.offer)}?{query}")
 
