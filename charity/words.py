@@ -28,9 +28,12 @@ STATUSES: Final[dict[GiftStatus, tuple[Lazy, str]]] = {
 }
 STAGES: Final[dict[str, Lazy]] = {
     "window": _l("In a settlement window"),
+    "disputed": _l("Kept out of settlements by a dispute"),
     "settlement": _l("In a settlement"),
     "payout": _l("Paid to the charity"),
     "rejected": _l("Payment failed"),
+    "refund": _l("Taken off: what was given back"),
+    "adjusted": _l("Taken off: a dispute was upheld"),
 }
 STEPS: Final[dict[str, Lazy]] = {
     "open": _l("open"),
@@ -50,6 +53,8 @@ STEPS: Final[dict[str, Lazy]] = {
     "rejected": _l("refused by the bank"),
     "returned": _l("returned by the bank"),
     "unknown": _l("not known yet"),
+    "disputed": _l("not decided yet"),
+    "waiting": _l("decided, in the next settlement"),
 }
 DONORS: Final[dict[Donor, Lazy]] = {
     Donor.PERSON: _l("My own gifts"),
