@@ -7,6 +7,7 @@ from typing import Final
 from charity.domain import Donor, GiftStatus, MatchMode, Surplus
 from marketplace.web.i18n import Lazy
 from marketplace.web.i18n import lazy as _l
+from marketplace.web.i18n import lazy_in as _lp
 
 CANNOT: Final = _l("It cannot receive gifts now.")
 SURPLUS: Final[dict[Surplus, Lazy]] = {
@@ -47,12 +48,12 @@ STEPS: Final[dict[str, Lazy]] = {
     "submitted": _l("sent to the bank"),
     "settling": _l("being paid"),
     "aborted": _l("aborted"),
-    "planned": _l("planned"),
-    "accepted": _l("accepted by the bank"),
+    "planned": _lp("gift", "planned"),
+    "accepted": _lp("gift", "accepted by the bank"),
     "booked": _l("booked by the bank"),
     "rejected": _l("refused by the bank"),
     "returned": _l("returned by the bank"),
-    "unknown": _l("not known yet"),
+    "unknown": _lp("gift", "not known yet"),
     "disputed": _l("not decided yet"),
     "waiting": _l("decided, in the next settlement"),
 }
