@@ -17,7 +17,6 @@ from marketplace_pretix import (
     cancelling,
     commands,
     domain,
-    giving_back,
     models,
     repository,
     shelf,
@@ -335,76 +334,6 @@ def test_what_was_refused_as_cancelled_and_is_valid_again_is_cancelled_anew(
     sweeping.run(host, now=True)
     cancelling.run(host)
     assert double.world.orders[code]["status"] == "c"
-
-
-# -- what its organizer changes -------------------------------------------------------------------
-
-
-@pytest.fixture
-def two(lab: Lab, supplier: PretixSupplier, item: int) -> str:
-    """Reference of a delivered order of two tickets."""
-    sku = f"summit/{item}"
-    reference = lab.hold("pretix", lab.offer("pretix", sku), quantity=2)
-    asked = SupplierConformance.order(sku, quantity=2)
-    (outcome,) = supplier.fulfil([msgspec.structs.replace(asked, reference=reference)])
-    assert isinstance(outcome, api.Fulfilled)
-    return reference
-
-
-@pytest.mark.parametrize(
-    ("change", "code"),
-    [
-        (lambda placed: placed["positions"].pop(), "fewer"),
-        (lambda placed: placed.update(status="n", total="12.00"), "unpaid"),
-    ],
-)
-def test_a_changed_order_is_listed_for_people_until_it_is_right_again(
-    lab: Lab,
-    host: api.Host,
-    double: Double,
-    two: str,
-    change: Callable[[dict[str, Any]], object],
-    code: str,
-) -> None:
-    placed = double.world.orders[domain.order_code(two)]
-    before = msgspec.json.decode(msgspec.json.encode(placed))
-    change(placed)
-    for _ in range(2):
-        sweeping.run(host, now=True)
-    assert [each["change"] for each in lab.audit("pretix.changed_by_organizer", two)] == [code]
-    made = {each.command.name: each.command for each in commands.make_commands(host)}
-    listed = CliRunner().invoke(made["cancelled"], []).output
-    assert f"CHANGED: {sweeping.NOTICED[code].message}" in listed
-    placed.update(before)
-    sweeping.run(host, now=True)
-    with host.transaction() as session:
-        assert two not in [each.reference for each in repository.noticed(session)]
-
-
-def test_an_add_on_that_the_organizer_gave_changes_nothing(
-    host: api.Host, double: Double, two: str
-) -> None:
-    placed = double.world.orders[domain.order_code(two)]
-    placed["positions"].append({**placed["positions"][0], "positionid": 3, "addon_to": 1})
-    sweeping.run(host, now=True)
-    found = sent(host, two)
-    assert found is not None
-    assert found.noticed is None
-
-
-def test_an_order_deleted_in_test_mode_keeps_no_other_from_its_points(
-    lab: Lab, host: api.Host, double: Double, two: str, settings: PretixSettings
-) -> None:
-    lab.enable("pretix", "shop", msgspec.structs.replace(settings, give_back_after_h=0))
-    code = domain.order_code(two)
-    double.world.cancel(code)
-    sweeping.run(host, now=True)
-    del double.world.orders[code]
-    lab.refund(two)
-    giving_back.run(host)
-    found = sent(host, two)
-    assert found is not None
-    assert found.given_back_at is not None
 
 
 def test_a_products_trouble_is_named_where_products_are_compared(

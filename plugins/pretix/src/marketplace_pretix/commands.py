@@ -13,7 +13,7 @@ from marketplace import api
 from marketplace_pretix import repository, sweeping, syncing
 from marketplace_pretix.client import Refused, order_path
 from marketplace_pretix.servers import client_of, settings_of
-from marketplace_pretix.words import TROUBLES
+from marketplace_pretix.words import NOTICED, TROUBLES
 
 TICKET_TRIES: Final = 30
 TICKET_WAIT_S: Final = 1.0
@@ -61,14 +61,18 @@ def make_commands(host: api.Host) -> Sequence[api.Command]:
             open_ones = repository.not_given_back(session)
             stuck = repository.stuck(session)
             changed = repository.noticed(session)
+            taken_out = repository.taken_out(session)
         for row in open_ones:
             click.echo(
                 f"{row.reference}  {row.event}/{row.code}  {row.cancelled_at:%Y-%m-%d %H:%M}"
             )
+        for row in taken_out:
+            what = f"TAKEN OUT: {row.gone} of {row.quantity}, points go back by themselves"
+            click.echo(f"{row.reference}  {row.event}/{row.code}  {what}")
         for row in stuck:
             click.echo(f"{row.reference}  {row.event}/{row.code}  to cancel: {row.cancel_trouble}")
         for row in changed:
-            what = sweeping.NOTICED[row.noticed].message
+            what = NOTICED[row.noticed].message
             click.echo(f"{row.reference}  {row.event}/{row.code}  CHANGED: {what}")
         click.echo(f"to give back: {len(open_ones)}, to cancel at pretix: {len(stuck)}")
         if file is not None:

@@ -22,7 +22,7 @@ from marketplace.api import (
     access,
     lazy,
 )
-from marketplace_pretix import asking, choosing, repository, sweeping, telling, words
+from marketplace_pretix import asking, choosing, repository, telling, words
 from marketplace_pretix.asking import Problems
 
 HERE: Final = Path(__file__).parent
@@ -145,12 +145,13 @@ def _partners(host: Host) -> Routes:
                 "states": telling.known(session, console.member_id),
                 "changed": repository.noticed(session, console.member_id),
                 "cancelled": repository.not_given_back(session, console.member_id),
+                "taken_out": repository.taken_out(session, console.member_id),
             }
         return page.render(
             "pretix/own.html",
             **own,
             troubles=words.TROUBLES,
-            noticed=sweeping.NOTICED,
+            noticed=words.NOTICED,
         )
 
     return [show_own]

@@ -52,3 +52,14 @@ TROUBLES: Final[Mapping[str, Lazy]] = {
     "question": lazy("A required question of the event cannot be answered here."),
 }
 """Why nothing of an offer is sold here, by code; its partner reads them."""
+
+NOTICED: Final[Mapping[str, Lazy]] = {
+    "fewer": lazy(
+        "Tickets of the order are nowhere to be seen: neither in it, nor in an order that was "
+        "split from it. Their points do not go back by themselves."
+    ),
+    "unpaid": lazy("The organizer changed the order, and wants it paid for."),
+    "back": lazy("A ticket is valid again, or was added, after its points went back."),
+    "moved": lazy("The organizer changed tickets to another product, variation or date."),
+}
+"""What an organizer changed in an order that stands, for people to look at, by code."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from datetime import UTC, datetime
 from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -121,7 +122,7 @@ class Double:
                 self.taken += 1
                 return world.order(body)
             case "GET", ["orders", code]:
-                return world.get(code)
+                return world.get(code, query)
             case "POST", ["orders", code, "mark_canceled"]:
                 return world.cancel(code)
             case "GET", ["orders", code, "download", "pdf"]:
@@ -185,6 +186,7 @@ class Double:
                 sent = found if isinstance(found, bytes) else json.dumps(found).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(sent)))
+                self.send_header("X-Page-Generated", datetime.now(UTC).isoformat())
                 if status in (301, 429):
                     self.send_header("Location", "https://tickets.example/")
                     self.send_header("Retry-After", "42")

@@ -9,6 +9,7 @@ import secrets
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 Json = dict[str, Any]
@@ -139,7 +140,8 @@ class World:
         if size is None:
             return None
         paid = [each for each in self.orders.values() if each["status"] == "p"]
-        sold = sum(1 for each in paid for p in each["positions"] if p["item"] == item)
+        stand = [p for each in paid for p in each["positions"] if not p["canceled"]]
+        sold = sum(1 for each in stand if each["item"] == item)
         return max(size - sold, 0)
 
     # -- calls ---------------------------------------------------------------------------------
@@ -157,11 +159,11 @@ class World:
                 self.created[reference] = self.created.get(reference, 0) + 1
             return 201, made
 
-    def get(self, code: str) -> Said:
+    def get(self, code: str, query: Mapping[str, str] = MappingProxyType({})) -> Said:
         """`GET orders/<code>/`."""
         with self.lock:
             found = self.orders.get(code)
-            return (200, dict(found)) if found else NO_ORDER
+            return (200, _shown(found, query)) if found else NO_ORDER
 
     def cancel(self, code: str) -> Said:
         """`POST orders/<code>/mark_canceled/`."""
@@ -184,6 +186,32 @@ class World:
             found = self.orders[code]
             found["status"], found["last_modified"] = "p", _now()
 
+    def take_out(self, code: str, number: int) -> None:
+        """The organizer cancels one ticket of an order, by its number in it."""
+        with self.lock:
+            found = self.orders[code]
+            next(p for p in found["positions"] if p["positionid"] == number)["canceled"] = True
+            found["last_modified"] = _now()
+
+    def split(self, code: str, *numbers: int) -> str:
+        """The organizer splits tickets into an order of their own; returns its code."""
+        with self.lock:
+            found = self.orders[code]
+            moved = [each for each in found["positions"] if each["positionid"] in numbers]
+            found["positions"] = [each for each in found["positions"] if each not in moved]
+            found["last_modified"] = _now()
+            made = "".join(secrets.choice("ABCDEFGHJKLM3789") for _ in range(5))
+            for each in moved:
+                each["secret"] = secrets.token_hex(16)
+            self.orders[made] = {**found, "code": made, "positions": moved}
+            self.orders[made]["url"] = found["url"].replace(code, made)
+            return made
+
+    def change(self, code: str, **values: Any) -> None:
+        """The organizer changes an order by hand: its status, its total ..."""
+        with self.lock:
+            self.orders[code].update(values, last_modified=_now())
+
     def pdf(self, code: str) -> Said:
         """`GET orders/<code>/download/pdf/`: not ready the first time."""
         with self.lock:
@@ -198,12 +226,13 @@ class World:
             return 409, {"detail": "The requested resource is not ready, please retry later."}
 
     def changed(self, query: Mapping[str, str]) -> list[Json]:
-        """`GET orders/` of the organizer, by `last_modified`."""
+        """`GET orders/` of the organizer."""
         since = query.get("modified_since", "")
         with self.lock:
-            found = [dict(each) for each in self.orders.values()]
+            found = [_shown(each, query) for each in self.orders.values()]
         found = [each for each in found if not since or each["last_modified"] >= since]
-        return sorted(found, key=lambda each: str(each["last_modified"]))
+        by = query.get("ordering", "datetime")
+        return sorted(found, key=lambda each: str(each[by]))
 
     def quotas(self) -> list[Json]:
         """`GET quotas/?with_availability=true`."""
@@ -320,9 +349,18 @@ class World:
             "total": "0.00",
             "positions": positions,
             "api_meta": body.get("api_meta", {}),
-            "last_modified": _now(),
+            "datetime": (moment := _now()),
+            "last_modified": moment,
             "url": f"https://tickets.example/{self.organizer}/{self.event}/order/{code}/secret/",
         }
+
+
+def _shown(order: Json, query: Mapping[str, str]) -> Json:
+    """An order without the tickets that were taken out of it, unless these are asked for."""
+    if query.get("include_canceled_positions") == "true":
+        return {**order, "positions": [dict(each) for each in order["positions"]]}
+    stand = [dict(each) for each in order["positions"] if not each["canceled"]]
+    return {**order, "positions": stand}
 
 
 def _now() -> str:
