@@ -232,7 +232,7 @@ def test_a_numbered_seat_is_chosen_and_told_when_it_is_gone(
     assert why(order(Person(seat="A1"))) == words.SEAT_TAKEN.message
     with host.transaction() as session:
         (offer,) = host.offers(session, sku=sku, member_id=lab.member("shop"))[:1]
-    chosen = choosing.find(host, offer.reference)
+    chosen = choosing.find(host, offer.reference, uuid4())
     assert [each.name for each in chosen.seats] == ["Stalls · A · 2"]
     twice = [Person(seat="A2"), Person(seat="A2")]
     assert choosing.problems_of(twice, chosen) == {"2-seat": asking.NOT_OFFERED}

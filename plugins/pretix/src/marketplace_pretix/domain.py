@@ -119,10 +119,12 @@ def new_order(
     sku: Sku,
     people: Sequence[Mapping[str, Any]] = (),
     channel: str = DEFAULT_CHANNEL,
+    cart: str | None = None,
 ) -> bytes:
     """The body that orders the tickets: paid already, for nothing (the coalition settles).
 
-    `people` is what each position says of who comes, where that was asked.
+    `people` is what each position says of who comes, where that was asked; `cart` is where their
+    seats are held.
     """
     position = {
         "item": sku.item,
@@ -140,6 +142,7 @@ def new_order(
         "api_meta": {META: order.reference},
         "positions": [{**position, **who} for who in people or [{}] * order.quantity],
         **({} if channel == DEFAULT_CHANNEL else {"sales_channel": channel}),
+        **({} if cart is None else {"consume_carts": [cart]}),
         # A trial: pretix says what it would do, and keeps nothing.
         **({"simulate": True} if order.sandbox else {}),
     }

@@ -47,3 +47,8 @@ class Job(msgspec.Struct, frozen=True):
         if self.told is None or self.state is None:
             return []
         return [asking.position(each, self.state.asks) for each in self.told.people]
+
+    @property
+    def cart(self) -> str | None:
+        """Where seats are held for it."""
+        return None if self.told is None else self.told.cart

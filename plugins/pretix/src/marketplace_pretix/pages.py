@@ -17,6 +17,7 @@ from marketplace.api import (
     NavEntry,
     Page,
     Pages,
+    Principal,
     Role,
     Routes,
     access,
@@ -56,10 +57,14 @@ def _buyers(host: Host) -> Routes:
     # Both may ask pretix, so they run on threads of this plugin's and on no other.
     @get("/who/{reference:path}", opt=BUYERS, include_in_schema=False, sync_to_thread=True)
     def ask_who(
-        reference: FromPath[str], page: NamedDependency[Page], quantity: Quantity = 1
+        reference: FromPath[str],
+        page: NamedDependency[Page],
+        principal: NamedDependency[Principal],
+        quantity: Quantity = 1,
     ) -> Html:
         """Who comes, and what the organizer wants to know."""
-        return _asked(page, choosing.find(host, reference.removeprefix("/")), quantity)
+        chosen = choosing.find(host, reference.removeprefix("/"), principal.caller_id)
+        return _asked(page, chosen, quantity)
 
     @post(
         "/who/{reference:path}",
@@ -72,6 +77,7 @@ def _buyers(host: Host) -> Routes:
         reference: FromPath[str],
         data: URLEncodedBody[dict[str, Any]],
         page: NamedDependency[Page],
+        principal: NamedDependency[Principal],
         quantity: Quantity = 1,
     ) -> Html:
         """Keep what was said, then on to the points; or say what is wrong with it."""
@@ -79,14 +85,18 @@ def _buyers(host: Host) -> Routes:
             key: [str(each) for each in (given if isinstance(given, list) else [given])]
             for key, given in data.items()
         }
-        chosen = choosing.find(host, reference.removeprefix("/"))
+        offer, person = reference.removeprefix("/"), principal.caller_id
+        chosen = choosing.find(host, offer, person)
         if _limit(chosen, quantity) is not None:
             return _asked(page, chosen, quantity, form)
         people = choosing.people_of(form, chosen, quantity)
         problems = choosing.problems_of(people, chosen)
         if problems or chosen.state.trouble:
             return _asked(page, chosen, quantity, form, problems)
-        return page.redirect(choosing.keep(host, chosen, people))
+        kept = choosing.keep(host, chosen, people, person)
+        if isinstance(kept, str):
+            return page.redirect(kept)
+        return _asked(page, choosing.find(host, offer, person), quantity, form, kept)
 
     return [ask_who, take_who]
 

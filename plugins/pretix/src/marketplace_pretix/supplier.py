@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from marketplace import api
-from marketplace_pretix import domain, repository, telling, words
+from marketplace_pretix import domain, holding, repository, telling, words
 from marketplace_pretix.client import (
     HEALTH_TIMEOUT_S,
     REDIRECTS,
@@ -245,7 +245,7 @@ class PretixSupplier:
         answer = server.client.call(
             "POST",
             orders_path(sku.event),
-            domain.new_order(order, sku, job.people(), server.settings.sales_channel),
+            domain.new_order(order, sku, job.people(), server.settings.sales_channel, job.cart),
             timeout_s=server.timeout_s(),
         )
         if answer.status == 201:
@@ -255,7 +255,10 @@ class PretixSupplier:
         refusal = domain.complaints(answer.body)
         if answer.status == 400 and domain.IN_USE in refusal.get("code", ""):
             return self._found(server, job)
-        return _refused(order, answer, refusal)
+        outcome = _refused(order, answer, refusal)
+        if isinstance(outcome, api.Rejected) and job.told is not None and not order.sandbox:
+            holding.release(server.client, sku, job.told.places)
+        return outcome
 
     def _refuse_unordered(self, server: _Server, job: Job, reason: str) -> api.Outcome:
         """Refuse an order, unless an earlier try of it has come to pretix."""

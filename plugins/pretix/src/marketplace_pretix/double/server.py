@@ -61,6 +61,8 @@ class Double:
         self.stored: dict[str, Said] = {}
         """By X-Idempotency-Key, whatever path and body: what was answered, refusals too."""
         self.taken = 0
+        self.has_carts = True
+        """Whether seats can be held; it is an experimental part of pretix."""
         self._server = _Server(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -121,6 +123,10 @@ class Double:
             case "POST", ["orders"]:
                 self.taken += 1
                 return world.order(body)
+            case "POST", ["cartpositions", "bulk_create"] if self.has_carts:
+                return world.hold(body)
+            case "DELETE", ["cartpositions", number]:
+                return world.let_go(number)
             case "GET", ["orders", code]:
                 return world.get(code, query)
             case "POST", ["orders", code, "mark_canceled"]:
@@ -173,6 +179,9 @@ class Double:
 
             def do_POST(self) -> None:
                 self._serve("POST")
+
+            def do_DELETE(self) -> None:
+                self._serve("DELETE")
 
             def _serve(self, method: str) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))

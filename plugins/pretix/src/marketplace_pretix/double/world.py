@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -66,6 +66,8 @@ class World:
         """Of a series."""
         self.seats: dict[str, Json] = {}
         """By their name at pretix, as its plan has them."""
+        self.carts: dict[int, Json] = {}
+        """Places that are held, by their id."""
         self.hidden = False
         """Whether the token may not see the event."""
 
@@ -132,16 +134,51 @@ class World:
     def free_seats(self) -> list[Json]:
         """`GET seats/?is_available=true`."""
         with self.lock:
-            return [each for each in self.seats.values() if each["orderposition"] is None]
+            held = {each["seat"]["seat_guid"] for each in self.live_carts()}
+            free = [each for each in self.seats.values() if each["orderposition"] is None]
+            return [each for each in free if each["seat_guid"] not in held]
 
-    def left(self, item: int) -> int | None:
-        """What is left of an item."""
+    def live_carts(self, but: Sequence[str] = ()) -> list[Json]:
+        """Places in carts whose time is not over."""
+        live = [each for each in self.carts.values() if each["expires"] > _now()]
+        return [each for each in live if each["cart_id"] not in but]
+
+    def hold(self, body: list[Json]) -> Said:
+        """`POST cartpositions/bulk_create/`: each by itself, in one transaction."""
+        with self.lock:
+            return 200, {"results": [self._held(each) for each in body]}
+
+    def _held(self, place: Json) -> Json:
+        fault = self._fault(place["item"], 1, ()) or self._fault_of_seat(place, ())
+        if not place["cart_id"].endswith("@api"):
+            fault = {"cart_id": ["Cart ID should end in @api or be empty."]}
+        if fault:
+            if "item" in fault:
+                fault = {"non_field_errors": fault["item"]}
+            return {"success": False, "data": None, "errors": fault}
+        number = len(self.carts) + 1 + secrets.randbelow(10**6)
+        until = datetime.now(UTC) + timedelta(minutes=30)
+        expires = until.isoformat(timespec="microseconds").replace("+00:00", "Z")
+        seat = {"seat_guid": place["seat"]}
+        self.carts[number] = {**place, "id": number, "expires": expires, "seat": seat}
+        return {"success": True, "data": self.carts[number], "errors": None}
+
+    def let_go(self, number: str) -> Said:
+        """`DELETE cartpositions/<id>/`."""
+        with self.lock:
+            if self.carts.pop(int(number), None) is None:
+                return 404, {"detail": "No CartPosition matches the given query."}
+            return 204, b""
+
+    def left(self, item: int, carts: Sequence[str] = ()) -> int | None:
+        """What is left of an item, for who has these carts."""
         size = self.sizes[item]
         if size is None:
             return None
         paid = [each for each in self.orders.values() if each["status"] == "p"]
         stand = [p for each in paid for p in each["positions"] if not p["canceled"]]
-        sold = sum(1 for each in stand if each["item"] == item)
+        taken = [*stand, *self.live_carts(carts)]
+        sold = sum(1 for each in taken if each["item"] == item)
         return max(size - sold, 0)
 
     # -- calls ---------------------------------------------------------------------------------
@@ -155,6 +192,8 @@ class World:
             made = self._made(body)
             if not body.get("simulate"):
                 self.orders[made["code"]] = made
+                used = body.get("consume_carts", ())
+                self.carts = {n: c for n, c in self.carts.items() if c["cart_id"] not in used}
                 reference = str(body.get("api_meta", {}).get("marketplace", ""))
                 self.created[reference] = self.created.get(reference, 0) + 1
             return 201, made
@@ -265,21 +304,22 @@ class World:
             return wrong
         asked: dict[int, int] = {}
         faults: list[Json] = []
+        carts = body.get("consume_carts", ())
         for each in body["positions"]:
             item = each["item"]
             asked[item] = asked.get(item, 0) + 1
-            fault = self._fault(item, asked[item]) or self._fault_of_seat(each)
+            fault = self._fault(item, asked[item], carts) or self._fault_of_seat(each, carts)
             faults.append(fault or self._fault_of_answers(each))
         if any(faults):
             wrong["positions"] = faults
         return wrong
 
-    def _fault(self, item: int, asked: int) -> Json:
+    def _fault(self, item: int, asked: int, carts: Sequence[str]) -> Json:
         if item not in self.items:
             return {"item": [f'Invalid pk "{item}" - object does not exist.']}
         if not self.items[item]["active"]:
             return {"item": ["The specified item is not active."]}
-        left = self.left(item)
+        left = self.left(item, carts)
         if left is not None and left < asked:
             name = self.items[item]["name"]["en"]
             words = (
@@ -288,7 +328,7 @@ class World:
             return {"item": [words]}
         return {}
 
-    def _fault_of_seat(self, position: Json) -> Json:
+    def _fault_of_seat(self, position: Json, carts: Sequence[str]) -> Json:
         seated = position["item"] in self.about["seat_category_mapping"].values()
         name = position.get("seat")
         if not name:
@@ -296,7 +336,8 @@ class World:
         found = self.seats.get(name)
         if found is None:
             return {"seat": ["The specified seat does not exist."]}
-        if found["orderposition"] is not None:
+        held = {each["seat"]["seat_guid"] for each in self.live_carts(carts)}
+        if found["orderposition"] is not None or name in held:
             return {"seat": [f'The selected seat "{name}" is not available.']}
         return {}
 
