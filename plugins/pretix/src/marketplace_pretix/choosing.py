@@ -149,6 +149,7 @@ def people_of(form: Mapping[str, list[str]], chosen: Chosen, quantity: int) -> l
             name={part: one(number, f"name-{part}") for part in chosen.asks.name_parts},
             email=one(number, "email"),
             company=one(number, "company"),
+            address={part: one(number, part) for part in asking.ADDRESS_PARTS},
             answers=dict(answers(number)),
             seat=one(number, "seat"),
         )

@@ -23,7 +23,7 @@ from marketplace.api import (
     access,
     lazy,
 )
-from marketplace_pretix import asking, choosing, repository, telling, words
+from marketplace_pretix import asking, choosing, repository, telling, ticket_pages, words
 from marketplace_pretix.asking import Problems
 
 HERE: Final = Path(__file__).parent
@@ -45,10 +45,11 @@ Quantity = Annotated[int, QueryParameter(ge=1, le=1_000)]
 def make_pages(host: Host) -> Pages:
     """The pages over a host."""
     return Pages(
-        routes=[*_buyers(host), *_partners(host)],
+        routes=[*_buyers(host), *ticket_pages.make_pages(host), *_partners(host)],
         nav=[SECTION],
         templates=HERE / "templates",
         translations=HERE / "locale",
+        reward=ticket_pages.LINK,
         before_burn=partial(choosing.page_before, host),
     )
 
@@ -127,7 +128,11 @@ def _asked(
         most=min(chosen.asks.most or choosing.MOST_PEOPLE, choosing.MOST_PEOPLE),
         typed=typed or {},
         problems=problems or {},
+        summary=[
+            (field, f"{field.split('-')[0]}: {why}") for field, why in (problems or {}).items()
+        ],
         parts=asking.PARTS,
+        address_parts=asking.ADDRESS_PARTS,
         countries=sorted(
             ((code, name) for code, name in territories if len(code) == 2 and code.isalpha()),
             key=lambda each: each[1],

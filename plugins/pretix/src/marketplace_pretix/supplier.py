@@ -245,7 +245,14 @@ class PretixSupplier:
         answer = server.client.call(
             "POST",
             orders_path(sku.event),
-            domain.new_order(order, sku, job.people(), server.settings.sales_channel, job.cart),
+            domain.new_order(
+                order,
+                sku,
+                job.people(),
+                server.settings.sales_channel,
+                job.cart,
+                job.bundled,
+            ),
             timeout_s=server.timeout_s(),
         )
         if answer.status == 201:

@@ -23,10 +23,10 @@ import pytest
 from marketplace_pretix import (
     cancelling,
     choosing,
-    commands,
     domain,
     giving_back,
     parts,
+    printing,
     repository,
     routes,
     stock,
@@ -166,7 +166,7 @@ def test_seat_ticket_and_cancelled_by_us(
     assert (status, placed["status"], placed["total"]) == (200, "p", "0.00")
     assert [each.secret for each in outcome.artefacts] == [p["secret"] for p in placed["positions"]]
     assert supplier.fulfil([order]) == [outcome]
-    assert commands.fetch_ticket(host, order.reference).startswith(b"%PDF")
+    assert printing.fetch(host, order.reference).startswith(b"%PDF")
     lab.refund(order.reference)
     until_done(lambda: _cancelled(host, real, code))
     with host.transaction() as session:

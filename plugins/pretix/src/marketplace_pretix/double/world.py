@@ -371,8 +371,9 @@ class World:
                 "company": each.get("company"),
                 "answers": each.get("answers", []),
                 "seat": each.get("seat"),
+                **{part: each.get(part) for part in ("street", "zipcode", "city", "country")},
                 "secret": "" if trial else secrets.token_hex(16),
-                "addon_to": None,
+                "addon_to": each.get("addon_to"),
                 "canceled": False,
                 "valid_until": None,
             }
