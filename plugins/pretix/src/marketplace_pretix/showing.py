@@ -99,7 +99,9 @@ def show(host: api.Host, principal: api.Principal, reference: str) -> Shown:
         return _as_delivered(given, is_over)
     client = Pretix(host.outbound, settings)
     try:
-        orders = [_order(client, sent, code) for code in {sent.code: None, **dict.fromkeys(codes)}]
+        orders = [
+            order_of(client, sent, code) for code in {sent.code: None, **dict.fromkeys(codes)}
+        ]
         names = _names(host, client, settings, sent, orders)
     except (Refused, api.MarketplaceError):
         return _as_delivered(given, is_over)
@@ -154,7 +156,7 @@ def _as_delivered(given: Sequence[api.Artefact], is_over: bool) -> Shown:
     return Shown(tickets=tickets, pages=list(dict.fromkeys(pages)), is_live=False, is_over=is_over)
 
 
-def _order(client: Pretix, sent: Sent, code: str) -> Placed | None:
+def order_of(client: Pretix, sent: Sent, code: str) -> Placed | None:
     """An order of ours, or split from it; None where it is deleted. Refused."""
     answer = client.order(sent.event, code, timeout_s=TIMEOUT_S)
     if is_proof_of_absence(answer):
@@ -228,19 +230,21 @@ def when(host: api.Host, principal: api.Principal, reference: str, language: str
         raise api.NotFound("There is no ticket yet.")
     client = servers.client_of(host, sent.member_id)
     try:
-        orders = [_order(client, sent, code) for code in {sent.code: None, **dict.fromkeys(codes)}]
+        orders = [
+            order_of(client, sent, code) for code in {sent.code: None, **dict.fromkeys(codes)}
+        ]
         dates: dict[int | None, bool] = {}
         for each in filter(None, orders):
             for one in each.positions:
                 is_good = not one.canceled and each.status not in parts.WORTHLESS and not is_over
                 dates[one.subevent] = dates.get(one.subevent, False) or is_good
-        found = [_when(client, sent, date, good, language) for date, good in dates.items()]
+        found = [entry_of(client, sent, date, good, language) for date, good in dates.items()]
     except Refused:
         raise api.Conflict("The organizer's server does not answer as it should.") from None
     return [each for each in found if each is not None]
 
 
-def _when(
+def entry_of(
     client: Pretix, sent: Sent, date: int | None, is_good: bool, language: str
 ) -> When | None:
     sku = parse_sku(sent.sku) or Sku(sent.event, 0)

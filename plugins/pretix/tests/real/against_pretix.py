@@ -29,6 +29,8 @@ from marketplace_pretix import (
     printing,
     repository,
     routes,
+    servers,
+    showing,
     stock,
     sweeping,
     syncing,
@@ -380,6 +382,45 @@ def test_what_the_shop_would_not_sell_is_not_sold_here(
         each.sku: each.price_micros for each in syncing.compare(host, lab.member("shop")).found
     }
     assert prices[good] == 4_500_000
+
+
+def test_what_comes_with_a_product_and_an_address_go_with_the_order(
+    lab: Lab, host: api.Host, supplier: PretixSupplier, real: Real
+) -> None:
+    sku, dinner = events.kit(real.office)
+    state = known(lab, host, sku)[sku]
+    assert (state.trouble, state.free, state.asks.addresses) == (None, 2, "required")
+    home = {"street": "Long Lane 1", "zipcode": "00-001", "city": "Warsaw", "country": "PL"}
+    ann = Person(name={"given_name": "Ann", "family_name": "Lee"}, address=home)
+    order = said(lab, host, sku, ann, ann)
+    assert len(delivered(supplier, order).artefacts) == 2
+    path = f"/events/kit/orders/{domain.order_code(order.reference)}/"
+    placed = real.call("GET", path)[1]["positions"]
+    assert [each["item"] == dinner for each in placed] == [False, True, True] * 2
+    assert all(bool(each["addon_to"]) == (each["item"] == dinner) for each in placed)
+    assert {part: placed[0][part] for part in home} == home
+
+
+def test_tickets_are_shown_as_they_are_now(
+    host: api.Host, supplier: PretixSupplier, real: Real, seat: Callable[[], api.Order]
+) -> None:
+    """With the code that is scanned, the PDF where one is printed, and when it is."""
+    order = seat()
+    [artefact] = delivered(supplier, order).artefacts
+    with host.transaction() as session:
+        sent = repository.sent(session, [order.reference])[order.reference]
+    client = servers.client_of(host, sent.member_id)
+    placed = showing.order_of(client, sent, sent.code)
+    assert placed is not None
+    assert [each.secret for each in placed.positions] == [artefact.secret]
+    assert placed.has_pdf
+    entry = showing.entry_of(client, sent, None, True, "en")
+    assert entry is not None
+    assert entry.name == "Summit"
+    assert real.call("POST", f"orders/{sent.code}/regenerate_secrets/", {})[0] == 200
+    placed = showing.order_of(client, sent, sent.code)
+    assert placed is not None
+    assert [each.secret for each in placed.positions] != [artefact.secret]
 
 
 def test_what_an_organizer_changes_in_an_order_is_noticed(

@@ -370,11 +370,17 @@ class World:
                 "attendee_email": each.get("attendee_email"),
                 "company": each.get("company"),
                 "answers": each.get("answers", []),
-                "seat": each.get("seat"),
+                "seat": each.get("seat") and {"name": each["seat"], "seat_guid": each["seat"]},
                 **{part: each.get(part) for part in ("street", "zipcode", "city", "country")},
                 "secret": "" if trial else secrets.token_hex(16),
                 "addon_to": each.get("addon_to"),
                 "canceled": False,
+                "downloads": [{"output": "pdf", "url": "https://tickets.example/pdf"}],
+                "attendee_name": " ".join(
+                    text
+                    for part, text in each.get("attendee_name_parts", {}).items()
+                    if part != "_scheme"
+                ),
                 "valid_until": None,
             }
             for number, each in enumerate(body["positions"], start=1)
@@ -382,7 +388,7 @@ class World:
         if not trial:
             for each in positions:
                 if each["seat"]:
-                    self.seats[each["seat"]]["orderposition"] = each["id"]
+                    self.seats[each["seat"]["seat_guid"]]["orderposition"] = each["id"]
         return {
             "code": code,
             "sales_channel": body.get("sales_channel", "web"),
