@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -19,6 +19,7 @@ from marketplace_pretix.rehearsal import settings_of
 
 from marketplace.fulfilment.home import Home
 from marketplace.host import PluginHost
+from marketplace.identity.domain import Role
 from marketplace.registry import service as registry
 from marketplace.runtime import Runtime
 from marketplace.settings import Settings
@@ -97,7 +98,7 @@ class Bought:
 
     async def later(self, hours: float) -> None:
         """So much time goes by."""
-        columns = ("cancelled_at", "give_back_due_at")
+        columns = ("cancelled_at", "gone_at", "give_back_due_at")
         moved = {each: models.order.c[each] - timedelta(hours=hours) for each in columns}
 
         def move() -> None:
@@ -109,7 +110,11 @@ class Bought:
 
 @pytest_asyncio.fixture
 async def bought(
-    settings: Settings, double: Double, coalition: Coalition, counter: Counter
+    settings: Settings,
+    double: Double,
+    coalition: Coalition,
+    counter: Counter,
+    request: pytest.FixtureRequest,
 ) -> AsyncIterator[Bought]:
     runtime: Runtime = coalition.runtime
     sku = f"summit/{double.world.add(10)}"
@@ -127,7 +132,9 @@ async def bought(
     home = Home(settings)
     await asyncio.to_thread(home.open)
     before, _ = await counter.balance()
-    ((reference, _),) = pairs = await counter.burn(offer="seat")
+    ((reference, _),) = pairs = await counter.burn(
+        offer="seat", quantity=getattr(request, "param", 1)
+    )
     await Worker(home).fulfil(pairs, "pretix")
     assert await counter.states(pairs) == [("captured", "done")]
     host = PluginHost(
@@ -226,6 +233,50 @@ async def test_who_was_killed_after_the_refund_gives_nothing_back_twice(
     await bought.look()
     assert await bought.points() == 0
     assert (await bought.note()).given_back_at is not None
+
+
+@pytest.mark.parametrize("bought", [3], indirect=True)
+async def test_points_of_tickets_that_were_taken_out_come_back_one_by_one(
+    bought: Bought, sign_in: Callable[..., Awaitable[dict[str, str]]], client: httpx.AsyncClient
+) -> None:
+    """The second a day after it was taken out; in the end all of them, and not one more."""
+    world, ann = bought.double.world, await sign_in(Role.PARTICIPANT, "ann")
+    for number in (1, 2):
+        world.take_out(bought.code, number)
+        await bought.look()
+        assert await bought.points() == -POINTS * (4 - number)
+        await bought.later(25)
+        await asyncio.gather(bought.look(), bought.look())
+        assert await bought.points() == -POINTS * (3 - number)
+    told = await client.get("/notices", headers=ann)
+    assert "Some tickets were cancelled by the organizer" in told.text
+    assert (await bought.note()).gone_given_back == 2
+    assert bought.status() == "p"
+    world.cancel(bought.code)
+    await bought.look()
+    await bought.later(25)
+    await bought.look()
+    assert await bought.points() == 0
+    assert await bought.counter.verified()
+
+
+@pytest.mark.parametrize("bought", [2], indirect=True)
+async def test_a_ticket_that_was_split_off_keeps_its_points_until_it_is_cancelled(
+    bought: Bought,
+) -> None:
+    split = bought.double.world.split(bought.code, 2)
+    bought.double.world.cancel(bought.code)
+    await bought.look()
+    await bought.later(25)
+    await bought.look()
+    assert await bought.points() == -POINTS
+    assert bought.double.world.orders[split]["status"] == "p"
+    bought.double.world.cancel(split)
+    await bought.look()
+    await bought.later(25)
+    await bought.look()
+    assert await bought.points() == 0
+    assert await bought.counter.verified()
 
 
 async def test_pretix_tells_of_a_change_over_http(

@@ -17,7 +17,6 @@ from marketplace_pretix import (
     cancelling,
     commands,
     domain,
-    giving_back,
     models,
     repository,
     shelf,
@@ -59,6 +58,17 @@ def of_item(**values: Any) -> Callable[[Double, int], object]:
     return lambda double, item: double.world.items[item].update(values)
 
 
+def bundle(double: Double, item: int, count: int = 1, **values: Any) -> int:
+    """Something that comes with each unit of a product; returns its id."""
+    part = double.world.add(5, name="Dinner")
+    double.world.items[part].update(values)
+    double.world.settings["attendee_names_required"] = True
+    double.world.items[item]["bundles"] = [
+        {"bundled_item": part, "bundled_variation": None, "count": count}
+    ]
+    return part
+
+
 def of_event(**values: Any) -> Callable[[Double, int], object]:
     return lambda double, item: double.world.about.update(values)
 
@@ -82,6 +92,7 @@ def of_settings(**values: Any) -> Callable[[Double, int], object]:
         (of_item(require_bundling=True), "bundled"),
         (of_item(addons=[{"min_count": 1}]), "addons"),
         (of_item(bundles=[{"bundled_item": 3}]), "bundles"),
+        (lambda double, item: bundle(double, item, personalized=True), "bundles"),
         (of_item(issue_giftcard=True), "giftcard"),
         (of_item(available_from=LATER), "not_yet"),
         (of_item(available_until=LONG_AGO), "no_longer"),
@@ -92,7 +103,6 @@ def of_settings(**values: Any) -> Callable[[Double, int], object]:
         (of_event(presale_end=LONG_AGO), "over"),
         (of_event(date_from=LONG_AGO), "over"),
         (of_event(has_subevents=True), "no_date"),
-        (of_settings(attendee_addresses_required=True), "address"),
         (
             lambda double, item: (double.world.items.clear(), double.world.sizes.clear()),
             "product",
@@ -137,6 +147,49 @@ def test_what_does_no_harm_is_sold(
     double.world.settings["attendee_names_asked"] = None
     assert known(host, lab, sku).trouble is None
     assert lab.stock(offer_id) == 10
+
+
+def test_what_comes_with_a_product_is_ordered_with_it(
+    lab: Lab, host: api.Host, supplier: PretixSupplier, double: Double, item: int
+) -> None:
+    """It asks nothing, so nobody has to choose it; its quota counts, and it is no ticket."""
+    sku = f"summit/{item}"
+    offer_id = lab.offer("pretix", sku, stock=0)
+    dinner = bundle(double, item, count=2)
+    assert known(host, lab, sku).trouble is None
+    assert lab.stock(offer_id) == 2  # of five dinners
+    asked = SupplierConformance.order(sku, quantity=2)
+    asked = msgspec.structs.replace(asked, acceptor_id=lab.member("shop"))
+    (outcome,) = supplier.fulfil([asked])
+    assert isinstance(outcome, api.Fulfilled)
+    assert len(outcome.artefacts) == 2
+    placed = double.world.orders[domain.order_code(asked.reference)]["positions"]
+    assert [(each["item"], each["addon_to"]) for each in placed] == [
+        *((item, None), (dinner, 1), (dinner, 1)),
+        *((item, None), (dinner, 4), (dinner, 4)),
+    ]
+    assert supplier.lookup([asked]) == [outcome]
+
+
+def test_an_address_that_is_required_is_asked_and_goes_with_the_order(
+    lab: Lab, host: api.Host, supplier: PretixSupplier, double: Double, item: int
+) -> None:
+    of_settings(attendee_addresses_required=True)(double, item)
+    sku, shop = f"summit/{item}", lab.member("shop")
+    lab.offer("pretix", sku, stock=0)
+    asks = known(host, lab, sku).asks
+    assert (asks.addresses, asks.must_be_told) == ("required", True)
+    home = {"street": "Long Lane 1", "zipcode": "00-001", "city": "Warsaw", "country": "PL"}
+    lacking = asking.problems(asking.Person(address={**home, "country": "Poland"}), asks)
+    assert lacking == {"country": asking.NO_COUNTRY}
+    with host.transaction() as session:
+        people = [asking.Person(address=home)]
+        selection = telling.tell(host, session, shop, sku, people)
+    asked = SupplierConformance.order(sku)
+    asked = msgspec.structs.replace(asked, acceptor_id=shop, selection=selection)
+    (outcome,) = supplier.fulfil([asked])
+    [placed] = double.world.orders[domain.order_code(outcome.reference)]["positions"]
+    assert {part: placed[part] for part in home} == home
 
 
 def test_a_shop_that_is_not_live_shows_nobody_the_page_of_an_order(
@@ -335,76 +388,6 @@ def test_what_was_refused_as_cancelled_and_is_valid_again_is_cancelled_anew(
     sweeping.run(host, now=True)
     cancelling.run(host)
     assert double.world.orders[code]["status"] == "c"
-
-
-# -- what its organizer changes -------------------------------------------------------------------
-
-
-@pytest.fixture
-def two(lab: Lab, supplier: PretixSupplier, item: int) -> str:
-    """Reference of a delivered order of two tickets."""
-    sku = f"summit/{item}"
-    reference = lab.hold("pretix", lab.offer("pretix", sku), quantity=2)
-    asked = SupplierConformance.order(sku, quantity=2)
-    (outcome,) = supplier.fulfil([msgspec.structs.replace(asked, reference=reference)])
-    assert isinstance(outcome, api.Fulfilled)
-    return reference
-
-
-@pytest.mark.parametrize(
-    ("change", "code"),
-    [
-        (lambda placed: placed["positions"].pop(), "fewer"),
-        (lambda placed: placed.update(status="n", total="12.00"), "unpaid"),
-    ],
-)
-def test_a_changed_order_is_listed_for_people_until_it_is_right_again(
-    lab: Lab,
-    host: api.Host,
-    double: Double,
-    two: str,
-    change: Callable[[dict[str, Any]], object],
-    code: str,
-) -> None:
-    placed = double.world.orders[domain.order_code(two)]
-    before = msgspec.json.decode(msgspec.json.encode(placed))
-    change(placed)
-    for _ in range(2):
-        sweeping.run(host, now=True)
-    assert [each["change"] for each in lab.audit("pretix.changed_by_organizer", two)] == [code]
-    made = {each.command.name: each.command for each in commands.make_commands(host)}
-    listed = CliRunner().invoke(made["cancelled"], []).output
-    assert f"CHANGED: {sweeping.NOTICED[code].message}" in listed
-    placed.update(before)
-    sweeping.run(host, now=True)
-    with host.transaction() as session:
-        assert two not in [each.reference for each in repository.noticed(session)]
-
-
-def test_an_add_on_that_the_organizer_gave_changes_nothing(
-    host: api.Host, double: Double, two: str
-) -> None:
-    placed = double.world.orders[domain.order_code(two)]
-    placed["positions"].append({**placed["positions"][0], "positionid": 3, "addon_to": 1})
-    sweeping.run(host, now=True)
-    found = sent(host, two)
-    assert found is not None
-    assert found.noticed is None
-
-
-def test_an_order_deleted_in_test_mode_keeps_no_other_from_its_points(
-    lab: Lab, host: api.Host, double: Double, two: str, settings: PretixSettings
-) -> None:
-    lab.enable("pretix", "shop", msgspec.structs.replace(settings, give_back_after_h=0))
-    code = domain.order_code(two)
-    double.world.cancel(code)
-    sweeping.run(host, now=True)
-    del double.world.orders[code]
-    lab.refund(two)
-    giving_back.run(host)
-    found = sent(host, two)
-    assert found is not None
-    assert found.given_back_at is not None
 
 
 def test_a_products_trouble_is_named_where_products_are_compared(

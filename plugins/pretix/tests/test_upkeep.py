@@ -17,6 +17,7 @@ from marketplace_pretix import (
     commands,
     domain,
     models,
+    printing,
     repository,
     routes,
     stock,
@@ -324,10 +325,10 @@ def test_a_lost_ticket_is_fetched_though_pretix_needs_a_while(
     host: api.Host, double: Double, buy: Callable[..., tuple[str, str]]
 ) -> None:
     reference, code = buy()
-    assert commands.fetch_ticket(host, reference, wait_s=0).startswith(b"%PDF")
+    assert printing.fetch(host, reference, wait_s=0).startswith(b"%PDF")
     double.world.cancel(code)
     with pytest.raises(api.NotFound):
-        commands.fetch_ticket(host, str(uuid4()))
+        printing.fetch(host, str(uuid4()))
 
 
 def test_models_and_migrations_agree(lab: Lab) -> None:

@@ -228,11 +228,11 @@ def test_a_numbered_seat_is_chosen_and_told_when_it_is_gone(
     double.world.seat(item, "A1", "A2")
     assert why(order()) == words.NOT_TOLD.message
     (sent,) = positions(double, order(Person(seat="A1")))
-    assert sent["seat"] == "A1"
+    assert sent["seat"]["seat_guid"] == "A1"
     assert why(order(Person(seat="A1"))) == words.SEAT_TAKEN.message
     with host.transaction() as session:
         (offer,) = host.offers(session, sku=sku, member_id=lab.member("shop"))[:1]
-    chosen = choosing.find(host, offer.reference)
+    chosen = choosing.find(host, offer.reference, uuid4())
     assert [each.name for each in chosen.seats] == ["Stalls · A · 2"]
     twice = [Person(seat="A2"), Person(seat="A2")]
     assert choosing.problems_of(twice, chosen) == {"2-seat": asking.NOT_OFFERED}

@@ -40,6 +40,13 @@ PARTS: Final[Mapping[str, Lazy]] = {
     "family_name": lazy("Family name"),
     "full_name": lazy("Full name"),
 }
+ADDRESS_PARTS: Final[Mapping[str, Lazy]] = {
+    "street": lazy("Street and number"),
+    "zipcode": lazy("Postal code"),
+    "city": lazy("City"),
+    "country": lazy("Country"),
+}
+COUNTRY: Final = re.compile("[A-Z]{2}")
 ADDRESS: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 PHONE: Final = re.compile(r"\+[1-9][0-9 ()/.-]{5,30}")
 LONGEST: Final = 200
@@ -91,6 +98,14 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     valid_string_length_max: int | None = None
 
 
+class Bundled(msgspec.Struct, frozen=True):
+    """What comes with each unit, and is asked for nothing."""
+
+    item: int
+    variation: int | None
+    count: int
+
+
 class Asks(msgspec.Struct, frozen=True, kw_only=True):
     """All that is asked of who comes with one product."""
 
@@ -98,16 +113,19 @@ class Asks(msgspec.Struct, frozen=True, kw_only=True):
     name_scheme: str = "full"
     emails: Wanted = "no"
     companies: Wanted = "no"
+    addresses: Wanted = "no"
     questions: list[Question] = []
     is_seated: bool = False
     least: int = 1
     most: int | None = None
     time_zone: str = "UTC"
+    bundled: list[Bundled] = []
+    """Asks nothing, and goes with the order."""
 
     @property
     def must_be_told(self) -> bool:
         """Whether nothing can be ordered before it was answered."""
-        wanted = (self.names, self.emails, self.companies)
+        wanted = (self.names, self.emails, self.companies, self.addresses)
         required = any(each.required for each in self.questions)
         return self.is_seated or required or "required" in wanted
 
@@ -127,13 +145,15 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     name: dict[str, str] = {}
     email: str = ""
     company: str = ""
+    address: dict[str, str] = {}
+    """By `ADDRESS_PARTS`; the country is a code of two letters."""
     answers: dict[str, list[str]] = {}
     """By the question's id; ids of options where one chooses."""
     seat: str = ""
 
 
 Problems: TypeAlias = dict[str, Lazy]
-"""By field: `name-given_name`, `email`, `company`, `seat`, `q-12`."""
+"""By field: `name-given_name`, `email`, `company`, `street`, `seat`, `q-12`."""
 
 
 def problems(person: Person, asks: Asks) -> Problems:
@@ -147,6 +167,12 @@ def problems(person: Person, asks: Asks) -> Problems:
             found["email"] = NO_ADDRESS
     if asks.companies != "no":
         _note(found, "company", _of_text(person.company, asks.companies))
+    if asks.addresses != "no":
+        for part in ADDRESS_PARTS:
+            _note(found, part, _of_text(person.address.get(part, ""), asks.addresses))
+        country = person.address.get("country", "")
+        if country and not COUNTRY.fullmatch(country):
+            found["country"] = NO_COUNTRY
     if asks.is_seated and not person.seat:
         found["seat"] = MISSING
     for each in asked(asks, person.answers):
@@ -180,6 +206,9 @@ def position(person: Person, asks: Asks) -> dict[str, Any]:
         made["attendee_email"] = person.email
     if asks.companies != "no" and person.company:
         made["company"] = person.company
+    if asks.addresses != "no":
+        address = {part: person.address.get(part, "") for part in ADDRESS_PARTS}
+        made |= {part: text for part, text in address.items() if text}
     if asks.is_seated:
         made["seat"] = person.seat
     answers = [
@@ -251,7 +280,7 @@ def _of_typed(question: Question, text: str, asks: Asks) -> Lazy | None:
         case "TEL":
             return None if PHONE.fullmatch(text) else NO_PHONE
         case "CC":
-            return None if re.fullmatch("[A-Z]{2}", text) else NO_COUNTRY
+            return None if COUNTRY.fullmatch(text) else NO_COUNTRY
     if len(text) < (question.valid_string_length_min or 0):
         return TOO_SHORT
     return TOO_LONG if len(text) > (question.valid_string_length_max or LONGEST_ANSWER) else None

@@ -8,8 +8,8 @@ from typing import Final
 import msgspec
 
 from marketplace import api
-from marketplace_pretix import repository, telling
-from marketplace_pretix.client import Pretix, is_proof_of_absence, order_path
+from marketplace_pretix import parts, repository, telling
+from marketplace_pretix.client import Pretix, is_proof_of_absence, order_path, status_of
 from marketplace_pretix.domain import complaints, read_order
 from marketplace_pretix.repository import Sent
 from marketplace_pretix.servers import settings_of
@@ -73,24 +73,29 @@ def _cancel(host: api.Host, sent: Sent) -> str | None:
         if sent.untaken_at is not None:
             return None
         return f"it was ordered at {sent.place}, which the settings left"
+    with host.transaction() as session:
+        split = [each.code for each in parts.of(session, sent.reference) if each.good]
+    client = Pretix(host.outbound, settings)
     try:
-        return _call(Pretix(host.outbound, settings), sent)
+        # What was split from it is ours as well.
+        troubles = [_call(client, sent, code) for code in {sent.code: None, **dict.fromkeys(split)}]
+        return next((each for each in troubles if each), None)
     except api.MarketplaceError as error:
         return error.detail
 
 
-def _call(client: Pretix, sent: Sent) -> str | None:
+def _call(client: Pretix, sent: Sent, code: str) -> str | None:
     body = msgspec.json.encode({"send_email": False, "comment": "The points were given back."})
-    answer = client.call("POST", order_path(sent.event, sent.code, "mark_canceled/"), body)
+    answer = client.call("POST", order_path(sent.event, code, "mark_canceled/"), body)
     if answer.status == 200:
         return None
     if is_proof_of_absence(answer):
         # Nothing to cancel. Should it come late, the sweep finds it and asks again.
         return None
     if answer.status == 400:
-        found = client.order(sent.event, sent.code)
+        found = client.order(sent.event, code)
         placed = read_order(found.body) if found.status == 200 else None
         if placed is not None and placed.status in ("c", "e"):
             return None
         return f"pretix does not cancel it: {complaints(answer.body).get('detail', '')}"
-    return f"pretix answered with status {answer.status}"
+    return status_of(answer)

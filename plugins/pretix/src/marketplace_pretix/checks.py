@@ -19,6 +19,13 @@ CHECKS: Final = (
             from pretix_order
             where cancelled_by = 'them' and given_back_at is null
               and cancelled_at < now() - interval '{DAYS} days'
+            union all
+            select 'order ' || reference || ' (' || event || '/' || code || ')',
+                   'points of ' || gone || ' tickets given back',
+                   gone_given_back || ' of ' || gone || ', taken out on ' || gone_at::date
+            from pretix_order
+            where gone > gone_given_back and cancelled_at is null
+              and gone_at < now() - interval '{DAYS} days'
         """,
     ),
 )

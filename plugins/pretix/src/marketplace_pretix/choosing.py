@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 from urllib.parse import quote
+from uuid import UUID
 
 import msgspec
 
@@ -14,8 +15,10 @@ from marketplace_pretix import asking, stock, telling
 from marketplace_pretix.asking import Asks, Person, Problems
 from marketplace_pretix.client import Pretix, Refused
 from marketplace_pretix.domain import Sku, parse_sku
+from marketplace_pretix.holding import Held, Taken, hold, release
 from marketplace_pretix.servers import settings_of
-from marketplace_pretix.telling import State
+from marketplace_pretix.settings import PretixSettings
+from marketplace_pretix.telling import State, Told
 
 ROOT: Final = "/pretix/who"
 MOST_PEOPLE: Final = 20
@@ -52,7 +55,10 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
 
     offer: api.PluginOffer
     state: State
+    settings: PretixSettings
     seats: list[Seat] = []
+    held: list[Told] = []
+    """What is held for this person from a form before."""
 
     @property
     def asks(self) -> Asks:
@@ -75,8 +81,9 @@ def page_before(host: api.Host, reference: str, quantity: int) -> str | None:
     return path_of(reference, quantity)
 
 
-def find(host: api.Host, reference: str) -> Chosen:
-    """An offer of ours with what is asked; pretix is asked where we have not looked lately.
+def find(host: api.Host, reference: str, person: UUID) -> Chosen:
+    """An offer of ours with what is asked; pretix is asked where we have not looked lately. Seats
+    that are held for the person may be chosen, too.
 
     NotFound, Conflict, and what a call raises.
     """
@@ -84,6 +91,7 @@ def find(host: api.Host, reference: str) -> Chosen:
         offer = _offer(host, session, reference)
         state = None if offer is None else _state(session, offer)
         is_fresh = state is not None and state.age_s < FRESH_S
+        held = [] if offer is None else _held(host, session, person, offer)
     settings = None if offer is None else settings_of(host, offer.member_id)
     sku = None if offer is None else parse_sku(offer.sku)
     if offer is None or settings is None or sku is None:
@@ -94,10 +102,20 @@ def find(host: api.Host, reference: str) -> Chosen:
             (state,) = stock.look(host, client, settings, sku.event, [offer.sku])
             with host.transaction() as session:
                 telling.keep(session, offer.member_id, [state])
-        seats = list(islice(_seats(client, sku), MOST_SEATS)) if state.asks.is_seated else []
+        free = islice(_seats(client, sku), MOST_SEATS) if state.asks.is_seated else ()
+        seats = [*_own(held), *free]
     except Refused:
         raise api.Conflict("The organizer's server does not answer as it should.") from None
-    return Chosen(offer=offer, state=state, seats=seats)
+    return Chosen(offer=offer, state=state, settings=settings, seats=seats, held=held)
+
+
+def _held(host: api.Host, session: Any, person: UUID, offer: api.PluginOffer) -> list[Told]:
+    return telling.held_by(host, session, person, offer.member_id, offer.sku)
+
+
+def _own(held: Sequence[Told]) -> list[Seat]:
+    """Seats that are held for somebody already."""
+    return [Seat(seat_guid=p.seat, zone_name=p.name) for each in held for p in each.places]
 
 
 def _seats(client: Pretix, sku: Sku) -> Iterator[Seat]:
@@ -131,6 +149,7 @@ def people_of(form: Mapping[str, list[str]], chosen: Chosen, quantity: int) -> l
             name={part: one(number, f"name-{part}") for part in chosen.asks.name_parts},
             email=one(number, "email"),
             company=one(number, "company"),
+            address={part: one(number, part) for part in asking.ADDRESS_PARTS},
             answers=dict(answers(number)),
             seat=one(number, "seat"),
         )
@@ -152,13 +171,36 @@ def problems_of(people: list[Person], chosen: Chosen) -> Problems:
     return found
 
 
-def keep(host: api.Host, chosen: Chosen, people: list[Person]) -> str:
-    """Keep who comes; returns the address of the burn that names it."""
+def keep(host: api.Host, chosen: Chosen, people: list[Person], person: UUID) -> str | Problems:
+    """Hold the seats and keep who comes; the address of the burn that names it, or what is wrong
+    by field of the form.
+    """
     offer = chosen.offer
+    try:
+        held = _hold(host, chosen, people) if chosen.asks.is_seated else None
+    except Taken as error:
+        return {f"{number + 1}-seat": why for number, why in error.why.items()}
     with host.transaction() as session:
-        selection = telling.tell(host, session, offer.member_id, offer.sku, people)
+        selection = telling.tell(
+            host, session, offer.member_id, offer.sku, people, held, held_by=person
+        )
     query = f"quantity={len(people)}&selection={selection}"
     return f"/burn/{quote(offer.reference)}?{query}"
+
+
+def _hold(host: api.Host, chosen: Chosen, people: list[Person]) -> Held | None:
+    """Hold the seats of a form in place of those that the person held before. Taken."""
+    sku = parse_sku(chosen.offer.sku)
+    if sku is None:
+        return None
+    client = Pretix(host.outbound, chosen.settings)
+    for each in chosen.held:
+        release(client, sku, each.places)
+    with host.transaction() as session:
+        telling.let_go(session, [each.cart for each in chosen.held if each.cart])
+    names = {each.seat_guid: each.name for each in chosen.seats}
+    seats = [(each.seat, names.get(each.seat, each.seat)) for each in people]
+    return hold(client, sku, seats, chosen.settings.sales_channel)
 
 
 def _offer(host: api.Host, session: Any, reference: str) -> api.PluginOffer | None:

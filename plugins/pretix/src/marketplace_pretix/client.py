@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -18,6 +18,9 @@ HEALTH_TIMEOUT_S: Final = 0.45
 """Two calls tell how a server is doing, within a second."""
 ANSWER_LIMIT_BYTES: Final = 4 * 1_048_576
 MOST_PAGES: Final = 100
+WITH_TAKEN_OUT: Final = "?include_canceled_positions=true"
+REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
+LONGEST: Final = 200
 FAILURES: Final = 5
 """Calls in a row without an answer, after which a server is left alone."""
 ALONE_S: Final = 30.0
@@ -59,21 +62,32 @@ class Pretix:
         )
 
     def order(self, event: str, code: str, *, timeout_s: float = TIMEOUT_S) -> api.Answer:
-        """The order of a code; 404 where the event has none, 403 where we may not know."""
-        return self.call("GET", order_path(event, code), timeout_s=timeout_s)
+        """The order of a code, with tickets that were taken out of it; 404 where the event has
+        none, 403 where we may not know.
+        """
+        path = order_path(event, code, WITH_TAKEN_OUT)
+        return self.call("GET", path, timeout_s=timeout_s)
 
     def list(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
         """What a list holds, page by page. Refused."""
+        for _, found in self.pages(path, **query):
+            yield from found
+
+    def pages(
+        self, path: str, **query: str
+    ) -> Iterator[tuple[Mapping[str, str], Sequence[dict[str, Any]]]]:
+        """The pages of a list, with the headers of each. Refused."""
         for page in range(1, MOST_PAGES + 1):
             words = urlencode({**query, "page": str(page)})
             answer = self.call("GET", f"{path}{'&' if '?' in path else '?'}{words}")
             if answer.status != 200 or answer.truncated:
-                raise Refused(f"{path}: pretix answered with status {answer.status}")
+                raise Refused(f"{path}: {status_of(answer)}")
             try:
                 found = msgspec.json.decode(answer.body, type=dict[str, Any])
-                yield from found["results"]
+                rows = msgspec.convert(found["results"], list[dict[str, Any]])
             except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
                 raise Refused(f"{path}: the answer is not pretix's") from None
+            yield answer.headers, rows
             if found.get("next") is None:
                 return
         raise Refused(f"{path}: more than {MOST_PAGES} pages")
@@ -87,6 +101,14 @@ def orders_path(event: str) -> str:
 def order_path(event: str, code: str, more: str = "") -> str:
     """Of an order, or of something that is done to it."""
     return f"{orders_path(event)}{quote(code, safe='')}/{more}"
+
+
+def status_of(answer: api.Answer) -> str:
+    """What an answer that is none comes to, in words; where it leads elsewhere, to where."""
+    if answer.status in REDIRECTS:
+        there = answer.headers.get("location", "")[:LONGEST]
+        return f"The address leads elsewhere, to {there}: give that one, as it begins there."
+    return f"pretix answered with status {answer.status}"
 
 
 def is_proof_of_absence(answer: api.Answer) -> bool:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 import click
 
 from marketplace import api
-from marketplace_pretix import repository, sweeping, syncing
-from marketplace_pretix.client import Refused, order_path
-from marketplace_pretix.servers import client_of, settings_of
-from marketplace_pretix.words import TROUBLES
-
-TICKET_TRIES: Final = 30
-TICKET_WAIT_S: Final = 1.0
+from marketplace_pretix import printing, repository, sweeping, syncing
+from marketplace_pretix.client import Refused
+from marketplace_pretix.servers import settings_of
+from marketplace_pretix.words import NOTICED, TROUBLES
 
 
 def make_commands(host: api.Host) -> Sequence[api.Command]:
@@ -61,14 +56,18 @@ def make_commands(host: api.Host) -> Sequence[api.Command]:
             open_ones = repository.not_given_back(session)
             stuck = repository.stuck(session)
             changed = repository.noticed(session)
+            taken_out = repository.taken_out(session)
         for row in open_ones:
             click.echo(
                 f"{row.reference}  {row.event}/{row.code}  {row.cancelled_at:%Y-%m-%d %H:%M}"
             )
+        for row in taken_out:
+            what = f"TAKEN OUT: {row.gone} of {row.quantity}, points go back by themselves"
+            click.echo(f"{row.reference}  {row.event}/{row.code}  {what}")
         for row in stuck:
             click.echo(f"{row.reference}  {row.event}/{row.code}  to cancel: {row.cancel_trouble}")
         for row in changed:
-            what = sweeping.NOTICED[row.noticed].message
+            what = NOTICED[row.noticed].message
             click.echo(f"{row.reference}  {row.event}/{row.code}  CHANGED: {what}")
         click.echo(f"to give back: {len(open_ones)}, to cancel at pretix: {len(stuck)}")
         if file is not None:
@@ -80,7 +79,7 @@ def make_commands(host: api.Host) -> Sequence[api.Command]:
     @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
     def ticket(reference: str, file: Path) -> None:
         """Fetch the tickets of a burn from pretix as a PDF, for somebody who has lost them."""
-        content = fetch_ticket(host, reference)
+        content = printing.fetch(host, reference)
         with host.transaction() as session:
             host.audit(session, actor="cli", action="ticket_fetched", subject=reference)
         file.write_bytes(content)
@@ -98,27 +97,6 @@ def make_commands(host: api.Host) -> Sequence[api.Command]:
 
     made = (sync, cancelled, ticket, webhook)
     return [api.Command(group="pretix", command=each) for each in made]
-
-
-def fetch_ticket(host: api.Host, reference: str, *, wait_s: float = TICKET_WAIT_S) -> bytes:
-    """The PDF of an order: pretix prints it in the background and answers 409 until it has.
-
-    NotFound, Conflict.
-    """
-    with host.transaction() as session:
-        sent = repository.sent(session, [reference]).get(reference)
-    if sent is None:
-        raise api.NotFound("No order at a pretix has this reference.")
-    client = client_of(host, sent.member_id)
-    path = order_path(sent.event, sent.code, "download/pdf/")
-    for _ in range(TICKET_TRIES):
-        answer = client.call("GET", path)
-        if answer.status == 200 and not answer.truncated:
-            return answer.body
-        if answer.status != 409:
-            break
-        time.sleep(wait_s)
-    raise api.Conflict(f"Pretix gives no ticket: it answered with status {answer.status}.")
 
 
 def _compared(host: api.Host, member: str, event: str | None) -> syncing.Compared:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from marketplace import api
+from marketplace_pretix.asking import Bundled
 from marketplace_pretix.words import CANCELLED_THERE, NOT_SOLD, NOT_TAKEN, SEAT_TAKEN, SOLD_OUT
 
 ALPHABET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ0123456789"
@@ -119,17 +120,15 @@ def new_order(
     sku: Sku,
     people: Sequence[Mapping[str, Any]] = (),
     channel: str = DEFAULT_CHANNEL,
+    cart: str | None = None,
+    bundled: Sequence[Bundled] = (),
 ) -> bytes:
     """The body that orders the tickets: paid already, for nothing (the coalition settles).
 
-    `people` is what each position says of who comes, where that was asked.
+    `people` is what each position says of who comes, where that was asked; `cart` is where their
+    seats are held; `bundled` is what comes with each unit.
     """
-    position = {
-        "item": sku.item,
-        "variation": sku.variation,
-        "price": "0.00",
-        **({} if sku.subevent is None else {"subevent": sku.subevent}),
-    }
+    units = [{**_position(sku), **who} for who in people or [{}] * order.quantity]
     body = {
         "code": order_code(order.reference),
         "status": "p",
@@ -138,12 +137,38 @@ def new_order(
         "send_email": False,
         "comment": f"Paid with points. Reference: {order.reference}",
         "api_meta": {META: order.reference},
-        "positions": [{**position, **who} for who in people or [{}] * order.quantity],
+        "positions": _with_bundled(units, sku, bundled) if bundled else units,
         **({} if channel == DEFAULT_CHANNEL else {"sales_channel": channel}),
+        **({} if cart is None else {"consume_carts": [cart]}),
         # A trial: pretix says what it would do, and keeps nothing.
         **({"simulate": True} if order.sandbox else {}),
     }
     return msgspec.json.encode(body)
+
+
+def _position(sku: Sku) -> dict[str, Any]:
+    return {
+        "item": sku.item,
+        "variation": sku.variation,
+        "price": "0.00",
+        **({} if sku.subevent is None else {"subevent": sku.subevent}),
+    }
+
+
+def _with_bundled(
+    units: Sequence[Mapping[str, Any]], sku: Sku, bundled: Sequence[Bundled]
+) -> list[dict[str, Any]]:
+    """Each unit, and right behind it what comes with it: pretix wants them numbered then."""
+    made: list[dict[str, Any]] = []
+    for unit in units:
+        main = len(made) + 1
+        made.append({**unit, "positionid": main})
+        for each in bundled:
+            part = msgspec.structs.replace(sku, item=each.item, variation=each.variation)
+            for _ in range(each.count):
+                number = {"positionid": len(made) + 1, "addon_to": main, "is_bundled": True}
+                made.append({**_position(part), **number})
+    return made
 
 
 def read_order(body: bytes) -> Placed | None:

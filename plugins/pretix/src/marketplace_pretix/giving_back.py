@@ -1,4 +1,4 @@
-"""Orders that their organizer cancelled: the points are given back once its mind is made up."""
+"""What organizers cancelled, orders and tickets: points are given back once its mind is made up."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
+import msgspec
+
 from marketplace import api
-from marketplace_pretix import repository
-from marketplace_pretix.client import Pretix, Refused, is_proof_of_absence
-from marketplace_pretix.domain import read_order
+from marketplace_pretix import parts, repository
+from marketplace_pretix.client import Pretix, Refused, is_proof_of_absence, status_of
+from marketplace_pretix.domain import parse_sku
+from marketplace_pretix.parts import Part, Whole
+from marketplace_pretix.repository import Sent
 from marketplace_pretix.servers import enabled, guarded
 from marketplace_pretix.settings import PretixSettings
 
@@ -20,7 +24,9 @@ log = logging.getLogger(__name__)
 MOST: Final = 50
 """Orders of a member in one run: each is one call to its pretix."""
 REASON: Final = "The organizer cancelled the order."
-NOT_REFUNDABLE: Final = "not_refundable"
+REASON_OF_PART: Final = "The organizer cancelled some of the tickets."
+NOT_NOW: Final = frozenset((api.IdempotencyKeyReused.code, "not_refundable"))
+"""Errors of a refund after which the next run looks how it stands."""
 
 
 def run(host: api.Host) -> None:
@@ -35,28 +41,68 @@ def _give_back(host: api.Host, member_id: UUID, settings: PretixSettings) -> Non
     with host.transaction() as session:
         due = repository.take_to_give_back(session, member_id, settings.place, patience, MOST)
     for each in due:
-        if _still_cancelled(host, settings, each):
+        whole = _look(host, settings, each)
+        if not whole.good and not whole.unseen:
             refund(host, each.reference)
-        else:
+        elif each.cancelled_by is not None:
             _reactivate(host, each.reference)
+        else:
+            _refund_part(host, each, whole)
 
 
-def _still_cancelled(host: api.Host, settings: PretixSettings, sent: repository.Sent) -> bool:
-    """Ask pretix itself: the order may have been made valid since it was last looked through."""
-    answer = Pretix(host.outbound, settings).order(sent.event, sent.code)
-    placed = None if answer.truncated else read_order(answer.body)
+def _look(host: api.Host, settings: PretixSettings, sent: Sent) -> Whole:
+    """Ask pretix itself: the order may have changed since it was last looked through."""
+    with host.transaction() as session:
+        known = {each.code: each for each in parts.of(session, sent.reference)}
+    found = []
+    for code in {sent.code: None, **known}:
+        found.append(_ask(host, settings, sent, code, known.get(code)))
+    with host.transaction() as session:
+        for each in found:
+            parts.keep(session, sent.reference, each)
+    return parts.weigh(sent.quantity, found)
+
+
+def _ask(
+    host: api.Host, settings: PretixSettings, sent: Sent, code: str, known: Part | None
+) -> Part:
+    """One of the orders that bear our reference, as it is now. Refused."""
+    answer = Pretix(host.outbound, settings).order(sent.event, code)
     if is_proof_of_absence(answer):
         # As an order of a test mode is: deleted for good.
-        return True
-    if answer.status != 200 or placed is None:
-        raise Refused(f"order {sent.event}/{sent.code}: pretix answered with {answer.status}")
-    return placed.status in ("c", "e")
+        before = known or Part(code, "c", sent.quantity, 0)
+        return msgspec.structs.replace(before, status="c")
+    change = None if answer.truncated else parts.read(answer.body)
+    if answer.status != 200 or change is None:
+        raise Refused(f"order {sent.event}/{code}: {status_of(answer)}")
+    if change.reference != sent.reference:
+        raise Refused(f"order {sent.event}/{code} does not name our reference any more")
+    return parts.part_of(change, parse_sku(sent.sku))
 
 
 def _reactivate(host: api.Host, reference: str) -> None:
+    """It is valid again, or a part of it: what is gone has a day of its own from now on."""
     with host.transaction() as session:
         if repository.reactivated(session, reference):
             host.audit(session, actor="system:pretix", action="reactivated", subject=reference)
+
+
+def _refund_part(host: api.Host, sent: Sent, whole: Whole) -> None:
+    """Give back the points of tickets that are gone, while others stand."""
+    with host.transaction() as session:
+        if repository.note_gone(session, sent.reference, whole.gone) or whole.unseen:
+            return  # It changed just now: the next run looks again.
+        burn = host.placed_orders(session, [sent.reference]).get(sent.reference)
+    if burn is None:
+        return
+    target = parts.share(burn.points, whole.gone, sent.quantity)
+    points = target - burn.refunded_points
+    # By what is back in all: who runs beside this one asks for the same once more, not for more.
+    if _refund(
+        host, sent.reference, points, REASON_OF_PART, f"taken-out-{sent.reference}-{target}"
+    ):
+        with host.transaction() as session:
+            repository.gone_given_back(session, sent.reference, whole.gone)
 
 
 def refund(host: api.Host, reference: str) -> None:
@@ -64,15 +110,21 @@ def refund(host: api.Host, reference: str) -> None:
     with host.transaction() as session:
         burn = host.placed_orders(session, [reference]).get(reference)
     points = 0 if burn is None else burn.points - burn.refunded_points
-    if points > 0:
-        try:
-            # A part that was given back meanwhile makes another sum: then the rest is asked for.
-            key = f"cancelled-{reference}-{points}"
-            host.refund(reference, points=points, reason=REASON, key=key)
-        except api.MarketplaceError as error:
-            if error.code != NOT_REFUNDABLE:
-                raise
-            log.info("order %s is not given back yet: %s", reference, error.detail)
-            return
-    with host.transaction() as session:
-        repository.given_back(session, [reference])
+    # A part that was given back meanwhile makes another sum: then the rest is asked for.
+    if _refund(host, reference, points, REASON, f"cancelled-{reference}-{points}"):
+        with host.transaction() as session:
+            repository.given_back(session, [reference])
+
+
+def _refund(host: api.Host, reference: str, points: int, reason: str, key: str) -> bool:
+    """Whether nothing is left to give back."""
+    if points <= 0:
+        return True
+    try:
+        host.refund(reference, points=points, reason=reason, key=key)
+    except api.MarketplaceError as error:
+        if error.code not in NOT_NOW:
+            raise
+        log.info("order %s is not given back yet: %s", reference, error.detail)
+        return False
+    return True

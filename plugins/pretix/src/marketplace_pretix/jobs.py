@@ -8,7 +8,7 @@ import msgspec
 
 from marketplace import api
 from marketplace_pretix import asking, words
-from marketplace_pretix.asking import Asks
+from marketplace_pretix.asking import Asks, Bundled
 from marketplace_pretix.repository import Sent
 from marketplace_pretix.telling import State, Told
 
@@ -47,3 +47,13 @@ class Job(msgspec.Struct, frozen=True):
         if self.told is None or self.state is None:
             return []
         return [asking.position(each, self.state.asks) for each in self.told.people]
+
+    @property
+    def cart(self) -> str | None:
+        """Where seats are held for it."""
+        return None if self.told is None else self.told.cart
+
+    @property
+    def bundled(self) -> list[Bundled]:
+        """What comes with each unit of it."""
+        return [] if self.state is None else self.state.asks.bundled

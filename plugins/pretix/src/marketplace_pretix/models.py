@@ -1,4 +1,6 @@
-"""Tables: orders that may be at a pretix, how far each server was looked through, prices seen."""
+"""Tables: orders that may be at a pretix and what was split from them, how far each server was
+looked through, prices seen, what products are like, who comes.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +35,9 @@ order = sa.Table(
     sa.Column("given_back_at", MOMENT),
     sa.Column("untaken_at", MOMENT),
     sa.Column("noticed", sa.Text),
+    sa.Column("gone", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("gone_at", MOMENT),
+    sa.Column("gone_given_back", sa.Integer, nullable=False, server_default="0"),
     sa.CheckConstraint("quantity > 0", name="quantity_is_positive"),
     sa.CheckConstraint("cancelled_by in ('us', 'them')", name="canceller_is_known"),
     sa.CheckConstraint("num_nulls(cancelled_at, cancelled_by) in (0, 2)", name="cancelled_by_one"),
@@ -48,7 +53,24 @@ order = sa.Table(
         "member_id",
         postgresql_where=sa.text("cancelled_by = 'them' and given_back_at is null"),
     ),
+    sa.Index(
+        "ix_pretix_order_gone",
+        "member_id",
+        postgresql_where=sa.text("gone > gone_given_back"),
+    ),
     comment="An order that was sent to a pretix, from before the call on.",
+)
+
+part = sa.Table(
+    "pretix_part",
+    metadata,
+    sa.Column("reference", sa.Text, primary_key=True),
+    sa.Column("code", sa.Text, primary_key=True),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("standing", sa.Integer, nullable=False),
+    sa.Column("taken_out", sa.Integer, nullable=False),
+    sa.Column("is_moved", sa.Boolean, nullable=False),
+    comment="Orders at a pretix that bear our reference: ours, and those split from it.",
 )
 
 server = sa.Table(
@@ -98,7 +120,17 @@ told = sa.Table(
     sa.Column("people", sa.LargeBinary, nullable=False),
     sa.Column("made_at", MOMENT, nullable=False, server_default=sa.func.statement_timestamp()),
     sa.Column("reference", sa.Text, unique=True),
+    sa.Column("cart", sa.Text),
+    sa.Column("cart_places", sa.Text),
+    sa.Column("held_until", MOMENT),
+    sa.Column("held_by", sa.Uuid),
     sa.CheckConstraint("quantity > 0", name="told_quantity_is_positive"),
     sa.Index("ix_pretix_told_made_at", "made_at"),
+    sa.Index(
+        "ix_pretix_told_held_by",
+        "held_by",
+        "sku",
+        postgresql_where=sa.text("held_until is not null"),
+    ),
     comment="Who comes, encrypted, said before the burn; forgotten once it is ordered.",
 )

@@ -17,12 +17,13 @@ from marketplace.api import (
     NavEntry,
     Page,
     Pages,
+    Principal,
     Role,
     Routes,
     access,
     lazy,
 )
-from marketplace_pretix import asking, choosing, repository, sweeping, telling, words
+from marketplace_pretix import asking, choosing, repository, telling, ticket_pages, words
 from marketplace_pretix.asking import Problems
 
 HERE: Final = Path(__file__).parent
@@ -44,10 +45,11 @@ Quantity = Annotated[int, QueryParameter(ge=1, le=1_000)]
 def make_pages(host: Host) -> Pages:
     """The pages over a host."""
     return Pages(
-        routes=[*_buyers(host), *_partners(host)],
+        routes=[*_buyers(host), *ticket_pages.make_pages(host), *_partners(host)],
         nav=[SECTION],
         templates=HERE / "templates",
         translations=HERE / "locale",
+        reward=ticket_pages.LINK,
         before_burn=partial(choosing.page_before, host),
     )
 
@@ -56,10 +58,14 @@ def _buyers(host: Host) -> Routes:
     # Both may ask pretix, so they run on threads of this plugin's and on no other.
     @get("/who/{reference:path}", opt=BUYERS, include_in_schema=False, sync_to_thread=True)
     def ask_who(
-        reference: FromPath[str], page: NamedDependency[Page], quantity: Quantity = 1
+        reference: FromPath[str],
+        page: NamedDependency[Page],
+        principal: NamedDependency[Principal],
+        quantity: Quantity = 1,
     ) -> Html:
         """Who comes, and what the organizer wants to know."""
-        return _asked(page, choosing.find(host, reference.removeprefix("/")), quantity)
+        chosen = choosing.find(host, reference.removeprefix("/"), principal.caller_id)
+        return _asked(page, chosen, quantity)
 
     @post(
         "/who/{reference:path}",
@@ -72,6 +78,7 @@ def _buyers(host: Host) -> Routes:
         reference: FromPath[str],
         data: URLEncodedBody[dict[str, Any]],
         page: NamedDependency[Page],
+        principal: NamedDependency[Principal],
         quantity: Quantity = 1,
     ) -> Html:
         """Keep what was said, then on to the points; or say what is wrong with it."""
@@ -79,14 +86,18 @@ def _buyers(host: Host) -> Routes:
             key: [str(each) for each in (given if isinstance(given, list) else [given])]
             for key, given in data.items()
         }
-        chosen = choosing.find(host, reference.removeprefix("/"))
+        offer, person = reference.removeprefix("/"), principal.caller_id
+        chosen = choosing.find(host, offer, person)
         if _limit(chosen, quantity) is not None:
             return _asked(page, chosen, quantity, form)
         people = choosing.people_of(form, chosen, quantity)
         problems = choosing.problems_of(people, chosen)
         if problems or chosen.state.trouble:
             return _asked(page, chosen, quantity, form, problems)
-        return page.redirect(choosing.keep(host, chosen, people))
+        kept = choosing.keep(host, chosen, people, person)
+        if isinstance(kept, str):
+            return page.redirect(kept)
+        return _asked(page, choosing.find(host, offer, person), quantity, form, kept)
 
     return [ask_who, take_who]
 
@@ -117,7 +128,11 @@ def _asked(
         most=min(chosen.asks.most or choosing.MOST_PEOPLE, choosing.MOST_PEOPLE),
         typed=typed or {},
         problems=problems or {},
+        summary=[
+            (field, f"{field.split('-')[0]}: {why}") for field, why in (problems or {}).items()
+        ],
         parts=asking.PARTS,
+        address_parts=asking.ADDRESS_PARTS,
         countries=sorted(
             ((code, name) for code, name in territories if len(code) == 2 and code.isalpha()),
             key=lambda each: each[1],
@@ -145,12 +160,13 @@ def _partners(host: Host) -> Routes:
                 "states": telling.known(session, console.member_id),
                 "changed": repository.noticed(session, console.member_id),
                 "cancelled": repository.not_given_back(session, console.member_id),
+                "taken_out": repository.taken_out(session, console.member_id),
             }
         return page.render(
             "pretix/own.html",
             **own,
             troubles=words.TROUBLES,
-            noticed=sweeping.NOTICED,
+            noticed=words.NOTICED,
         )
 
     return [show_own]

@@ -48,9 +48,14 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     untaken_at: datetime | None
     """When it was certain that no order had been taken."""
     noticed: str | None
-    """What its organizer changed, for people to look at: a code of `sweeping.NOTICED`."""
+    """What its organizer changed, for people to look at: a code of `words.NOTICED`."""
+    gone: int = 0
+    """Tickets that its organizer took out of it, while others stand."""
+    gone_given_back: int = 0
+    """How many of these have their points back."""
 
 
+GONE: Final = order.c.gone > order.c.gone_given_back
 AGE: Final[Any] = sa.extract("epoch", NOW - order.c.begun_at)
 FIELDS: Final[list[Any]] = [
     AGE.label("age_s"),
@@ -236,22 +241,58 @@ def given_back(session: Session, references: Sequence[str]) -> None:
     )
 
 
+def note_gone(session: Session, reference: str, gone: int) -> int:
+    """Note how many tickets were taken out of an order that stands; by how many more that is.
+
+    The organizer's time to change its mind begins anew with each.
+    """
+    mine = order.c.reference == reference
+    before = session.scalar(sa.select(order.c.gone).where(mine).with_for_update()) or 0
+    if before != gone:
+        since = NOW if gone > before else order.c.gone_at
+        session.execute(sa.update(order).where(mine).values(gone=gone, gone_at=since))
+    return gone - before
+
+
+def gone_given_back(session: Session, reference: str, gone: int) -> None:
+    """The points of so many tickets that were taken out are back."""
+    session.execute(
+        sa.update(order)
+        .where(order.c.reference == reference, order.c.gone_given_back < gone)
+        .values(gone_given_back=gone)
+    )
+
+
+def taken_out(session: Session, member_id: UUID | None = None) -> Sequence[Any]:
+    """Orders that stand, and some of whose tickets are gone with their points not back yet."""
+    asked = sa.select(
+        order.c.reference, order.c.event, order.c.code, order.c.gone, order.c.quantity
+    ).where(GONE, order.c.cancelled_at.is_(None))
+    if member_id is not None:
+        asked = asked.where(order.c.member_id == member_id)
+    return session.execute(asked.order_by(order.c.gone_at, order.c.reference)).all()
+
+
 def take_to_give_back(
     session: Session, member_id: UUID, place: str, patience: timedelta, most: int
 ) -> list[Sent]:
-    """Delivered orders of a member whose organizer cancelled them so long ago, and nobody gave
-    their points back; nobody else takes them for a while."""
+    """Delivered orders of a member that its organizer cancelled so long ago, or took tickets out
+    of, and nobody gave their points back; nobody else takes them for a while."""
+    whole = sa.and_(
+        order.c.cancelled_by == "them",
+        order.c.given_back_at.is_(None),
+        order.c.cancelled_at <= NOW - patience,
+    )
+    a_part = sa.and_(GONE, order.c.cancelled_at.is_(None), order.c.gone_at <= NOW - patience)
     due = (
         sa.select(order.c.reference)
         .where(
             order.c.member_id == member_id,
             order.c.place == place,
-            order.c.cancelled_by == "them",
-            order.c.given_back_at.is_(None),
-            order.c.cancelled_at <= NOW - patience,
+            sa.or_(whole, a_part),
             sa.func.coalesce(order.c.give_back_due_at, NOW) <= NOW,
         )
-        .order_by(order.c.cancelled_at, order.c.reference)
+        .order_by(sa.func.coalesce(order.c.cancelled_at, order.c.gone_at), order.c.reference)
         .limit(most)
         .with_for_update(skip_locked=True)
     )

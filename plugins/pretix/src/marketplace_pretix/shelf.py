@@ -9,7 +9,7 @@ from urllib.parse import quote
 import msgspec
 
 from marketplace_pretix import asking
-from marketplace_pretix.asking import Asks, Question, Text
+from marketplace_pretix.asking import Asks, Bundled, Question, Text
 from marketplace_pretix.client import Pretix, Refused
 from marketplace_pretix.domain import Sku
 from marketplace_pretix.settings import PretixSettings
@@ -93,13 +93,19 @@ class _AddOns(msgspec.Struct, frozen=True):
     min_count: int = 0
 
 
+class _Bundle(msgspec.Struct, frozen=True):
+    bundled_item: int = 0
+    bundled_variation: int | None = None
+    count: int = 1
+
+
 class Product(Terms, frozen=True, kw_only=True):
     """A product of the event."""
 
     name: Text = ""
     variations: list[Variation] = []
     addons: list[_AddOns] = []
-    bundles: list[Any] = []
+    bundles: list[_Bundle] = []
     require_voucher: bool = False
     require_bundling: bool = False
     issue_giftcard: bool = False
@@ -115,7 +121,6 @@ class Product(Terms, frozen=True, kw_only=True):
             (self.require_voucher, "voucher"),
             (self.require_bundling, "bundled"),
             (any(each.min_count > 0 for each in self.addons), "addons"),
-            (bool(self.bundles), "bundles"),
             (self.issue_giftcard, "giftcard"),
         )
         return found or next((code for applies, code in kept if applies), None)
@@ -143,6 +148,7 @@ class Occasion(msgspec.Struct, frozen=True, kw_only=True):
     presale_start: datetime | None = None
     presale_end: datetime | None = None
     seat_category_mapping: dict[str, int] = {}
+    location: Text | None = None
 
     def trouble(self, now: datetime, time_zone: str) -> str | None:
         """Whether its sale has not begun, or is over, as pretix reckons it."""
@@ -209,6 +215,7 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     attendee_emails_required: bool | None = None
     attendee_company_asked: bool | None = None
     attendee_company_required: bool | None = None
+    attendee_addresses_asked: bool | None = None
     attendee_addresses_required: bool | None = None
     name_scheme: str | None = None
     max_items_per_order: int | None = None
@@ -229,8 +236,29 @@ class Shelf(msgspec.Struct, frozen=True, kw_only=True):
         return next((each for each in self.products if each.id == sku.item), None)
 
     def free(self, sku: Sku) -> int:
-        """Units left: the least that any quota of the product has, trouble or not."""
-        return min((each.left for each in self.quotas if each.covers(sku)), default=0)
+        """Units left: the least that any quota of the product has, or of what comes with it,
+        trouble or not.
+        """
+        product = self.product(sku)
+        parts = [(sku, 1), *([] if product is None else self._bundled(product, sku))]
+        left = [UNLIMITED]
+        for each in self.quotas:
+            taken = sum(count for part, count in parts if each.covers(part))
+            left += [each.left // taken] if taken else []
+        is_covered = all(any(q.covers(part) for q in self.quotas) for part, _ in parts)
+        return min(left) if is_covered else 0
+
+    def _bundled(self, product: Product, sku: Sku) -> list[tuple[Sku, int]]:
+        """What comes with each unit of a product, and how much of it."""
+        return [
+            (
+                msgspec.structs.replace(
+                    sku, item=each.bundled_item, variation=each.bundled_variation
+                ),
+                max(each.count, 1),
+            )
+            for each in product.bundles
+        ]
 
     def trouble(self, sku: Sku, settings: PretixSettings, now: datetime) -> str | None:
         """What keeps a product from being sold here, as a code of `words.TROUBLES`; or None.
@@ -251,6 +279,7 @@ class Shelf(msgspec.Struct, frozen=True, kw_only=True):
             or self._trouble_of_date(sku, now)
             or self._trouble_of_questions(product)
             or self._trouble_of_quotas(product, sku)
+            or self._trouble_of_bundles(product, sku, channel, now)
         )
 
     def _trouble_of_choice(
@@ -274,8 +303,6 @@ class Shelf(msgspec.Struct, frozen=True, kw_only=True):
         return date.trouble(now, self.event.timezone)
 
     def _trouble_of_questions(self, product: Product) -> str | None:
-        if product.personalized and self.wishes.attendee_addresses_required:
-            return "address"
         asked = self._asked_of(product)
         unknown = any(each.required and each.type not in asking.ANSWERABLE for each in asked)
         return "question" if unknown else None
@@ -286,11 +313,29 @@ class Shelf(msgspec.Struct, frozen=True, kw_only=True):
             return "hidden"
         return None if any(each.covers(sku) for each in self.quotas) else "quota"
 
+    def _trouble_of_bundles(
+        self, product: Product, sku: Sku, channel: str, now: datetime
+    ) -> str | None:
+        """What comes with a product is sold with it, but who comes is asked for tickets alone."""
+        for each, _ in self._bundled(product, sku):
+            part = self.product(each)
+            if (
+                part is None
+                or not part.active
+                or part.bundles
+                or self._trouble_of_choice(part, each, channel, now)
+                or self._trouble_of_quotas(part, each)
+                or self._asks_of(part, each).must_be_told
+            ):
+                return "bundles"
+        return None
+
     def asks(self, sku: Sku) -> Asks:
         """What is asked of who comes with a product that is on the shelf."""
         product = self.product(sku)
-        if product is None:
-            return Asks()
+        return Asks() if product is None else self._asks_of(product, sku)
+
+    def _asks_of(self, product: Product, sku: Sku) -> Asks:
         said, is_named = self.wishes, product.personalized
         occasion = self._date(sku) or self.event
         most = [each for each in (product.max_per_order, said.max_items_per_order) if each]
@@ -301,6 +346,13 @@ class Shelf(msgspec.Struct, frozen=True, kw_only=True):
             companies=_wanted(
                 is_named, said.attendee_company_asked, said.attendee_company_required
             ),
+            addresses=_wanted(
+                is_named, said.attendee_addresses_asked, said.attendee_addresses_required
+            ),
+            bundled=[
+                Bundled(each.item, each.variation, count)
+                for each, count in self._bundled(product, sku)
+            ],
             questions=[
                 msgspec.structs.replace(each, items=[])
                 for each in self._asked_of(product)
@@ -363,6 +415,18 @@ def read(client: Pretix, event: str) -> Shelf:
         )
     except msgspec.ValidationError as error:
         raise Refused(f"event {event} cannot be read: {error}") from None
+
+
+def occasion(client: Pretix, sku: Sku) -> tuple[Event, Occasion]:
+    """The event of a sku, and when it is: the date of it in a series. Refused."""
+    below = f"/events/{quote(sku.event, safe='')}/"
+    try:
+        event = msgspec.convert(_one(client, below), Event)
+        if sku.subevent is None:
+            return event, event
+        return event, msgspec.convert(_one(client, f"{below}subevents/{sku.subevent}/"), Date)
+    except (msgspec.ValidationError, OutOfSight) as error:
+        raise Refused(f"event {sku.event} cannot be read: {error}") from None
 
 
 def _one(client: Pretix, path: str) -> dict[str, Any]:

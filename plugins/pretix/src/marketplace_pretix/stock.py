@@ -33,7 +33,8 @@ def keep(host: api.Host) -> None:
     seen: dict[str, list[int]] = {}
     for member_id, settings in enabled(host):
         own = [sku for sku in skus if member_id in owners[sku]]
-        guarded("quotas", member_id, partial(_look, host, member_id, settings, own, seen))
+        look_at = partial(_look, host, member_id, settings, own, seen, asked_at)
+        guarded("quotas", member_id, look_at)
     for sku, units in seen.items():
         # Two members with the same words for different things: the less is safe for both.
         if len(units) == len(owners[sku]):
@@ -46,6 +47,7 @@ def _look(
     settings: PretixSettings,
     skus: Sequence[str],
     seen: dict[str, list[int]],
+    asked_at: datetime,
 ) -> None:
     """One member's events, each by itself: one that cannot be read leaves the others alone."""
     client = Pretix(host.outbound, settings)
@@ -61,8 +63,11 @@ def _look(
             continue
         with host.transaction() as session:
             telling.keep(session, member_id, states)
+            # A seat that is held for somebody of ours is theirs to burn for.
+            held = telling.held_units(session, member_id, own, asked_at)
         for each in states:
-            seen.setdefault(each.sku, []).append(each.free)
+            units = 0 if each.trouble else each.free + held.get(each.sku, 0)
+            seen.setdefault(each.sku, []).append(units)
 
 
 def look(

@@ -13,14 +13,16 @@ from uuid import UUID
 import msgspec
 
 from marketplace import api
-from marketplace_pretix import domain, repository, telling, words
+from marketplace_pretix import domain, holding, repository, telling, words
 from marketplace_pretix.client import (
     HEALTH_TIMEOUT_S,
+    REDIRECTS,
     TIMEOUT_S,
     Patience,
     Pretix,
     is_proof_of_absence,
     orders_path,
+    status_of,
 )
 from marketplace_pretix.jobs import Job
 from marketplace_pretix.repository import Sent
@@ -40,7 +42,6 @@ SETTLE_S: Final = 30.0
 NOT_SET_UP_S: Final = 300
 LONGEST_WAIT_S: Final = 300
 """The most that a server may ask us to wait."""
-REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 
 Whose: TypeAlias = tuple[UUID, bool]
 """The member that is paid, and whether its orders are trials."""
@@ -244,7 +245,14 @@ class PretixSupplier:
         answer = server.client.call(
             "POST",
             orders_path(sku.event),
-            domain.new_order(order, sku, job.people(), server.settings.sales_channel),
+            domain.new_order(
+                order,
+                sku,
+                job.people(),
+                server.settings.sales_channel,
+                job.cart,
+                job.bundled,
+            ),
             timeout_s=server.timeout_s(),
         )
         if answer.status == 201:
@@ -254,7 +262,10 @@ class PretixSupplier:
         refusal = domain.complaints(answer.body)
         if answer.status == 400 and domain.IN_USE in refusal.get("code", ""):
             return self._found(server, job)
-        return _refused(order, answer, refusal)
+        outcome = _refused(order, answer, refusal)
+        if isinstance(outcome, api.Rejected) and job.told is not None and not order.sandbox:
+            holding.release(server.client, sku, job.told.places)
+        return outcome
 
     def _refuse_unordered(self, server: _Server, job: Job, reason: str) -> api.Outcome:
         """Refuse an order, unless an earlier try of it has come to pretix."""
@@ -283,7 +294,7 @@ class PretixSupplier:
         if answer.status == 200:
             return self._judged(server, order, sku, answer)
         if not is_proof_of_absence(answer):
-            return _unknown(order, f"pretix answered with status {answer.status}")
+            return _unknown(order, status_of(answer))
         if 0 < sent.age_s < self.settle_s:
             return _unknown(order, "pretix does not have it yet", int(self.settle_s))
         return api.NeverOrdered(reference=order.reference)
@@ -355,15 +366,10 @@ def _refused(order: api.Order, answer: api.Answer, refusal: Mapping[str, str]) -
     if answer.status in (400, 401, 403, 404) and refusal:
         return _later(order, True, f"pretix refused it: {said}", NOT_SET_UP_S)
     if answer.status in REDIRECTS:
-        return _later(order, True, _leads_elsewhere(answer), NOT_SET_UP_S)
+        return _later(order, True, status_of(answer), NOT_SET_UP_S)
     if answer.status == 429:
         return _later(order, True, "pretix wants fewer calls", _asked_to_wait_s(answer))
-    return _unknown(order, f"pretix answered with status {answer.status}")
-
-
-def _leads_elsewhere(answer: api.Answer) -> str:
-    there = answer.headers.get("location", "")[: domain.LONGEST]
-    return f"The address leads elsewhere, to {there}: give that one, as it begins there."
+    return _unknown(order, status_of(answer))
 
 
 def _asked_to_wait_s(answer: api.Answer) -> int:
@@ -378,7 +384,7 @@ def _fault_of_access(client: Pretix) -> str | None:
     if answer.status == 401:
         return "Pretix does not know this token."
     if answer.status in REDIRECTS:
-        return _leads_elsewhere(answer)
+        return status_of(answer)
     if answer.status != 200:
         return f"Pretix answered with status {answer.status}; is the organizer right?"
     event = domain.first_event(answer.body)

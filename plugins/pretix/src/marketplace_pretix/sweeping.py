@@ -15,10 +15,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from marketplace import api
-from marketplace_pretix import repository
+from marketplace_pretix import news, parts, repository
 from marketplace_pretix.client import Pretix, Refused
-from marketplace_pretix.domain import META
+from marketplace_pretix.domain import order_code, parse_sku
 from marketplace_pretix.models import server
+from marketplace_pretix.parts import Change, Whole
 from marketplace_pretix.servers import enabled, guarded
 from marketplace_pretix.settings import PretixSettings
 
@@ -30,43 +31,6 @@ OVERLAP: Final = timedelta(minutes=2)
 """Looked at again: an order is stamped when its transaction begins, and seen when it ends."""
 COMPARED: Final = 500
 """Orders in a run whose burn is looked at, a round through all of a member's."""
-
-
-class _Ticket(msgspec.Struct, frozen=True):
-    addon_to: int | None = None
-
-
-class Change(msgspec.Struct, frozen=True):
-    """An order, as the list of changes has it."""
-
-    code: str
-    event: str
-    status: str
-    last_modified: datetime
-    positions: list[_Ticket] = []
-    api_meta: dict[str, Any] = {}
-
-    @property
-    def reference(self) -> str:
-        """Ours, or empty."""
-        found = self.api_meta.get(META)
-        return found if isinstance(found, str) else ""
-
-    @property
-    def units(self) -> int:
-        """Tickets that are in it."""
-        return sum(each.addon_to is None for each in self.positions)
-
-
-FIELDS: Final = (
-    *("code", "event", "status", "last_modified", "api_meta"),
-    *("positions.id", "positions.addon_to"),
-)
-NOTICED: Final[Mapping[str, api.Lazy]] = {
-    "fewer": api.lazy("The organizer took tickets out of the order, or split it."),
-    "unpaid": api.lazy("The organizer changed the order, and wants it paid for."),
-}
-"""What an organizer may have changed in an order that stands, by code."""
 
 
 def hint(host: api.Host, member_id: UUID, settings: PretixSettings) -> None:
@@ -100,25 +64,60 @@ def sweep(
     since: datetime | None,
     started: datetime,
 ) -> None:
-    """Look at every order of a member that changed since. Refused, and what a call raises."""
-    query = {"ordering": "last_modified", "page_size": "50"}
+    """Look at every order of a member that changed since. Refused, and what a call raises.
+
+    By when they were made, for that never changes: what is changed while the pages are read moves
+    nothing from one page to another.
+    """
+    query = {"ordering": "datetime", "page_size": "50", "include_canceled_positions": "true"}
     if since is not None:
         query["modified_since"] = (since - OVERLAP).isoformat()
-    path = "/orders/?" + "&".join(f"include={name}" for name in FIELDS)
-    latest = since
-    for raw in Pretix(host.outbound, settings).list(path, **query):
-        try:
-            change = msgspec.convert(raw, Change)
-        except msgspec.ValidationError as error:
-            raise Refused(f"an order cannot be read: {error}") from None
-        latest = max(latest or change.last_modified, change.last_modified)
-        if change.reference:
-            with host.transaction() as session:
-                _take(host, session, member_id, settings.place, change)
+    path = "/orders/?" + "&".join(f"include={name}" for name in parts.FIELDS)
+    latest, begun = since, None
+    touched: dict[str, datetime] = {}
+    for headers, rows in Pretix(host.outbound, settings).pages(path, **query):
+        begun = begun or _generated(headers)
+        for raw in rows:
+            change = _change(raw)
+            latest = max(latest or change.last_modified, change.last_modified)
+            if change.reference:
+                with host.transaction() as session:
+                    if _take(host, session, member_id, settings.place, change):
+                        touched[change.reference] = change.last_modified
+    # All orders are read: what one lacks is in another, which was split from it.
+    for reference, when in touched.items():
+        with host.transaction() as session:
+            _settle(host, session, settings, reference, when)
+    if latest is not None and begun is not None:
+        # What changed while we read was perhaps read before it changed.
+        latest = min(latest, begun)
+    _seen(host, member_id, settings.place, latest, started)
+
+
+def _change(raw: Any) -> Change:
+    try:
+        return msgspec.convert(raw, Change)
+    except msgspec.ValidationError as error:
+        raise Refused(f"an order cannot be read: {error}") from None
+
+
+def _generated(headers: Mapping[str, str]) -> datetime | None:
+    """When pretix made a page, by its own clock."""
+    try:
+        found = datetime.fromisoformat(headers.get("x-page-generated", ""))
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None
+
+
+def _seen(
+    host: api.Host, member_id: UUID, place: str, latest: datetime | None, started: datetime
+) -> None:
+    """Note how far a server was looked through."""
     with host.transaction() as session:
         session.execute(
             sa.update(server)
-            .where(server.c.member_id == member_id, server.c.place == settings.place)
+            .where(server.c.member_id == member_id, server.c.place == place)
             .values(
                 # A run beside this one may have seen more.
                 seen_until=sa.func.greatest(server.c.seen_until, latest),
@@ -128,23 +127,43 @@ def sweep(
         )
 
 
-def _take(host: api.Host, session: Session, member_id: UUID, place: str, change: Change) -> None:
+def _take(host: api.Host, session: Session, member_id: UUID, place: str, change: Change) -> bool:
+    """Keep what an order of ours, or one that was split from it, is like; False for all others."""
     reference = change.reference
     burn = host.placed_orders(session, [reference]).get(reference)
     if burn is None or burn.acceptor_id != member_id:
         # Of another marketplace, or somebody wrote our mark into an order of their own.
-        return
+        return False
     known = repository.sent(session, [reference]).get(reference)
-    if known is not None and (known.code, known.event) != (change.code, change.event):
-        return
-    host.wake(session, [reference], acceptor_id=member_id)
     if known is None:
-        repository.found_there(session, member_id, place, change.event, reference, change.units)
+        if change.code != order_code(reference):
+            return False
+        host.wake(session, [reference], acceptor_id=member_id)
+        units = len(change.tickets)
+        repository.found_there(session, member_id, place, change.event, reference, units)
         known = repository.sent(session, [reference])[reference]
-    if change.status in ("c", "e"):
-        _cancelled_there(host, session, known)
+    elif change.event != known.event:
+        return False
+    elif change.code == known.code:
+        host.wake(session, [reference], acceptor_id=member_id)
+    parts.keep(session, reference, parts.part_of(change, parse_sku(known.sku)))
+    return True
+
+
+def _settle(
+    host: api.Host, session: Session, settings: PretixSettings, reference: str, when: datetime
+) -> None:
+    """Draw the conclusions from what all orders that bear a reference are like now."""
+    burn = host.placed_orders(session, [reference]).get(reference)
+    known = repository.sent(session, [reference]).get(reference)
+    if burn is None or known is None:
         return
-    _notice(host, session, known, change)
+    whole = parts.weigh(known.quantity, parts.of(session, reference))
+    if not whole.good and not whole.unseen:
+        _cancelled_there(host, session, settings, known, when)
+        return
+    if known.delivered_at is not None:
+        _notice(host, session, settings, known, whole, when)
     if _is_over(burn):
         # Nobody pays for it: it came late, or was made valid again.
         if known.cancelled_by is not None or known.cancel_asked_at is None:
@@ -154,6 +173,7 @@ def _take(host: api.Host, session: Session, member_id: UUID, place: str, change:
     elif known.cancelled_by == "them":
         if repository.reactivated(session, reference):
             host.audit(session, actor="system:pretix", action="reactivated", subject=reference)
+            news.tell(host, session, news.AGAIN, known, when)
         else:
             # Too late: the points are back.
             repository.ask_again(session, reference)
@@ -163,31 +183,69 @@ def _is_over(burn: api.PlacedOrder) -> bool:
     return burn.voided or burn.refunded_points >= burn.points
 
 
-def _notice(host: api.Host, session: Session, known: repository.Sent, change: Change) -> None:
-    """An order that stands, and is not as it was delivered: people have to look at it."""
-    if known.delivered_at is None:
-        return
-    code = "unpaid" if change.status != "p" else None
-    code = "fewer" if change.units < known.quantity else code
-    if not repository.notice(session, known.reference, code) or code is None:
-        return
-    host.audit(
-        session,
-        actor="system:pretix",
-        action="changed_by_organizer",
-        subject=known.reference,
-        event=known.event,
-        code=known.code,
-        change=code,
+def _notice(
+    host: api.Host,
+    session: Session,
+    settings: PretixSettings,
+    known: repository.Sent,
+    whole: Whole,
+    when: datetime,
+) -> None:
+    """An order that stands, and is perhaps not as it was delivered."""
+    more = repository.note_gone(session, known.reference, whole.gone)
+    if more > 0:
+        hours = settings.give_back_after_h
+        told = {"gone": whole.gone, "all": known.quantity, "hours": hours}
+        news.tell(host, session, news.TAKEN_OUT, known, when, **told)
+    code = _noticed(known, whole)
+    is_new = repository.notice(session, known.reference, code)
+    if is_new and code == "moved":
+        news.tell(host, session, news.MOVED, known, when)
+    if more > 0 or (is_new and code is not None):
+        changed = code or "taken_out"
+        _audit(host, session, "changed_by_organizer", known, change=changed, gone=whole.gone)
+        log.warning("order %s/%s was changed by its organizer: %s", *_name(known), changed)
+
+
+def _noticed(known: repository.Sent, whole: Whole) -> str | None:
+    """What people have to look at: a code of `words.NOTICED`."""
+    found = (
+        (whole.unseen > 0, "fewer"),
+        (whole.is_unpaid, "unpaid"),
+        (whole.gone < known.gone_given_back, "back"),
+        (whole.is_moved, "moved"),
     )
-    log.warning("order %s/%s: %s", known.event, known.code, NOTICED[code].message)
+    return next((code for applies, code in found if applies), None)
 
 
-def _cancelled_there(host: api.Host, session: Session, known: repository.Sent) -> None:
+def _cancelled_there(
+    host: api.Host,
+    session: Session,
+    settings: PretixSettings,
+    known: repository.Sent,
+    when: datetime,
+) -> None:
     by = "them" if known.cancel_asked_at is None else "us"
     if not repository.cancelled(session, known.reference, by):
         return
-    action = "cancelled_by_organizer" if by == "them" else "cancelled"
+    _audit(host, session, "cancelled_by_organizer" if by == "them" else "cancelled", known)
+    if by == "them":
+        log.warning(
+            "order %s/%s was cancelled by its organizer: its points will be given back",
+            *_name(known),
+        )
+    if by == "them" and known.delivered_at is not None:
+        hours = settings.give_back_after_h
+        news.tell(host, session, news.CANCELLED, known, when, hours=hours)
+
+
+def _name(known: repository.Sent) -> tuple[str, str]:
+    return known.event, known.code
+
+
+def _audit(
+    host: api.Host, session: Session, action: str, known: repository.Sent, **details: Any
+) -> None:
     host.audit(
         session,
         actor="system:pretix",
@@ -195,13 +253,8 @@ def _cancelled_there(host: api.Host, session: Session, known: repository.Sent) -
         subject=known.reference,
         event=known.event,
         code=known.code,
+        **details,
     )
-    if by == "them":
-        log.warning(
-            "order %s/%s was cancelled by its organizer: its points will be given back",
-            known.event,
-            known.code,
-        )
 
 
 def _compare(host: api.Host, member_id: UUID) -> None:

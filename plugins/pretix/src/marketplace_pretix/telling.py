@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,11 +15,13 @@ from sqlalchemy.orm import Session
 
 from marketplace import api
 from marketplace_pretix.asking import Asks, Person
+from marketplace_pretix.holding import Held, Place
 from marketplace_pretix.models import order, state, told
 
 NOW: Final = sa.func.statement_timestamp()
 UNUSED: Final = timedelta(days=1)
 """After which nobody burns any more for what was said."""
+HELD: Final = told.c.held_until > NOW
 AT_ALL: Final = timedelta(days=30)
 """After which it is forgotten, whatever became of the order."""
 
@@ -46,6 +48,9 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     people: list[Person]
     reference: str | None
     """The order that it was used for."""
+    cart: str | None = None
+    """At pretix, in which its seats are held."""
+    places: list[Place] = []
 
 
 def keep(session: Session, member_id: UUID, states: Sequence[State]) -> None:
@@ -84,9 +89,17 @@ def states(session: Session, pairs: Sequence[tuple[UUID, str]]) -> dict[tuple[UU
 
 
 def tell(
-    host: api.Host, session: Session, member_id: UUID, sku: str, people: Sequence[Person]
+    host: api.Host,
+    session: Session,
+    member_id: UUID,
+    sku: str,
+    people: Sequence[Person],
+    held: Held | None = None,
+    held_by: UUID | None = None,
 ) -> str:
-    """Keep who comes, encrypted; returns the selection that a burn names."""
+    """Keep who comes, encrypted, and what is held for them; returns the selection that a burn
+    names.
+    """
     selection = secrets.token_urlsafe(24)
     session.execute(
         sa.insert(told).values(
@@ -95,9 +108,39 @@ def tell(
             sku=sku,
             quantity=len(people),
             people=host.encrypt(msgspec.json.encode(list(people)).decode()),
+            cart=None if held is None else held.cart,
+            cart_places=None if held is None else msgspec.json.encode(held.places).decode(),
+            held_until=None if held is None else held.until,
+            held_by=None if held is None else held_by,
         )
     )
     return selection
+
+
+def held_by(
+    host: api.Host, session: Session, person: UUID, member_id: UUID, sku: str
+) -> list[Told]:
+    """What is held for somebody of a product, and not ordered yet."""
+    mine = sa.and_(told.c.held_by == person, told.c.member_id == member_id, told.c.sku == sku)
+    asked = sa.select(told).where(mine, HELD, told.c.reference.is_(None))
+    return [_told(host, row) for row in session.execute(asked)]
+
+
+def let_go(session: Session, carts: Sequence[str]) -> None:
+    """Nothing is held in these carts any more."""
+    session.execute(sa.update(told).where(told.c.cart.in_(carts)).values(held_until=None))
+
+
+def held_units(
+    session: Session, member_id: UUID, skus: Sequence[str], since: datetime
+) -> Mapping[str, int]:
+    """Units by sku that pretix counts as taken, for they are held there for people of ours."""
+    asked = (
+        sa.select(told.c.sku, sa.func.sum(told.c.quantity).label("units"))
+        .where(told.c.member_id == member_id, told.c.sku.in_(skus), HELD, told.c.made_at < since)
+        .group_by(told.c.sku)
+    )
+    return {row.sku: int(row.units) for row in session.execute(asked)}
 
 
 def use(host: api.Host, session: Session, orders: Sequence[api.Order]) -> dict[str, Told]:
@@ -146,4 +189,6 @@ def _told(host: api.Host, row: Any) -> Told:
         quantity=row.quantity,
         people=msgspec.json.decode(host.decrypt(bytes(row.people)), type=list[Person]),
         reference=row.reference,
+        cart=row.cart,
+        places=msgspec.json.decode(row.cart_places or "[]", type=list[Place]),
     )

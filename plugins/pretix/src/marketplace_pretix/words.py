@@ -44,11 +44,21 @@ TROUBLES: Final[Mapping[str, Lazy]] = {
     "membership": lazy("The product is for holders of a membership."),
     "bundled": lazy("The product is sold as part of others only."),
     "addons": lazy("An add-on has to be chosen with the product."),
-    "bundles": lazy("Other products come with the product."),
+    "bundles": lazy("What comes with the product is not sold, or asks something of its own."),
     "giftcard": lazy("The product is a gift card."),
     "hidden": lazy("The product is hidden while another one is available."),
     "quota": lazy("The product has no quota."),
-    "address": lazy("The event requires the address of who comes, which is not asked here."),
     "question": lazy("A required question of the event cannot be answered here."),
 }
 """Why nothing of an offer is sold here, by code; its partner reads them."""
+
+NOTICED: Final[Mapping[str, Lazy]] = {
+    "fewer": lazy(
+        "Tickets of the order are nowhere to be seen: neither in it, nor in an order that was "
+        "split from it. Their points do not go back by themselves."
+    ),
+    "unpaid": lazy("The organizer changed the order, and wants it paid for."),
+    "back": lazy("A ticket is valid again, or was added, after its points went back."),
+    "moved": lazy("The organizer changed tickets to another product, variation or date."),
+}
+"""What an organizer changed in an order that stands, for people to look at, by code."""

@@ -16,17 +16,21 @@ from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
 from marketplace_pretix import (
     cancelling,
     choosing,
-    commands,
     domain,
     giving_back,
+    parts,
+    printing,
     repository,
     routes,
+    servers,
+    showing,
     stock,
     sweeping,
     syncing,
@@ -164,7 +168,7 @@ def test_seat_ticket_and_cancelled_by_us(
     assert (status, placed["status"], placed["total"]) == (200, "p", "0.00")
     assert [each.secret for each in outcome.artefacts] == [p["secret"] for p in placed["positions"]]
     assert supplier.fulfil([order]) == [outcome]
-    assert commands.fetch_ticket(host, order.reference).startswith(b"%PDF")
+    assert printing.fetch(host, order.reference).startswith(b"%PDF")
     lab.refund(order.reference)
     until_done(lambda: _cancelled(host, real, code))
     with host.transaction() as session:
@@ -325,20 +329,42 @@ def test_all_that_an_organizer_asks_goes_with_the_order(
     assert (kept["IDC"], kept["IDN"], kept["IDW"]) == ("Wahl 2", "3.5", "2099-01-02 15:30:00+00:00")
 
 
-def test_a_numbered_seat_is_sold_once(
+def test_a_numbered_seat_is_held_and_sold_once(
     lab: Lab, host: api.Host, supplier: PretixSupplier, real: Real
 ) -> None:
+    """As the double does it: held while it is chosen, ordered with its cart, let go."""
     sku = f"hall/{events.hall(real.office)}"
     assert known(lab, host, sku)[sku].asks.is_seated
     with host.transaction() as session:
-        reference = host.offers(session, sku=sku)[0].reference
-    assert [each.seat_guid for each in choosing.find(host, reference).seats] == list(events.SEATS)
-    order = said(lab, host, sku, Person(seat="A-1"), Person(seat="A-2"))
-    delivered(supplier, order)
-    [late] = supplier.fulfil([said(lab, host, sku, Person(seat="A-2"))])
-    assert isinstance(late, api.Rejected)
-    assert late.reason == words.SEAT_TAKEN.message
-    assert [each.seat_guid for each in choosing.find(host, reference).seats] == ["A-3"]
+        offer = host.offers(session, sku=sku)[0].reference
+    ann, bo = uuid4(), uuid4()
+
+    def seats(person: UUID) -> list[str]:
+        return sorted(each.seat_guid for each in choosing.find(host, offer, person).seats)
+
+    def choose(person: UUID, *guids: str) -> str:
+        chosen = choosing.find(host, offer, person)
+        kept = choosing.keep(host, chosen, [Person(seat=each) for each in guids], person)
+        assert isinstance(kept, str), kept
+        return kept.rpartition("=")[2]
+
+    assert seats(bo) == list(events.SEATS)
+    late = choosing.find(host, offer, bo)
+    choose(ann, "A-1", "A-3")
+    selection = choose(ann, "A-1", "A-2")
+    assert (seats(bo), seats(ann)) == (["A-3"], list(events.SEATS))
+    wrong = choosing.keep(host, late, [Person(seat="A-3"), Person(seat="A-1")], bo)
+    assert wrong == {"2-seat": words.SEAT_TAKEN}
+    assert seats(bo) == ["A-3"]
+    assert known(lab, host, sku)[sku].free == 3  # of five, and two are held
+    two = SupplierConformance.order(sku, quantity=2)
+    shop = lab.member("shop")
+    delivered(supplier, msgspec.structs.replace(two, selection=selection, acceptor_id=shop))
+    assert real.call("GET", "/events/hall/cartpositions/")[1]["count"] == 0
+    [late_order] = supplier.fulfil([said(lab, host, sku, Person(seat="A-2"))])
+    assert isinstance(late_order, api.Rejected)
+    assert late_order.reason == words.SEAT_TAKEN.message
+    assert seats(ann) == ["A-3"]
 
 
 def test_what_the_shop_would_not_sell_is_not_sold_here(
@@ -358,6 +384,45 @@ def test_what_the_shop_would_not_sell_is_not_sold_here(
     assert prices[good] == 4_500_000
 
 
+def test_what_comes_with_a_product_and_an_address_go_with_the_order(
+    lab: Lab, host: api.Host, supplier: PretixSupplier, real: Real
+) -> None:
+    sku, dinner = events.kit(real.office)
+    state = known(lab, host, sku)[sku]
+    assert (state.trouble, state.free, state.asks.addresses) == (None, 2, "required")
+    home = {"street": "Long Lane 1", "zipcode": "00-001", "city": "Warsaw", "country": "PL"}
+    ann = Person(name={"given_name": "Ann", "family_name": "Lee"}, address=home)
+    order = said(lab, host, sku, ann, ann)
+    assert len(delivered(supplier, order).artefacts) == 2
+    path = f"/events/kit/orders/{domain.order_code(order.reference)}/"
+    placed = real.call("GET", path)[1]["positions"]
+    assert [each["item"] == dinner for each in placed] == [False, True, True] * 2
+    assert all(bool(each["addon_to"]) == (each["item"] == dinner) for each in placed)
+    assert {part: placed[0][part] for part in home} == home
+
+
+def test_tickets_are_shown_as_they_are_now(
+    host: api.Host, supplier: PretixSupplier, real: Real, seat: Callable[[], api.Order]
+) -> None:
+    """With the code that is scanned, the PDF where one is printed, and when it is."""
+    order = seat()
+    [artefact] = delivered(supplier, order).artefacts
+    with host.transaction() as session:
+        sent = repository.sent(session, [order.reference])[order.reference]
+    client = servers.client_of(host, sent.member_id)
+    placed = showing.order_of(client, sent, sent.code)
+    assert placed is not None
+    assert [each.secret for each in placed.positions] == [artefact.secret]
+    assert placed.has_pdf
+    entry = showing.entry_of(client, sent, None, True, "en")
+    assert entry is not None
+    assert entry.name == "Summit"
+    assert real.call("POST", f"orders/{sent.code}/regenerate_secrets/", {})[0] == 200
+    placed = showing.order_of(client, sent, sent.code)
+    assert placed is not None
+    assert [each.secret for each in placed.positions] != [artefact.secret]
+
+
 def test_what_an_organizer_changes_in_an_order_is_noticed(
     lab: Lab, host: api.Host, supplier: PretixSupplier, real: Real
 ) -> None:
@@ -375,7 +440,40 @@ def test_what_an_organizer_changes_in_an_order_is_noticed(
 
     dearer = {"position": first, "body": {"price": "12.00"}}
     assert noticed_after({"patch_positions": [dearer]}) == "unpaid"
-    assert noticed_after({"cancel_positions": [{"position": second}]}) == "fewer"
+    cheap = {"position": first, "body": {"price": "0.00"}}
+    assert noticed_after({"patch_positions": [cheap]}) is None
+    other = {"position": first, "body": {"item": real.items["workshop"]}}
+    assert noticed_after({"patch_positions": [other]}) == "moved"
+    assert noticed_after({"cancel_positions": [{"position": second}]}) == "moved"
+    with host.transaction() as session:
+        assert repository.sent(session, [reference])[reference].gone == 1
+
+
+def test_what_an_organizer_splits_off_is_followed(
+    lab: Lab, host: api.Host, supplier: PretixSupplier, real: Real
+) -> None:
+    """It bears our reference, stands for a ticket, and is cancelled with our refund."""
+    reference = lab.hold("pretix", lab.offer("pretix", real.seat), quantity=3)
+    three = SupplierConformance.order(real.seat, quantity=3)
+    delivered(supplier, msgspec.structs.replace(three, reference=reference))
+    code = domain.order_code(reference)
+    first, second, _ = (each["id"] for each in real.call("GET", f"orders/{code}/")[1]["positions"])
+
+    def gone_after(**change: Any) -> int:
+        change = {"send_email": False, **change}
+        assert real.call("POST", f"orders/{code}/change/", change)[0] == 200
+        sweeping.run(host, now=True)
+        with host.transaction() as session:
+            found = repository.sent(session, [reference])[reference]
+        assert found.noticed is None
+        return found.gone
+
+    assert gone_after(split_positions=[{"position": first}]) == 0
+    assert gone_after(cancel_positions=[{"position": second}]) == 1
+    with host.transaction() as session:
+        [split] = [each.code for each in parts.of(session, reference) if each.code != code]
+    lab.refund(reference)
+    until_done(lambda: _cancelled(host, real, split) and _cancelled(host, real, code))
 
 
 def test_a_trial_keeps_nothing(lab: Lab, supplier: PretixSupplier, real: Real) -> None:

@@ -166,3 +166,16 @@ def shelf(ask: Ask) -> dict[str, str]:
     body = {"name": {"en": "Loose"}, "default_price": "1.00", "active": True}
     loose = make(ask, "POST", "/events/fair/items/", body)["id"]
     return {**skus, "addons": f"fair/{item}", "quota": f"fair/{loose}"}
+
+
+def kit(ask: Ask) -> tuple[str, int]:
+    """A product with two dinners that requires addresses: its sku, and the dinner's id."""
+    event = {"name": {"en": "Kit"}, "slug": "kit", "currency": "EUR", "location": {"en": "Hall 1"}}
+    make(ask, "POST", "/events/", {**event, "date_from": "2099-05-01T18:00:00+02:00"})
+    settings = {f"attendee_addresses_{what}": True for what in ("asked", "required")}
+    make(ask, "PATCH", "/events/kit/settings/", settings)
+    dinner = product(ask, "kit", name={"en": "Dinner"}, require_bundling=True)["id"]
+    item = product(ask, "kit", admission=True, personalized=True)["id"]
+    bundle = {"bundled_item": dinner, "bundled_variation": None, "count": 2}
+    make(ask, "POST", f"/events/kit/items/{item}/bundles/", {**bundle, "designated_price": "3.00"})
+    return f"kit/{item}", dinner

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from datetime import UTC, datetime
 from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -60,6 +61,8 @@ class Double:
         self.stored: dict[str, Said] = {}
         """By X-Idempotency-Key, whatever path and body: what was answered, refusals too."""
         self.taken = 0
+        self.has_carts = True
+        """Whether seats can be held; it is an experimental part of pretix."""
         self._server = _Server(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -120,8 +123,12 @@ class Double:
             case "POST", ["orders"]:
                 self.taken += 1
                 return world.order(body)
+            case "POST", ["cartpositions", "bulk_create"] if self.has_carts:
+                return world.hold(body)
+            case "DELETE", ["cartpositions", number]:
+                return world.let_go(number)
             case "GET", ["orders", code]:
-                return world.get(code)
+                return world.get(code, query)
             case "POST", ["orders", code, "mark_canceled"]:
                 return world.cancel(code)
             case "GET", ["orders", code, "download", "pdf"]:
@@ -173,6 +180,9 @@ class Double:
             def do_POST(self) -> None:
                 self._serve("POST")
 
+            def do_DELETE(self) -> None:
+                self._serve("DELETE")
+
             def _serve(self, method: str) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 headers = {name.lower(): value for name, value in self.headers.items()}
@@ -185,6 +195,7 @@ class Double:
                 sent = found if isinstance(found, bytes) else json.dumps(found).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(sent)))
+                self.send_header("X-Page-Generated", datetime.now(UTC).isoformat())
                 if status in (301, 429):
                     self.send_header("Location", "https://tickets.example/")
                     self.send_header("Retry-After", "42")

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 Json = dict[str, Any]
@@ -65,6 +66,8 @@ class World:
         """Of a series."""
         self.seats: dict[str, Json] = {}
         """By their name at pretix, as its plan has them."""
+        self.carts: dict[int, Json] = {}
+        """Places that are held, by their id."""
         self.hidden = False
         """Whether the token may not see the event."""
 
@@ -131,15 +134,51 @@ class World:
     def free_seats(self) -> list[Json]:
         """`GET seats/?is_available=true`."""
         with self.lock:
-            return [each for each in self.seats.values() if each["orderposition"] is None]
+            held = {each["seat"]["seat_guid"] for each in self.live_carts()}
+            free = [each for each in self.seats.values() if each["orderposition"] is None]
+            return [each for each in free if each["seat_guid"] not in held]
 
-    def left(self, item: int) -> int | None:
-        """What is left of an item."""
+    def live_carts(self, but: Sequence[str] = ()) -> list[Json]:
+        """Places in carts whose time is not over."""
+        live = [each for each in self.carts.values() if each["expires"] > _now()]
+        return [each for each in live if each["cart_id"] not in but]
+
+    def hold(self, body: list[Json]) -> Said:
+        """`POST cartpositions/bulk_create/`: each by itself, in one transaction."""
+        with self.lock:
+            return 200, {"results": [self._held(each) for each in body]}
+
+    def _held(self, place: Json) -> Json:
+        fault = self._fault(place["item"], 1, ()) or self._fault_of_seat(place, ())
+        if not place["cart_id"].endswith("@api"):
+            fault = {"cart_id": ["Cart ID should end in @api or be empty."]}
+        if fault:
+            if "item" in fault:
+                fault = {"non_field_errors": fault["item"]}
+            return {"success": False, "data": None, "errors": fault}
+        number = len(self.carts) + 1 + secrets.randbelow(10**6)
+        until = datetime.now(UTC) + timedelta(minutes=30)
+        expires = until.isoformat(timespec="microseconds").replace("+00:00", "Z")
+        seat = {"seat_guid": place["seat"]}
+        self.carts[number] = {**place, "id": number, "expires": expires, "seat": seat}
+        return {"success": True, "data": self.carts[number], "errors": None}
+
+    def let_go(self, number: str) -> Said:
+        """`DELETE cartpositions/<id>/`."""
+        with self.lock:
+            if self.carts.pop(int(number), None) is None:
+                return 404, {"detail": "No CartPosition matches the given query."}
+            return 204, b""
+
+    def left(self, item: int, carts: Sequence[str] = ()) -> int | None:
+        """What is left of an item, for who has these carts."""
         size = self.sizes[item]
         if size is None:
             return None
         paid = [each for each in self.orders.values() if each["status"] == "p"]
-        sold = sum(1 for each in paid for p in each["positions"] if p["item"] == item)
+        stand = [p for each in paid for p in each["positions"] if not p["canceled"]]
+        taken = [*stand, *self.live_carts(carts)]
+        sold = sum(1 for each in taken if each["item"] == item)
         return max(size - sold, 0)
 
     # -- calls ---------------------------------------------------------------------------------
@@ -153,15 +192,17 @@ class World:
             made = self._made(body)
             if not body.get("simulate"):
                 self.orders[made["code"]] = made
+                used = body.get("consume_carts", ())
+                self.carts = {n: c for n, c in self.carts.items() if c["cart_id"] not in used}
                 reference = str(body.get("api_meta", {}).get("marketplace", ""))
                 self.created[reference] = self.created.get(reference, 0) + 1
             return 201, made
 
-    def get(self, code: str) -> Said:
+    def get(self, code: str, query: Mapping[str, str] = MappingProxyType({})) -> Said:
         """`GET orders/<code>/`."""
         with self.lock:
             found = self.orders.get(code)
-            return (200, dict(found)) if found else NO_ORDER
+            return (200, _shown(found, query)) if found else NO_ORDER
 
     def cancel(self, code: str) -> Said:
         """`POST orders/<code>/mark_canceled/`."""
@@ -184,6 +225,32 @@ class World:
             found = self.orders[code]
             found["status"], found["last_modified"] = "p", _now()
 
+    def take_out(self, code: str, number: int) -> None:
+        """The organizer cancels one ticket of an order, by its number in it."""
+        with self.lock:
+            found = self.orders[code]
+            next(p for p in found["positions"] if p["positionid"] == number)["canceled"] = True
+            found["last_modified"] = _now()
+
+    def split(self, code: str, *numbers: int) -> str:
+        """The organizer splits tickets into an order of their own; returns its code."""
+        with self.lock:
+            found = self.orders[code]
+            moved = [each for each in found["positions"] if each["positionid"] in numbers]
+            found["positions"] = [each for each in found["positions"] if each not in moved]
+            found["last_modified"] = _now()
+            made = "".join(secrets.choice("ABCDEFGHJKLM3789") for _ in range(5))
+            for each in moved:
+                each["secret"] = secrets.token_hex(16)
+            self.orders[made] = {**found, "code": made, "positions": moved}
+            self.orders[made]["url"] = found["url"].replace(code, made)
+            return made
+
+    def change(self, code: str, **values: Any) -> None:
+        """The organizer changes an order by hand: its status, its total ..."""
+        with self.lock:
+            self.orders[code].update(values, last_modified=_now())
+
     def pdf(self, code: str) -> Said:
         """`GET orders/<code>/download/pdf/`: not ready the first time."""
         with self.lock:
@@ -198,12 +265,13 @@ class World:
             return 409, {"detail": "The requested resource is not ready, please retry later."}
 
     def changed(self, query: Mapping[str, str]) -> list[Json]:
-        """`GET orders/` of the organizer, by `last_modified`."""
+        """`GET orders/` of the organizer."""
         since = query.get("modified_since", "")
         with self.lock:
-            found = [dict(each) for each in self.orders.values()]
+            found = [_shown(each, query) for each in self.orders.values()]
         found = [each for each in found if not since or each["last_modified"] >= since]
-        return sorted(found, key=lambda each: str(each["last_modified"]))
+        by = query.get("ordering", "datetime")
+        return sorted(found, key=lambda each: str(each[by]))
 
     def quotas(self) -> list[Json]:
         """`GET quotas/?with_availability=true`."""
@@ -236,21 +304,22 @@ class World:
             return wrong
         asked: dict[int, int] = {}
         faults: list[Json] = []
+        carts = body.get("consume_carts", ())
         for each in body["positions"]:
             item = each["item"]
             asked[item] = asked.get(item, 0) + 1
-            fault = self._fault(item, asked[item]) or self._fault_of_seat(each)
+            fault = self._fault(item, asked[item], carts) or self._fault_of_seat(each, carts)
             faults.append(fault or self._fault_of_answers(each))
         if any(faults):
             wrong["positions"] = faults
         return wrong
 
-    def _fault(self, item: int, asked: int) -> Json:
+    def _fault(self, item: int, asked: int, carts: Sequence[str]) -> Json:
         if item not in self.items:
             return {"item": [f'Invalid pk "{item}" - object does not exist.']}
         if not self.items[item]["active"]:
             return {"item": ["The specified item is not active."]}
-        left = self.left(item)
+        left = self.left(item, carts)
         if left is not None and left < asked:
             name = self.items[item]["name"]["en"]
             words = (
@@ -259,7 +328,7 @@ class World:
             return {"item": [words]}
         return {}
 
-    def _fault_of_seat(self, position: Json) -> Json:
+    def _fault_of_seat(self, position: Json, carts: Sequence[str]) -> Json:
         seated = position["item"] in self.about["seat_category_mapping"].values()
         name = position.get("seat")
         if not name:
@@ -267,7 +336,8 @@ class World:
         found = self.seats.get(name)
         if found is None:
             return {"seat": ["The specified seat does not exist."]}
-        if found["orderposition"] is not None:
+        held = {each["seat"]["seat_guid"] for each in self.live_carts(carts)}
+        if found["orderposition"] is not None or name in held:
             return {"seat": [f'The selected seat "{name}" is not available.']}
         return {}
 
@@ -300,10 +370,17 @@ class World:
                 "attendee_email": each.get("attendee_email"),
                 "company": each.get("company"),
                 "answers": each.get("answers", []),
-                "seat": each.get("seat"),
+                "seat": each.get("seat") and {"name": each["seat"], "seat_guid": each["seat"]},
+                **{part: each.get(part) for part in ("street", "zipcode", "city", "country")},
                 "secret": "" if trial else secrets.token_hex(16),
-                "addon_to": None,
+                "addon_to": each.get("addon_to"),
                 "canceled": False,
+                "downloads": [{"output": "pdf", "url": "https://tickets.example/pdf"}],
+                "attendee_name": " ".join(
+                    text
+                    for part, text in each.get("attendee_name_parts", {}).items()
+                    if part != "_scheme"
+                ),
                 "valid_until": None,
             }
             for number, each in enumerate(body["positions"], start=1)
@@ -311,7 +388,7 @@ class World:
         if not trial:
             for each in positions:
                 if each["seat"]:
-                    self.seats[each["seat"]]["orderposition"] = each["id"]
+                    self.seats[each["seat"]["seat_guid"]]["orderposition"] = each["id"]
         return {
             "code": code,
             "sales_channel": body.get("sales_channel", "web"),
@@ -320,9 +397,18 @@ class World:
             "total": "0.00",
             "positions": positions,
             "api_meta": body.get("api_meta", {}),
-            "last_modified": _now(),
+            "datetime": (moment := _now()),
+            "last_modified": moment,
             "url": f"https://tickets.example/{self.organizer}/{self.event}/order/{code}/secret/",
         }
+
+
+def _shown(order: Json, query: Mapping[str, str]) -> Json:
+    """An order without the tickets that were taken out of it, unless these are asked for."""
+    if query.get("include_canceled_positions") == "true":
+        return {**order, "positions": [dict(each) for each in order["positions"]]}
+    stand = [dict(each) for each in order["positions"] if not each["canceled"]]
+    return {**order, "positions": stand}
 
 
 def _now() -> str:
