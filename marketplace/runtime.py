@@ -23,6 +23,7 @@ from marketplace.containment.proxies import (
 from marketplace.containment.rails import AnyHeldRail, held, held_here, through_process
 from marketplace.containment.routes import PluginRoutes
 from marketplace.containment.rules import WatchedRule
+from marketplace.containment.starting import template
 from marketplace.db import Database, open_database
 from marketplace.faces import Faces
 from marketplace.fulfilment.tracing import BurnTraces
@@ -205,8 +206,9 @@ async def open_runtime(
     """Open a runtime for the length of the block; with the plugin processes of `keeper`, if any."""
     database, vault = open_database(settings), open_vault(settings)
     runtime = Runtime(settings, database, vault, contained=contained, keeper=keeper)
-    try:
-        yield runtime
-    finally:
-        runtime.close_plugins()
-        await runtime.database.close()
+    with template.kept():
+        try:
+            yield runtime
+        finally:
+            runtime.close_plugins()
+            await runtime.database.close()
