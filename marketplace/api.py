@@ -98,6 +98,7 @@ from marketplace.web.i18n import Lazy, lazy
 from marketplace.web.nav import NavEntry
 from marketplace.web.page import Html, Page
 from marketplace.web.press import typeset
+from marketplace.web.qr import qr_code
 from marketplace.web.spreadsheets import safe as spreadsheet_safe
 
 API_VERSION = "1.3"
@@ -226,6 +227,7 @@ __all__ = [
     "minor_digits",
     "new_signing_key",
     "plugin_metadata",
+    "qr_code",
     "sign",
     "spreadsheet_safe",
     "typeset",

@@ -72,18 +72,6 @@ def qr_svg(code: str) -> str:
     return drawn.getvalue().decode()
 
 
-def qr_inline(code: str) -> str:
-    """The same for a page, without styles or a size of its own: its policy lets that through."""
-    return segno.make(code, error="m", micro=False).svg_inline(
-        omitsize=True,
-        border=QUIET_MODULES,
-        svgclass="qr__drawing",
-        lineclass=None,
-        dark="#000",
-        light="#fff",
-    )
-
-
 def when(starts_at: datetime, ends_at: datetime, time_zone: str, locale: str) -> str:
     """From when to when; the day is said once where it is one."""
     zone = ZoneInfo(time_zone)
