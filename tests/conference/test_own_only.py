@@ -27,6 +27,7 @@ OPEN = {
     "GET /conference/choose/{slug}/{sku}",
     "GET /conference/choose",
     "POST /conference/choose",
+    "GET /conference/wait/{slug}/{sku}",
     "POST /conference/wait/{slug}/{sku}",
     "POST /v1/conference/reservations",
     "POST /v1/conference/waiting",

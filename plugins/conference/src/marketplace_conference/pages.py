@@ -5,6 +5,7 @@ Each step is a form of its own and works without scripts: the seats of a plan ar
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from litestar.params import FromPath, URLEncodedBody
 from marketplace.api import (
     Host,
     Html,
+    Lazy,
     MarketplaceError,
     NavEntry,
     Page,
@@ -28,10 +30,11 @@ from marketplace.api import (
     access,
     lazy,
 )
-from marketplace_conference import choosing, events, reserving, statics, waiting
+from marketplace_conference import choosing, events, reserving, statics, waiting, waiting_pages
 from marketplace_conference.access import standings
 from marketplace_conference.choosing import BUYERS, OWN_ERRORS, ROOT, STYLE, find
-from marketplace_conference.schemas import Attendee, NewWaiter
+from marketplace_conference.errors import BadAttendees
+from marketplace_conference.schemas import Attendee
 
 HERE = Path(__file__).parent
 PUBLIC = access(public=True, page=True)
@@ -45,7 +48,7 @@ def make_pages(host: Host) -> Pages:
             *_events(host),
             *choosing.make_pages(host),
             *_reservations(host),
-            *_waiting(host),
+            *waiting_pages.make_pages(host),
             statics.static_file,
         ],
         nav=[NavEntry(key="conference", label=lazy("Events"), path=f"{ROOT}/events", order=35)],
@@ -71,7 +74,10 @@ def _events(host: Host) -> Routes:
         event = events.read(host, slug)
         with host.transaction() as session:
             may = standings(host, session, slug, page.principal)
-        return page.render("conference/event.html", event=event, buys=buys, may=may, style=STYLE)
+            waits = waiting.tokens(session, slug, page.principal)
+        return page.render(
+            "conference/event.html", event=event, buys=buys, may=may, waits=waits, style=STYLE
+        )
 
     return [show_events, show_event]
 
@@ -165,12 +171,19 @@ def _reservation(
         event=event,
         category=find(event, mine.sku),
         error=error and lazy(error.title),
-        wrong={each["position"]: each["reason"] for each in error.extra.get("errors", [])}
-        if error
-        else {},
+        wrong=_wrong(error),
+        minutes=math.ceil((mine.ends_at - page.now).total_seconds() / 60),
         typed=typed or _typed(mine.attendees),
         style=STYLE,
     )
+
+
+def _wrong(error: MarketplaceError | None) -> dict[str, Lazy]:
+    """What is wrong by field; the first thing about each."""
+    found: dict[str, Lazy] = {}
+    for each in error.wrong if isinstance(error, BadAttendees) else ():
+        found.setdefault(f"{each.field}-{each.position}", each.words)
+    return found
 
 
 def _typed(people: list[Attendee]) -> dict[str, str]:
@@ -180,56 +193,3 @@ def _typed(people: list[Attendee]) -> dict[str, str]:
         typed |= {f"name-{number}": each.name, f"email-{number}": each.email}
         typed |= {f"{code}-{number}": answer for code, answer in each.answers.items()}
     return typed
-
-
-def _waiting(host: Host) -> Routes:
-    @post(
-        "/wait/{slug:str}/{sku:str}",
-        opt=BUYERS,
-        include_in_schema=False,
-        status_code=303,
-        sync_to_thread=True,
-    )
-    def join(
-        slug: FromPath[str],
-        sku: FromPath[str],
-        page: NamedDependency[Page],
-        principal: NamedDependency[Principal],
-    ) -> Html:
-        """Join the waiting list for one place."""
-        try:
-            seen = waiting.join(host, principal, NewWaiter(skus=[sku]))
-        except MarketplaceError as error:
-            if not error.code.startswith(OWN_ERRORS) or error.status != 409:
-                raise
-            back = f"{ROOT}/events/{slug}"
-            return page.redirect(back, notice=lazy(error.title), tone="warning")
-        return page.redirect(f"{ROOT}/waiting/{seen.token}")
-
-    @get("/waiting/{token:str}", opt=BUYERS, include_in_schema=False, sync_to_thread=True)
-    def show_waiter(
-        token: FromPath[str],
-        page: NamedDependency[Page],
-        principal: NamedDependency[Principal],
-    ) -> Html:
-        """How one stands on the list."""
-        page.active = "conference"
-        return page.render("conference/waiting.html", seen=waiting.read(host, principal, token))
-
-    @post(
-        "/waiting/{token:str}/decline",
-        opt=BUYERS,
-        include_in_schema=False,
-        status_code=303,
-        sync_to_thread=True,
-    )
-    def decline(
-        token: FromPath[str],
-        page: NamedDependency[Page],
-        principal: NamedDependency[Principal],
-    ) -> Html:
-        """Decline what is offered, or leave the list."""
-        waiting.decline(host, principal, token)
-        return page.redirect(f"{ROOT}/waiting/{token}")
-
-    return [join, show_waiter, decline]

@@ -200,12 +200,16 @@ class WaiterView(msgspec.Struct, frozen=True, kw_only=True):
     """How somebody on the waiting list stands."""
 
     token: str
+    event: str
+    """Its slug."""
     skus: list[str]
     quantity: int
     state: str
     """`waiting`, `offered`, `taken`, `declined`, `lapsed` or `left`."""
     ahead: int
     """Who joined earlier, waits still, and would take one of the same."""
+    free: int
+    """Of what one would take, in the category that has most of it; who is ahead is asked first."""
     why: str
     """Why not yet, in plain words."""
     selection: str | None

@@ -83,9 +83,13 @@ def when(starts_at: datetime, ends_at: datetime, time_zone: str, locale: str) ->
 
 
 def _moment(at: datetime, locale: str) -> str:
-    return f"{dates.format_date(at, 'full', locale=locale)}, {_hour(at, locale)}"
+    day = dates.format_date(at, "full", locale=REGIONS.get(locale, locale))
+    return f"{day}, {_hour(at, locale)}"
 
 
 def _hour(at: datetime, locale: str) -> str:
     # Of the aware moment, Babel would show the hour in UTC.
-    return str(dates.format_time(at.replace(tzinfo=None), "short", locale=locale))
+    plain, region = at.replace(tzinfo=None), REGIONS.get(locale, locale)
+    return str(dates.format_time(plain, "short", locale=region))
+REGIONS: Final = {"en": "en_GB"}
+"""Whose days and hours a language is given, as on the pages."""
