@@ -49,7 +49,7 @@ def test_a_fault_at_the_order_and_one_at_the_question_make_no_second_order(
     """A time-out, a 429, a 5xx, a page for people, a redirect, a lost right: in any order."""
     lab.enable("pretix", "shop", settings)
     asked = SupplierConformance.order(sku)
-    worker = PretixSupplier(host, settle_s=0.3)
+    worker = PretixSupplier(host, settle_s=0.1)
     double.mischief = first
     (outcome,) = worker.fulfil([asked])
     assert isinstance(outcome, api.Unknown | api.Retry), outcome
