@@ -168,7 +168,8 @@ class Pages(msgspec.Struct, frozen=True, kw_only=True):
     templates: Path | None = None
     """Folder that holds a folder named like the slug: `<slug>/x.html` extends `web/base.html`."""
     translations: Path | None = None
-    """Folder of `<language>.po` files; nothing is compiled."""
+    """Folder of `<language>.po` files; nothing is compiled. Where it is the folder `locale` of your
+    package, what you give as reasons is translated in mails and notices too."""
     reward: NavEntry | None = None
     """Link from the page of a delivered reward of yours, below `/<slug>`: `{order}` in its path is
     the order's reference. Shown once the reward has been looked at. Since 1.2."""

@@ -20,10 +20,11 @@ from marketplace.notices.addresses import (
 )
 from marketplace.notices.domain import CATEGORIES, CHOOSABLE, DIGEST_KINDS, Category, Claimed, Email
 from marketplace.notices.kinds import KINDS, LANGUAGE
+from marketplace.notices.languages import languages
 from marketplace.notices.words import Words, one_line, words_of
 from marketplace.secrets import Vault
 from marketplace.settings import Settings
-from marketplace.web.i18n import Language, choose_language, core_languages, speak, spoken
+from marketplace.web.i18n import Language, choose_language, speak, spoken
 from marketplace.web.templates import core_environment
 
 PREFERENCES: Final = "/me"
@@ -53,7 +54,7 @@ def language_of(mail: Claimed) -> Language:
     own, *others = mail.locales or (None,)
     read = [each.context.get(LANGUAGE) for each in mail.notices]
     codes = (tag and tag.split("-")[0].lower() for tag in (own, *read, *others))
-    return core_languages()[choose_language(*codes)]
+    return languages()[choose_language(*codes)]
 
 
 class Composer:

@@ -29,6 +29,7 @@ async def test_who_comes_is_said_and_leads_on_to_the_points(
     item = world.add(10)
     world.items[item]["personalized"] = True
     world.settings.update(attendee_names_required=True, name_scheme="given_family")
+    world.settings.update(attendee_addresses_asked=True)
     world.ask("What do you eat?", "C", item, options=["Everything", "No meat"])
     world.ask("Which workshops?", "M", item, options=["Saws", "Drills"], required=False)
     world.ask("When do you arrive?", "W", item, required=False)
@@ -54,8 +55,17 @@ async def test_who_comes_is_said_and_leads_on_to_the_points(
         if javascript:
             wrong.extend(await examine(tab, f"pretix-{name}"))
 
-    await tab.go(f"/pretix/who/{offer}?quantity=1")
+    await tab.go(f"/pretix/who/{offer}?quantity=2")
+    await tab.page.get_by_label("Given name").first.fill("Ann")
+    if javascript:
+        await tab.page.evaluate(
+            "document.querySelector('main form[method=post]').noValidate = true"
+        )
+        await tab.page.get_by_role("button", name="On to the points").click()
+        await expect(tab.page.get_by_role("alert").first).to_contain_text("Ticket 2, Given name")
+        tab.forgive("status of 409")
     await look("who")
+    await tab.go(f"/pretix/who/{offer}?quantity=1")
     await tab.page.get_by_label("Seat number").select_option(label="Stalls · A · 2")
     await tab.page.get_by_label("Given name").fill("Ann")
     await tab.page.get_by_label("Family name").fill("Lee")
@@ -63,6 +73,15 @@ async def test_who_comes_is_said_and_leads_on_to_the_points(
     await tab.page.get_by_label("Drills").check()
     await tab.page.get_by_role("button", name="On to the points").click()
     await expect(tab.page).to_have_url(re.compile(f"/burn/{offer}[?]quantity=1&selection="))
+    if javascript:
+        await tab.page.get_by_role("main").get_by_role("button", name="Burn").click()
+        await tab.page.wait_for_url(re.compile("/rewards/"))
+        show = tab.page.get_by_role("button", name="Show the code")
+        await expect(show).to_be_visible()
+        await show.click()
+        await tab.page.get_by_role("link", name="Tickets").click()
+        await expect(tab.page.get_by_role("img", name="QR code of")).to_be_visible()
+        await look("tickets")
     partner = await open_tab(role=Role.PARTNER, of="shop", width=390, javascript=javascript)
     await partner.go("/pretix/partner")
     await expect(partner.page.get_by_role("main")).to_contain_text("people say first who comes")

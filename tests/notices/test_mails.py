@@ -88,6 +88,16 @@ def test_that_a_supplier_gave_no_reason_is_said(reason: str | None) -> None:
     assert "no reason was given." in told
 
 
+def test_a_suppliers_reason_is_said_in_the_readers_language() -> None:
+    """By a worker, which loads no plugin: the words of its package are read all the same."""
+    context = {name: SAMPLES[field] for name, field in KINDS["burn_voided"].fields.items()}
+    context["reason"] = "Nothing of this is left at the organizer."
+    message = compose("burn_voided", context, locales=("pl", "en"))
+    for body in bodies(message):
+        assert "U organizatora nic z tego nie zostało." in body
+        assert "organizer" not in body
+
+
 def test_tips_take_turns_day_by_day() -> None:
     context = {"offer": "Mug", "points": 1, "burn": "0f"}
     tips = [words_of("reward_delivered", context, AT + timedelta(days=n)).tip for n in range(6)]

@@ -94,6 +94,18 @@ def of_settings(**values: Any) -> Callable[[Double, int], object]:
         (of_item(bundles=[{"bundled_item": 3}]), "bundles"),
         (lambda double, item: bundle(double, item, personalized=True), "bundles"),
         (of_item(issue_giftcard=True), "giftcard"),
+        (of_item(grant_membership_type=4), "account"),
+        (of_item(media_policy="new"), "medium"),
+        (
+            lambda double, item: of_item(hidden_if_available=double.world.add(1))(double, item),
+            "hidden",
+        ),
+        (
+            lambda double, item: of_item(hidden_if_item_available=double.world.add(1))(
+                double, item
+            ),
+            "hidden",
+        ),
         (of_item(available_from=LATER), "not_yet"),
         (of_item(available_until=LONG_AGO), "no_longer"),
         (of_item(all_sales_channels=False, limit_sales_channels=["pos"]), "channel"),

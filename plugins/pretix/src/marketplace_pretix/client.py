@@ -36,7 +36,7 @@ class Pretix:
     def __init__(self, outbound: api.Outbound, settings: PretixSettings) -> None:
         self._outbound = outbound
         self._token = settings.token
-        self._base = f"{settings.url.rstrip('/')}/api/v1/organizers/{settings.organizer}"
+        self._base = f"{settings.address}/api/v1/organizers/{settings.organizer}"
 
     def call(
         self, method: str, path: str, body: bytes = b"", *, timeout_s: float = TIMEOUT_S

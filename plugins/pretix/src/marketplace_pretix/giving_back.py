@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 
 MOST: Final = 50
 """Orders of a member in one run: each is one call to its pretix."""
-REASON: Final = "The organizer cancelled the order."
-REASON_OF_PART: Final = "The organizer cancelled some of the tickets."
+REASON: Final = api.lazy("The organizer cancelled the order.")
+REASON_OF_PART: Final = api.lazy("The organizer cancelled some of the tickets.")
 NOT_NOW: Final = frozenset((api.IdempotencyKeyReused.code, "not_refundable"))
 """Errors of a refund after which the next run looks how it stands."""
 
@@ -116,12 +116,12 @@ def refund(host: api.Host, reference: str) -> None:
             repository.given_back(session, [reference])
 
 
-def _refund(host: api.Host, reference: str, points: int, reason: str, key: str) -> bool:
+def _refund(host: api.Host, reference: str, points: int, reason: api.Lazy, key: str) -> bool:
     """Whether nothing is left to give back."""
     if points <= 0:
         return True
     try:
-        host.refund(reference, points=points, reason=reason, key=key)
+        host.refund(reference, points=points, reason=reason.message, key=key)
     except api.MarketplaceError as error:
         if error.code not in NOT_NOW:
             raise

@@ -129,7 +129,8 @@ def _asked(
         typed=typed or {},
         problems=problems or {},
         summary=[
-            (field, f"{field.split('-')[0]}: {why}") for field, why in (problems or {}).items()
+            (field, f"{_called(page, chosen.asks, field)}: {why}")
+            for field, why in (problems or {}).items()
         ],
         parts=asking.PARTS,
         address_parts=asking.ADDRESS_PARTS,
@@ -142,6 +143,18 @@ def _asked(
         path=choosing.path_of(chosen.offer.reference, quantity),
         not_sold=words.NOT_SOLD,
     )
+
+
+def _called(page: Page, asks: asking.Asks, field: str) -> str:
+    """A field of the form, for people to read: `2-q-17` is a question about the second ticket."""
+    number, _, name = field.partition("-")
+    known = {f"name-{part}": str(words) for part, words in asking.PARTS.items()}
+    known |= {part: str(words) for part, words in asking.ADDRESS_PARTS.items()}
+    known |= {f"q-{each.id}": _said(page, each.question) for each in asks.questions}
+    known |= {"seat": page._("Seat number"), "email": page._("E-mail")}
+    known |= {"company": page._("Company")}
+    ticket = page._("Ticket %(number)s") % {"number": number}
+    return f"{ticket}, {known.get(name, name)}"
 
 
 def _said(page: Page, text: asking.Text | None) -> str:

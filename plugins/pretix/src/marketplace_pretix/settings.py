@@ -20,8 +20,9 @@ class PretixSettings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         msgspec.Meta(
             title="Address",
-            description="Of your pretix server.",
-            examples=["https://tickets.partner.example"],
+            description="Of your pretix server, without the organizer: with a path where it has "
+            "one, and as it is in the end, for redirects are not followed.",
+            examples=["https://tickets.partner.example", "https://partner.example/tickets"],
             pattern="^https?://",
             max_length=1000,
         ),
@@ -82,6 +83,11 @@ class PretixSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "web"
 
     @property
+    def address(self) -> str:
+        """Of the server, however it was typed."""
+        return self.url.rstrip("/").removesuffix("/api/v1").rstrip("/")
+
+    @property
     def place(self) -> str:
         """Where orders go: server and organizer."""
-        return f"{self.url.rstrip('/')}/{self.organizer}"
+        return f"{self.address}/{self.organizer}"

@@ -113,6 +113,9 @@ class Product(Terms, frozen=True, kw_only=True):
     min_per_order: int | None = None
     max_per_order: int | None = None
     hidden_if_available: int | None = None
+    hidden_if_item_available: int | None = None
+    grant_membership_type: int | None = None
+    media_policy: str | None = None
 
     def trouble(self, channel: str, now: datetime) -> str | None:
         """As of the terms, and what only products have."""
@@ -122,6 +125,8 @@ class Product(Terms, frozen=True, kw_only=True):
             (self.require_bundling, "bundled"),
             (any(each.min_count > 0 for each in self.addons), "addons"),
             (self.issue_giftcard, "giftcard"),
+            (self.grant_membership_type is not None, "account"),
+            (bool(self.media_policy), "medium"),
         )
         return found or next((code for applies, code in kept if applies), None)
 
@@ -308,8 +313,8 @@ class Shelf(msgspec.Struct, frozen=True, kw_only=True):
         return "question" if unknown else None
 
     def _trouble_of_quotas(self, product: Product, sku: Sku) -> str | None:
-        hider = product.hidden_if_available
-        if any(each.id == hider and each.left for each in self.quotas):
+        hider, other = product.hidden_if_available, product.hidden_if_item_available
+        if any(each.left and (each.id == hider or other in each.items) for each in self.quotas):
             return "hidden"
         return None if any(each.covers(sku) for each in self.quotas) else "quota"
 

@@ -102,6 +102,8 @@ class PretixSupplier:
             fault = _fault_of_access(client)
         except api.MarketplaceError as error:
             fault = error.detail
+        if fault is not None and settings.address.endswith(f"/{settings.organizer}"):
+            fault += " The address has to be that of the server, without the organizer."
         return api.Health(ok=fault is None, message=fault or "")
 
     # -- a batch -------------------------------------------------------------------------------

@@ -46,6 +46,8 @@ TROUBLES: Final[Mapping[str, Lazy]] = {
     "addons": lazy("An add-on has to be chosen with the product."),
     "bundles": lazy("What comes with the product is not sold, or asks something of its own."),
     "giftcard": lazy("The product is a gift card."),
+    "account": lazy("The product gives a membership, for which one needs an account there."),
+    "medium": lazy("The product is kept on a card or wristband, which is handed out there."),
     "hidden": lazy("The product is hidden while another one is available."),
     "quota": lazy("The product has no quota."),
     "question": lazy("A required question of the event cannot be answered here."),

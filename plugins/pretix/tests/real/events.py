@@ -163,9 +163,30 @@ def shelf(ask: Ask) -> dict[str, str]:
     addon = {"addon_category": extras["id"], "min_count": 1, "max_count": 1, "position": 0}
     item = product(ask, "fair")["id"]
     make(ask, "POST", f"/events/fair/items/{item}/addons/", addon)
+    terms = _of_accounts(ask)
+    skus |= {name: f"fair/{product(ask, 'fair', **more)['id']}" for name, more in terms.items()}
+    photo = product(ask, "fair")["id"]
+    question = {"question": {"en": "Photo"}, "type": "F", "required": True, "items": [photo]}
+    make(ask, "POST", "/events/fair/questions/", {**question, "identifier": "P", "position": 0})
+    kit, part = product(ask, "fair")["id"], product(ask, "fair", active=False)["id"]
+    bundle = {"bundled_item": part, "count": 1, "designated_price": "0.00"}
+    make(ask, "POST", f"/events/fair/items/{kit}/bundles/", bundle)
+    skus |= {"question": f"fair/{photo}", "bundles": f"fair/{kit}"}
     body = {"name": {"en": "Loose"}, "default_price": "1.00", "active": True}
     loose = make(ask, "POST", "/events/fair/items/", body)["id"]
     return {**skus, "addons": f"fair/{item}", "quota": f"fair/{loose}"}
+
+
+def _of_accounts(ask: Ask) -> dict[str, Json]:
+    """Terms of products that are for who has an account, or hidden while others are sold."""
+    kind = {"name": {"en": "Friends"}, "transferable": False, "allow_parallel_usage": False}
+    friends = make(ask, "POST", "/membershiptypes/", kind)["id"]
+    other = product(ask, "fair")["id"]
+    return {
+        "membership": {"require_membership": True, "require_membership_types": [friends]},
+        "account": {"grant_membership_type": friends},
+        "hidden": {"hidden_if_item_available": other},
+    }
 
 
 def kit(ask: Ask) -> tuple[str, int]:

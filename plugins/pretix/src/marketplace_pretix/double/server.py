@@ -53,8 +53,12 @@ class _Server(ThreadingHTTPServer):
 class Double:
     """A pretix on this machine; `url` says where."""
 
-    def __init__(self, world: World | None = None, *, slow_s: float = SLOW_S) -> None:
+    def __init__(
+        self, world: World | None = None, *, slow_s: float = SLOW_S, below: str = ""
+    ) -> None:
+        """`below` is a path that a proxy serves it at, as in `/tickets`."""
         self.world = world or World()
+        self.below = below
         self.mischief = Mischief.NONE
         self.slow_s = slow_s
         self.calls: list[tuple[str, str]] = []
@@ -65,7 +69,7 @@ class Double:
         """Whether seats can be held; it is an experimental part of pretix."""
         self._server = _Server(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.url = f"http://127.0.0.1:{self._server.server_port}{below}"
 
     def start(self) -> Double:
         """Serve in a thread."""
@@ -94,9 +98,13 @@ class Double:
 
     def _routed(self, method: str, path: str, query: dict[str, str], body: Any) -> Said:
         world = self.world
-        prefix = f"/api/v1/organizers/{world.organizer}"
+        prefix = f"{self.below}/api/v1/organizers/{world.organizer}"
+        if not path.startswith(self.below + "/api/"):
+            return 404, b"<html>There is nothing here.</html>"
         if not path.startswith(prefix + "/"):
             return FORBIDDEN
+        if not path.endswith("/"):
+            return 301, b"<html>Moved</html>"
         words = path[len(prefix) :].strip("/").split("/")
         blind = self.mischief is Mischief.BLIND
         if words == ["events"]:
