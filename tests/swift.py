@@ -150,10 +150,11 @@ def list_handlers_once() -> None:
         of, known, found = last
         if of is not router or router.routes[: len(known)] != known:
             known, found = [], {}
-        more = SimpleNamespace(routes=router.routes[len(known) :])
-        for path, by_method in handlers(more).items():
-            found[path] = found.get(path, {}) | by_method
-        last = (router, list(router.routes), found)
+        if new := router.routes[len(known) :]:
+            for path, by_method in handlers(SimpleNamespace(routes=new)).items():
+                found[path] = found.get(path, {}) | by_method
+            known += new
+        last = (router, known, found)
         return found
 
     Router.route_handler_method_map = property(listed)  # type: ignore[method-assign, assignment]
