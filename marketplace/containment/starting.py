@@ -193,6 +193,7 @@ class Template:
                     raise OSError(-number, os.strerror(-number))
                 line.close()
                 self._end()
+            self._give_up("it ends when it is asked for a process")
         return None
 
     def _running(self, variables: Mapping[str, str]) -> socket.socket | None:
@@ -207,6 +208,7 @@ class Template:
     def _start(self) -> None:
         control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         variables = environment_of()
+        self._control, self._read_once = control, _read_once(variables)
         try:
             self._popen = subprocess.Popen(  # noqa: S603 - our own module, in this interpreter
                 [sys.executable, "-m", "marketplace.containment.template", str(theirs.fileno())],
@@ -217,7 +219,6 @@ class Template:
                 start_new_session=True,
             )
             theirs.close()
-            self._control, self._read_once = control, _read_once(variables)
             control.settimeout(BOOT_S)
             if control.recv(len(READY)) == READY:
                 control.settimeout(FORK_S)
@@ -227,9 +228,11 @@ class Template:
             why = str(error)
         finally:
             theirs.close()
-        log.warning("plugin processes are slower to start, for their template does not: %s", why)
+        self._give_up(why)
+
+    def _give_up(self, why: str) -> None:
+        log.warning("plugin processes are slower to start, for their template fails: %s", why)
         self._unfit = True
-        control.close()
         self._end()
 
     def _end(self) -> None:

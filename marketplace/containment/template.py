@@ -176,6 +176,7 @@ def path_before(directory: str) -> list[str]:
 def main() -> None:
     """Fork for the worker; in each process that is forked, be the process of a plugin."""
     control = socket.socket(fileno=int(sys.argv[1]))
+    os.close(os.pidfd_open(os.getpid()))  # or how a process ended would never be seen
     threads = len(os.listdir("/proc/self/task"))
     if threads > 1:
         sys.exit(f"the template has {threads} threads, so nothing can be forked from it")
