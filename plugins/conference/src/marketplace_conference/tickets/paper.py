@@ -18,6 +18,8 @@ from marketplace_conference.tickets.domain import Sheet
 TEMPLATE: Final = Path(__file__).parent.parent / "templates" / "conference" / "ticket.typ"
 QUIET_MODULES: Final = 4
 """Around a QR code, for readers to find it."""
+REGIONS: Final = {"en": "en_GB"}
+"""Whose days and hours a language is given, as on the pages."""
 
 Say = Callable[[str | Lazy], str]
 """Puts words into the reader's language: `Page._`."""
@@ -91,5 +93,3 @@ def _hour(at: datetime, locale: str) -> str:
     # Of the aware moment, Babel would show the hour in UTC.
     plain, region = at.replace(tzinfo=None), REGIONS.get(locale, locale)
     return str(dates.format_time(plain, "short", locale=region))
-REGIONS: Final = {"en": "en_GB"}
-"""Whose days and hours a language is given, as on the pages."""
