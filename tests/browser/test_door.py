@@ -149,6 +149,8 @@ async def test_who_was_let_in_is_counted_at_once_also_without_network(
     await enter(tab, second.secret)
     await expect(answer(tab)).to_contain_text("Already let in")
     await expect(counts).to_contain_text("Day 1: 2 / 2")
+    await enter(tab, "otto")
+    await expect(tab.page.locator("#door-found li")).to_contain_text("Already let in")
     for words in ("ERR_INTERNET_DISCONNECTED", "ERR_FAILED", "Failed to fetch"):
         tab.forgive(words)
 

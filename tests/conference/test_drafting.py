@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from marketplace.identity.domain import Role, Scope
-from tests.conference.test_on_sale import Make, worker
+from tests.conference.test_on_sale import FORUM, Make, worker
 from tests.conftest import Headers
 from tests.factories import Coalition
 from tests.fulfilment.conftest import Worker
@@ -272,6 +272,44 @@ async def test_a_session_that_is_the_whole_event_follows_it(
     early = {"name": "Great Forum", "starts": "2999-05-31T10:00", "ends": "2999-06-01T20:00"}
     page = await desk.save(f"{OURS}/edit/session?code=main", early, f"{OURS}/edit")
     assert "“Great Forum” is not within the hours of the event." in page
+
+
+async def test_a_draft_is_thrown_away_while_nobody_has_anything_of_it(
+    client: httpx.AsyncClient, coalition: Coalition, desk: Desk
+) -> None:
+    for _ in range(2):  # its address is free again
+        await desk.save(f"{HOME}/new", FRAME, f"{OURS}/edit")
+        await desk.save(f"{OURS}/edit/category", FLOOR, f"{OURS}/edit")
+        await desk.save(f"{OURS}/edit/questions", {"label-1": "Meal"}, f"{OURS}/edit")
+        assert "Łódź Forum" not in await desk.save(f"{OURS}/edit/discard", {}, HOME)
+    await desk.save(f"{HOME}/new", FRAME, f"{OURS}/edit")
+    await desk.save(f"{OURS}/edit/category", FLOOR, f"{OURS}/edit")
+    await desk.save(f"{OURS}/status", {"change": "publish"}, OURS)
+    assert "It stays" in await desk.save(f"{OURS}/edit/discard", {}, f"{OURS}/edit")
+    await desk.save(f"{OURS}/status", {"change": "withdraw"}, OURS)
+    assert "It stays" in await desk.save(f"{OURS}/edit/discard", {}, f"{OURS}/edit")
+
+
+async def test_what_is_not_changed_stays_to_the_second(
+    client: httpx.AsyncClient, desk: Desk, api_key: Make
+) -> None:
+    key = await api_key("tickets", Scope.STOCK_WRITE)
+    odd = {"starts_at": "2999-05-04T07:00:30Z", "ends_at": "2999-05-04T16:00:59Z"}
+    part = {"code": "day", "name": "Day", **odd}
+    made = {**FORUM, "venue": "Hall  1", "sessions": [part], **odd}
+    assert (await client.put("/v1/conference/events", json=made, headers=key)).status_code == 200
+    ours = f"{HOME}/events/forum"
+    for rest in ("event", "session?code=day"):
+        page = await desk.open(f"{ours}/edit/{rest}")
+        typed = dict(re.findall(r'name="([a-z_]+)" type="[\w-]+" value="([^"]*)"', page))
+        assert typed["starts"] == "2999-05-04T09:00"
+        await desk.save(f"{ours}/edit/{rest}", typed | {"language": "en"}, f"{ours}/edit")
+    await client.post("/v1/conference/events/forum/publish", headers=key)
+    event = (await client.get("/v1/conference/events/forum")).json()
+    assert event["venue"] == "Hall  1"
+    for each in (event, event["sessions"][0]):
+        assert each["starts_at"] == "2999-05-04T09:00:30+02:00"
+        assert each["ends_at"] == "2999-05-04T18:00:59+02:00"
 
 
 async def test_a_price_that_points_stopped_covering_is_said_before_anything_is_published(

@@ -170,7 +170,30 @@ def _event(host: Host) -> Routes:
         of = document(host, console, slug)
         return _event_page(page, form, of, **_head(host, slug))
 
-    return [show_parts, ask_frame, save_frame]
+    @post(
+        "/partner/events/{slug:str}/edit/discard",
+        opt=IN_CONSOLE,
+        include_in_schema=False,
+        status_code=303,
+        sync_to_thread=True,
+    )
+    def throw_away(
+        slug: FromPath[str],
+        page: NamedDependency[Page],
+        console: NamedDependency[Console],
+        principal: NamedDependency[Principal],
+    ) -> Html:
+        """Forget a draft that nobody has anything of."""
+        try:
+            drafts.discard(host, slug, console.member_id, actor=principal.actor)
+        except EventOff:
+            return called_off(page, console, slug)
+        except PartTaken:
+            words = lazy("It stays: terms were set for it, or somebody has, or had, some of it.")
+            return page.redirect(edit_path(console, slug), notice=words, tone="warning")
+        return page.redirect(console.path(HOME), notice=lazy("The draft is thrown away."))
+
+    return [show_parts, ask_frame, save_frame, throw_away]
 
 
 def _head(host: Host, slug: str) -> dict[str, Any]:

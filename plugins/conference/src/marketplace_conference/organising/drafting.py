@@ -45,13 +45,13 @@ def read_event(form: Form, organiser: str, present: NewEvent | None) -> NewEvent
     given: dict[str, Any] = {
         "name": name,
         "language": form["language"],
-        "venue": form.line("venue"),
-        "address": form.line("address", required=False),
+        "venue": form.line("venue", kept=present.venue if present else ""),
+        "address": form.line("address", required=False, kept=present.address if present else ""),
         "description": form.text("description"),
         "hold_minutes": form.number("hold", 1, MOST_HOLD, default=10),
     }
     zone = form.zone("time_zone")
-    span = form.span(zone)
+    span = form.span(zone, present)
     if form.problems or span is None:
         return None
     starts_at, ends_at = map(utc, span)
@@ -114,8 +114,9 @@ def read_session(form: Form, of: NewEvent, code: str, known: Collection[str]) ->
 
     `known`: sessions that may have to be attended before, as `event/session`.
     """
+    present = next((each for each in of.sessions if each.code == code), None)
     name, room = form.line("name"), form.line("room", required=False)
-    span = form.span(ZoneInfo(of.time_zone))
+    span = form.span(ZoneInfo(of.time_zone), present)
     requires = [each for each in known if form.has(f"{NEEDS}{each}")]
     if len(requires) > MOST_REQUIRED:
         form.wrong("requires", lazy("20 at most."))

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from marketplace.api import Host
 from marketplace_conference import attendees, events
 from marketplace_conference.errors import EventOff, PartTaken, UnknownEvent
-from marketplace_conference.models import category, event, prerequisite, quota, seat
+from marketplace_conference.models import category, event, prerequisite, question, quota, seat
 from marketplace_conference.models import session as sessions
 from marketplace_conference.schemas import NewCategory, NewEvent, NewSession
 
@@ -210,6 +210,33 @@ def take_out_session(host: Host, slug: str, member_id: UUID, code: str, *, actor
             sa.delete(sessions).where(sessions.c.id == found[0]),
         )
         host.audit(session, actor=actor, action="session_taken_out", subject=slug, code=code)
+
+
+def discard(host: Host, slug: str, member_id: UUID, *, actor: str) -> None:
+    """Forget a draft whole; PartTaken where it is none, or anybody has, or had, something of it,
+    or terms were set for it, which are kept for ever."""
+    with host.transaction() as session:
+        of = _lock(session, slug, member_id)
+        mine = sessions.c.event_id == of.id
+        skus = session.scalars(
+            sa.select(category.c.sku)
+            .join(sessions, sessions.c.id == category.c.session_id)
+            .where(mine)
+        )
+        if of.status != "draft" or any(host.offers(session, sku=sku) for sku in skus):
+            raise PartTaken
+        parts = sa.select(sessions.c.id).where(mine)
+        _delete(
+            session,
+            sa.delete(prerequisite).where(prerequisite.c.session_id.in_(parts)),
+            sa.delete(seat).where(seat.c.session_id.in_(parts)),
+            sa.delete(category).where(category.c.session_id.in_(parts)),
+            sa.delete(quota).where(quota.c.event_id == of.id),
+            sa.delete(question).where(question.c.event_id == of.id),
+            sa.delete(sessions).where(mine),
+            sa.delete(event).where(event.c.id == of.id),
+        )
+        host.audit(session, actor=actor, action="event_discarded", subject=slug)
 
 
 def _delete(session: Session, *statements: sa.Delete) -> None:

@@ -60,9 +60,11 @@ class Form:
         """Whether a box is ticked."""
         return bool(self[name])
 
-    def line(self, name: str, *, required: bool = True) -> str:
-        """One line of text."""
+    def line(self, name: str, *, required: bool = True, kept: str = "") -> str:
+        """One line of text; `kept`, what it was, where only blanks differ."""
         words = " ".join(self[name].split())
+        if words and words == " ".join(kept.split()):
+            return kept
         if required and not words:
             self.wrong(name, NEEDED)
         elif len(words) > LONGEST_LINE or not words.isprintable():
@@ -92,17 +94,21 @@ class Form:
             return least
         return int(digits)
 
-    def moment(self, name: str, zone: ZoneInfo) -> datetime | None:
-        """A day and an hour, as at the event."""
+    def moment(self, name: str, zone: ZoneInfo, kept: datetime | None = None) -> datetime | None:
+        """A day and an hour, as at the event; `kept`, what it was, where the same is typed: its
+        seconds are in no field, and an hour that there is twice is not another one."""
+        if kept is not None and self[name].strip() == kept.astimezone(zone).strftime(HOUR):
+            return kept
         found = read_moment(self[name].strip(), zone)
         if found is None:
             words = lazy("A day and an hour that there is, like 2027-03-01T09:30.")
             self.wrong(name, words if self[name].strip() else NEEDED)
         return found
 
-    def span(self, zone: ZoneInfo) -> tuple[datetime, datetime] | None:
-        """From `starts` to `ends`."""
-        starts, ends = self.moment("starts", zone), self.moment("ends", zone)
+    def span(self, zone: ZoneInfo, kept: Any = None) -> tuple[datetime, datetime] | None:
+        """From `starts` to `ends`; `kept`: an event or a session as it was."""
+        starts = self.moment("starts", zone, kept and kept.starts_at)
+        ends = self.moment("ends", zone, kept and kept.ends_at)
         if starts is None or ends is None:
             return None
         if ends <= starts:

@@ -136,8 +136,10 @@
 
   // -- what people see -------------------------------------------------------------------------
   const TONES = { admitted: "good", double: "double", unsure: "double" };
+  // As the pages of the house say hours: in English those of Europe.
+  const speech = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
   const clock = (moment) =>
-    new Date(moment).toLocaleTimeString(document.documentElement.lang, {
+    new Date(moment).toLocaleTimeString(speech, {
       hour: "2-digit",
       minute: "2-digit",
     });
@@ -277,7 +279,9 @@
     );
     for (const each of fits.slice(0, MOST_SHOWN)) {
       const line = document.createElement("li");
+      const inside = each.admitted_at ?? mine[each.id];
       const facts = [each.name, each.category, each.seat, each.locator].filter(Boolean);
+      if (inside) facts.push(`${words.double} ${clock(inside)}`);
       line.append(facts.join(" · "));
       const button = document.createElement("button");
       button.className = "button button--secondary";
