@@ -35,6 +35,10 @@ OURS: Final = (None, "payments")
 """Balances whose movements are read. What Stripe keeps back, prefunds or issues cards from are
 others: ours has a movement of its own for what goes there."""
 
+UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
+"""What reading a line raises that is not as Stripe's API says."""
+CODE_LENGTH: Final = 3
+
 log = logging.getLogger(__name__)
 
 
@@ -104,8 +108,9 @@ def differences(host: Host, client: stripe.StripeClient, account: str) -> dict[s
     said: dict[str, int] = {}
     for part in ("available", "pending"):
         for each in getattr(balance, part, None) or []:
-            currency = each.currency.upper()
-            said[currency] = said.get(currency, 0) + each.amount
+            currency, amount = _currency(each.currency), getattr(each, "amount", None)
+            if currency is not None and isinstance(amount, int):
+                said[currency] = said.get(currency, 0) + amount
     with host.transaction() as session:
         rows = session.execute(
             sa.select(line.c.currency, sa.func.sum(line.c.net_minor))
@@ -130,10 +135,11 @@ def _keep(session: Session, account: str, page: Sequence[Any]) -> list[dict[str,
     for each in page:
         if getattr(each, "balance_type", None) not in OURS:
             continue
-        if each.net == each.amount - each.fee:
+        try:
             rows.append({**_row(each), "account": account})
-        else:
-            log.error("%s of Stripe's balance does not add up: it is left out", each.id)
+        except UNREADABLE as error:
+            shown = getattr(each, "id", "a line without an id")
+            log.error("%s of Stripe's balance is left out: %s", shown, error)
     if not rows:
         return []
     known = records.references_of(session, [one for row in rows for one in row["related"]])
@@ -150,7 +156,16 @@ def _keep(session: Session, account: str, page: Sequence[Any]) -> list[dict[str,
 
 
 def _row(entry: Any) -> dict[str, Any]:
-    """A line; `related`: ids by which its leg is found where it does not name it."""
+    """A line; `related`: ids by which its leg is found where it does not name it.
+
+    One of `UNREADABLE` where it is not as Stripe's API says, or does not add up.
+    """
+    amounts = [_whole(entry.amount), _whole(entry.fee), _whole(entry.net)]
+    if amounts[2] != amounts[0] - amounts[1]:
+        raise ValueError("it does not add up")
+    currency = _currency(entry.currency)
+    if currency is None:
+        raise ValueError(f"{entry.currency!r} is no currency of ISO 4217")
     source = getattr(entry, "source", None)
     source_id = source if isinstance(source, str) else getattr(source, "id", "") or ""
     metadata = dict_of(getattr(source, "metadata", None))
@@ -159,10 +174,10 @@ def _row(entry: Any) -> dict[str, Any]:
         "id": entry.id,
         "type": entry.type,
         "category": getattr(entry, "reporting_category", None) or entry.type,
-        "amount_minor": entry.amount,
-        "fee_minor": entry.fee,
-        "net_minor": entry.net,
-        "currency": entry.currency.upper(),
+        "amount_minor": amounts[0],
+        "fee_minor": amounts[1],
+        "net_minor": amounts[2],
+        "currency": currency,
         "source": source_id,
         "reference": str(metadata.get("reference", ""))[:LONGEST_TEXT],
         "text": (getattr(entry, "description", None) or entry.type)[:LONGEST_TEXT],
@@ -171,6 +186,18 @@ def _row(entry: Any) -> dict[str, Any]:
         "related": [source_id, *_related(source)],
         **_of_payout(source),
     }
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{value!r} is no number of smallest units")
+    return value
+
+
+def _currency(value: Any) -> str | None:
+    """The code, or None: Stripe keeps balances in units of no country too, which no leg is in."""
+    code = value.upper() if isinstance(value, str) else ""
+    return code if len(code) == CODE_LENGTH and code.isascii() and code.isalpha() else None
 
 
 def _of_payout(source: Any) -> dict[str, Any]:
