@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from marketplace.api import Host
 from marketplace_stripe import asking, records, statement
-from marketplace_stripe.client import client_of
+from marketplace_stripe.client import client_of, platform_of
 from marketplace_stripe.models import event, line, sweep
 from marketplace_stripe.records import dict_of
 from marketplace_stripe.settings import House
@@ -70,7 +70,7 @@ def run(host: Host) -> Swept:
     """One pass, from some days before the last one to now. Safe to run twice at once."""
     house: House = host.settings()
     client = client_of(house)
-    account = client.v1.accounts.retrieve_current().id
+    account = platform_of(client)
     new = missed = 0
     for number in range(PASSES):
         began = datetime.now(UTC)
@@ -167,25 +167,32 @@ def _row(entry: Any) -> dict[str, Any]:
     if currency is None:
         raise ValueError(f"{entry.currency!r} is no currency of ISO 4217")
     source = getattr(entry, "source", None)
-    source_id = source if isinstance(source, str) else getattr(source, "id", "") or ""
+    source_id = source if isinstance(source, str) else getattr(source, "id", "")
+    source_id = source_id if isinstance(source_id, str) else ""
     metadata = dict_of(getattr(source, "metadata", None))
     available_on = getattr(entry, "available_on", None) or entry.created
     return {
-        "id": entry.id,
-        "type": entry.type,
-        "category": getattr(entry, "reporting_category", None) or entry.type,
+        "id": _word(entry.id),
+        "type": _word(entry.type),
+        "category": _word(getattr(entry, "reporting_category", None) or entry.type),
         "amount_minor": amounts[0],
         "fee_minor": amounts[1],
         "net_minor": amounts[2],
         "currency": currency,
         "source": source_id,
         "reference": str(metadata.get("reference", ""))[:LONGEST_TEXT],
-        "text": (getattr(entry, "description", None) or entry.type)[:LONGEST_TEXT],
+        "text": str(getattr(entry, "description", None) or entry.type)[:LONGEST_TEXT],
         "made_at": datetime.fromtimestamp(entry.created, UTC),
         "available_at": datetime.fromtimestamp(available_on, UTC),
         "related": [source_id, *_related(source)],
         **_of_payout(source),
     }
+
+
+def _word(value: Any) -> str:
+    if not isinstance(value, str) or not value or "\x00" in value:
+        raise ValueError(f"{value!r} is no name")
+    return value
 
 
 def _whole(value: Any) -> int:
@@ -214,7 +221,7 @@ def _related(source: Any) -> Iterator[str]:
     for name in RELATED:
         value = getattr(source, name, None)
         value = value if isinstance(value, str) else getattr(value, "id", None)
-        if value:
+        if isinstance(value, str) and value:
             yield value
 
 
