@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import httpx
 import pytest
 
 from charity import proof
 from charity.domain import Donor
 from charity.giving import Given
 from marketplace.api import BurnStep
+from marketplace.identity.domain import Role
 from settlement.clearing import legs
 from settlement.clearing.domain import LegStatus
 from settlement.clearing.models import Settlement
@@ -18,7 +20,7 @@ from settlement.disputes.domain import LineId
 from settlement.disputes.repository import lines
 from tests.charity.conftest import RATE_MICROS, Cause
 from tests.charity.test_giving import refund
-from tests.charity.test_proof import traces
+from tests.charity.test_proof import SignIn, traces
 from tests.settlement.clearing.house import ANNA, House
 from tests.settlement.disputes.stage import lines_in
 
@@ -211,3 +213,32 @@ async def test_of_a_gift_from_two_issuers_one_part_is_disputed(
         ("payout", 2_000),
     ]
     assert (await finance.year()).unpaid_points == 10_000  # though the last payment arrived
+
+
+async def test_pages_of_givers_finance_and_the_charity_say_what_keeps_it_out(
+    cause: Cause, finance: Finance, client: httpx.AsyncClient, sign_in: SignIn
+) -> None:
+    given = await cause.done(2_000)
+    await cause.done(700, "bob")
+    window_id = await finance.house.close_window()
+    dispute_id = await finance.dispute(window_id, "ann")
+    first = await finance.paid()
+    await finance.decide(dispute_id, upheld=True)
+    second = await finance.paid()
+    ann, clerk = await sign_in(Role.PARTICIPANT), await sign_in(Role.FINANCE)
+    receipt = (await cause.receipts())[0]
+    for path in ("/charity/mine", f"/charity/receipts/{receipt.id}"):
+        shown = (await client.get(path, headers=ann)).text
+        assert "A dispute about 2,000 of its points was upheld" in shown, path
+        assert second.reference in shown, path
+        assert first.reference not in shown, path
+    year = (await client.get(f"/charity/years/person?year={receipt.year}", headers=ann)).text
+    assert "taken back after a dispute" in year
+    trace = await client.get(f"/settlement/trace/{given.burn_id}", headers=clerk)
+    assert trace.status_code == 200, trace.text
+    assert f"The settlement of its window, {first.reference}, was made without it" in trace.text
+    assert "Adjustment" in trace.text
+    told = (await client.get(f"/v1/settlement/trace/{given.burn_id}", headers=clerk)).json()
+    captured, *undone = told["lines"]
+    assert captured["left_out_of"] == first.reference
+    assert {each["undoes"] for each in undone} == {captured["line"]}

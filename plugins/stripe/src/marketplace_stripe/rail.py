@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 import stripe
+from sqlalchemy.exc import IntegrityError
 
 from marketplace.api import (
     Booked,
@@ -287,9 +288,12 @@ class Stripe(Reading):
                 state = "taken back"
         else:
             state, outcome = paying.state(there), paying.outcome(leg, there)
-        with self._host.transaction() as session:
-            words = getattr(outcome, "reason", words)
-            records.found(session, sent, there.id, state, words)
+        words = getattr(outcome, "reason", words)
+        try:
+            with self._host.transaction() as session:
+                records.found(session, sent, there.id, state, words)
+        except IntegrityError:
+            raise Unclear(f"Stripe answers with {there.id}, which is of another leg") from None
         return outcome
 
     def _guarded(self, leg: Leg, work: Callable[[], LegOutcome]) -> LegOutcome:

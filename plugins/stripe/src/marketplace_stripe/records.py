@@ -24,6 +24,8 @@ MOVED: Final = frozenset({"succeeded", "partly taken back", "taken back"})
 """States of a payment intent whose leg was said to be booked."""
 PART: Final = "part"
 """Name in metadata at Stripe of which part of a leg something is."""
+IDS: Final = {Direction.COLLECT: "pi_", Direction.PAY: "tr_"}
+"""How ids of what is made begin."""
 NOW: Final = sa.func.clock_timestamp()
 COLUMNS: Final = (
     payment.c.reference,
@@ -116,6 +118,11 @@ class Payment(msgspec.Struct, frozen=True):
 
     def alien(self, there: Any) -> str:
         """Why an object of Stripe's is not this leg; empty where it is."""
+        begins = IDS[self.direction]
+        if not isinstance(there.id, str) or not there.id.startswith(begins):
+            return f"Stripe answers with something whose id does not begin with {begins}"
+        if self.object_id not in (None, there.id):
+            return f"Stripe answers with {there.id} when asked for {self.object_id}"
         named = dict_of(getattr(there, "metadata", None)).get("reference", self.reference)
         if named != self.reference:
             return f"Stripe answers with {there.id}, which is of leg {named}"
@@ -219,4 +226,7 @@ def dict_of(found: Any) -> Mapping[str, str]:
     """A mapping of Stripe's as one of ours."""
     if not found:
         return {}
-    return found if isinstance(found, Mapping) else found.to_dict()
+    if isinstance(found, Mapping):
+        return found
+    # What is no mapping says nothing.
+    return found.to_dict() if hasattr(found, "to_dict") else {}
