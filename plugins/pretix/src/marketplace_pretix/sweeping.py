@@ -25,7 +25,7 @@ from marketplace_pretix.settings import PretixSettings
 
 log = logging.getLogger(__name__)
 
-EVERY: Final = timedelta(minutes=5)
+EVERY: Final = timedelta(seconds=45)
 """Where nobody tells of changes."""
 OVERLAP: Final = timedelta(minutes=2)
 """Looked at again: an order is stamped when its transaction begins, and seen when it ends."""
