@@ -79,7 +79,7 @@ test-localstripe: $(STAMP) ## What the localstripe of PyPI says to the Stripe ra
 	@$(BIN)/python -m tests.stripe.second_opinion
 
 test-pretix: $(STAMP) ## Seat, ticket and cancellation against a real pretix, installed into var/pretix (600 MB, ten minutes the first time)
-	@$(BIN)/python -m pytest -n 0 plugins/pretix/tests/real/against_pretix.py
+	@$(BIN)/python -m pytest -n 0 plugins/pretix/tests/real/*_pretix.py
 
 bench: $(STAMP) ## Measure everything (half an hour, needs wrk); ARGS="burns --json" picks a group
 	@$(BIN)/python -m bench $(ARGS)

@@ -34,6 +34,7 @@ from marketplace.exchange import (
 from marketplace.exchange import pages as burn_pages
 from marketplace.exchange import routes as exchange
 from marketplace.exchange.beforehand import Beforehand
+from marketplace.exchange.reward_notes import RewardNotes
 from marketplace.fulfilment import dead_pages
 from marketplace.fulfilment import routes as fulfilment
 from marketplace.identity import housekeeping, key_pages, me_pages
@@ -336,6 +337,9 @@ def _site(runtime: Runtime, joined: Mapping[str, JoinedPages]) -> Site:
         nav=[*NAV, *(entry for each in pages.values() for entry in each.nav)],
         vault=runtime.vault,
         secure_cookies=runtime.settings.secure_cookies,
+        reward_notes=RewardNotes(
+            {slug: each.reward_note for slug, each in pages.items() if each.reward_note}
+        ),
         before_burn=Beforehand(
             {slug: each.before_burn for slug, each in pages.items() if each.before_burn}
         ),

@@ -12,6 +12,7 @@ import litestar
 import msgspec
 import sqlalchemy as sa
 
+from marketplace.web.i18n import Lazy
 from marketplace.web.nav import NavEntry
 
 
@@ -153,6 +154,8 @@ Routes: TypeAlias = Sequence[type[litestar.Controller] | litestar.handlers.HTTPR
 """Handlers mounted under `/v1/<slug>`; each states `access(...)`."""
 
 
+RewardNote: TypeAlias = Callable[[str], Lazy | None]
+"""See `Pages.reward_note`: (reference of the order) -> words, or None."""
 BeforeBurn: TypeAlias = Callable[[str, int], str | None]
 """(reference of an offer of yours, quantity) -> path of a page of yours, or None."""
 
@@ -173,6 +176,11 @@ class Pages(msgspec.Struct, frozen=True, kw_only=True):
     reward: NavEntry | None = None
     """Link from the page of a delivered reward of yours, below `/<slug>`: `{order}` in its path is
     the order's reference. Shown once the reward has been looked at. Since 1.2."""
+    reward_note: RewardNote | None = None
+    """What the page of a delivered reward of yours says first, where it does not stand as it was
+    delivered: that it was cancelled, moved, is worth less. Asked with the order's reference in a
+    thread whenever that page is shown, given two seconds; where it raises or is late, nothing is
+    said. Since 1.3."""
     expiring: NavEntry | None = None
     """Link beside the points in a participant's wallet that expire, below `/<slug>`: what else can
     be done with them. Since 1.3."""

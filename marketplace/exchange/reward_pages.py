@@ -252,6 +252,9 @@ async def _show(
         title, tone = headline(reward)
         steps = timeline(reward, await refunds_of(session, reward))
     is_held = reward.status is BurnStatus.HELD
+    note = None
+    if reward.is_delivered:
+        note = await page.reward_notes.of(reward.plugin, str(reward.id))
     context: dict[str, Any] = {
         "reward": reward,
         "face": face,
@@ -262,6 +265,7 @@ async def _show(
         "seen": BurnState(reward.status, reward.fulfilment).code,
         "can_cancel": is_held and _can_cancel(reward),
         "shown": shown,
+        "note": note,
         "longest_message": LONGEST_MESSAGE,
     }
     if page.is_htmx and shown is None:

@@ -28,6 +28,7 @@ from marketplace.web.nav import NavEntry, visible
 
 if TYPE_CHECKING:
     from marketplace.exchange.beforehand import Beforehand
+    from marketplace.exchange.reward_notes import RewardNotes
     from marketplace.web.console import Console
 
 THEMES = ("auto", "light", "dark")
@@ -76,6 +77,8 @@ class Site(msgspec.Struct, frozen=True):
     secure_cookies: bool
     before_burn: Beforehand
     """See `Pages.before_burn`."""
+    reward_notes: RewardNotes
+    """See `Pages.reward_note`."""
 
 
 def local_path(path: str | None, default: str = "/") -> str:
@@ -101,6 +104,8 @@ class Page:
         self.locale: str = self.language.code
         self.before_burn: Beforehand = site.before_burn
         """What may lead to a page of a plugin before points are burnt."""
+        self.reward_notes: RewardNotes = site.reward_notes
+        """What plugins say of rewards that they delivered."""
         self.theme: str = self._choose_theme()
         seen_at = self.principal.seen_at if self.principal else None
         self.now: datetime = seen_at or datetime.now(UTC)

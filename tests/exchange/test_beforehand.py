@@ -1,4 +1,4 @@
-"""A plugin's page before a burn: where the plugin fails, nobody is led anywhere."""
+"""A plugin's page before a burn, and its words on a reward: where it fails, pages stand without."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import threading
 import pytest
 
 from marketplace import asides
-from marketplace.contract.registering import BeforeBurn
+from marketplace.contract.registering import BeforeBurn, RewardNote
 from marketplace.exchange import beforehand
 from marketplace.exchange.beforehand import Beforehand
+from marketplace.exchange.reward_notes import RewardNotes
+from marketplace.web.i18n import Lazy, lazy
 
 
 def fails(reference: str, quantity: int) -> str | None:
@@ -47,3 +49,24 @@ async def test_a_plugin_that_hangs_keeps_no_page(monkeypatch: pytest.MonkeyPatch
         assert await known.page("acme", "seat", 1) is None
     assert await known.page("other", "seat", 1) == "/other/who"
     forever.set()
+
+
+def no_note(reference: str) -> Lazy | None:
+    raise RuntimeError(reference)
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda reference: lazy("Cancelled"), lazy("Cancelled")),
+        (lambda reference: None, None),
+        (lambda reference: "<b>words of no language</b>", None),
+        (no_note, None),
+    ],
+)
+async def test_a_reward_is_shown_with_what_its_plugin_says_of_it(
+    ask: RewardNote, said: Lazy | None
+) -> None:
+    known = RewardNotes({"acme": ask})
+    assert await known.of("acme", "7") == said
+    assert await known.of("other", "7") is None

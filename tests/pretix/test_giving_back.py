@@ -187,7 +187,13 @@ async def test_an_order_made_valid_again_too_late_is_cancelled(bought: Bought) -
     assert (await bought.note()).cancelled_by == "us"
 
 
-@pytest.mark.parametrize("mischief", [Mischief.DOWN, Mischief.BROKEN, Mischief.MALFORMED])
+@pytest.mark.parametrize(
+    "mischief",
+    [
+        *(Mischief.DOWN, Mischief.BROKEN, Mischief.MALFORMED, Mischief.LOST, Mischief.BUSY),
+        *(Mischief.MAINTENANCE, Mischief.MOVED, Mischief.BLIND, Mischief.GONE),
+    ],
+)
 async def test_nothing_is_given_back_while_pretix_does_not_say(
     bought: Bought, mischief: Mischief
 ) -> None:

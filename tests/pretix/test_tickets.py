@@ -68,6 +68,19 @@ async def test_a_ticket_shows_how_it_stands_at_pretix_now(bought: Bought, page: 
     assert "tickets.pdf" not in shown.text
 
 
+async def test_the_page_of_a_reward_says_first_that_it_was_cancelled(
+    bought: Bought,
+    client: httpx.AsyncClient,
+    sign_in: Callable[..., Awaitable[dict[str, str]]],
+) -> None:
+    ann = await sign_in(Role.PARTICIPANT, "ann")
+    told = "The organizer has cancelled this"
+    assert told not in (await client.get(f"/rewards/{bought.reference}", headers=ann)).text
+    bought.double.world.cancel(bought.code)
+    await bought.look()
+    assert told in (await client.get(f"/rewards/{bought.reference}", headers=ann)).text
+
+
 async def test_where_pretix_does_not_answer_what_was_delivered_is_shown(
     bought: Bought, page: Page
 ) -> None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner
 from marketplace_pretix import (
     cancelling,
     commands,
     domain,
     giving_back,
+    models,
     parts,
     repository,
     sweeping,
@@ -273,6 +275,28 @@ def test_every_ticket_is_accounted_for(
 
 def test_points_of_parts_add_up_to_all_points() -> None:
     assert [parts.share(1_000, gone, 3) for gone in range(5)] == [0, 333, 666, 1_000, 1_000]
+
+
+def test_what_an_organizer_sold_years_before_is_not_read(
+    host: api.Host, double: Double, two: str
+) -> None:
+    """Its first look would never come to an end."""
+    old = {"last_modified": "2020-01-01T00:00:00Z", "api_meta": {}}
+    placed = double.world.orders[domain.order_code(two)]
+    double.world.orders |= {f"OLD{n}": {**placed, **old, "code": f"OLD{n}"} for n in range(5)}
+    read: list[int] = []
+    changed = double.world.changed
+
+    def counted(query: Mapping[str, str]) -> list[dict[str, Any]]:
+        found = changed(query)
+        read.append(len(found))
+        return found
+
+    double.world.changed = counted  # type: ignore[method-assign]
+    with host.transaction() as session:
+        session.execute(sa.delete(models.server))
+    sweeping.run(host, now=True)
+    assert read == [1]
 
 
 def test_orders_changed_while_pages_are_read_are_not_passed_over(

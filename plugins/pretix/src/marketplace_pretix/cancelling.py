@@ -88,14 +88,19 @@ def _call(client: Pretix, sent: Sent, code: str) -> str | None:
     body = msgspec.json.encode({"send_email": False, "comment": "The points were given back."})
     answer = client.call("POST", order_path(sent.event, code, "mark_canceled/"), body)
     if answer.status == 200:
-        return None
+        # What stands between may answer 200 as well, with a page for people.
+        return None if _is_worthless(answer) else "the answer is not pretix's"
     if is_proof_of_absence(answer):
         # Nothing to cancel. Should it come late, the sweep finds it and asks again.
         return None
     if answer.status == 400:
-        found = client.order(sent.event, code)
-        placed = read_order(found.body) if found.status == 200 else None
-        if placed is not None and placed.status in ("c", "e"):
+        if _is_worthless(client.order(sent.event, code)):
             return None
         return f"pretix does not cancel it: {complaints(answer.body).get('detail', '')}"
     return status_of(answer)
+
+
+def _is_worthless(answer: api.Answer) -> bool:
+    """Whether pretix says of an order that nobody is let in with it any more."""
+    placed = read_order(answer.body) if answer.status == 200 else None
+    return placed is not None and placed.status in parts.WORTHLESS

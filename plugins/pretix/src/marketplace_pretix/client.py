@@ -17,7 +17,7 @@ TIMEOUT_S: Final = 10.0
 HEALTH_TIMEOUT_S: Final = 0.45
 """Two calls tell how a server is doing, within a second."""
 ANSWER_LIMIT_BYTES: Final = 4 * 1_048_576
-MOST_PAGES: Final = 100
+MOST_PAGES: Final = 400
 WITH_TAKEN_OUT: Final = "?include_canceled_positions=true"
 REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 LONGEST: Final = 200

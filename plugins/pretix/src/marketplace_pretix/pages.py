@@ -23,7 +23,7 @@ from marketplace.api import (
     access,
     lazy,
 )
-from marketplace_pretix import asking, choosing, repository, telling, ticket_pages, words
+from marketplace_pretix import asking, choosing, repository, showing, telling, ticket_pages, words
 from marketplace_pretix.asking import Problems
 
 HERE: Final = Path(__file__).parent
@@ -50,6 +50,7 @@ def make_pages(host: Host) -> Pages:
         templates=HERE / "templates",
         translations=HERE / "locale",
         reward=ticket_pages.LINK,
+        reward_note=partial(showing.note, host),
         before_burn=partial(choosing.page_before, host),
     )
 

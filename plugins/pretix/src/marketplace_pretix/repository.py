@@ -378,6 +378,13 @@ def members(session: Session) -> set[UUID]:
     return set(session.scalars(sa.select(order.c.member_id).distinct()))
 
 
+def first_sent(session: Session, member_id: UUID) -> datetime | None:
+    """When a member's pretix was sent its first order that we know of."""
+    first = sa.select(sa.func.min(order.c.begun_at)).where(order.c.member_id == member_id)
+    found: datetime | None = session.scalar(first)
+    return found
+
+
 def moment(session: Session) -> datetime:
     """Now, by the clock that the rows above are stamped with."""
     now: datetime = session.execute(sa.select(NOW)).scalar_one()

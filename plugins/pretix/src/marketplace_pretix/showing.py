@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 
 from marketplace import api
-from marketplace_pretix import parts, repository, servers, shelf, stock, telling
+from marketplace_pretix import parts, repository, servers, shelf, stock, telling, words
 from marketplace_pretix.asking import said
 from marketplace_pretix.client import Pretix, Refused, is_proof_of_absence
 from marketplace_pretix.domain import META, Sku, parse_sku, write_sku
@@ -122,6 +122,20 @@ def show(host: api.Host, principal: api.Principal, reference: str) -> Shown:
         ],
         is_over=is_over,
     )
+
+
+def note(host: api.Host, reference: str) -> api.Lazy | None:
+    """What the page of a reward says first, as its pretix was last looked through."""
+    with host.transaction() as session:
+        sent = repository.sent(session, [reference]).get(reference)
+        split = len(parts.of(session, reference)) > 1
+    if sent is None:
+        return None
+    if sent.cancelled_at is not None:
+        return words.NOT_VALID
+    if sent.gone:
+        return words.SOME_NOT_VALID
+    return words.CHANGED if split or sent.noticed is not None else None
 
 
 def _reveal(

@@ -25,10 +25,12 @@ from marketplace_pretix.settings import PretixSettings
 
 log = logging.getLogger(__name__)
 
-EVERY: Final = timedelta(minutes=5)
+EVERY: Final = timedelta(seconds=45)
 """Where nobody tells of changes."""
 OVERLAP: Final = timedelta(minutes=2)
 """Looked at again: an order is stamped when its transaction begins, and seen when it ends."""
+BEFORE: Final = timedelta(days=30)
+"""So far back the first look goes at least."""
 COMPARED: Final = 500
 """Orders in a run whose burn is looked at, a round through all of a member's."""
 
@@ -50,9 +52,10 @@ def run(host: api.Host, *, now: bool = False) -> None:
         with host.transaction() as session:
             row = _state(session, member_id, settings.place)
             started = repository.moment(session)
+            since = row.seen_until or _first_look(session, member_id, started)
         due = row.swept_at is None or row.hinted_at is not None or row.swept_at < started - EVERY
         if due or now:
-            work = partial(sweep, host, member_id, settings, row.seen_until, started)
+            work = partial(sweep, host, member_id, settings, since, started)
             guarded("changes", member_id, work)
         _compare(host, member_id)
 
@@ -61,7 +64,7 @@ def sweep(
     host: api.Host,
     member_id: UUID,
     settings: PretixSettings,
-    since: datetime | None,
+    since: datetime,
     started: datetime,
 ) -> None:
     """Look at every order of a member that changed since. Refused, and what a call raises.
@@ -70,16 +73,16 @@ def sweep(
     nothing from one page to another.
     """
     query = {"ordering": "datetime", "page_size": "50", "include_canceled_positions": "true"}
-    if since is not None:
-        query["modified_since"] = (since - OVERLAP).isoformat()
+    query["modified_since"] = (since - OVERLAP).isoformat()
     path = "/orders/?" + "&".join(f"include={name}" for name in parts.FIELDS)
-    latest, begun = since, None
+    latest = since
+    begun: datetime | None = None
     touched: dict[str, datetime] = {}
     for headers, rows in Pretix(host.outbound, settings).pages(path, **query):
         begun = begun or _generated(headers)
         for raw in rows:
             change = _change(raw)
-            latest = max(latest or change.last_modified, change.last_modified)
+            latest = max(latest, change.last_modified)
             if change.reference:
                 with host.transaction() as session:
                     if _take(host, session, member_id, settings.place, change):
@@ -88,10 +91,17 @@ def sweep(
     for reference, when in touched.items():
         with host.transaction() as session:
             _settle(host, session, settings, reference, when)
-    if latest is not None and begun is not None:
+    if begun is not None:
         # What changed while we read was perhaps read before it changed.
         latest = min(latest, begun)
     _seen(host, member_id, settings.place, latest, started)
+
+
+def _first_look(session: Session, member_id: UUID, now: datetime) -> datetime:
+    """From when on a server is looked through for the first time: it may have sold for years, and
+    of ours there is nothing from before our first order. Books that were restored may lack some.
+    """
+    return min(repository.first_sent(session, member_id) or now, now - BEFORE)
 
 
 def _change(raw: Any) -> Change:
@@ -110,9 +120,7 @@ def _generated(headers: Mapping[str, str]) -> datetime | None:
     return found if found.tzinfo is not None else None
 
 
-def _seen(
-    host: api.Host, member_id: UUID, place: str, latest: datetime | None, started: datetime
-) -> None:
+def _seen(host: api.Host, member_id: UUID, place: str, latest: datetime, started: datetime) -> None:
     """Note how far a server was looked through."""
     with host.transaction() as session:
         session.execute(

@@ -54,6 +54,13 @@ TROUBLES: Final[Mapping[str, Lazy]] = {
 }
 """Why nothing of an offer is sold here, by code; its partner reads them."""
 
+NOT_VALID: Final = lazy("The organizer has cancelled this: it is not valid any more.")
+SOME_NOT_VALID: Final = lazy(
+    "The organizer has cancelled some of the tickets. See below under tickets which are valid."
+)
+CHANGED: Final = lazy(
+    "The organizer has changed this since: look at the tickets as they are now, for their codes."
+)
 NOTICED: Final[Mapping[str, Lazy]] = {
     "fewer": lazy(
         "Tickets of the order are nowhere to be seen: neither in it, nor in an order that was "
