@@ -49,12 +49,14 @@ class Runtime:
         vault: Vault,
         *,
         contained: bool = False,
+        probed: bool = True,
         keeper: Keeper | None = None,
     ) -> None:
         self.settings = settings
         self.database = database
         self.vault = vault
         self.contained = contained and sys.platform != "win32"
+        self._probed = probed
         self.tally = Tally()
         self._lent = keeper
         self.plugin_routes: dict[str, PluginRoutes] = {}
@@ -91,6 +93,7 @@ class Runtime:
                 grace_days=self.settings.refund_grace_days,
             ),
             contained=self.contained,
+            probed=self._probed,
         )
 
     @cached_property

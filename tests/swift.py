@@ -19,6 +19,7 @@ from litestar.di import Provide
 from litestar.dto import AbstractDTO
 from litestar.typing import FieldDefinition
 from litestar.utils.signature import ParsedSignature
+from litestar.utils.sync import AsyncCallable
 
 Known = WeakKeyDictionary[Callable[..., Any], dict[object, Any]]
 """What was found out about each function."""
@@ -94,6 +95,9 @@ class Remembered:
 
 def lines_of(fn: object) -> Hashable | None:
     """What all functions of the same lines have in common; None where a signature may differ."""
+    if isinstance(fn, AsyncCallable):  # one that runs on a thread
+        called = lines_of(fn.func)
+        return called and (AsyncCallable, called)
     if not isinstance(fn, FunctionType) or hasattr(fn, "__signature__"):
         return None
     wrapped = lines_of(fn.__wrapped__) if hasattr(fn, "__wrapped__") else ()
