@@ -37,6 +37,11 @@ async def frozen(session: AsyncSession, window_ids: Sequence[UUID]) -> list[Tota
     ]
 
 
+async def lines_wait(session: AsyncSession) -> bool:
+    """Whether the next settlement takes in again what earlier ones left out."""
+    return bool(await repository.releasable_lines(session, ()))
+
+
 def _total(line: Line, sign: int) -> Total:
     """One line as a total of its window."""
     return Total(

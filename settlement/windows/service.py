@@ -28,6 +28,7 @@ from marketplace.ledger.models import SettlementWindow
 from marketplace.ledger.totals import Total, complete, counted, totals
 from marketplace.ledger.windows import GATE
 from settlement import telling
+from settlement.disputes import freezing
 from settlement.disputes.repository import dispute_days
 from settlement.errors import StatusChanged
 from settlement.history import Change, Subject, compare_and_set, move, record_many
@@ -132,14 +133,15 @@ async def switch(
 
 
 async def finish(session: AsyncSession, window_id: UUID, *, actor: str = SYSTEM) -> Closed:
-    """Make the totals of a window that is `closing` final; an empty one is settled at once.
+    """Make the totals of a window that is `closing` final; an empty one is settled at once, unless
+    lines wait that disputes kept out of settlements: it stays closed, so that one takes them in.
 
     Raises StatusChanged where somebody has finished it.
     """
     await complete(session, window_id)
     await _move(session, window_id, WindowStatus.CLOSING, WindowStatus.CLOSED, actor)
     found = await counted(session, window_id)
-    if not found.lines:
+    if not found.lines and not await freezing.lines_wait(session):
         await _move(
             session, window_id, WindowStatus.CLOSED, WindowStatus.SETTLED, SYSTEM, NOTHING_IN_IT
         )
@@ -177,7 +179,7 @@ async def _closed(session: AsyncSession, window_id: UUID, count: int) -> Closed:
         opened_id=await _open_id(session),
         opened_at=row.opened_at,
         closed_at=row.closed_at,
-        settled=not count,
+        settled=row.status is WindowStatus.SETTLED and not count,
         obligations=count,
     )
 

@@ -20,6 +20,8 @@ from settlement.disputes.domain import DisputeStatus
 from settlement.disputes.errors import NotDisputable
 from settlement.disputes.models import Dispute
 from settlement.domain import PartyKind
+from settlement.windows.closing import close_window as close_now
+from settlement.windows.service import Closed
 from tests.factories import Coalition
 from tests.ledger.driver import Driver
 from tests.settlement.disputes.stage import close_window, lines_in
@@ -74,6 +76,11 @@ async def settle(runtime: Runtime, random: Random, *, aborting: float) -> None:
             await clearing.abort(session, made.id, actor="person:1", note="again")
 
 
+async def close(runtime: Runtime) -> Closed:
+    """Close the open window as finance does."""
+    return await close_now(runtime.database.begin, lambda _: None, actor="person:1")
+
+
 async def booked(runtime: Runtime) -> dict[UUID, int]:
     """Nets of members from obligations and debts alone; all are funded at redemption."""
     nets: dict[UUID, int] = {}
@@ -101,6 +108,34 @@ async def settled(runtime: Runtime) -> dict[UUID, int]:
             .group_by(SettledPosition.member_id)
         )
         return {member_id: int(micros) for member_id, micros in rows if micros}
+
+
+async def test_the_last_line_of_a_programme_is_settled_though_nothing_comes_after_it(
+    runtime: Runtime, coalition: Coalition
+) -> None:
+    begin = runtime.database.begin
+    await coalition.issue("ann", 5_000)
+    async with Driver.start(coalition) as drive:
+        await drive.capture("ann", await drive.burn("ann", "card"))
+    burnt = (await close(runtime)).window_id
+    lines = await lines_in(runtime, burnt)
+    asked = service.NewDispute(coalition.members["alpha"], lines, "not delivered")
+    async with begin() as session:
+        dispute = await service.open_dispute(session, asked, actor="person:a")
+        await clearing.draft(session, actor="person:1")
+    assert await settled(runtime) == {}
+    assert (await close(runtime)).settled  # nobody knows yet whether it will be due
+    async with begin() as session:
+        await service.decide(session, dispute.id, upheld=False, actor="f", note="delivered")
+    last = await close(runtime)
+    assert (last.settled, last.obligations) == (False, 0)
+    async with begin() as session:
+        made = await clearing.draft(session, actor="person:1")
+        assert await clearing.repository.windows_of(session, made.id) == [last.window_id]
+    assert await settled(runtime) == await booked(runtime) != {}
+    assert (await close(runtime)).settled
+    async with begin() as session:
+        assert await verify(session) == []
 
 
 @pytest.mark.parametrize("seed", range(3))
