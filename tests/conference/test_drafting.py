@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
+from click.testing import CliRunner, Result
+from marketplace_conference.commands import make_commands
 
+from marketplace.api import MarketplaceError
+from marketplace.host import PluginHost
 from marketplace.identity.domain import Role, Scope
 from tests.conference.test_on_sale import FORUM, Make, worker
 from tests.conftest import Headers
@@ -324,6 +331,35 @@ async def test_a_price_that_points_stopped_covering_is_said_before_anything_is_p
     page = await client.get(where, headers=desk.headers)
     assert "There is an offer with this one already." in page.text
     assert (await client.get("/conference/events/lodz-forum")).status_code == 404
+
+
+async def test_a_file_with_prices_is_published_at_the_terminal(
+    coalition: Coalition, tmp_path: Path
+) -> None:
+    runtime = coalition.runtime
+    host = PluginHost("conference", lambda: runtime.database, lambda: runtime.vault)
+    commands = {each.command.name: each.command for each in make_commands(host)}
+    (category,) = FORUM["categories"]
+    priced = {**category, "points": 1_000, "cost_micros": 8_000_001}
+    file = tmp_path / "forum.json"
+
+    def run(name: str, *words: str) -> Result:
+        return CliRunner().invoke(commands[name], list(words))
+
+    def put(points: int) -> None:
+        document = {**FORUM, "categories": [{**priced, "points": points}]}
+        file.write_bytes(msgspec.json.encode(document))
+        assert run("put", str(file)).output == "forum: draft\n"
+
+    await asyncio.to_thread(put, 1_000)
+    refused = await asyncio.to_thread(run, "publish", "forum")
+    assert isinstance(refused.exception, MarketplaceError)
+    assert refused.exception.extra["sku"] == "FORUM-A"
+    await asyncio.to_thread(put, 1_001)
+    for told in ("on sale: tickets/FORUM-A\n", ""):  # again makes nothing more
+        done = await asyncio.to_thread(run, "publish", "forum")
+        assert done.output == f"{told}forum: published\n"
+    assert (await asyncio.to_thread(run, "withdraw", "forum")).output == "forum: draft\n"
 
 
 async def test_what_is_hidden_again_is_not_sold_meanwhile(
