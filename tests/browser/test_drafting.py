@@ -67,7 +67,7 @@ async def frame(page: Page, slug: str) -> None:
     """When and where it is."""
     await page.get_by_label("Name", exact=True).fill(f"The {slug}")
     await page.get_by_label("Address (optional)").fill(slug)
-    await page.get_by_label("Place", exact=True).fill("Hall 1")
+    await page.get_by_label("Venue", exact=True).fill("Hall 1")
     await page.get_by_label("Time zone").fill("Europe/Warsaw")
     await page.get_by_label("Begins").fill("2999-05-04T09:00")
     await page.get_by_label("Ends").fill("2999-05-04T18:00")

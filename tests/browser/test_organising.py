@@ -121,7 +121,7 @@ async def terms_and_a_move(desk: Tab, look: Look) -> None:
     await expect(desk.page.locator("main")).to_contain_text("80 % until 30 days before")
     await desk.page.get_by_role("link", name="Move", exact=True).click()
     await desk.page.get_by_role("textbox", name="Reason").fill("The hall is being rebuilt.")
-    await desk.page.get_by_label("Place", exact=True).fill("Depot 2")
+    await desk.page.get_by_label("Venue", exact=True).fill("Depot 2")
     await desk.page.get_by_role("button", name="See whom it concerns").click()
     await expect(desk.page.locator("#refund_until-error")).to_be_visible()
     await look("move")

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
+from click.testing import CliRunner, Result
+from marketplace_conference.commands import make_commands
 
+from marketplace.api import MarketplaceError
+from marketplace.host import PluginHost
 from marketplace.identity.domain import Role, Scope
 from tests.conference.test_on_sale import FORUM, Make, worker
 from tests.conftest import Headers
@@ -55,25 +62,25 @@ class Desk:
     """An organiser's browser: what it sends, and what the page then says."""
 
     def __init__(self, client: httpx.AsyncClient, headers: Headers) -> None:
-        self._client = client
-        self._headers = headers
+        self.client = client
+        self.headers = headers
 
     async def open(self, path: str) -> str:
         """A page that is there."""
-        answer = await self._client.get(path, headers=self._headers)
+        answer = await self.client.get(path, headers=self.headers)
         assert answer.status_code == 200, answer.text
         return unescape(answer.text)
 
     async def save(self, path: str, data: dict[str, Any], to: str) -> str:
         """Send a form that is taken; the page it leads to."""
-        answer = await self._client.post(path, data=data, headers=self._headers)
+        answer = await self.client.post(path, data=data, headers=self.headers)
         assert answer.status_code == 303, wrong(answer.text) or answer.text
         assert answer.headers["location"] == to
         return await self.open(to)
 
     async def refused(self, path: str, data: dict[str, Any]) -> dict[str, str]:
         """Send a form that is not taken: what is said, by field. What was typed is there still."""
-        answer = await self._client.post(path, data=data, headers=self._headers)
+        answer = await self.client.post(path, data=data, headers=self.headers)
         assert answer.status_code == 422, answer.text
         for name, value in data.items():
             if value and name in ("name", "venue", "size", "points", "cost", "starts"):
@@ -120,7 +127,7 @@ async def test_an_event_is_drafted_by_form_published_and_burnt_for(
         f"{OURS}/plan?part=main",
         files={"file": ("plan.csv", plan)},
         data={"do": "take"},
-        headers=desk._headers,
+        headers=desk.headers,
     )
     assert sent.status_code == 303
     terms = {"do": "refund", "days-1": "14", "percent-1": "80"}
@@ -240,11 +247,11 @@ async def test_places_are_shared_and_parts_are_changed_and_taken_out(
     places = {each["name"]: each["places"] for of in event["sessions"] for each in of["categories"]}
     assert places == {"Standing": 20, "Guest": 20}
     # On offer by now, so they stay; what nobody has goes.
-    stays = await client.post(f"{address}?sku=guest", data={"do": "out"}, headers=desk._headers)
+    stays = await client.post(f"{address}?sku=guest", data={"do": "out"}, headers=desk.headers)
     assert stays.headers["location"] == f"{OURS}/edit"
     assert "It stays" in await desk.open(f"{OURS}/edit")
     session = f"{OURS}/edit/session"
-    await client.post(f"{session}?code=workshop", data={"do": "out"}, headers=desk._headers)
+    await client.post(f"{session}?code=workshop", data={"do": "out"}, headers=desk.headers)
     assert "Workshop" in await desk.open(f"{OURS}/edit")
     await desk.save(session, {**part, "name": "Walk"}, f"{OURS}/edit")
     page = await desk.save(f"{session}?code=walk", {"do": "out"}, f"{OURS}/edit")
@@ -253,7 +260,7 @@ async def test_places_are_shared_and_parts_are_changed_and_taken_out(
     await desk.save(address, own, f"{OURS}/edit")
     assert "“Press” has no price" in await desk.open(OURS)
     assert "press" not in await desk.save(f"{address}?sku=press", {"do": "out"}, f"{OURS}/edit")
-    assert (await client.get(f"{address}?sku=press", headers=desk._headers)).status_code == 404
+    assert (await client.get(f"{address}?sku=press", headers=desk.headers)).status_code == 404
 
 
 async def test_a_session_that_is_the_whole_event_follows_it(
@@ -318,12 +325,41 @@ async def test_a_price_that_points_stopped_covering_is_said_before_anything_is_p
     await desk.save(f"{HOME}/new", FRAME, f"{OURS}/edit")
     await desk.save(f"{OURS}/edit/category", FLOOR, f"{OURS}/edit")
     await coalition.add_offer("tickets/lodz-forum-floor", acceptor="tickets")
-    answer = await client.post(f"{OURS}/status", data={"change": "publish"}, headers=desk._headers)
+    answer = await client.post(f"{OURS}/status", data={"change": "publish"}, headers=desk.headers)
     where = f"{OURS}/edit/category?sku=lodz-forum-floor&check=yes"
     assert answer.headers["location"] == where
-    page = await client.get(where, headers=desk._headers)
+    page = await client.get(where, headers=desk.headers)
     assert "There is an offer with this one already." in page.text
     assert (await client.get("/conference/events/lodz-forum")).status_code == 404
+
+
+async def test_a_file_with_prices_is_published_at_the_terminal(
+    coalition: Coalition, tmp_path: Path
+) -> None:
+    runtime = coalition.runtime
+    host = PluginHost("conference", lambda: runtime.database, lambda: runtime.vault)
+    commands = {each.command.name: each.command for each in make_commands(host)}
+    (category,) = FORUM["categories"]
+    priced = {**category, "points": 1_000, "cost_micros": 8_000_001}
+    file = tmp_path / "forum.json"
+
+    def run(name: str, *words: str) -> Result:
+        return CliRunner().invoke(commands[name], list(words))
+
+    def put(points: int) -> None:
+        document = {**FORUM, "categories": [{**priced, "points": points}]}
+        file.write_bytes(msgspec.json.encode(document))
+        assert run("put", str(file)).output == "forum: draft\n"
+
+    await asyncio.to_thread(put, 1_000)
+    refused = await asyncio.to_thread(run, "publish", "forum")
+    assert isinstance(refused.exception, MarketplaceError)
+    assert refused.exception.extra["sku"] == "FORUM-A"
+    await asyncio.to_thread(put, 1_001)
+    for told in ("on sale: tickets/FORUM-A\n", ""):  # again makes nothing more
+        done = await asyncio.to_thread(run, "publish", "forum")
+        assert done.output == f"{told}forum: published\n"
+    assert (await asyncio.to_thread(run, "withdraw", "forum")).output == "forum: draft\n"
 
 
 async def test_what_is_hidden_again_is_not_sold_meanwhile(

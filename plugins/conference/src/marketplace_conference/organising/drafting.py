@@ -29,7 +29,7 @@ SPARE_QUESTIONS: Final = 2
 NEEDS: Final = "requires:"
 """Before the name of a session that has to have been attended: the name of its box."""
 KINDS: Final[Mapping[str, Lazy]] = {
-    "text": lazy("Words"),
+    "text": lazy("A line of text"),
     "number": lazy("A number"),
     "choice": lazy("One of several answers"),
     "yes_no": lazy("Yes or no"),
