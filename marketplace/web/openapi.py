@@ -157,19 +157,25 @@ def openapi_config(extras: Sequence[Extra]) -> OpenAPIConfig:
 
 @get("/", include_in_schema=False)
 async def page(request: Request[Any, Any, Any]) -> Response[str]:
-    """The document as a plain page that loads nothing else."""
-    described = document(request.app, request.app.state.openapi_extras)
+    """The document as a plain page that loads nothing else, built once: anybody may ask for it."""
+    state = request.app.state
+    if "openapi_page" not in state:
+        state["openapi_page"] = _page(document(request.app, state.openapi_extras))
+    policy = f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; frame-ancestors 'none'"
+    headers = {"Content-Security-Policy": policy}
+    return Response(state["openapi_page"], media_type=MediaType.HTML, headers=headers)
+
+
+def _page(described: Json) -> str:
     rows = [
         f"<dt><code>{method.upper()} {escape(path)}</code> {escape(operation.get('summary', ''))}"
         f"</dt><dd>{escape(operation.get('description', ''))}</dd>"
         for path, operations in described["paths"].items()
         for method, operation in operations.items()
     ]
-    body = (
+    return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{TITLE}</title>'
         f"<style>{STYLE}</style><h1>{TITLE} API {__version__}</h1>"
         '<p>Machine readable: <a href="/schema/openapi.json">openapi.json</a>.</p>'
         f"<dl>{''.join(rows)}</dl></html>"
     )
-    policy = f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; frame-ancestors 'none'"
-    return Response(body, media_type=MediaType.HTML, headers={"Content-Security-Policy": policy})

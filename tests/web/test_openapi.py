@@ -6,8 +6,10 @@ import re
 from typing import Any
 
 import httpx
+import pytest
 from litestar import Litestar
 
+from marketplace.web import openapi
 from marketplace.web.openapi import ANY_METHOD, stated_accesses
 
 
@@ -51,3 +53,16 @@ async def test_the_page_loads_nothing_from_elsewhere(client: httpx.AsyncClient) 
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert "/v1/burns" in page.text
     assert not re.search(r"(src|href)=.(https?:)?//", page.text)
+
+
+async def test_the_page_is_built_once_however_many_ask(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await client.get("/schema")
+
+    def build_again(*_: object) -> None:
+        raise AssertionError("anybody could keep a process busy by asking")
+
+    monkeypatch.setattr(openapi, "document", build_again)
+    again = await client.get("/schema")
+    assert (again.status_code, again.text) == (200, first.text)
