@@ -140,6 +140,7 @@ def _asked(
             key=lambda each: each[1],
         ),
         said=partial(_said, page),
+        said_in=page.locale,
         by_id={each.id: each for each in chosen.asks.questions},
         path=choosing.path_of(chosen.offer.reference, quantity),
         not_sold=words.NOT_SOLD,
