@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-import asyncpg
 import msgspec
 import sqlalchemy as sa
 
@@ -21,6 +20,7 @@ from catalog.schemas import Correction, Hit, Results
 from catalog.search import Found, with_affordable
 from catalog.shelf import Shelf
 from catalog.standing import Reader, asks_of, mine_of
+from marketplace.db import DRIVER_ERRORS
 from marketplace.errors import Busy, InternalError, MarketplaceError, NotAuthenticated
 from marketplace.exchange.foresight import KnownOffers, Looker, Sight, foresee_all
 from marketplace.identity.domain import Principal
@@ -41,8 +41,7 @@ select participant_id, listing_id from catalog_wish where participant_id = any($
 """
 
 AWAY: Final = (
-    asyncpg.InterfaceError,
-    asyncpg.PostgresError,
+    *DRIVER_ERRORS,
     sa.exc.DBAPIError,
     sa.exc.TimeoutError,
     ConnectionError,

@@ -35,7 +35,7 @@ def tell(receipt: ReceiptView, language: Language) -> dict[str, object]:
             (_("Received by"), facts.charity),
             (_("Registration number"), f"{facts.country} {facts.number}{checked}"),
             (_("Donor of record"), facts.donor_name),
-            (_("For"), facts.campaign),
+            (language.pgettext("charity", "For"), facts.campaign),
             (_("Given on"), day(facts.given_on, "long")),
             (_("Points"), number(facts.points)),
             (_("Worth of a point"), exact(facts.rate_micros, facts.currency)),

@@ -23,9 +23,9 @@ from marketplace.identity.domain import Principal
 MOST = 100
 """Gifts shown at once; the yearly summary has all."""
 FAILED = "rejected"
-PAYMENTS = ("payout", FAILED)
-"""Stages of the way that are payments, in the words of `BurnStep.stage`."""
-UNPAID = ("unpaid_points", "unpaid_micros")
+TAKEN_BACK = "adjusted"
+"""Stages of the way that mean that money is not with the charity, in words of `BurnStep.stage`."""
+ABSENT = ("unpaid_points", "unpaid_micros", "taken_back_points", "taken_back_micros")
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -83,10 +83,23 @@ class GiftView(msgspec.Struct, frozen=True, kw_only=True):
     """Where its money went after the capture."""
 
     @property
+    def unpaid_points(self) -> int:
+        """Points whose payment did not arrive and was not made anew. What was refunded of them is
+        not known apart: it is taken as refunded of others first."""
+        anew = {each.replaces for each in self.way}
+        failed = [each for each in self.way if each.stage == FAILED and each.reference not in anew]
+        return min(self.points, sum(each.points or self.points for each in failed))
+
+    @property
+    def taken_back_points(self) -> int:
+        """Points whose money the charity gives back, because an issuer disputed them with right."""
+        undone = [each.points for each in self.way if each.stage == TAKEN_BACK]
+        return min(self.points, sum(undone))
+
+    @property
     def payment_failed(self) -> bool:
-        """Whether the last payment that it was part of did not arrive."""
-        payments = [each.stage for each in self.way if each.stage in PAYMENTS]
-        return payments[-1:] == [FAILED]
+        """Whether the last payment that some of it was part of did not arrive."""
+        return self.unpaid_points > 0
 
 
 class Sum(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +115,9 @@ class Sum(msgspec.Struct, frozen=True, kw_only=True):
     unpaid_points: int
     """Of `points`: those whose payment failed and was not made again yet."""
     unpaid_micros: int
+    taken_back_points: int
+    """Of `points`: those whose money the charity gives back after disputes that were upheld."""
+    taken_back_micros: int
 
 
 class Year(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,14 +178,16 @@ def _sums(views: Sequence[GiftView]) -> list[Sum]:
         sums["gifts"] += 1
         for name in names:
             sums[name] += getattr(each, name)
-        if each.payment_failed:
-            sums["unpaid_points"] += each.points
-            sums["unpaid_micros"] += each.money_micros
+        rate_micros = each.money_micros // each.points if each.points else 0
+        for name in ("unpaid", "taken_back"):
+            points = getattr(each, f"{name}_points")
+            sums[f"{name}_points"] += points
+            sums[f"{name}_micros"] += points * rate_micros
     return [
         Sum(
             currency=currency,
             gifts=sums["gifts"],
-            **{name: sums[name] for name in (*names, *UNPAID)},
+            **{name: sums[name] for name in (*names, *ABSENT)},
         )
         for currency, sums in sorted(found.items())
     ]

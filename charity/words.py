@@ -7,6 +7,7 @@ from typing import Final
 from charity.domain import Donor, GiftStatus, MatchMode, Surplus
 from marketplace.web.i18n import Lazy
 from marketplace.web.i18n import lazy as _l
+from marketplace.web.i18n import lazy_in as _lp
 
 CANNOT: Final = _l("It cannot receive gifts now.")
 SURPLUS: Final[dict[Surplus, Lazy]] = {
@@ -28,9 +29,12 @@ STATUSES: Final[dict[GiftStatus, tuple[Lazy, str]]] = {
 }
 STAGES: Final[dict[str, Lazy]] = {
     "window": _l("In a settlement window"),
+    "disputed": _l("Kept out of settlements by a dispute"),
     "settlement": _l("In a settlement"),
     "payout": _l("Paid to the charity"),
     "rejected": _l("Payment failed"),
+    "refund": _l("Taken off: what was given back"),
+    "adjusted": _l("Taken off: a dispute was upheld"),
 }
 STEPS: Final[dict[str, Lazy]] = {
     "open": _l("open"),
@@ -44,12 +48,14 @@ STEPS: Final[dict[str, Lazy]] = {
     "submitted": _l("sent to the bank"),
     "settling": _l("being paid"),
     "aborted": _l("aborted"),
-    "planned": _l("planned"),
-    "accepted": _l("accepted by the bank"),
+    "planned": _lp("gift", "planned"),
+    "accepted": _lp("gift", "accepted by the bank"),
     "booked": _l("booked by the bank"),
     "rejected": _l("refused by the bank"),
     "returned": _l("returned by the bank"),
-    "unknown": _l("not known yet"),
+    "unknown": _lp("gift", "not known yet"),
+    "disputed": _l("not decided yet"),
+    "waiting": _l("decided, in the next settlement"),
 }
 DONORS: Final[dict[Donor, Lazy]] = {
     Donor.PERSON: _l("My own gifts"),

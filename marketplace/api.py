@@ -31,7 +31,14 @@ from marketplace.contract.bank_records import (
 from marketplace.contract.crowds import CrowdWork, Fields, crowd_form, crowd_post
 from marketplace.contract.facts import BurnFact, IssueFact, RefundFact, WindowFact
 from marketplace.contract.file_rails import Batch, FileRail, RailFile
-from marketplace.contract.host import Host, MemberName, OpenOrder, PlacedOrder, PluginOffer
+from marketplace.contract.host import (
+    Host,
+    MemberName,
+    NewOffer,
+    OpenOrder,
+    PlacedOrder,
+    PluginOffer,
+)
 from marketplace.contract.notices import Notice, NoticeOutcome, Notifier, Sent
 from marketplace.contract.orders import (
     Artefact,
@@ -91,6 +98,7 @@ from marketplace.web.i18n import Lazy, lazy
 from marketplace.web.nav import NavEntry
 from marketplace.web.page import Html, Page
 from marketplace.web.press import typeset
+from marketplace.web.qr import qr_code
 from marketplace.web.spreadsheets import safe as spreadsheet_safe
 
 API_VERSION = "1.3"
@@ -154,6 +162,7 @@ __all__ = [
     "MemberName",
     "NavEntry",
     "NeverOrdered",
+    "NewOffer",
     "News",
     "NewsField",
     "NotAllowed",
@@ -218,6 +227,7 @@ __all__ = [
     "minor_digits",
     "new_signing_key",
     "plugin_metadata",
+    "qr_code",
     "sign",
     "spreadsheet_safe",
     "typeset",

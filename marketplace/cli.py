@@ -10,7 +10,6 @@ import click
 from marketplace import __version__
 from marketplace.coalition.commands import coalition_group, import_group
 from marketplace.commands import Group
-from marketplace.demo.commands import demo_command
 from marketplace.exchange.burn_commands import burns_group
 from marketplace.exchange.commands import offers_group
 from marketplace.fulfilment.commands import (
@@ -23,9 +22,6 @@ from marketplace.identity.commands import keys_group, people_group
 from marketplace.ledger.commands import ledger
 from marketplace.notices.commands import notices_group
 from marketplace.plugin_commands import PluginGroup
-from marketplace.registry.commands import plugins_group
-from marketplace.schema import upgrade_all
-from marketplace.serve import api_process_command, serve_command
 from marketplace.settings import load
 from marketplace.webhooks.commands import webhooks_group
 
@@ -40,7 +36,16 @@ def _log_to_stderr(level: str) -> None:
             logging.getLogger(name).setLevel(logging.WARNING)
 
 
-@click.group(cls=PluginGroup)
+LATER = {
+    "api-process": "marketplace.serve:api_process_command",
+    "demo": "marketplace.demo.commands:demo_command",
+    "plugins": "marketplace.registry.commands:plugins_group",
+    "serve": "marketplace.serve:serve_command",
+}
+"""Commands that import a server, Alembic or everything; no other is to wait for that."""
+
+
+@click.group(cls=PluginGroup, later=LATER)
 @click.version_option(__version__)
 def main() -> None:
     """Run and look after the Coalition Rewards Marketplace."""
@@ -55,6 +60,8 @@ def db_group() -> None:
 @db_group.command("upgrade")
 def db_upgrade() -> None:
     """Bring the database to the present schema (core and plugins). Safe to repeat."""
+    from marketplace.schema import upgrade_all  # no other command needs Alembic
+
     asyncio.run(upgrade_all(load()))
     click.echo("The database is at the present schema.")
 
@@ -67,13 +74,11 @@ def statement_group() -> None:
 for each in (worker_command, beat_command, background_command, fulfilment_group):
     main.add_command(each)
 main.add_command(ledger)
-for each in (serve_command, api_process_command, keys_group, people_group):
+for each in (keys_group, people_group):
     main.add_command(each)
 main.add_command(offers_group)
 main.add_command(burns_group)
-main.add_command(plugins_group)
 main.add_command(notices_group)
 main.add_command(webhooks_group)
 main.add_command(import_group)
 main.add_command(coalition_group)
-main.add_command(demo_command)

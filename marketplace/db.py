@@ -37,6 +37,9 @@ silence, or `UNACKNOWLEDGED_S` after something was sent to it; by default it wou
 STANDS_STILL_S = 300
 """Of a transaction: five minutes is longer than any of ours thinks."""
 QUERY_CANCELED = "57014"
+DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""All that the asynchronous driver raises besides OSError; the last of them where the server ends a
+connection at the very moment at which something is sent."""
 FORGOTTEN = {
     # The server's side of the same, so that what a dead process has locked is free again.
     "tcp_keepalives_idle": str(IDLE_S),

@@ -16,12 +16,12 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
-from marketplace import lent_people, lent_stock
+from marketplace import lent_offers, lent_people, lent_stock
 from marketplace.api import (
     Artefact,
-    Eligibility,
     EligibilityRule,
     MemberName,
+    NewOffer,
     News,
     NoticeKind,
     OpenOrder,
@@ -36,7 +36,7 @@ from marketplace.api import (
 from marketplace.clock import NOW
 from marketplace.db import Database
 from marketplace.exchange import promises
-from marketplace.exchange.domain import BurnStatus, FulfilmentState, OfferStatus
+from marketplace.exchange.domain import BurnStatus, FulfilmentState
 from marketplace.exchange.models import Burn, Offer
 from marketplace.identity.models import AuditEntry
 from marketplace.ids import next_key
@@ -275,6 +275,16 @@ class PluginHost:
         """See `marketplace.api.Host.ask_about_legs`."""
         news.tell(session, self.slug, references)
 
+    def firm_names(
+        self,
+        session: Session,
+        references: Collection[str] | None = None,
+        *,
+        member_id: UUID,
+    ) -> Mapping[str, str]:
+        """See `marketplace.api.Host.firm_names`."""
+        return lent_people.firm_names(session, references, member_id)
+
     def member_id(self, session: Session, slug: str) -> UUID:
         """See `marketplace.api.Host.member_id`."""
         return lent_people.member_id(session, slug)
@@ -379,33 +389,19 @@ class PluginHost:
         reference: str | None = None,
     ) -> Sequence[PluginOffer]:
         """See `marketplace.api.Host.offers`."""
-        query = sa.select(
-            Offer.reference,
-            Offer.name,
-            Offer.sku,
-            Offer.acceptor_id,
-            Offer.points,
-            Offer.eligibility,
-            Offer.limit_per_wallet,
-        ).where(Offer.plugin == self.slug, Offer.status != OfferStatus.RETIRED)
-        if member_id is not None:
-            query = query.where(Offer.acceptor_id == member_id)
-        if sku is not None:
-            query = query.where(Offer.sku == sku)
-        if reference is not None:
-            query = query.where(Offer.reference == reference)
-        return [
-            PluginOffer(
-                reference=each.reference,
-                name=each.name,
-                sku=each.sku,
-                member_id=each.acceptor_id,
-                points=each.points,
-                eligibility=msgspec.convert(each.eligibility, Eligibility),
-                limit_per_wallet=each.limit_per_wallet,
+        return lent_offers.offers(
+            session, self.slug, member_id=member_id, sku=sku, reference=reference
+        )
+
+    def make_offer(
+        self, member_id: UUID, new: NewOffer, *, actor: str, dry_run: bool = False
+    ) -> PluginOffer:
+        """See `marketplace.api.Host.make_offer`."""
+        return self.run(
+            lambda database: lent_offers.make(
+                database, self.slug, member_id, new, actor=actor, dry_run=dry_run
             )
-            for each in session.execute(query.order_by(Offer.reference))
-        ]
+        )
 
     def encrypt(self, text: str) -> bytes:
         """See `marketplace.api.Host.encrypt`."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -16,6 +17,11 @@ from marketplace.exchange.domain import BurnStatus
 from marketplace.exchange.models import Burn
 from marketplace.identity.domain import Principal, Role
 from marketplace.ledger.models import Wallet
+
+MOST_FIRMS: Final = 1_000
+"""Of which names are told at once, where nobody says of which."""
+LATELY: Final = 20_000
+"""Delivered orders that are looked at for their firms then."""
 
 
 def who(session: Session, participant_id: UUID) -> Who | None:
@@ -72,3 +78,35 @@ def members(session: Session) -> Sequence[MemberName]:
     """See `marketplace.api.Host.members`."""
     rows = session.execute(sa.select(Member.id, Member.slug, Member.name).order_by(Member.slug))
     return [MemberName(id=row.id, slug=row.slug, name=row.name) for row in rows]
+
+
+def firm_names(
+    session: Session, references: Collection[str] | None, member_id: UUID
+) -> Mapping[str, str]:
+    """See `marketplace.api.Host.firm_names`."""
+    firm_id = sa.func.coalesce(Participant.firm_id, Wallet.firm_id)
+    ours = sa.and_(Burn.acceptor_id == member_id, Burn.status == BurnStatus.CAPTURED)
+    query = sa.select(Firm.reference, Firm.name)
+    known: sa.ColumnElement[bool]
+    if references is None:
+        lately = sa.select(Burn.wallet_id).where(ours).order_by(Burn.effective_at.desc())
+        wallets = lately.limit(LATELY).subquery()
+        customers = (
+            sa.select(firm_id)
+            .select_from(wallets)
+            .join(Wallet, Wallet.id == wallets.c.wallet_id)
+            .outerjoin(Participant, Participant.id == Wallet.participant_id)
+        )
+        known = Firm.id.in_(customers)
+        query = query.order_by(Firm.name, Firm.reference).limit(MOST_FIRMS)
+    else:
+        known = sa.exists(
+            sa.select(Burn.id)
+            .join(Wallet, Wallet.id == Burn.wallet_id)
+            .outerjoin(Participant, Participant.id == Wallet.participant_id)
+            .where(ours, firm_id == Firm.id)
+            .correlate(Firm)
+        )
+        query = query.where(Firm.reference.in_(references))
+    rows = session.execute(query.where(sa.or_(Firm.sponsor_id == member_id, known)))
+    return {row.reference: row.name for row in rows}

@@ -6,9 +6,12 @@ a command uses it, so `marketplace --help` is quick and needs neither.
 
 from __future__ import annotations
 
+import importlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache, partial
+from types import MappingProxyType
+from typing import Any
 
 import click
 
@@ -24,19 +27,43 @@ from marketplace.settings import Settings, load
 
 log = logging.getLogger(__name__)
 
+NONE_LATER: Mapping[str, str] = MappingProxyType({})
+
 
 class PluginGroup(Group):
     """The main group: the core's commands, and those of plugins once a command is looked up."""
 
     _complete = False
 
+    def __init__(self, *args: Any, later: Mapping[str, str] = NONE_LATER, **more: Any) -> None:
+        """`later`: commands, by name, that are imported (`module:name`) when they are looked up."""
+        super().__init__(*args, **more)
+        self._later = dict(later)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of all commands."""
+        for name in list(self._later):
+            self._import(name)
         self._add_plugin_commands()
         return super().list_commands(ctx)
 
+    def _import(self, name: str) -> None:
+        module, _, attribute = self._later.pop(name).partition(":")
+        self.add_command(getattr(importlib.import_module(module), attribute))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command of these arguments. One that the core has itself needs no plugin loaded."""
+        known = self.commands.get(args[0])
+        if isinstance(known, click.Group) and args[1:] and args[1] in known.commands:
+            return args[0], known, args[1:]
+        return super().resolve_command(ctx, args)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name; its group holds what plugins added."""
+        if cmd_name in self._later:
+            self._import(cmd_name)
         # Processes load plugins in their own way, and `plugins` looks at ones that may not even
         # bear being loaded; other single commands are whole already.
         known = self.commands.get(cmd_name)

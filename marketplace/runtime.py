@@ -23,6 +23,7 @@ from marketplace.containment.proxies import (
 from marketplace.containment.rails import AnyHeldRail, held, held_here, through_process
 from marketplace.containment.routes import PluginRoutes
 from marketplace.containment.rules import WatchedRule
+from marketplace.containment.starting import template
 from marketplace.db import Database, open_database
 from marketplace.faces import Faces
 from marketplace.fulfilment.tracing import BurnTraces
@@ -48,12 +49,14 @@ class Runtime:
         vault: Vault,
         *,
         contained: bool = False,
+        probed: bool = True,
         keeper: Keeper | None = None,
     ) -> None:
         self.settings = settings
         self.database = database
         self.vault = vault
         self.contained = contained and sys.platform != "win32"
+        self._probed = probed
         self.tally = Tally()
         self._lent = keeper
         self.plugin_routes: dict[str, PluginRoutes] = {}
@@ -90,6 +93,7 @@ class Runtime:
                 grace_days=self.settings.refund_grace_days,
             ),
             contained=self.contained,
+            probed=self._probed,
         )
 
     @cached_property
@@ -205,8 +209,9 @@ async def open_runtime(
     """Open a runtime for the length of the block; with the plugin processes of `keeper`, if any."""
     database, vault = open_database(settings), open_vault(settings)
     runtime = Runtime(settings, database, vault, contained=contained, keeper=keeper)
-    try:
-        yield runtime
-    finally:
-        runtime.close_plugins()
-        await runtime.database.close()
+    with template.kept():
+        try:
+            yield runtime
+        finally:
+            runtime.close_plugins()
+            await runtime.database.close()

@@ -135,9 +135,13 @@ def is_current(connection: Connection, plugin_tables: dict[str, PluginTables]) -
     return True
 
 
-async def upgrade_all(settings: Settings) -> None:
-    """Bring the database of these settings to the present schema, as its owner."""
-    runtime = Runtime(settings, open_database(settings, as_owner=True), open_vault(settings))
+async def upgrade_all(settings: Settings, *, probed: bool = True) -> None:
+    """Bring the database of these settings to the present schema, as its owner.
+
+    `probed` False is for a process that may die of the plugins whose tables are made.
+    """
+    database, vault = open_database(settings, as_owner=True), open_vault(settings)
+    runtime = Runtime(settings, database, vault, probed=probed)
     try:
         tables = plugin_tables(runtime.plugins)
         async with runtime.database.engine.begin() as connection:

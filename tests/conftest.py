@@ -20,6 +20,7 @@ from hypothesis import settings as hypothesis_settings
 from litestar import Litestar
 from sqlalchemy.engine import make_url
 
+from marketplace.containment.starting import template as process_template
 from marketplace.db import Database, parse_url, raw_arguments
 from marketplace.embedded import embedded_url
 from marketplace.identity.domain import Role, Scope
@@ -130,6 +131,13 @@ def template(postgres_url: str) -> str:
     name = template_name()
     asyncio.run(_ensure_template(postgres_url, name))
     return name
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_template_of_plugin_processes() -> Iterator[None]:
+    """Each process of tests forks those of plugins from one template, which knows no test."""
+    with process_template.kept():
+        yield
 
 
 FreshDatabase = Callable[[], AbstractContextManager[str]]

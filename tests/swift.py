@@ -7,13 +7,19 @@ application, and a third off everything else.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from types import FunctionType, SimpleNamespace
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from litestar import Router
+from litestar._kwargs import KwargsModel
 from litestar._signature.model import SignatureModel
+from litestar.di import Provide
 from litestar.dto import AbstractDTO
+from litestar.typing import FieldDefinition
 from litestar.utils.signature import ParsedSignature
+from litestar.utils.sync import AsyncCallable
 
 Known = WeakKeyDictionary[Callable[..., Any], dict[object, Any]]
 """What was found out about each function."""
@@ -23,6 +29,8 @@ def use_less_time() -> None:
     """For a process of tests, once everything is imported."""
     collect_less()
     remember_signatures()
+    remember_arguments()
+    list_handlers_once()
 
 
 def collect_less() -> None:
@@ -36,11 +44,10 @@ def remember_signatures() -> None:
     """Read the signature of each handler once, not once for each application it is part of."""
     parse = ParsedSignature.from_fn
     create = SignatureModel.create
-    parsed: Known = WeakKeyDictionary()
-    created: Known = WeakKeyDictionary()
+    parsed, created = Remembered(), Remembered()
 
     def from_fn(fn: Callable[..., Any], signature_namespace: dict[str, Any]) -> ParsedSignature:
-        known = parsed.setdefault(fn, {})
+        known = parsed.of(fn)
         key = tuple((name, id(meant)) for name, meant in signature_namespace.items())
         if key not in known:
             known[key] = parse(fn, signature_namespace)
@@ -54,7 +61,7 @@ def remember_signatures() -> None:
         type_decoders: Any,
         data_dto: type[AbstractDTO[Any]] | None = None,
     ) -> type[SignatureModel]:
-        known = created.setdefault(fn, {})
+        known = created.of(fn)
         names = frozenset(dependency_name_set)
         key = (names, id(parsed_signature), tuple(type_decoders or ()), data_dto)
         if key not in known:
@@ -65,3 +72,93 @@ def remember_signatures() -> None:
 
     ParsedSignature.from_fn = staticmethod(from_fn)  # type: ignore[method-assign, assignment]
     SignatureModel.create = staticmethod(create_once)  # type: ignore[method-assign, assignment]
+
+
+class Remembered:
+    """What was found out about functions, once for all that come of the same lines.
+
+    A plugin defines its handlers anew for each host, and nothing of a signature depends on that.
+    """
+
+    def __init__(self) -> None:
+        self._of_functions: Known = WeakKeyDictionary()
+        self._of_lines: dict[Hashable, tuple[object, dict[object, Any]]] = {}
+
+    def of(self, fn: Callable[..., Any]) -> dict[object, Any]:
+        """What is known of this function."""
+        lines = lines_of(fn)
+        if lines is None:
+            return self._of_functions.setdefault(fn, {})
+        # The function is kept, so that ids in its lines stay its own.
+        return self._of_lines.setdefault(lines, (fn, {}))[1]
+
+
+def lines_of(fn: object) -> Hashable | None:
+    """What all functions of the same lines have in common; None where a signature may differ."""
+    if isinstance(fn, AsyncCallable):  # one that runs on a thread
+        called = lines_of(fn.func)
+        return called and (AsyncCallable, called)
+    if not isinstance(fn, FunctionType) or hasattr(fn, "__signature__"):
+        return None
+    wrapped = lines_of(fn.__wrapped__) if hasattr(fn, "__wrapped__") else ()
+    stated = tuple(fn.__annotations__.items())
+    defaults = (*(fn.__defaults__ or ()), *(fn.__kwdefaults__ or {}).values())
+    if wrapped is None or not all(isinstance(each, str) for _, each in stated):
+        return None
+    if not all(each is None or isinstance(each, str | int) for each in defaults):
+        return None
+    names = tuple(fn.__kwdefaults__ or ())
+    kinds = tuple(type(each) for each in defaults)
+    return fn.__code__, id(fn.__globals__), fn.__qualname__, stated, defaults, kinds, names, wrapped
+
+
+def remember_arguments() -> None:
+    """Find out once where the arguments of a handler come from: its address, query or body."""
+    make = KwargsModel.create_for_signature_model
+    made: dict[object, tuple[KwargsModel, object]] = {}
+
+    def make_once(
+        signature_model: type[SignatureModel],
+        parsed_signature: ParsedSignature,
+        dependencies: dict[str, Provide],
+        path_parameters: set[str],
+        layered_parameters: dict[str, FieldDefinition],
+        ctx: Any = None,
+    ) -> KwargsModel:
+        given = (signature_model, parsed_signature, tuple(dependencies.values()))
+        if layered_parameters:
+            return make(*given[:2], dependencies, path_parameters, layered_parameters, ctx)
+        key = (
+            *(id(signature_model), id(parsed_signature), frozenset(path_parameters)),
+            *((name, id(provide)) for name, provide in dependencies.items()),
+        )
+        if key not in made:
+            model = make(*given[:2], dependencies, path_parameters, layered_parameters, ctx)
+            made[key] = (model, given)
+        return made[key][0]
+
+    KwargsModel.create_for_signature_model = staticmethod(make_once)  # type: ignore[method-assign, assignment]
+
+
+def list_handlers_once() -> None:
+    """Add what an application has got to the list of its handlers.
+
+    The framework lists all of them anew for each that it adds.
+    """
+    handlers = Router.route_handler_method_map.fget
+    assert handlers is not None
+    last: tuple[Router | None, list[Any], dict[str, Any]] = (None, [], {})
+
+    def listed(router: Router) -> dict[str, Any]:
+        nonlocal last
+        of, known, found = last
+        if of is not router or router.routes[: len(known)] != known:
+            known, found = [], {}
+        if new := router.routes[len(known) :]:
+            for path, by_method in handlers(SimpleNamespace(routes=new)).items():
+                found[path] = found.get(path, {}) | by_method
+            known += new
+        last = (router, known, found)
+        return found
+
+    Router.route_handler_method_map = property(listed)  # type: ignore[method-assign, assignment]

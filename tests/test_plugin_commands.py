@@ -69,6 +69,15 @@ def test_a_plugin_adds_to_a_group_and_has_one_of_its_own(
     assert runner.invoke(main, ["acme", "sync"]).output == "sync ran\n"
 
 
+def test_a_command_of_the_core_is_run_without_loading_a_plugin(
+    command_line: Callable[..., click.Group], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main = command_line()
+    monkeypatch.setattr(plugin_commands, "load_plugins", explode)
+    done = CliRunner().invoke(main, ["ledger", "verify", "--help"])
+    assert (done.exit_code, "verify" in done.output) == (0, True)
+
+
 def explode() -> list[api.Command]:
     raise SystemExit("no licence")
 

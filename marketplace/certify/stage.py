@@ -90,7 +90,7 @@ class Stage:
     @cached_property
     def lab(self) -> Lab:
         """The database, migrated with the plugin's own tables."""
-        asyncio.run(upgrade_all(self.settings))
+        asyncio.run(upgrade_all(self.settings, probed=False))
         return Lab(self.settings)
 
     @cached_property

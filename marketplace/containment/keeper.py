@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import msgspec
 
@@ -23,6 +23,7 @@ from marketplace.containment.process import (
     ProcessEnded,
     Why,
 )
+from marketplace.containment.starting import template
 from marketplace.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -197,6 +198,7 @@ class Keeper:
         self._settings = settings
         self._terms = terms
         self._note = note
+        self._open = ExitStack()
         self._listener: Listener | None = None
         self._pools: dict[str, Pool] = {}
         self._tellers: dict[str, Teller] = {}
@@ -206,6 +208,7 @@ class Keeper:
         """The processes of a plugin; none is started before the first call."""
         with self._lock:
             if self._listener is None:
+                self._open.enter_context(template.kept())
                 self._listener = Listener()
             if slug not in self._pools:
                 self._pools[slug] = Pool(
@@ -229,3 +232,4 @@ class Keeper:
                 each.close()
         if self._listener is not None:
             self._listener.close()
+        self._open.close()

@@ -31,6 +31,15 @@ ARRAY_MARK = 0xDD
 """Begins an array in msgpack; the number of its elements follows."""
 
 
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a process that was forked makes its own first; a fresh interpreter is started so."""
+
+    variables: dict[bytes, bytes]
+    """All of its environment."""
+    directory: bytes
+    """That it works in."""
+
+
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """What a process is started with."""
 

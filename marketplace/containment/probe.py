@@ -18,6 +18,7 @@ import msgspec
 from marketplace.containment.messages import Finding, Probe, Terms, decode
 from marketplace.containment.output import Listener
 from marketplace.containment.process import NotStarted, PluginProcess, PluginRaised, ProcessEnded
+from marketplace.containment.starting import template
 from marketplace.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -90,17 +91,18 @@ def probe(settings: Settings, slugs: Sequence[str]) -> Findings:
     listener = Listener()
     process: PluginProcess | None = None
     found: Findings = {}
-    try:
-        for slug in slugs:
-            if process is None or not process.is_alive:
-                process = PluginProcess(terms, listener, settings.plugin_start_s, slugs)
-            found[slug] = _probe_one(process, slug, settings.plugin_start_s)
-    except NotStarted as error:
-        log.error("plugins could not be probed: %s", error)
-    finally:
-        if process is not None:
-            process.kill()
-        listener.close()
+    with template.kept():
+        try:
+            for slug in slugs:
+                if process is None or not process.is_alive:
+                    process = PluginProcess(terms, listener, settings.plugin_start_s, slugs)
+                found[slug] = _probe_one(process, slug, settings.plugin_start_s)
+        except NotStarted as error:
+            log.error("plugins could not be probed: %s", error)
+        finally:
+            if process is not None:
+                process.kill()
+            listener.close()
     return found
 
 

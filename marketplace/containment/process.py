@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -21,10 +19,10 @@ import msgspec
 import psutil
 
 from marketplace.containment import messages
-from marketplace.containment.environment import environment_of
 from marketplace.containment.limits import Usage
 from marketplace.containment.messages import Closed, Reply, Request, Terms, TooLong
 from marketplace.containment.output import Listener
+from marketplace.containment.starting import Given, start
 
 TICK_S = 0.2
 STOP_GRACE_S = 2.0
@@ -79,20 +77,9 @@ class PluginProcess:
         self._tie, tied = socket.socketpair()
         reading, writing = os.pipe()
         try:
-            self._popen = subprocess.Popen(  # noqa: S603 - our own module, in this interpreter
-                [
-                    sys.executable,
-                    *("-m", "marketplace.containment.child"),
-                    *(str(theirs.fileno()), str(tied.fileno())),
-                ],
-                env=environment_of(*(slugs or [terms.slug])),
-                stdin=subprocess.DEVNULL,
-                stdout=writing,
-                stderr=writing,
-                pass_fds=(theirs.fileno(), tied.fileno()),
-                start_new_session=True,
-            )
-        except OSError as error:
+            given = Given(theirs.fileno(), tied.fileno(), writing)
+            self._started = start(self._channel, given, *(slugs or [terms.slug]))
+        except (OSError, Closed) as error:
             os.close(reading)
             self._close()
             raise NotStarted(f"its process could not be started: {error}") from None
@@ -101,13 +88,13 @@ class PluginProcess:
             theirs.close()
             tied.close()
         listener.add(terms.slug or "probe", reading)
-        self._usage = Usage(self._popen.pid)
+        self._usage = Usage(self._started.pid)
         self._prepare(start_s)
 
     @property
     def pid(self) -> int:
         """Its process id, and that of its group."""
-        return self._popen.pid
+        return self._started.pid
 
     def _prepare(self, start_s: float) -> None:
         self._channel.settimeout(SEND_S)
@@ -149,18 +136,18 @@ class PluginProcess:
     @property
     def is_alive(self) -> bool:
         """Whether it can be asked again."""
-        return self._popen.poll() is None
+        return self._started.status() is None
 
     def kill(self) -> None:
         """End the process and everything it started, at once."""
         started = self._usage.started()
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._popen.pid, signal.SIGKILL)
+            os.killpg(self._started.pid, signal.SIGKILL)
         for each in started:  # those that left the group
             with suppress(psutil.Error):
                 each.kill()
-        with suppress(subprocess.TimeoutExpired):
-            self._popen.wait(REAP_S)
+        self._started.status(REAP_S)
+        self._started.forget()
         self._close()
 
     def _close(self) -> None:
@@ -214,9 +201,7 @@ class PluginProcess:
 
     def _ended(self) -> ProcessEnded:
         """Why it ended by itself (or closed its connection, which comes to the same)."""
-        with suppress(subprocess.TimeoutExpired):
-            self._popen.wait(TICK_S)
-        status = self._popen.poll()
+        status = self._started.status(TICK_S)
         self.kill()
         if status is None:
             return ProcessEnded(Why.EXIT, "its process was killed: it closed our connection")

@@ -64,6 +64,23 @@ class PluginOffer(msgspec.Struct, frozen=True, kw_only=True):
     """Who may have it; the exchange itself sees to it when it burns. Since 1.3."""
     limit_per_wallet: int | None = None
     """Units that one wallet may have; None is without a limit. Since 1.3."""
+    is_on_sale: bool = True
+    """False while it is only announced, or paused. Since 1.3."""
+
+
+class NewOffer(msgspec.Struct, frozen=True, kw_only=True):
+    """An offer that a plugin would deliver, to be put on sale by `Host.make_offer`."""
+
+    reference: str
+    """Unique among all offers: one line, 200 characters at most."""
+    kind: str
+    """Slug of a kind of reward."""
+    name: str
+    sku: str
+    points: int
+    """What one unit costs."""
+    cost_micros: int
+    """What the member is paid for one unit, in micros of the currency of its contract."""
 
 
 class Host(Protocol):
@@ -192,6 +209,20 @@ class Host(Protocol):
         """
         ...
 
+    def firm_names(
+        self,
+        session: Session,
+        references: Collection[str] | None = None,
+        *,
+        member_id: UUID,
+    ) -> Mapping[str, str]:
+        """What firms are called, by reference, as far as a member may know: those that it looks
+        after itself, and those whose people were delivered rewards of its. Without references: of
+        its latest orders, a thousand firms at most. Others are left out, as what is no firm is:
+        nobody learns from you who the coalition's customers are. Since 1.3.
+        """
+        ...
+
     def member_id(self, session: Session, slug: str) -> UUID:
         """The id of the member with this slug; NotFound where there is none."""
         ...
@@ -268,6 +299,20 @@ class Host(Protocol):
     ) -> Sequence[PluginOffer]:
         """This plugin's offers by reference, retired ones left out: of a member, of a sku, or the
         one of a reference (since 1.3).
+        """
+        ...
+
+    def make_offer(
+        self, member_id: UUID, new: NewOffer, *, actor: str, dry_run: bool = False
+    ) -> PluginOffer:
+        """Put an offer that you deliver on sale for a member whose person or key asked you to,
+        which you have looked at; `actor` names them in the audit trail.
+
+        As `POST /v1/offers` by the member itself, so points always cover the cost. Its stock is 0
+        until you align it. In a transaction of its own; with `dry_run` all is checked and nothing
+        is made. Raises OfferTaken, InvalidRequest, PriceNotCovered, NoContract; where
+        a field is at fault, `extra["field"]` is `reference`, `sku`, `points`, `cost` or `currency`.
+        Since 1.3.
         """
         ...
 

@@ -103,7 +103,10 @@ class Rail(Protocol):
         ...
 
     def lookup(self, legs: Sequence[Leg]) -> Sequence[LegOutcome]:
-        """Say what became of legs you may have; never moves anything."""
+        """Say what became of legs you may have; begins nothing.
+
+        What `submit` began of a leg it may finish, or undo: so goes a leg that you move in parts.
+        """
         ...
 
     def health(self) -> Health:

@@ -14,8 +14,10 @@ class BurnStep(msgspec.Struct, frozen=True, kw_only=True):
     """One step on the way of a burn's money to who is paid for it."""
 
     stage: str
-    """`window`: it is in this settlement window; `settlement`: that is settled by this;
-    `payout`: this payment goes to who is paid; `rejected`: this payment did not arrive."""
+    """`window`: it is in this settlement window; `disputed`: a dispute keeps it out of settlements;
+    `settlement`: it is settled by this; `payout`: this payment goes to who is paid; `rejected`:
+    this payment did not arrive; `refund`: what was refunded is taken off here; `adjusted`: a
+    dispute was upheld, and who was paid gives it back here."""
     reference: str
     """Of the window, the settlement, or the payment as the bank knows it."""
     status: str
@@ -24,6 +26,10 @@ class BurnStep(msgspec.Struct, frozen=True, kw_only=True):
     """When it got there, where that is known."""
     booked_on: date | None = None
     """The day on which the bank booked a payment."""
+    points: int = 0
+    """Points of the burn that this step is about; 0: not known."""
+    replaces: str | None = None
+    """Of a payment made anew: the reference of the one that did not arrive."""
 
 
 @runtime_checkable

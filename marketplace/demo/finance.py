@@ -175,7 +175,9 @@ class Finance:
         for together in [early, *([each] for each in paid[-APART:])]:
             if together:
                 await self._settle(together, over_stripe=together[-1] is paid[-1])
+        await self._stripe.house_month()
         await self._stripe.read()
+        await self._payouts_arrive()
         if last:
             await self._stranger_pays()
             await self._wait_for_controller(last)
@@ -287,6 +289,13 @@ class Finance:
             for each in bank.ordered(path.read_bytes())
             if each.reference in waiting
         ]
+
+    async def _payouts_arrive(self) -> None:
+        """The bank shows what Stripe paid out."""
+        shown = {each["to_on"] for each in await self._of_the_bank()}
+        for day, movement in await self._stripe.arrived():
+            if f"{day}" not in shown:
+                await self._import(day, [movement])
 
     async def _stranger_pays(self) -> None:
         """A statement of yesterday has money on it that nobody can explain."""

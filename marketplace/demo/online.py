@@ -8,9 +8,9 @@ from __future__ import annotations
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
@@ -29,8 +29,33 @@ WEBHOOK_KEY: Final = "whsec_demonstration"
 HOST: Final = "127.0.0.1"
 STOP_WITHIN_S: Final = 5
 CLOCK_PATH: Final = "/double/clock"
+HOUSE_PATH: Final = "/double/house"
 ACCOUNT: Final = "STRIPE/1HOUSE00000000001"
 """How the clearing house knows the balance of the double."""
+
+
+class Payout(msgspec.Struct, frozen=True):
+    """Money that Stripe sends to the bank; moments in seconds since 1970."""
+
+    id: str
+    amount: int
+    status: str
+    created: int
+    arrival_date: int
+
+    @property
+    def arrives(self) -> datetime:
+        return datetime.fromtimestamp(self.arrival_date, UTC)
+
+
+class Balance(msgspec.Struct, frozen=True):
+    """The house's balance there."""
+
+    balance: int
+    """In smallest units."""
+    days: list[date]
+    """On which it moved."""
+    payouts: list[Payout]
 
 
 class Double(msgspec.Struct, frozen=True):
@@ -48,14 +73,23 @@ class Double(msgspec.Struct, frozen=True):
 
     def set_clock(self, moment: datetime | None) -> None:
         """What it books from now on is booked then; None: in real time."""
-        form = {} if moment is None else {"at": str(int(moment.timestamp()))}
+        self._post(CLOCK_PATH, {} if moment is None else {"at": str(int(moment.timestamp()))})
+
+    def house(self, do: str | None = None, **more: str | int) -> Balance:
+        """What Stripe does by itself to the house's balance: `fee`, `hold`, `release`, `payout`,
+        `arrive`; without one, how it stands."""
+        form = more if do is None else {"do": do, **more}
+        return msgspec.json.decode(self._post(HOUSE_PATH, form), type=Balance)
+
+    def _post(self, path: str, form: Mapping[str, str | int]) -> bytes:
         request = urllib.request.Request(  # noqa: S310 - our own address
-            self.address + CLOCK_PATH,
+            self.address + path,
             data=urlencode(form).encode(),
             headers={"Authorization": f"Bearer {KEY}"},
         )
-        with urllib.request.urlopen(request, timeout=STOP_WITHIN_S):  # noqa: S310
-            pass
+        with urllib.request.urlopen(request, timeout=STOP_WITHIN_S) as answer:  # noqa: S310
+            content: bytes = answer.read()
+        return content
 
 
 @contextmanager

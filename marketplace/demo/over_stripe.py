@@ -4,8 +4,9 @@ paid over Stripe, which is a test double here; its balance is read like a bank's
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -13,12 +14,19 @@ import msgspec
 from marketplace.demo import bank, online
 from marketplace.demo.logins import CLERK, CONTROLLER
 from marketplace.demo.terminal import Terminal
+from marketplace.errors import UsageError
 from marketplace.runtime import Runtime
 
 ROOM: Final = "settlement"
 COUNTRY: Final = "US"
 """Where they keep their accounts."""
 BACK_TO: Final = "https://example.org/"
+BILL_MINOR: Final = 1_900
+"""What Stripe bills the house a month."""
+MICROS_PER_MINOR: Final = 10_000
+DAY: Final = timedelta(days=1)
+DAYS_OF_PAYOUT: Final = timedelta(days=4)
+"""From a payout until a statement of the bank shows it, at most."""
 READ: Final = timedelta(days=1, hours=9)
 """After the day of a statement."""
 
@@ -72,6 +80,49 @@ class OverStripe:
         (proposed,) = msgspec.json.decode(made)
         return str(proposed["id"])
 
+    async def house_month(self) -> None:
+        """Stripe bills the house, keeps some of its balance back for a day, and pays some of it out
+        to the bank; nothing where that was so already, or where the days are not over."""
+        double = self._double
+        if double is None or not await self.house_accounts():
+            return
+        found = await self._house()
+        if found.payouts or not found.days or found.balance <= BILL_MINOR:
+            return
+        first = datetime.combine(found.days[-1] + DAY, time(6), UTC)
+        if first + DAYS_OF_PAYOUT >= datetime.now(UTC):
+            return
+        kept, paid = found.balance // 10, found.balance // 4
+        await self._at(first)
+        await self._house("fee", amount=BILL_MINOR, description="Billing")
+        await self._house("hold", amount=kept)
+        await self._house("payout", amount=paid)
+        await self._at(first + DAY)
+        await self._house("release", amount=kept)
+
+    async def arrived(self) -> list[tuple[date, bank.Movement]]:
+        """What the house's bank shows of payouts, and on which days."""
+        if self._double is None:
+            return []
+        arrived = []
+        for each in (await self._house()).payouts:
+            if each.status != "paid":
+                await self._house("arrive", payout=each.id)
+            movement = bank.Movement(
+                micros=each.amount * MICROS_PER_MINOR,
+                name="STRIPE PAYMENTS",
+                account="",
+                text=f"STRIPE PAYOUT {each.id}",
+            )
+            arrived.append((each.arrives.date(), movement))
+        return arrived
+
+    async def _house(self, do: str | None = None, **more: str | int) -> online.Balance:
+        double = self._double
+        if double is None:
+            raise UsageError("There is no double of Stripe here.")
+        return await asyncio.to_thread(lambda: double.house(do, **more))
+
     async def read(self) -> None:
         """The balance at Stripe is read, and each day of it that is over imported."""
         ours = await self.house_accounts()
@@ -85,15 +136,9 @@ class OverStripe:
                 await self._import(day)
 
     async def _days(self) -> list[date]:
-        """Days that are over on which legs were booked."""
+        """Days that are over on which the balance moved."""
         today = datetime.now(UTC).date()
-        booked = [
-            date.fromisoformat(leg["booked_on"])
-            for each in (await self._json("show"))["settlements"]
-            for leg in await self._json("legs", each["reference"])
-            if leg["rail"] == online.SLUG and leg["booked_on"]
-        ]
-        return sorted({day for day in booked if day < today})
+        return [day for day in (await self._house()).days if day < today]
 
     async def _import(self, day: date) -> None:
         path = online.folder(self._runtime.settings) / f"{day}.statement.jsonl"

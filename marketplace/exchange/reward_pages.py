@@ -21,7 +21,6 @@ from marketplace.exchange.domain import BurnStatus
 from marketplace.exchange.errors import AlreadyOrdered, BurnNotHeld, GiftAccepted
 from marketplace.exchange.faced import Faced, find_faced, with_faces
 from marketplace.exchange.gifts import LONGEST_MESSAGE
-from marketplace.exchange.qr import qr_code
 from marketplace.exchange.rewards import (
     Reward,
     Section,
@@ -44,6 +43,7 @@ from marketplace.web.i18n import speak
 from marketplace.web.nav import NavEntry
 from marketplace.web.page import Html, Page
 from marketplace.web.paging import Cursor, cut_page, decode_cursor
+from marketplace.web.qr import qr_code
 
 PARTICIPANTS = access(roles=[Role.PARTICIPANT], page=True)
 ON_A_PAGE = 20

@@ -16,7 +16,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from marketplace.db import Database
+from marketplace.db import DRIVER_ERRORS, Database
 from marketplace.fulfilment.home import pause
 from marketplace.plugins import slug_of
 from marketplace.runtime import Runtime
@@ -93,7 +93,7 @@ async def run_schedule(
     while not stopping.is_set():
         try:
             connection = await database.connect_raw()
-        except (OSError, asyncpg.PostgresError) as error:
+        except (OSError, *DRIVER_ERRORS) as error:
             log.warning("beat cannot reach the database (%s)", type(error).__name__)
             await pause(stopping, STANDBY_S)
             continue
@@ -103,10 +103,10 @@ async def run_schedule(
                 await _keep(connection, work, send, stopping)
             else:
                 await pause(stopping, STANDBY_S)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (OSError, *DRIVER_ERRORS):
             log.warning("beat lost its connection; it stands by")
         finally:
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            with suppress(OSError, *DRIVER_ERRORS, TimeoutError):
                 await connection.close(timeout=2)
 
 

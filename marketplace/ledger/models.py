@@ -309,7 +309,8 @@ class WindowTotal(Base):
         sa.UniqueConstraint(
             *TOTAL_KEY, name="uq_window_total_key", postgresql_nulls_not_distinct=True
         ),
-        {"postgresql_with": HOT},
+        # A close may change every total at once: there is room for each of them on its page.
+        {"postgresql_with": {"fillfactor": 45}},
     )
     __mapper_args__ = {"primary_key": TOTAL_KEY}  # noqa: RUF012 - read by SQLAlchemy
 

@@ -11,10 +11,9 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 
-import asyncpg
 import sqlalchemy as sa
 
-from marketplace.db import Database, raw_connection
+from marketplace.db import DRIVER_ERRORS, Database, raw_connection
 from marketplace.letters import shown
 from marketplace.metrics import repository
 
@@ -86,7 +85,7 @@ class Tally:
                 await repository.add(connection, sums)
                 await repository.put(connection, gauges)
                 await repository.note(connection, troubles)
-        except (OSError, sa.exc.SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (OSError, sa.exc.SQLAlchemyError, *DRIVER_ERRORS):
             self._keep(sums, troubles)
             raise
 
@@ -110,7 +109,7 @@ async def keep_flushing(tally: Tally, database: Database, stopping: Callable[[],
             await asyncio.sleep(LOOK_S)
         try:
             await tally.flush(database)
-        except (OSError, sa.exc.SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (OSError, sa.exc.SQLAlchemyError, *DRIVER_ERRORS):
             log.warning("what was counted cannot be written now; it is kept")
         if stopping():
             return

@@ -140,23 +140,31 @@ def present() -> datetime:
 class Lazy:
     """A message that is translated when it is shown: for names in tables and titles of errors."""
 
-    __slots__ = ("message", "values")
+    __slots__ = ("context", "message", "values")
 
-    def __init__(self, message: str, values: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self, message: str, values: Mapping[str, object] | None = None, context: str | None = None
+    ) -> None:
         self.message = message
         self.values = values or {}
+        self.context = context
 
     def __str__(self) -> str:
-        text = spoken().gettext(self.message)
+        language, context = spoken(), self.context
+        if context is None:
+            text = language.gettext(self.message)
+        else:
+            text = language.pgettext(context, self.message)
         return text % self.values if self.values else text
 
     def __repr__(self) -> str:
         return f"lazy({self.message!r})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Lazy) and (self.message, self.values) == (
+        return isinstance(other, Lazy) and (self.message, self.values, self.context) == (
             other.message,
             other.values,
+            other.context,
         )
 
     def __hash__(self) -> int:
@@ -169,6 +177,11 @@ def lazy(message: str, **values: object) -> Lazy:
     Import it as `_l`: `label=_l("Wallet")`, `_l("Up to %(count)s", count=3)`.
     """
     return Lazy(message, values)
+
+
+def lazy_in(context: str, message: str, **values: object) -> Lazy:
+    """As `lazy`, for a word that means something else elsewhere. Import it as `_lp`."""
+    return Lazy(message, values, context)
 
 
 Accepts = Annotated[str, HeaderParameter(name="Accept-Language", required=False)]

@@ -26,6 +26,8 @@ KEYWORDS: dict[str, Any] = {
     "_": None,
     "_l": None,
     "lazy": None,
+    "_lp": ((1, "c"), 2),
+    "lazy_in": ((1, "c"), 2),
     "gettext": None,
     "ngettext": (1, 2),
     "pgettext": ((1, "c"), 2),

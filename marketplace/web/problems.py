@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import sqlalchemy as sa
 from litestar import Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import ClientException, HTTPException
 from litestar.types import ExceptionHandlersMap
 
 from marketplace.errors import (
@@ -43,6 +43,8 @@ BY_STATUS: dict[int, type[MarketplaceError]] = {
 }
 AWAY_OR_LOST = ("40", "53", "55P03", "57", "08")
 """SQLSTATEs a second try may mend: lost race, no resources, lock, shutdown, connection."""
+CALLER_GONE = "client disconnected prematurely"
+"""What the framework calls a fault of the server; nobody is there any more to be answered."""
 # Details of these come from the framework and say nothing a caller needs.
 OWN_WORDS = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
 
@@ -66,6 +68,8 @@ def problem_response(request: AnyRequest, error: MarketplaceError) -> Response[b
 
 def on_http_exception(request: AnyRequest, error: HTTPException) -> Response[bytes]:
     """What the framework itself refuses: routes, methods, sizes, JSON and parameters."""
+    if error.detail == CALLER_GONE:
+        error = ClientException("The connection ended before the body did.")
     kind = BY_STATUS.get(error.status_code)
     if kind is None:
         return on_crash(request, error)
@@ -156,6 +160,7 @@ HANDLERS: ExceptionHandlersMap = {
     sa.exc.DBAPIError: on_database_error,
     asyncpg.PostgresError: on_database_error,
     asyncpg.InterfaceError: on_database_away,
+    asyncpg.InternalClientError: on_database_away,
     sa.exc.TimeoutError: on_database_away,
     ConnectionError: on_database_away,
     ExceptionGroup: on_group,

@@ -14,12 +14,12 @@ from marketplace.errors import Conflict, NotFound
 from marketplace.identity.audit import audit
 from marketplace.ids import uuid7
 from marketplace.money import decimal_from_micros
-from settlement.bank import breaking, lines, matching, moves, suggesting
+from settlement.bank import breaking, lines, moves, suggesting
 from settlement.bank.domain import BreakKind, LineStatus, Rule, SuggestionStatus
 from settlement.bank.errors import BreakNeedsAction
 from settlement.bank.lines import Found
 from settlement.bank.models import BankLine, LineState, Match, Suggestion
-from settlement.clearing import books, legs, prefunding, repository
+from settlement.clearing import books, legs, prefunding, repository, settling
 from settlement.clearing.domain import LegStatus
 from settlement.clearing.models import SettlementLeg
 from settlement.errors import StatusChanged
@@ -42,7 +42,7 @@ async def line_with_status(session: AsyncSession, entry_id: UUID) -> tuple[BankL
 
 async def accept(session: AsyncSession, suggestion_id: UUID, *, actor: str) -> None:
     """Take a suggestion: the line is the money of the leg."""
-    await matching.lock(session)
+    await repository.lock_matching(session)
     row = await _proposed(session, suggestion_id)
     reason = f"{row.reason}; accepted"
     found = Found(rule=row.rule, confidence=row.confidence, reason=reason)
@@ -81,7 +81,7 @@ async def match_line(
 ) -> None:
     """An open line is the money of these legs, all of it: BreakNeedsAction where it is not their
     sum, StatusChanged where one of them is paid."""
-    await matching.lock(session)
+    await repository.lock_matching(session)
     line, status = await line_with_status(session, entry_id)
     if status is not LineStatus.OPEN:
         raise StatusChanged(f"This line is {status} already. Look again.")
@@ -95,7 +95,8 @@ async def match_line(
         )
     operator_id = await repository.operator_id(session)
     await lines.release(session, [line], {line.id: status}, operator_id)
-    await lines.book(session, line, wanted, found, actor=actor)
+    async with settling.together(session, actor=actor):
+        await lines.book(session, line, wanted, found, actor=actor)
     await lines.set_status(session, [line.id], [status], LineStatus.MATCHED)
     await breaking.let_go(session, None, [line.id], "a person matched it")
     await suggesting.overtake(session, entry_ids=[line.id])
@@ -107,7 +108,7 @@ async def undo(session: AsyncSession, match_id: UUID, *, actor: str, note: str) 
 
     All matches of a line are undone together, and those of the other lines of a split leg.
     """
-    await matching.lock(session)
+    await repository.lock_matching(session)
     first = await session.get(Match, match_id)
     if first is None:
         raise NotFound(f"There is no match {match_id}.")
@@ -116,8 +117,9 @@ async def undo(session: AsyncSession, match_id: UUID, *, actor: str, note: str) 
         raise StatusChanged("This match was undone already. Look again.")
     if any(row.rule is Rule.RETURN for row in rows):
         raise Conflict("Money that came back is not undone: explain its line by another break.")
-    for leg_id in {row.leg_id for row in rows if row.leg_id}:
-        await _unbook(session, leg_id, rows, actor=actor, note=note)
+    async with settling.together(session, actor=actor):
+        for leg_id in {row.leg_id for row in rows if row.leg_id}:
+            await _unbook(session, leg_id, rows, actor=actor, note=note)
     for row in rows:
         await _contra(session, row, actor=actor, note=note)
     for entry_id in {row.entry_id for row in rows}:

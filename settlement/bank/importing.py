@@ -30,6 +30,7 @@ from settlement.bank.errors import NoBankReader
 from settlement.bank.gathering import Gathered
 from settlement.bank.models import BankAccount, BankLine, BankStatement, LineState
 from settlement.bank.spool import Spooled, first_that_reads
+from settlement.clearing import repository
 from settlement.clearing.rails import Rails
 
 ROWS: Final = 1_000
@@ -160,7 +161,7 @@ class _Importing:
             done.append(await self._statement(number, each, account))
             touched[account.id] = account
         # From here on breaks and legs of others are touched: alone with them, as passes are.
-        await matching.lock(self._session)
+        await repository.lock_matching(self._session)
         gaps = sum([await chain.watch(self._session, each) for each in touched.values()])
         said = await answers.apply(self._session, self._spooled.answers, actor=self._actor)
         return ImportReport(

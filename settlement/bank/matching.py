@@ -28,12 +28,10 @@ from settlement.bank.lines import Found
 from settlement.bank.models import BankLine, Break, LineState
 from settlement.bank.moves import Tied
 from settlement.bank.together import Case, Split
-from settlement.clearing import books, prefunding, repository
+from settlement.clearing import books, caps, prefunding, repository, settling
 from settlement.clearing.domain import LegStatus
 from settlement.errors import StatusChanged
 
-LOCK: Final = 7_219_004_531
-"""Advisory lock of whoever matches: one at a time."""
 CHUNK: Final = 1_000
 WORTH: Final = 10
 """Lines that are worth a round for all of them; fewer go one by one."""
@@ -62,11 +60,6 @@ class Matched(msgspec.Struct, kw_only=True):
     """Legs that are due and on no statement, now."""
 
 
-async def lock(session: AsyncSession) -> None:
-    """Whoever matches, or decides of a line, is alone with it until its transaction ends."""
-    await session.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
-
-
 async def match(
     session: AsyncSession, *, late_days: int = 3, near_days: int = 10, actor: str = SYSTEM
 ) -> Matched:
@@ -75,13 +68,16 @@ async def match(
     `late_days`: after so many days past its due date a leg on no statement is a break.
     `near_days`: how far from its due date a line may be to be suggested for a leg by its amount.
     """
-    await lock(session)
+    await repository.lock_matching(session)
     run = _Pass(session, actor, late_days)
     await run.prepare()
-    await run.moves()
-    for status in (LineStatus.NEW, LineStatus.OPEN, LineStatus.HINT):
-        await run.all_of(status)
-    await run.splits()
+    async with settling.together(session, actor=actor) as settled:
+        await run.moves()
+        for status in (LineStatus.NEW, LineStatus.OPEN, LineStatus.HINT):
+            await run.all_of(status)
+        await run.splits()
+        settled.also |= await run.payers_ahead()
+    await run.prefund()
     run.done.suggested = await suggesting.suggest(session, near_days)
     run.done.missing = await transit.watch(session, late_days=late_days)
     return run.done
@@ -93,6 +89,7 @@ class _Pass:
         self.done = Matched()
         self._operator: UUID
         self._members: dict[str, UUID] = {}
+        self._ahead: list[tuple[BankLine, LineStatus, UUID]] = []
 
     async def prepare(self) -> None:
         """What every line needs."""
@@ -165,7 +162,7 @@ class _Pass:
                 await self._named(line, by, status)
             elif status is LineStatus.HINT:
                 continue
-            elif not await self._prefund(line, status):
+            elif not self._prefund(line, status):
                 plain.append(line)
         if status is LineStatus.NEW:
             await self._charge([each for each in plain if each.charge])
@@ -284,19 +281,30 @@ class _Pass:
                 self._session, [line.id], [LineStatus.HINT], LineStatus.EXPLAINED
             )
 
-    async def _prefund(self, line: BankLine, status: LineStatus) -> bool:
-        """Whether the line is money that a member says it pays ahead."""
+    def _prefund(self, line: BankLine, status: LineStatus) -> bool:
+        """Whether the line is money that a member says it pays ahead; kept for the end."""
         slug = self._pays_ahead(line)
         if slug is None:
             return False
-        member_id = self._members[slug]
-        reason = f"its text says PREFUND {slug}"
-        found = Found(rule=Rule.PREFUND, confidence=100, reason=reason)
-        await lines.release(self._session, [line], {line.id: status}, self._operator)
-        await pay_ahead(self._session, line, member_id, found, actor=self._actor)
-        await self._matched([line], status)
-        self.done.prefunded += 1
+        self._ahead.append((line, status, self._members[slug]))
         return True
+
+    async def payers_ahead(self) -> set[UUID]:
+        """Members that pay ahead; what they have paid ahead is used by nobody else from now on."""
+        members = {member_id for _, _, member_id in self._ahead}
+        await caps.lock(self._session, members)
+        return members
+
+    async def prefund(self) -> None:
+        """Lines that pay ahead, last: exposures are locked after every settlement."""
+        for line, status, member_id in self._ahead:
+            slug = self._pays_ahead(line)
+            reason = f"its text says PREFUND {slug}"
+            found = Found(rule=Rule.PREFUND, confidence=100, reason=reason)
+            await lines.release(self._session, [line], {line.id: status}, self._operator)
+            await pay_ahead(self._session, line, member_id, found, actor=self._actor)
+            await self._matched([line], status)
+            self.done.prefunded += 1
 
     def _pays_ahead(self, line: BankLine) -> str | None:
         """The member that a line says pays ahead."""

@@ -55,7 +55,7 @@ async def resolve(
 
     StatusChanged where somebody was faster, BreakNeedsAction where the action does not fit.
     """
-    await matching.lock(session)
+    await repository.lock_matching(session)
     row = await breaking.find(session, break_id, lock=True)
     if row.status is not BreakStatus.OPEN:
         raise StatusChanged(f"This break is {row.status} already. Look again.")
@@ -72,7 +72,7 @@ async def resolve(
 
 async def confirm(session: AsyncSession, break_id: UUID, *, actor: str, note: str = "") -> None:
     """A second person writes off what one proposed: the operator bears it, or keeps it."""
-    await matching.lock(session)
+    await repository.lock_matching(session)
     row = await _proposed(session, break_id)
     if row.proposed_by == actor:
         raise SamePerson("Another person than the one who proposed it writes it off.")

@@ -28,6 +28,7 @@ from settlement.clearing.models import (
 from settlement.clearing.netting import Flow, Party
 
 REFERENCE_LOCK = 7_219_004_530
+MATCHING_LOCK = 7_219_004_531
 """Advisory lock of whoever numbers a settlement."""
 FAILED = (LegStatus.REJECTED, LegStatus.RETURNED)
 WITH_RAIL = (LegStatus.SUBMITTED, LegStatus.ACCEPTED, LegStatus.UNKNOWN)
@@ -84,6 +85,12 @@ async def next_reference(session: AsyncSession, year: int) -> str:
         ).where(Settlement.reference.like(start + "%"))
     )
     return f"{start}{(last or 0) + 1:04d}"
+
+
+async def lock_matching(session: AsyncSession) -> None:
+    """Whoever locks more than one settlement is alone with it until its transaction ends: matches
+    lines, decides of one, takes answers of a bank, approves what covers another's payment."""
+    await session.execute(sa.select(sa.func.pg_advisory_xact_lock(MATCHING_LOCK)))
 
 
 async def find(session: AsyncSession, which: UUID | str, *, lock: bool = False) -> Settlement:

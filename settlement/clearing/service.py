@@ -159,6 +159,10 @@ async def approve(
     session: AsyncSession, settlement_id: UUID, *, actor: str, note: str = ""
 ) -> Settlement:
     """A second person vouches for it; SamePerson where it is who recorded it."""
+    known = await repository.find(session, settlement_id)
+    if known.kind is SettlementKind.EXCEPTIONAL:
+        # The one whose payment it covers is locked too.
+        await repository.lock_matching(session)
     settlement = await repository.find(session, settlement_id, lock=True)
     _expect(settlement, SettlementStatus.RECORDED, "approved")
     if settlement.recorded_by == actor:

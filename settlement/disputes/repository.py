@@ -254,3 +254,18 @@ async def note_lines(
     ]
     if rows:
         await session.execute(sa.insert(DisputedLineSettled), rows)
+
+
+async def adjusting(
+    session: AsyncSession, lines: Collection[LineId], debt_ids: Collection[int]
+) -> dict[int, LineId]:
+    """The debts that undo these lines after disputes that were upheld, and which of these debts
+    undo a line: the line, by debt."""
+    pair = sa.tuple_(Adjustment.wallet_id, Adjustment.line_id)
+    query = sa.select(Adjustment.debt_id, Adjustment.wallet_id, Adjustment.line_id).where(
+        sa.or_(
+            pair.in_([(each.wallet_id, each.id) for each in lines]),
+            Adjustment.debt_id.in_(debt_ids),
+        )
+    )
+    return {row[0]: LineId(row[1], row[2]) for row in await session.execute(query)}

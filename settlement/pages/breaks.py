@@ -58,6 +58,23 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True):
     others: list[Any]
     """Of `contra`: lines that may undo it."""
 
+    @property
+    def usual(self) -> Action:
+        """What it most likely is: chosen at first. Lines that fit so exactly are no chance."""
+        alike = Action.CONTRA in self.actions and not self.legs
+        return Action.CONTRA if alike else self.actions[0]
+
+    @property
+    def names(self) -> dict[UUID, str]:
+        """By what a person tells the others apart."""
+        return {
+            each.id: each.counterparty_name
+            or (each.own or {}).get("name", "")
+            or each.text
+            or each.bank_reference
+            for each in self.others
+        }
+
 
 def actions(
     kind: BreakKind, *, has_legs: bool = True, has_other: bool = True

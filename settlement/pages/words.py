@@ -6,6 +6,7 @@ from typing import Final
 
 from marketplace.api import lazy as _l
 from marketplace.ledger.domain import WindowStatus
+from marketplace.web.i18n import lazy_in as _lp
 from settlement.bank.daily import Measure
 from settlement.bank.domain import Action, BreakKind, BreakStatus, Close, Rule
 from settlement.clearing.domain import (
@@ -166,7 +167,7 @@ DISPUTES: Final = {
     DisputeStatus.OPEN: (_l("To be decided"), "care"),
     DisputeStatus.UPHELD: (_l("Upheld"), "good"),
     DisputeStatus.REJECTED: (_l("Rejected"), "bad"),
-    DisputeStatus.WITHDRAWN: (_l("Withdrawn"), "told"),
+    DisputeStatus.WITHDRAWN: (_lp("dispute", "Withdrawn"), "told"),
 }
 ACCOUNTS: Final = {
     PayAccountStatus.PROPOSED: (_l("Waits for a second person"), "care"),

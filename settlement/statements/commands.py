@@ -176,6 +176,10 @@ def _told(line: LineTraced) -> list[str]:
     if line.contract is not None:
         told.append(f"  contracts {line.contract}, {line.acceptor_contract or '-'}")
     told.append(f"  window {line.window} ({line.window_status})")
+    if line.disputed:
+        told.append("  under dispute now: settlements leave it out")
+    if line.left_out_of is not None:
+        told.append(f"  left out of settlement {line.left_out_of} because of a dispute")
     if line.settlement is None:
         return [*told, "  in no settlement yet"]
     told.append(f"  settlement {line.settlement.reference} ({line.settlement.status})")

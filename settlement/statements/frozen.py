@@ -1,6 +1,6 @@
 """Which lines are under dispute, and what settlements did with them.
 
-Each answers for one member: lines that do not concern it are left out.
+Each but `fates` answers for one member: lines that do not concern it are left out.
 """
 
 from __future__ import annotations
@@ -8,13 +8,54 @@ from __future__ import annotations
 from collections.abc import Collection
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.coalition.models import Member
+from settlement.clearing.models import Settlement
 from settlement.disputes import repository
 from settlement.disputes.domain import DisputeStatus, LineAction, LineId
 from settlement.disputes.models import Dispute, DisputedLineSettled, DisputeLine
+
+
+class Fate(msgspec.Struct, frozen=True):
+    """What disputes did to a line."""
+
+    disputed: bool = False
+    """Under dispute now: whatever settles its window meanwhile leaves it out."""
+    left_out_of: Settlement | None = None
+    """The settlement of its window, which was made without it."""
+    taken_in_by: Settlement | None = None
+    """The later one that it was settled with."""
+
+
+async def fates(session: AsyncSession, lines: Collection[LineId]) -> dict[LineId, Fate]:
+    """What disputes did to these lines; those that were never disputed are left out."""
+    asked = [(each.wallet_id, each.id) for each in lines]
+    pair = sa.tuple_(DisputeLine.wallet_id, DisputeLine.line_id)
+    held = (
+        sa.select(DisputeLine.wallet_id, DisputeLine.line_id, Dispute.status)
+        .join(Dispute, Dispute.id == DisputeLine.dispute_id)
+        .where(DisputeLine.holds, pair.in_(asked))
+    )
+    found = {
+        LineId(wallet_id, number): Fate(disputed=status is DisputeStatus.OPEN)
+        for wallet_id, number, status in await session.execute(held)
+    }
+    place = sa.tuple_(DisputedLineSettled.wallet_id, DisputedLineSettled.line_id)
+    noted = (
+        sa.select(DisputedLineSettled, Settlement)
+        .join(Settlement, Settlement.id == DisputedLineSettled.settlement_id)
+        .where(place.in_(asked), repository.LIVE)
+        .order_by(Settlement.id)
+    )
+    for row, settlement in await session.execute(noted):
+        line = LineId(row.wallet_id, row.line_id)
+        left_out = row.action is LineAction.FROZEN
+        name = "left_out_of" if left_out else "taken_in_by"
+        found[line] = msgspec.structs.replace(found.get(line, Fate()), **{name: settlement})
+    return found
 
 
 async def disputed(

@@ -223,7 +223,13 @@ def _sums(drawn: Drawn) -> dict[str, object]:
             rows.append([_("Margin and fees of the operator"), exact(each.margin_micros, unit)])
         name = _("You pay") if each.net_micros < 0 else _("You are paid")
         totals.append([f"{name} ({unit})", exact(abs(each.net_micros), unit)])
-    return _section(_("What it comes to"), [_("Sum"), _("Amount")], 1, rows, totals=totals)
+    return _section(
+        _("What it comes to"),
+        [spoken().pgettext("statement", "Sum"), _("Amount")],
+        1,
+        rows,
+        totals=totals,
+    )
 
 
 def _payments(paid: Payments) -> dict[str, object]:

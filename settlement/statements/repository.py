@@ -180,13 +180,6 @@ async def debts_at(session: AsyncSession, ids: Sequence[int]) -> list[Indebted]:
     return [_indebted(row) for row in rows]
 
 
-async def find_debt(session: AsyncSession, debt_id: int) -> Indebted | None:
-    """The debt of this id."""
-    connection = await raw_connection(session)
-    row = await connection.fetchrow(DEBTS.format(where="d.id = $1"), debt_id)
-    return None if row is None else _indebted(row)
-
-
 async def contracts(session: AsyncSession, reader: Reader, until: datetime) -> list[ContractTerms]:
     """Every version of the reader's contract (the operator: everybody's) that began by `until`."""
     query = (

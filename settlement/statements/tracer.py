@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.api import BurnStep
@@ -12,7 +13,8 @@ from marketplace.contract.rails import Direction
 from marketplace.errors import NotFound
 from marketplace.host import PluginHost
 from settlement.clearing.domain import LegStatus
-from settlement.statements.tracing import LegTraced, LineTraced, trace
+from settlement.statements.domain import LineKind
+from settlement.statements.tracing import LegTraced, LineTraced, SettlementTraced, trace
 
 FAILED = {LegStatus.REJECTED.value, LegStatus.RETURNED.value}
 
@@ -40,24 +42,79 @@ class SettlementTracer:
 
 
 def _steps(lines: Sequence[LineTraced]) -> list[BurnStep]:
-    """Each window, settlement and payment once, in the order of the lines."""
+    """Each window, settlement and payment of what was captured once, settlement by settlement;
+    then what was taken off again. Each with the points that are in it."""
+    captured = [line for line in lines if line.kind is LineKind.CAPTURE]
     steps: dict[tuple[str, str], BurnStep] = {}
-    for line in lines:
-        window = BurnStep(
-            stage="window", reference=str(line.window), status=line.window_status, at=line.at
-        )
-        steps.setdefault(("window", window.reference), window)
-        settled = line.settlement
-        if settled is None:
+
+    def add(step: BurnStep) -> None:
+        known = steps.setdefault((step.stage, step.reference), step)
+        if known is not step:
+            points = known.points + step.points
+            steps[step.stage, step.reference] = msgspec.structs.replace(known, points=points)
+
+    for line in captured:
+        add(_window(line))
+    for line in sorted(captured, key=_settled_by):  # stable
+        if line.settlement is None:
+            if line.disputed or line.left_out_of is not None:
+                add(_kept_out(line))
             continue
-        settlement = BurnStep(
-            stage="settlement", reference=settled.reference, status=settled.status
-        )
-        steps.setdefault(("settlement", settled.reference), settlement)
-        for leg in settled.legs:
-            if _pays(leg, line):
-                steps.setdefault(("leg", leg.reference), _payment(leg))
+        add(_taken("settlement", line, line.settlement.reference, line.settlement.status))
+        for step in _payments(line, line.settlement):
+            add(step)
+    points = {line.line: abs(line.points) for line in captured}
+    for line in lines:
+        if line.kind is LineKind.REFUND:
+            add(_undone("refund", line, abs(line.points)))
+        elif line.kind is LineKind.ADJUSTMENT:  # in parts: the cost, and the fee on it
+            add(_undone("adjusted", line, points.pop(line.undoes or "", 0)))
     return list(steps.values())
+
+
+def _settled_by(line: LineTraced) -> str:
+    return line.settlement.reference if line.settlement is not None else ""
+
+
+def _taken(stage: str, line: LineTraced, reference: str, status: str) -> BurnStep:
+    return BurnStep(stage=stage, reference=reference, status=status, points=abs(line.points))
+
+
+def _window(line: LineTraced) -> BurnStep:
+    step = _taken("window", line, str(line.window), line.window_status)
+    return msgspec.structs.replace(step, at=line.at)
+
+
+def _kept_out(line: LineTraced) -> BurnStep:
+    status = "disputed" if line.disputed else "waiting"
+    return _taken("disputed", line, line.left_out_of or str(line.window), status)
+
+
+def _undone(stage: str, line: LineTraced, points: int) -> BurnStep:
+    """What takes captured points off again: a refund, or a dispute that was upheld."""
+    settled = line.settlement
+    return BurnStep(
+        stage=stage,
+        reference=str(line.window) if settled is None else settled.reference,
+        status=line.window_status if settled is None else settled.status,
+        points=points,
+    )
+
+
+def _payments(line: LineTraced, settlement: SettlementTraced) -> list[BurnStep]:
+    paying = [leg for leg in settlement.legs if _pays(leg, line)]
+    names = {leg.reference: leg.rail_reference or leg.reference for leg in paying}
+    return [
+        BurnStep(
+            stage="rejected" if leg.status in FAILED else "payout",
+            reference=names[leg.reference],
+            status=leg.status,
+            booked_on=leg.booked_on,
+            points=abs(line.points),
+            replaces=names.get(leg.replaces) if leg.replaces else None,
+        )
+        for leg in paying
+    ]
 
 
 def _pays(leg: LegTraced, line: LineTraced) -> bool:
@@ -70,12 +127,3 @@ def _pays(leg: LegTraced, line: LineTraced) -> bool:
     if leg.counterparty is not None:
         return (leg.member, leg.counterparty) == (line.payer, line.payee)
     return leg.member == line.payee and leg.direction == Direction.PAY.value
-
-
-def _payment(leg: LegTraced) -> BurnStep:
-    return BurnStep(
-        stage="rejected" if leg.status in FAILED else "payout",
-        reference=leg.rail_reference or leg.reference,
-        status=leg.status,
-        booked_on=leg.booked_on,
-    )

@@ -16,8 +16,10 @@ from marketplace.errors import NotFound
 from marketplace.exchange.models import Burn, Offer
 from marketplace.fulfilment.models import SupplierConfirmation
 from marketplace.ledger.models import Lot
-from settlement.clearing.models import SettlementLeg
-from settlement.statements import repository
+from settlement.clearing.models import Settlement, SettlementLeg
+from settlement.disputes.domain import LineId, line_id
+from settlement.disputes.repository import adjusting
+from settlement.statements import frozen, repository
 from settlement.statements.domain import (
     Indebted,
     Line,
@@ -28,6 +30,7 @@ from settlement.statements.domain import (
 )
 
 NOTHING: Final = "There is no such line or burn, or it is not yours to see."
+UNDISPUTED: Final = frozen.Fate()
 
 
 class BurnTraced(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +78,7 @@ class LegTraced(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SettlementTraced(msgspec.Struct, frozen=True, kw_only=True):
-    """The settlement that a line's window is in."""
+    """The settlement that a line is in: of its window, or a later one that took it in."""
 
     reference: str
     status: str
@@ -107,14 +110,20 @@ class LineTraced(msgspec.Struct, frozen=True, kw_only=True):
     acceptor_contract: str | None
     reference: str | None
     undoes: str | None
+    """Of a debt: the reference of the one it undoes; of an adjustment: the line."""
     reason: str | None
     window: UUID
     window_status: str
     settlement: SettlementTraced | None
+    disputed: bool = False
+    """Under dispute now: settlements leave it out."""
+    left_out_of: str | None = None
+    """Reference of the settlement of its window, which was made without it because of a dispute;
+    `settlement` is the later one that took it in, once there is one."""
 
 
 class Trace(msgspec.Struct, frozen=True):
-    """All lines of a burn, or the one that was asked for."""
+    """All lines of a burn, with what undid them after disputes, or the one that was asked for."""
 
     lines: list[LineTraced]
 
@@ -138,22 +147,36 @@ async def trace(session: AsyncSession, line: str, *, member_id: UUID | None = No
         member = await session.get_one(Member, member_id)
         seer = _Seer(Reader(member.id, member.slug, member.is_operator))
     found: Sequence[Obligated] = []
-    debt: Indebted | None = None
     burn, place, debt_id = _asked(line)
-    if debt_id is not None:
-        debt = await repository.find_debt(session, debt_id)
-    else:
+    asked = [] if debt_id is None else [debt_id]
+    if debt_id is None:
         found = await repository.find_obligations(session, burn_id=burn, line=place)
-    traced = [
-        await _obligation(session, each, seer)
-        for each in found
-        if seer.of(each.issuer) or seer.of(each.acceptor)
+        found = [each for each in found if seer.of(each.issuer) or seer.of(each.acceptor)]
+    origins = await adjusting(session, [_line_of(each) for each in found if burn], asked)
+    debts = [
+        each
+        for each in await repository.debts_at(session, sorted({*asked, *origins}))
+        if seer.of(each.debtor) or seer.of(each.creditor)
     ]
-    if debt is not None and (seer.of(debt.debtor) or seer.of(debt.creditor)):
-        traced.append(await _debt(session, debt, seer))
+    lines = [*map(_line_of, found), *map(_line_of, debts)]
+    fates = await frozen.fates(session, lines)
+    traced = [
+        await _obligation(session, each, seer, fates.get(_line_of(each), UNDISPUTED))
+        for each in found
+    ]
+    for each in debts:
+        told = await _debt(session, each, seer, fates.get(_line_of(each), UNDISPUTED))
+        undone = origins.get(each.id)
+        traced.append(msgspec.structs.replace(told, undoes=str(undone)) if undone else told)
     if not traced:
         raise NotFound(NOTHING)
     return Trace(traced)
+
+
+def _line_of(found: Obligated | Indebted) -> LineId:
+    if isinstance(found, Indebted):
+        return line_id(f"debt:{found.id}")
+    return LineId(found.wallet_id, found.id)
 
 
 def _asked(line: str) -> tuple[UUID | None, tuple[UUID, int] | None, int | None]:
@@ -170,10 +193,12 @@ def _asked(line: str) -> tuple[UUID | None, tuple[UUID, int] | None, int | None]
         raise NotFound(NOTHING) from None
 
 
-async def _obligation(session: AsyncSession, found: Obligated, seer: _Seer) -> LineTraced:
+async def _obligation(
+    session: AsyncSession, found: Obligated, seer: _Seer, fate: frozen.Fate
+) -> LineTraced:
     sees_issuer, sees_acceptor = seer.of(found.issuer), seer.of(found.acceptor)
     names = [found.issuer, *([found.acceptor] if found.acceptor else [])]
-    status, settlement = await _settled(session, found.window_id, names, seer)
+    status, settlement = await _settled(session, found.window_id, names, seer, fate)
     return LineTraced(
         line=f"{found.wallet_id}:{found.id}",
         kind=LineKind(found.kind.value),
@@ -195,12 +220,16 @@ async def _obligation(session: AsyncSession, found: Obligated, seer: _Seer) -> L
         window=found.window_id,
         window_status=status,
         settlement=settlement,
+        disputed=fate.disputed,
+        left_out_of=fate.left_out_of.reference if fate.left_out_of else None,
     )
 
 
-async def _debt(session: AsyncSession, found: Indebted, seer: _Seer) -> LineTraced:
+async def _debt(
+    session: AsyncSession, found: Indebted, seer: _Seer, fate: frozen.Fate
+) -> LineTraced:
     names = [found.debtor, found.creditor]
-    status, settlement = await _settled(session, found.window_id, names, seer)
+    status, settlement = await _settled(session, found.window_id, names, seer, fate)
     line: Line = seen_debt(found, Reader(UUID(int=0), found.debtor, False))
     return LineTraced(
         line=line.line,
@@ -223,6 +252,8 @@ async def _debt(session: AsyncSession, found: Indebted, seer: _Seer) -> LineTrac
         window=found.window_id,
         window_status=status,
         settlement=settlement,
+        disputed=fate.disputed,
+        left_out_of=fate.left_out_of.reference if fate.left_out_of else None,
     )
 
 
@@ -273,14 +304,14 @@ async def _lot(session: AsyncSession, found: Obligated) -> LotTraced | None:
 
 
 async def _settled(
-    session: AsyncSession, window_id: UUID, names: Sequence[str], seer: _Seer
+    session: AsyncSession, window_id: UUID, names: Sequence[str], seer: _Seer, fate: frozen.Fate
 ) -> tuple[str, SettlementTraced | None]:
-    """Status of the window, and its settlement with the legs of these members that may be seen."""
+    """Status of the window, and the line's settlement with the legs of these members that may be
+    seen."""
     (window,) = await repository.find_windows(session, [window_id])
-    settlements = await repository.settlements_of(session, window_id)
-    if not settlements:
+    settlement = await _settlement_of(session, window_id, fate)
+    if settlement is None:
         return window.status.value, None
-    settlement = settlements[0]
     slugs = await repository.slugs(session)
     legs: dict[UUID, SettlementLeg] = {}
     for member_id in [key for key, slug in slugs.items() if slug in names and seer.of(slug)]:
@@ -293,6 +324,16 @@ async def _settled(
         due_on=settlement.due_on,
         legs=[_leg(leg, slugs, legs, entries.get(leg.id, [])) for leg in legs.values()],
     )
+
+
+async def _settlement_of(
+    session: AsyncSession, window_id: UUID, fate: frozen.Fate
+) -> Settlement | None:
+    """Its window's, unless that was made without it: then the one that took it in, or none yet."""
+    if fate.taken_in_by is not None or fate.left_out_of is not None:
+        return fate.taken_in_by
+    settlements = await repository.settlements_of(session, window_id)
+    return settlements[0] if settlements else None
 
 
 def _leg(

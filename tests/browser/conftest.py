@@ -116,9 +116,9 @@ def serving(settings: Settings) -> Iterator[str]:
             process.wait(STOP_S)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shop(fresh_database: FreshDatabase, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """One shop for all browser tests; each signs in people of its own."""
+    """One shop for all browser tests, and no longer; each signs in people of its own."""
     find_chromium()
     with fresh_database() as url:
         settings = make_settings(
@@ -135,7 +135,7 @@ def shop(fresh_database: FreshDatabase, tmp_path_factory: pytest.TempPathFactory
 # -- the browser -----------------------------------------------------------------------------------
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """The machine's chromium, without a window."""
     root = ["--no-sandbox"] if os.geteuid() == 0 else []
@@ -145,14 +145,14 @@ async def browser() -> AsyncIterator[Browser]:
         await opened.close()
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def life(shop: Shop) -> AsyncIterator[Life]:
     """People of the shop, and what they and partners do outside the browser."""
     async with open_runtime(shop.settings) as runtime:
         yield Life(replace(shop.coalition, runtime=runtime), runtime, shop.address)
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def wells(life: Life) -> None:
     """A charity that collects for wells, and a member that matches."""
     await collect(life)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -107,6 +108,7 @@ async def test_a_phone_without_network_works_on_and_is_opened_again(
         (first.secret, "Let in"),
         (first.secret, "Already let in"),
         (sold_since.secret, "Let in"),
+        (sold_since.secret, "Already let in"),
         (foreign.secret, "No ticket of this event"),
         (first.secret[:100] + "AAAAAA" + first.secret[106:], "No ticket of this event"),
     ):
@@ -115,9 +117,9 @@ async def test_a_phone_without_network_works_on_and_is_opened_again(
     await enter(north, "otto")
     await north.page.get_by_role("button", name="Let in").click()
     await expect(answer(north)).to_contain_text("Otto Alder")
-    await expect(north.page.locator("#door-waiting")).to_have_text("Waiting to be sent: 6")
+    await expect(north.page.locator("#door-waiting")).to_have_text("Waiting to be sent: 7")
     await north.page.reload()
-    await expect(north.page.locator("#door-waiting")).to_have_text("Waiting to be sent: 6")
+    await expect(north.page.locator("#door-waiting")).to_have_text("Waiting to be sent: 7")
     await expect(north.page.locator("#door-event")).to_have_text("Logistics Days")
     await north.page.context.set_offline(False)
     await expect(north.page.locator("#door-waiting")).to_have_text("Waiting to be sent: 0")
@@ -125,6 +127,32 @@ async def test_a_phone_without_network_works_on_and_is_opened_again(
     north.forgive("ERR_INTERNET_DISCONNECTED")
     north.forgive("ERR_FAILED")
     north.forgive("Failed to fetch")
+
+
+async def test_who_was_let_in_is_counted_at_once_also_without_network(
+    open_tab: OpenTab, box: Callable[[], Box]
+) -> None:
+    event = await asyncio.to_thread(box)
+    _, (first, second) = await asyncio.to_thread(event.sell, "Ilse Alder", "Otto Alder")
+    tab = await opened(open_tab, await asyncio.to_thread(add_door, event, "north"))
+    counts = tab.page.locator("#door-counts")
+    await expect(counts).to_contain_text("Day 1: 0 / 2")
+    await tab.page.clock.install()
+    await tab.page.reload()
+    await expect(counts).to_contain_text("Day 1: 0 / 2")
+    await tab.page.clock.pause_at(datetime.now(UTC) + timedelta(seconds=1))  # no timer asks
+    await enter(tab, first.secret)
+    await expect(counts).to_contain_text("Day 1: 1 / 2")
+    await tab.page.context.set_offline(True)
+    await enter(tab, second.secret)
+    await expect(counts).to_contain_text("Day 1: 2 / 2")
+    await enter(tab, second.secret)
+    await expect(answer(tab)).to_contain_text("Already let in")
+    await expect(counts).to_contain_text("Day 1: 2 / 2")
+    await enter(tab, "otto")
+    await expect(tab.page.locator("#door-found li")).to_contain_text("Already let in")
+    for words in ("ERR_INTERNET_DISCONNECTED", "ERR_FAILED", "Failed to fetch"):
+        tab.forgive(words)
 
 
 def change_meanwhile(box: Box, order: str) -> dict[str, str]:

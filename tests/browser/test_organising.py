@@ -56,6 +56,7 @@ async def test_an_organiser_makes_an_event_and_runs_it(
 
     await desk.go("/conference/partner")
     await desk.page.get_by_role("link", name="New event").first.click()
+    await desk.page.get_by_role("link", name="Or make it from a file").click()
     bad = json.dumps({**forum, "time_zone": "Mars/Olympus"}, indent=1)
     await upload(desk, "JSON file", "forum.json", bad, "Only check it")
     await expect(desk.page.get_by_role("alert")).to_contain_text("is no time zone")
@@ -75,7 +76,7 @@ async def test_an_organiser_makes_an_event_and_runs_it(
     await expect(desk.page.locator("main")).to_contain_text("It is published")
     await look("event")
     await desk.page.get_by_role("link", name="Allotments").click()
-    await desk.page.get_by_role("textbox", name="Firm").fill("acme")
+    await desk.page.get_by_role("combobox", name="Firm").fill("acme")
     await desk.page.get_by_role("textbox", name="Places").fill("12")
     await desk.page.get_by_label("Kept until").fill("2998-03-01")
     await desk.page.get_by_role("button", name="Save").click()

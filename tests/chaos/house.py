@@ -87,13 +87,18 @@ class House:
                     each.start(self._environ)
 
     def pids(self, role: str) -> list[int]:
-        """Process ids of a role: `serve`, `api`, `beat`, `worker`, `plugin`."""
+        """Process ids of a role: `serve`, `api`, `beat`, `worker`, `plugin` (which are those of
+        plugins and the template that they are forked from).
+        """
         if role == "api":
             return self._below("serve", "api-process")
         if role == "plugin":
-            return self._below("worker", "marketplace.containment.child") + self._below(
-                "background", "marketplace.containment.child"
-            )
+            return [
+                pid
+                for above in ("worker", "background")
+                for module in ("template", "child")
+                for pid in self._below(above, f"marketplace.containment.{module}")
+            ]
         found = [each for name, each in self.kept.items() if name.split("-")[0] == role]
         if not found and role in ("beat", "worker"):
             return self.pids("background")

@@ -59,14 +59,24 @@ class Postgres:
 
     def kill_backend(self) -> None:
         """Kill -9 of one session of the product: the server drops all and recovers."""
-        rows = query(
-            self.url,
-            f"select pid from pg_stat_activity where {PROGRAM} order by state = 'active' desc",
-        )
-        for row in rows:
+        for row in self._sessions():
             with suppress(ProcessLookupError):  # it has just ended
                 os.kill(row["pid"], signal.SIGKILL)
                 return
+
+    def _sessions(self) -> list[asyncpg.Record]:
+        """Those of the product, busy ones first; waits for a server that still recovers."""
+        deadline = time.monotonic() + START_S
+        while True:
+            try:
+                return query(
+                    self.url,
+                    f"select pid from pg_stat_activity where {PROGRAM} "
+                    "order by state = 'active' desc",
+                )
+            except asyncpg.CannotConnectNowError:
+                assert time.monotonic() < deadline, "the database does not recover"
+                time.sleep(0.2)
 
     def _pg_ctl(self, *arguments: str) -> int:
         done = subprocess.run(

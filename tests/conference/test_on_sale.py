@@ -192,7 +192,7 @@ async def test_seats_are_chosen_named_and_burnt_for_on_pages_without_scripts(
     assert "A-3" in (await client.get(mine, headers=ann)).text
     nobody = await client.post(mine, data={"name-1": " "}, headers=ann)
     assert nobody.status_code == 400
-    assert "the name is missing" in nobody.text
+    assert "Say who comes." in nobody.text
     named = await client.post(mine, data={"name-1": "Ann", "email-1": ""}, headers=ann)
     selection = mine.rsplit("/", 1)[1]
     assert named.headers["location"] == f"/burn/seat?quantity=1&selection={selection}"
@@ -244,7 +244,7 @@ async def test_who_waits_joins_on_a_page_and_leaves_again(
 ) -> None:
     ann = await sign_in(Role.PARTICIPANT)
     free = await client.post("/conference/wait/forum/FORUM-A", headers=ann)
-    assert free.headers["location"] == "/conference/events/forum"
+    assert free.headers["location"] == "/conference/choose/forum/FORUM-A?quantity=1"
     later = {
         "sku": "FORUM-A",
         "firm": "other",
@@ -253,9 +253,21 @@ async def test_who_waits_joins_on_a_page_and_leaves_again(
     }
     kept = await client.put("/v1/conference/allotments", json=later, headers=organiser)
     assert kept.status_code == 200, kept.text
-    joined = await client.post("/conference/wait/forum/FORUM-A", headers=ann)
+    form = "/conference/wait/forum/FORUM-A"
+    assert "How many places together?" in (await client.get(form, headers=ann)).text
+    for wrong in ("0", "lots", "", "1001"):
+        refused = await client.post(form, data={"quantity": wrong}, headers=ann)
+        assert refused.status_code == 422
+        assert "A whole number from 1 to 1,000." in refused.text
+    joined = await client.post(form, data={"quantity": "2"}, headers=ann)
     address = joined.headers["location"]
-    assert "You are next." in (await client.get(address, headers=ann)).text
+    again = await client.post(form, data={"quantity": "2"}, headers=ann)
+    assert again.headers["location"] == address
+    assert address in (await client.get("/conference/events/forum", headers=ann)).text
+    seen = (await client.get(address, headers=ann)).text
+    assert "You are next." in seen
+    assert "Nothing of it is free at present." in seen
+    assert "Stalls" in seen
     assert (await client.post(f"{address}/decline", headers=ann)).status_code == 303
     assert "not on the list any more" in (await client.get(address, headers=ann)).text
 

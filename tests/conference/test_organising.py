@@ -38,12 +38,15 @@ async def test_an_event_is_checked_taken_and_published(
     client: httpx.AsyncClient, staff: Headers
 ) -> None:
     assert "No event yet" in (await client.get(HOME, headers=staff)).text
-    assert "Choose a file." in (await client.post(f"{HOME}/new", headers=staff, data={})).text
+    assert (
+        "Choose a file."
+        in (await client.post(f"{HOME}/new/file", headers=staff, files={"x": b""})).text
+    )
     text = msgspec.json.format(msgspec.json.encode(FORUM), indent=2).decode()
     wrong = text.replace("Europe/Warsaw", "Europe/Warsw").replace(
         '"day",\n      "numb', '"x",\n      "numb'
     )
-    refused = await client.post(f"{HOME}/new", headers=staff, **upload(wrong, "take"))
+    refused = await client.post(f"{HOME}/new/file", headers=staff, **upload(wrong, "take"))
     assert refused.status_code == 422
     lines = {
         int(line): reason
@@ -54,15 +57,15 @@ async def test_an_event_is_checked_taken_and_published(
     at = dict(enumerate(wrong.splitlines(), start=1))
     assert {at[number].split(":")[0].strip() for number in lines} == {'"time_zone"', '"session"'}
     for bad in (b"\xff", "[]", "{", text.replace('"name"', '"nom"', 1), ""):
-        answer = await client.post(f"{HOME}/new", headers=staff, **upload(bad, "take"))
+        answer = await client.post(f"{HOME}/new/file", headers=staff, **upload(bad, "take"))
         assert answer.status_code == 422, bad
     others = text.replace('"tickets"', '"shop"')
-    answer = await client.post(f"{HOME}/new", headers=staff, **upload(others, "take"))
+    answer = await client.post(f"{HOME}/new/file", headers=staff, **upload(others, "take"))
     assert "the organiser is &#39;tickets&#39;" in answer.text
-    good = await client.post(f"{HOME}/new", headers=staff, **upload(text, "check"))
+    good = await client.post(f"{HOME}/new/file", headers=staff, **upload(text, "check"))
     assert "The file is good" in good.text
     assert "No event yet" in (await client.get(HOME, headers=staff)).text
-    taken = await client.post(f"{HOME}/new", headers=staff, **upload(text, "take"))
+    taken = await client.post(f"{HOME}/new/file", headers=staff, **upload(text, "take"))
     assert taken.headers["location"] == OURS
     assert "Draft" in (await client.get(OURS, headers=staff)).text
     published = {"change": "publish"}
@@ -125,6 +128,22 @@ async def test_places_are_kept_for_a_firm_changed_and_released(
     released = await client.post(address, headers=staff, data={**asked, "size": "0"})
     assert released.status_code == 303
     assert "released" in (await client.get(address, headers=staff)).text
+
+
+async def test_firms_are_named_once_their_people_were_customers(
+    sale: Sale, sign_in: Make, coalition: Coalition
+) -> None:
+    staff, client = await sign_in(Role.PARTNER), sale.client
+    await coalition.add_firm("glaz", sponsor="beta")
+    address = f"{HOME}/events/{sale.box.slug}/allotments"
+    asked = {"sku": f"{sale.box.slug}-1", "size": "1", "until": "2999-03-01"}
+    for firm in ("acme", "glaz"):
+        kept = await client.post(address, headers=staff, data={**asked, "firm": firm})
+        assert kept.status_code == 303, kept.text
+    page = (await client.get(address, headers=staff)).text
+    assert re.findall(r'<th scope="row">(\w+)<', page) == ["Acme", "glaz"]
+    assert "Glaz" not in page
+    assert '<option value="acme">Acme</option>' in page
 
 
 async def test_the_waiting_list_is_shown_in_its_order(

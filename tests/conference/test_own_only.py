@@ -27,12 +27,15 @@ OPEN = {
     "GET /conference/choose/{slug}/{sku}",
     "GET /conference/choose",
     "POST /conference/choose",
+    "GET /conference/wait/{slug}/{sku}",
     "POST /conference/wait/{slug}/{sku}",
     "POST /v1/conference/reservations",
     "POST /v1/conference/waiting",
     "GET /conference/partner",
     "GET /conference/partner/new",
     "POST /conference/partner/new",
+    "GET /conference/partner/new/file",
+    "POST /conference/partner/new/file",
     "PUT /v1/conference/events",
 }
 LATER = "2999-01-01T00:00:00Z"
@@ -107,6 +110,8 @@ async def ask(
             form |= {"change": "withdraw", "days-1": "1", "percent-1": "1"}
             form |= {"do": "move", "venue": "x", "reason": "x", "refund_until": LATER[:10]}
             sent = {"data": form}
+            if path.endswith(("/plan", "/file")):
+                sent["files"] = {"file": ("seats.csv", "sku,row,number\nx,A,1")}
     return await sale.client.request(
         method, path.format(**named), headers=who, follow_redirects=False, **sent
     )

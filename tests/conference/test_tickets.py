@@ -122,6 +122,9 @@ async def test_a_holder_has_tickets_on_paper_and_in_the_calendar(sale: Sale, sig
     entries = await sale.client.get(sale.path("/tickets.ics"), headers=sale.ann)
     assert entries.headers["content-type"] == "text/calendar; charset=utf-8"
     assert len(vobject.readOne(entries.text).vevent_list) == 3
+    page = f"/conference/tickets/{sale.burn_id}/tickets.ics"
+    beside = await sale.client.get(page, headers=sale.ann)
+    assert beside.headers.get_list("content-type") == ["text/calendar; charset=utf-8"]
     for who in (sale.shop, await sign_in(Role.PARTNER), await sign_in(Role.OPERATOR)):
         for rest in ("", "/tickets.pdf", "/tickets.ics"):
             refused = await sale.client.get(sale.path(rest), headers=who)

@@ -163,7 +163,9 @@ async def test_a_database_that_stays_away_refuses_every_burn_and_the_engine_live
     await engine.stop()
 
 
-@pytest.mark.parametrize("reason", ["AdminShutdownError", "CrashShutdownError"])
+@pytest.mark.parametrize(
+    "reason", ["AdminShutdownError", "CrashShutdownError", "InternalClientError"]
+)
 async def test_one_burn_whose_session_is_ended_is_made_on_the_next(
     reason: str, runtime: Runtime, coalition: Coalition, ask: Ask
 ) -> None:

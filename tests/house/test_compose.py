@@ -22,12 +22,12 @@ SETTINGS = {f"{PREFIX}{name.upper()}" for name in Settings.__struct_fields__}
 
 def command_exists(words: list[str]) -> bool:
     """Whether `marketplace <words>` is a command of the program (options aside)."""
-    found: click.Command = main
+    found: click.Command | None = main
     for word in (each for each in words if not each.startswith("-")):
-        if not isinstance(found, click.Group) or word not in found.commands:
+        if not isinstance(found, click.Group):
             return False
-        found = found.commands[word]
-    return not isinstance(found, click.Group)
+        found = found.get_command(click.Context(found), word)
+    return found is not None and not isinstance(found, click.Group)
 
 
 @pytest.mark.parametrize("name", OURS)

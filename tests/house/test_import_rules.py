@@ -57,3 +57,28 @@ def test_a_plugin_imports_the_plugin_api_only(path: Path) -> None:
         name for name in imports_of(path) if name.split(".")[0] in rooms and name not in ALLOWED
     ]
     assert strange == []
+
+
+HEAVY = ("PIL", "alembic", "celery", "schwifty", "stripe", "typst", "uvicorn", "xmlschema")
+"""Libraries of one task each: none may slow the start of a process that has another."""
+STARTS = {
+    "a command of the core": (
+        "from marketplace.cli import main; main(['ledger', 'verify', '--help'], 'marketplace')"
+    ),
+    "a process of a plugin": "import marketplace.containment.child",
+    "the template of such processes": "import marketplace.containment.template",
+}
+
+
+@pytest.mark.parametrize("code", STARTS.values(), ids=STARTS)
+def test_a_start_imports_nothing_that_another_task_needs(code: str) -> None:
+    told = (
+        "import atexit, os, sys\n"
+        "threads = lambda: len(os.listdir('/proc/self/task')) if os.path.exists('/proc') else 1\n"
+        "atexit.register(lambda: print('\\n', threads(), *sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", told + code], capture_output=True, text=True)
+    threads, *modules = done.stdout.splitlines()[-1].split()
+    assert "marketplace.api" in modules, done.stderr
+    assert set(HEAVY) & set(modules) == set()
+    assert threads == "1"  # or nothing could be forked from it

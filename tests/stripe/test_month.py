@@ -27,10 +27,12 @@ from tests.stripe.stage import DAY_S, bank_account, open_breaks, read_day, settl
 IBAN = "DE89370400440532013000"
 
 
-async def bank_shows(house: House, folder: Path, day: date, *lines: bank.Movement) -> None:
-    """The house's bank has booked this on a day, and nothing before."""
+async def bank_shows(
+    house: House, folder: Path, day: date, *lines: bank.Movement, number: int = 1, had: int = 0
+) -> None:
+    """The house's bank has booked this on a day, and before that `had` (micros) in all."""
     await bank_account(house, IBAN, "sepa")
-    said = bank.Statement(account=IBAN, number=1, day=day, opening_micros=0, movements=lines)
+    said = bank.Statement(account=IBAN, number=number, day=day, opening_micros=had, movements=lines)
     path = folder / said.file_name
     path.write_bytes(bank.written(said))
     await importing.import_file(house.runtime, path, actor=ANNA)
@@ -120,5 +122,38 @@ async def test_a_month_closes_with_no_person(
     await at(1)
     await house.drive()
     assert await open_breaks(house) == [BreakKind.RETURNED] * expected
+    assert not await house.findings()
+    await prove(house.runtime)
+
+
+async def test_a_payout_fails_after_it_was_paid(
+    house: House, double: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bank shows it, and days later that it went back; Stripe has it in the balance again."""
+    world = double.world
+    monkeypatch.setattr(sweeping, "OVERLAP", timedelta(days=30))
+    world.ahead_s = -12 * DAY_S
+    await settled(house, double)
+    await read_day(house, double, tmp_path)
+    world.ahead_s = -11 * DAY_S
+    made = transfers.payout(world, 3_000, "eur")
+    await read_day(house, double, tmp_path)
+    transfers.pay_out(world, made)
+    came = datetime.now(UTC).date() - timedelta(days=9)
+    payer = bank.Movement(micros=30_000_000, name="STRIPE TECHNOLOGY", account="", text="PAYOUT")
+    await bank_shows(house, tmp_path, came, payer)
+    assert await on_their_way(house) == []
+    world.ahead_s = -7 * DAY_S
+    transfers.fail_payout(world, made)
+    await read_day(house, double, tmp_path)
+    (back,) = await on_their_way(house)
+    assert (back.elsewhere, back.amount_micros) == (True, -30_000_000)
+    went = datetime.now(UTC).date() - timedelta(days=6)
+    back_again = bank.Movement(
+        micros=-30_000_000, name="STRIPE TECHNOLOGY", account="", text="RETURN PAYOUT"
+    )
+    await bank_shows(house, tmp_path, went, back_again, number=2, had=30_000_000)
+    assert await on_their_way(house) == []
+    assert await open_breaks(house) == []
     assert not await house.findings()
     await prove(house.runtime)

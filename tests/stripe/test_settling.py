@@ -11,11 +11,13 @@ from typing import Any
 
 import sqlalchemy as sa
 from marketplace_stripe import webhooks
-from marketplace_stripe.double import payments, people
+from marketplace_stripe.double import payments, people, transfers
 from marketplace_stripe.double.server import Double
 
 from marketplace.contract.rails import Direction
+from marketplace.ledger.debts import Debt, owe
 from marketplace.runtime import Runtime
+from settlement.bank import matching
 from settlement.bank.domain import BreakKind
 from settlement.clearing.domain import LegStatus
 from tests.settlement.clearing.house import House
@@ -97,3 +99,43 @@ async def test_days_at_stripe_are_read_like_a_bank_s_and_close_green(
     assert await leg_status(house, made, debtor.reference) is LegStatus.RETURNED
     assert not await house.findings()
     assert await open_breaks(house) == [BreakKind.RETURNED]
+
+
+async def test_a_leg_of_millions_is_paid_in_parts_and_its_lines_are_found(
+    house: House, double: Double, tmp_path: Path
+) -> None:
+    """Each part is a line of the balance; together they are the leg, and so is what goes back."""
+    double.world.ahead_s = -3 * DAY_S
+    people.fill(double.world, 10_000_000_00)
+    members = house.coalition.members
+    async with house.runtime.database.begin() as session:
+        debt = Debt(
+            plugin="charity",
+            reference="large",
+            debtor_id=members["alpha"],
+            creditor_id=members["shop"],
+            amount_micros=2_500_000_000_000,
+            currency="EUR",
+            reason="a campaign",
+        )
+        await session.run_sync(owe, debt)
+    made = await settled(house, double)
+    assert await house.status(made) == "settled"
+    legs = await house.legs(made)
+    for name, kind in (("alpha", "payment_intent"), ("shop", "transfer")):
+        parts = people.found(double.world, kind, legs[name].reference)  # type: ignore[arg-type]
+        assert len(parts) == 3
+        assert sum(each["amount"] for each in parts) == legs[name].amount_minor
+    await read_day(house, double, tmp_path)
+    # The house's own top-up is on no statement of its bank here.
+    assert await open_breaks(house) == [BreakKind.MISSING]
+    double.world.ahead_s = -2 * DAY_S
+    for part in people.found(double.world, "transfer", legs["shop"].reference):
+        transfers.reverse(double.world, part, {})
+    await read_day(house, double, tmp_path)
+    await house.drive()
+    assert await leg_status(house, made, legs["shop"].reference) is LegStatus.RETURNED
+    async with house.runtime.database.begin() as session:
+        await matching.match(session)  # as the clock does; now the rail has said what they are
+    assert sorted(await open_breaks(house)) == [BreakKind.MISSING, BreakKind.RETURNED]
+    assert not await house.findings()

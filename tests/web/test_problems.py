@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
+import asyncpg
 import httpx
 import msgspec
 import pytest
@@ -67,7 +68,12 @@ async def cut_off(session: NamedDependency[AsyncSession]) -> None:
     await connection.fetchval("select 1")
 
 
-TRIALS = [take_points, take_limit, crash, store, change_then_fail, cut_off]
+@get("/v1/trial/cut-while-sending", opt=PUBLIC)
+async def cut_while_sending() -> None:
+    raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is going")
+
+
+TRIALS = [take_points, take_limit, crash, store, change_then_fail, cut_off, cut_while_sending]
 
 
 @pytest_asyncio.fixture
@@ -127,10 +133,37 @@ async def test_a_body_over_the_limit_is_413(client: httpx.AsyncClient) -> None:
     problem(await client.post("/v1/trial/points", content=body), 413, "too_large")
 
 
-async def test_a_connection_that_breaks_in_the_middle_is_busy_not_broken(
-    client: httpx.AsyncClient,
+async def test_a_caller_that_leaves_before_its_body_is_no_crash(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answer = await client.get("/v1/trial/cut")
+    transport = client._transport
+    assert isinstance(transport, httpx.ASGITransport)
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/trial/points",
+        "raw_path": b"/v1/trial/points",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json"), (b"content-length", b"100")],
+    }
+    said: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        said.append(message)
+
+    await transport.app(scope, receive, send)
+    assert said[0]["status"] == 400
+    assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
+
+
+@pytest.mark.parametrize("path", ["/v1/trial/cut", "/v1/trial/cut-while-sending"])
+async def test_a_connection_that_breaks_in_the_middle_is_busy_not_broken(
+    client: httpx.AsyncClient, path: str
+) -> None:
+    answer = await client.get(path)
     problem(answer, 503, "busy")
     assert answer.headers["retry-after"] == "1"
 

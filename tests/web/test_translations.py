@@ -12,7 +12,7 @@ import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.plurals import get_plural
 
-from marketplace.web.i18n import NAMES, SOURCE
+from marketplace.web.i18n import NAMES, SOURCE, lazy_in, load_languages, speak
 from marketplace.web.messages import distributions, extract, read, translated, update
 
 DISTRIBUTIONS = distributions()
@@ -124,3 +124,27 @@ def test_what_is_gone_is_dropped_and_what_is_new_is_empty(tmp_path: Path) -> Non
     }
     assert b"Gone" not in path.read_bytes()
     assert path.read_bytes() == update(path, "pl", code)
+
+
+@pytest.mark.parametrize("language", [each for each in NAMES if each != SOURCE])
+def test_a_word_is_translated_one_way_wherever_it_is_shown(language: str) -> None:
+    """Pages are shown with the words of everybody, and of two translations of one message only the
+    first is ever seen. Where it means something else it has a context: `pgettext`, `lazy_in`."""
+    known: dict[tuple[str, ...], tuple[str, tuple[str, ...]]] = {}
+    hidden = []
+    for name in DISTRIBUTIONS:
+        for message in messages(name, language):
+            # Of a message and its plural the singular is looked up by the same key.
+            key = (message.context or "", words(message)[0])
+            owner, given = known.setdefault(key, (name, forms(message)))
+            if given != forms(message):
+                hidden.append(f"{key[1]!r}: {owner} says {given}, {name} {forms(message)}")
+    assert hidden == []
+
+
+def test_a_word_with_a_context_is_its_own() -> None:
+    paid, sale = lazy_in("gift", "planned"), lazy_in("nowhere", "planned")
+    assert paid != sale
+    languages = load_languages([DISTRIBUTIONS["charity"] / "locale"])
+    with speak(languages["it"]):
+        assert (str(paid), str(sale)) == ("previsto", "planned")

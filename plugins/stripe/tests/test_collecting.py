@@ -215,7 +215,7 @@ def test_what_it_cannot_charge_is_refused_before_anything_is_sent(
     legs = [
         leg(currency="PLN", account=debit),
         leg(currency="BHD"),
-        leg(amount_minor=100_000_000),
+        leg(amount_minor=10_000_000_000),
         leg(account=only_paid),
     ]
     before = len(double.asked)
@@ -223,7 +223,7 @@ def test_what_it_cannot_charge_is_refused_before_anything_is_sent(
     assert [reasons[each.reference] for each in legs] == [
         "SEPA debits are in EUR",
         "Stripe does not move BHD for this rail",
-        "Stripe moves more than nothing and at most 999,999.99 EUR in one payment",
+        "this rail moves more than nothing and at most 99,999,999 EUR",
         "the member has no customer (cus_) to charge",
     ]
     assert len(double.asked) == before

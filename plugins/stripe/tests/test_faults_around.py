@@ -141,3 +141,95 @@ def test_the_rail_tells_how_it_is_whatever_stripe_says(
 ) -> None:
     double.bends = [lambda *_: (200, bent)]
     assert isinstance(rail.health(), api.Health)
+
+
+def in_usdc(one: dict[str, Any]) -> None:
+    one["currency"] = "usdc"  # four letters: no currency of ISO 4217
+
+
+def without_net(one: dict[str, Any]) -> None:
+    del one["net"]
+
+
+def with_a_decimal(one: dict[str, Any]) -> None:
+    one["amount"] = one["net"] = "7.00"
+
+
+def in_no_time(one: dict[str, Any]) -> None:
+    one["created"] = "yesterday"
+
+
+def of_a_new_kind(one: dict[str, Any]) -> None:
+    one.update(type="quantum_settlement", reporting_category=None, source=None, description=None)
+
+
+@pytest.mark.parametrize(
+    ("change", "kept"),
+    [
+        (in_usdc, False),
+        (without_net, False),
+        (with_a_decimal, False),
+        (in_no_time, False),
+        (of_a_new_kind, True),
+    ],
+)
+def test_a_line_of_a_kind_that_nobody_foresaw_stops_no_other(
+    host: api.Host, double: Double, change: Callable[[dict[str, Any]], None], kept: bool
+) -> None:
+    sweeping.run(host)
+    people.fill(double.world, 700)
+    strange = double.world.lines[-1]["id"]
+    people.fill(double.world, 800)
+
+    def bend(path: str, status: int, body: Any) -> tuple[int, Any]:
+        if path == "/v1/balance_transactions":
+            for one in body["data"]:
+                if one["id"] == strange:
+                    change(one)
+        return status, body
+
+    double.bends = [bend]
+    swept = sweeping.run(host)
+    assert (swept.lines, swept.differences) == ((2, {}) if kept else (1, {"EUR": 700}))
+
+
+def test_a_balance_in_a_currency_of_no_country_is_left_alone(
+    host: api.Host, double: Double
+) -> None:
+    sweeping.run(host)
+
+    def bend(path: str, status: int, body: Any) -> tuple[int, Any]:
+        if path == "/v1/balance":
+            body["available"] += [{"amount": 5, "currency": "usdc"}, {"currency": "eur"}]
+        return status, body
+
+    double.bends = [bend]
+    assert sweeping.run(host).differences == {}
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [("account_invalid", api.Rejected), ("more_permissions_required", api.Retry)]
+)
+def test_a_connected_account_that_left_us_is_a_refusal_not_a_wait(
+    rail: Stripe, double: Double, leg: MakeLeg, code: str, kind: type
+) -> None:
+    """It took our access back: the leg says so, and the settlement goes on. What the key may not
+    do is mended by who made the key."""
+    left = people.connected(double.world)
+    gone, fine = leg(direction=PAY, account=left), leg(direction=PAY)
+    transfers.restrict(double.world, double.world.get("account", left.connected), "revoked")
+    error = {
+        "type": "invalid_request_error",
+        "code": code,
+        "message": "The provided key does not have access to account. Access may be revoked.",
+    }
+
+    def bend(path: str, status: int, body: Any) -> tuple[int, Any]:
+        return (403, {"error": error}) if status == 400 else (status, body)
+
+    double.bends = [bend]
+    outcomes = {each.reference: each for each in rail.submit([gone, fine])}
+    assert isinstance(outcomes[fine.reference], api.Booked)
+    told = outcomes[gone.reference]
+    assert isinstance(told, kind)
+    assert code in told.reason

@@ -21,6 +21,7 @@ from settlement.bank.domain import Action, BreakKind, LineStatus, Rule
 from settlement.bank.errors import StatementOverlaps
 from settlement.bank.importing import ImportReport
 from settlement.bank.models import BankLine, BankStatement, LineState, Match
+from settlement.clearing import repository
 from settlement.clearing.domain import LegStatus
 from settlement.errors import StatusChanged
 from tests.settlement.bank.books_and_bank import prove
@@ -160,7 +161,7 @@ async def test_two_passes_at_once_match_each_line_once(
     entries += [pays(teller, found[0]), teller.entry("1", counterparty_name="Nobody")]
     entries += [teller.entry("2", remittance="PREFUND beta")]
     await desk.take(teller.file(teller.statement(*entries)), match=False)
-    done = await in_turn(house, matching.lock, *(a_pass(house) for _ in range(3)))
+    done = await in_turn(house, repository.lock_matching, *(a_pass(house) for _ in range(3)))
     assert [(each.legs, each.prefunded, each.opened) for each in done] == [
         (len(found), 1, 2),
         (0, 0, 0),
@@ -187,7 +188,9 @@ async def test_a_match_undone_during_a_pass_stays_undone(
     later = teller.statement(pays(teller, found[1]), day=date(2026, 1, 6))
     await desk.take(teller.file(later), match=False)
     steps: list[Coroutine[Any, Any, Any]] = [undo(house, wrong), a_pass(house)]
-    done = await in_turn(house, matching.lock, *(steps if undone_first else reversed(steps)))
+    done = await in_turn(
+        house, repository.lock_matching, *(steps if undone_first else reversed(steps))
+    )
     assert not [each for each in done if isinstance(each, BaseException)]
     await a_pass(house)
     assert await status(house, found[0]) is LegStatus.RETURNED
@@ -208,7 +211,7 @@ async def test_two_people_undo_one_match_at_once(house: House, desk: Desk, telle
     await desk.take(teller.file(teller.statement(pays(teller, found[0]))))
     async with house.runtime.database.begin() as session:
         wrong = (await session.scalars(sa.select(Match))).one()
-    done = await in_turn(house, matching.lock, undo(house, wrong), undo(house, wrong))
+    done = await in_turn(house, repository.lock_matching, undo(house, wrong), undo(house, wrong))
     assert done[0] is None
     assert isinstance(done[1], StatusChanged)
     assert await count(house, Match) == 2

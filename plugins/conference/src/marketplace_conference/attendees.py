@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from marketplace_conference.errors import BadAttendees
+from marketplace.api import Lazy, lazy
+from marketplace_conference.errors import BadAttendees, Wrong
 from marketplace_conference.models import question
 from marketplace_conference.schemas import Attendee, NewQuestion
 
@@ -19,6 +20,8 @@ NUMBER = re.compile(r"-?\d{1,15}([.,]\d{1,6})?")
 YES_NO = ("yes", "no")
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 """What no answer may hold, though it may have several lines."""
+NAMELESS: Final = lazy("Say who comes.")
+UNSEEN: Final = lazy("It has a character that cannot be shown.")
 
 
 def questions(session: Session, event_id: UUID | None) -> list[NewQuestion]:
@@ -51,38 +54,45 @@ def check(
     if not people and not complete:
         return
     if len(people) > quantity:
-        raise BadAttendees([(quantity + 1, f"only {quantity} places are reserved")])
+        words = lazy("There are no more places than these.")
+        reason = f"only {quantity} places are reserved"
+        raise BadAttendees([Wrong(quantity + 1, "name", reason, words)])
     asked = questions(session, event_id)
     errors = [
-        (position, problem)
+        Wrong(position, *problem)
         for position, each in enumerate(people, start=1)
         for problem in _problems(each, asked, complete=complete)
     ]
     if complete and len(people) < quantity:
-        errors.append((len(people) + 1, "nobody is named"))
+        errors.append(Wrong(len(people) + 1, "name", "nobody is named", NAMELESS))
     if errors:
         raise BadAttendees(errors)
 
 
-def _problems(each: Attendee, asked: Sequence[NewQuestion], *, complete: bool) -> list[str]:
-    problems = []
+def _problems(
+    each: Attendee, asked: Sequence[NewQuestion], *, complete: bool
+) -> Iterator[tuple[str, str, Lazy]]:
+    """Field, reason, and words for the form."""
     if complete and not each.name.strip():
-        problems.append("the name is missing")
+        yield "name", "the name is missing", NAMELESS
     if not each.name.isprintable():
-        problems.append("the name has characters that are not seen")
+        yield "name", "the name has characters that are not seen", UNSEEN
     if each.email and not (ADDRESS.fullmatch(each.email) and each.email.isprintable()):
-        problems.append("the e-mail address is none")
+        words = lazy("An e-mail address is like anna@firm.example.")
+        yield "email", "the e-mail address is none", words
     known = {question.code: question for question in asked}
-    problems += [f"nobody asked {code!r}" for code in each.answers if code not in known]
+    for code in each.answers:
+        if code not in known:
+            yield code, f"nobody asked {code!r}", lazy("Nobody asks this any more.")
     for code, of in known.items():
         answer = each.answers.get(code, "")
         if not answer and of.required and complete:
-            problems.append(f"{of.label}: an answer is missing")
+            yield code, f"{of.label}: an answer is missing", lazy("An answer is needed.")
         elif answer and not _fits(answer, of):
-            problems.append(f"{of.label}: {_expected(of)}")
+            words = lazy("A number.") if of.kind == "number" else lazy("Choose one of the answers.")
+            yield code, f"{of.label}: {_expected(of)}", words
         elif CONTROLS.search(answer):
-            problems.append(f"{of.label}: control characters are no answer")
-    return problems
+            yield code, f"{of.label}: control characters are no answer", UNSEEN
 
 
 def _fits(answer: str, of: NewQuestion) -> bool:

@@ -13,6 +13,7 @@ from marketplace_conference import documents, events, plan, waiting
 from marketplace_conference.door import commands as door_commands
 from marketplace_conference.errors import UnknownEvent
 from marketplace_conference.organising import commands as own_commands
+from marketplace_conference.organising import publishing
 from marketplace_conference.schemas import NewAllotment
 from marketplace_conference.tickets import cancelling, repository
 
@@ -55,14 +56,20 @@ def _event_commands(host: Host) -> list[click.Command]:
         made = events.put(host, documents.read(file.read_bytes()), None, actor=actor())
         click.echo(f"{made.slug}: {made.status}")
 
-    def change(name: str, status: str, words: str) -> click.Command:
-        @click.command(name, help=words)
-        @click.argument("event")
-        def changed(event: str) -> None:
-            events.set_status(host, event, None, status, actor=actor())
-            click.echo(f"{event}: {status}")
+    @click.command("publish")
+    @click.argument("event")
+    def publish(event: str) -> None:
+        """Show EVENT to everybody and sell its places; what has a price gets an offer."""
+        for reference in publishing.publish(host, event, None, actor=actor()):
+            click.echo(f"on sale: {reference}")
+        click.echo(f"{event}: published")
 
-        return changed
+    @click.command("withdraw")
+    @click.argument("event")
+    def withdraw(event: str) -> None:
+        """Hide EVENT again; what is sold stays sold."""
+        publishing.withdraw(host, event, None, actor=actor())
+        click.echo(f"{event}: draft")
 
     @click.command("call-off")
     @click.argument("event")
@@ -91,8 +98,8 @@ def _event_commands(host: Host) -> list[click.Command]:
     return [
         show,
         put,
-        change("publish", "published", "Show EVENT to everybody and sell its places."),
-        change("withdraw", "draft", "Hide EVENT again; what is sold stays sold."),
+        publish,
+        withdraw,
         call_off,
     ]
 

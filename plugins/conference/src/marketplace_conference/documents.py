@@ -72,6 +72,8 @@ def problems(new: NewEvent) -> Iterator[Problem]:
             yield here, f"{of.sku}: places without numbers need a quota"
         if of.must_choose and not of.numbered:
             yield (*here, "must_choose"), f"{of.sku}: only numbered seats can be chosen"
+        if (of.points is None) != (of.cost_micros is None):
+            yield here, f"{of.sku}: points and cost_micros belong together"
     codes: set[str] = set()
     for at, asked in enumerate(new.questions):
         if (asked.kind == "choice") != bool(asked.options):

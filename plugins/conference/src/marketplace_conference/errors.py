@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from marketplace.api import Conflict, InvalidRequest, NotFound
+import msgspec
+
+from marketplace.api import Conflict, InvalidRequest, Lazy, NotFound
 
 ERRORS_SHOWN = 100
 
@@ -54,19 +56,31 @@ class ReservationEnded(Conflict):
     title = "The time for this reservation is over"
 
 
+class Wrong(msgspec.Struct, frozen=True):
+    """What is missing or wrong about somebody who comes."""
+
+    position: int
+    field: str
+    """`name`, `email`, or the code of a question."""
+    reason: str
+    words: Lazy
+    """The same for whoever filled in the form, in their language."""
+
+
 class BadAttendees(InvalidRequest):
-    """`errors` says for which place, and what."""
+    """`errors` says for which place, which field, and what."""
 
     code = "conference_bad_attendees"
     title = "Something about who comes is missing or wrong"
 
-    def __init__(self, errors: Sequence[tuple[int, str]]) -> None:
-        told = "; ".join(f"place {position}: {reason}" for position, reason in errors[:5])
+    def __init__(self, errors: Sequence[Wrong]) -> None:
+        told = "; ".join(f"place {each.position}: {each.reason}" for each in errors[:5])
+        self.wrong = errors[:ERRORS_SHOWN]
         super().__init__(
             f"{told}.",
             errors=[
-                {"position": position, "reason": reason}
-                for position, reason in errors[:ERRORS_SHOWN]
+                {"position": each.position, "field": each.field, "reason": each.reason}
+                for each in self.wrong
             ],
         )
 
@@ -89,6 +103,11 @@ class EventExists(Conflict):
 class EventSold(Conflict):
     code = "conference_event_sold"
     title = "People have tickets for it: move it, and they are told"
+
+
+class PartTaken(Conflict):
+    code = "conference_part_taken"
+    title = "Somebody has, or had, something of it: it stays"
 
 
 class EventOff(Conflict):

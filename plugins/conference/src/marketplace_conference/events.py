@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -27,29 +28,38 @@ from marketplace_conference.schemas import (
 )
 from marketplace_conference.tickets import moving
 
+JUST_ENDED: Final = timedelta(days=2)
+
 
 def put(host: Host, new: NewEvent, member_id: UUID | None, *, actor: str) -> EventView:
     """Make an event, or bring it up to date. Nothing that is sold by it is taken away.
 
     `member_id` may only put events of its own; None: anybody's.
     """
-    _check(new)
     with host.transaction() as session:
-        organiser_id = host.member_id(session, new.organiser)
-        moving.refuse_silently(session, new)
-        if member_id not in (None, organiser_id):
-            raise UnknownEvent("An event is organised by the member that you work for.")
-        event_id = _put_event(session, new, organiser_id)
-        session_ids = _put_sessions(session, event_id, new)
-        prerequisites.put(session, new, session_ids)
-        quota_ids = _put_quotas(session, event_id, new)
-        _put_questions(session, event_id, new)
-        for position, each in enumerate(new.categories):
-            quota_id = None if each.quota is None else quota_ids[each.quota]
-            _put_category(session, each, session_ids[each.session], quota_id, position)
-        host.audit(session, actor=actor, action="event_put", subject=new.slug)
+        put_in(host, session, new, member_id, actor=actor)
     align(host, new.slug)
     return read(host, new.slug, drafts=True)
+
+
+def put_in(
+    host: Host, session: Session, new: NewEvent, member_id: UUID | None, *, actor: str
+) -> None:
+    """The same in a transaction of the caller's, who aligns the stock after it."""
+    _check(new)
+    organiser_id = host.member_id(session, new.organiser)
+    moving.refuse_silently(session, new)
+    if member_id not in (None, organiser_id):
+        raise UnknownEvent("An event is organised by the member that you work for.")
+    event_id = _put_event(session, new, organiser_id)
+    session_ids = _put_sessions(session, event_id, new)
+    prerequisites.put(session, new, session_ids)
+    quota_ids = _put_quotas(session, event_id, new)
+    _put_questions(session, event_id, new)
+    for position, each in enumerate(new.categories):
+        quota_id = None if each.quota is None else quota_ids[each.quota]
+        _put_category(session, each, session_ids[each.session], quota_id, position)
+    host.audit(session, actor=actor, action="event_put", subject=new.slug)
 
 
 def align(host: Host, slug: str) -> None:
@@ -68,11 +78,12 @@ def align(host: Host, slug: str) -> None:
 
 
 def align_all(host: Host) -> None:
-    """The same of every event that is not over: offers may have come after it."""
+    """The same of every event that is not over, for offers may have come after it; and of those
+    that have just ended, for nothing is sold of them any more."""
     with host.transaction() as session:
         slugs = session.scalars(
             sa.select(event.c.slug)
-            .where(event.c.ends_at > host.now(session))
+            .where(event.c.ends_at > host.now(session) - JUST_ENDED)
             .order_by(event.c.slug)
         ).all()
     for slug in slugs:
@@ -168,6 +179,8 @@ def _put_category(
         "must_choose": new.must_choose,
         "most_at_once": new.most_at_once,
         "position": position,
+        "points": new.points,
+        "cost_micros": new.cost_micros,
     }
     fixed = (category.c.session_id == session_id) & (category.c.numbered == new.numbered)
     made = session.scalar(
@@ -193,6 +206,7 @@ def set_status(host: Host, slug: str, member_id: UUID | None, status: str, *, ac
             raise EventOff
         session.execute(sa.update(event).where(event.c.id == row.id).values(status=status))
         host.audit(session, actor=actor, action=f"event_{status}", subject=slug)
+    align(host, slug)
 
 
 def allot(host: Host, new: NewAllotment, member_id: UUID | None, *, actor: str) -> None:

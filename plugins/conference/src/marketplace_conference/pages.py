@@ -5,20 +5,21 @@ Each step is a form of its own and works without scripts: the seats of a plan ar
 
 from __future__ import annotations
 
-from asyncio import to_thread
+import math
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from litestar import Request, get, post
+from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, URLEncodedBody
 
 from marketplace.api import (
     Host,
     Html,
+    Lazy,
     MarketplaceError,
     NavEntry,
     Page,
@@ -29,16 +30,15 @@ from marketplace.api import (
     access,
     lazy,
 )
-from marketplace_conference import choosing, events, reserving, statics, waiting
+from marketplace_conference import choosing, events, reserving, statics, waiting, waiting_pages
 from marketplace_conference.access import standings
 from marketplace_conference.choosing import BUYERS, OWN_ERRORS, ROOT, STYLE, find
-from marketplace_conference.schemas import Attendee, NewWaiter
+from marketplace_conference.errors import BadAttendees
+from marketplace_conference.schemas import Attendee
 
 HERE = Path(__file__).parent
 PUBLIC = access(public=True, page=True)
 MOST_IN_A_FORM = 100
-
-AnyRequest = Request[Any, Any, Any]
 
 
 def make_pages(host: Host) -> Pages:
@@ -48,7 +48,7 @@ def make_pages(host: Host) -> Pages:
             *_events(host),
             *choosing.make_pages(host),
             *_reservations(host),
-            *_waiting(host),
+            *waiting_pages.make_pages(host),
             statics.static_file,
         ],
         nav=[NavEntry(key="conference", label=lazy("Events"), path=f"{ROOT}/events", order=35)],
@@ -74,7 +74,10 @@ def _events(host: Host) -> Routes:
         event = events.read(host, slug)
         with host.transaction() as session:
             may = standings(host, session, slug, page.principal)
-        return page.render("conference/event.html", event=event, buys=buys, may=may, style=STYLE)
+            waits = waiting.tokens(session, slug, page.principal)
+        return page.render(
+            "conference/event.html", event=event, buys=buys, may=may, waits=waits, style=STYLE
+        )
 
     return [show_events, show_event]
 
@@ -89,21 +92,27 @@ def _reservations(host: Host) -> Routes:
         """What is reserved, until when, and who comes."""
         return _reservation(host, page, principal, selection)
 
-    @post("/reservations/{selection:str}", opt=BUYERS, include_in_schema=False, status_code=303)
-    async def name_people(
+    @post(
+        "/reservations/{selection:str}",
+        opt=BUYERS,
+        include_in_schema=False,
+        status_code=303,
+        sync_to_thread=True,
+    )
+    def name_people(
         selection: FromPath[str],
+        data: URLEncodedBody[dict[str, Any]],
         page: NamedDependency[Page],
         principal: NamedDependency[Principal],
-        request: AnyRequest,
     ) -> Html:
         """Say who comes, then on to the burn."""
-        form = {key: str(value) for key, value in (await request.form()).items()}
+        form = {key: str(value) for key, value in data.items()}
         try:
-            seen = await to_thread(_name, host, principal, selection, form)
+            seen = _name(host, principal, selection, form)
         except MarketplaceError as error:
             if not error.code.startswith(OWN_ERRORS) or error.status == 404:
                 raise
-            return await to_thread(_reservation, host, page, principal, selection, error, form)
+            return _reservation(host, page, principal, selection, error, form)
         query = f"quantity={seen.quantity}&selection={seen.selection}"
         return page.redirect(f"/burn/{quote(seen.offer)}?{query}")
 
@@ -162,12 +171,19 @@ def _reservation(
         event=event,
         category=find(event, mine.sku),
         error=error and lazy(error.title),
-        wrong={each["position"]: each["reason"] for each in error.extra.get("errors", [])}
-        if error
-        else {},
+        wrong=_wrong(error),
+        minutes=math.ceil((mine.ends_at - page.now).total_seconds() / 60),
         typed=typed or _typed(mine.attendees),
         style=STYLE,
     )
+
+
+def _wrong(error: MarketplaceError | None) -> dict[str, Lazy]:
+    """What is wrong by field; the first thing about each."""
+    found: dict[str, Lazy] = {}
+    for each in error.wrong if isinstance(error, BadAttendees) else ():
+        found.setdefault(f"{each.field}-{each.position}", each.words)
+    return found
 
 
 def _typed(people: list[Attendee]) -> dict[str, str]:
@@ -177,56 +193,3 @@ def _typed(people: list[Attendee]) -> dict[str, str]:
         typed |= {f"name-{number}": each.name, f"email-{number}": each.email}
         typed |= {f"{code}-{number}": answer for code, answer in each.answers.items()}
     return typed
-
-
-def _waiting(host: Host) -> Routes:
-    @post(
-        "/wait/{slug:str}/{sku:str}",
-        opt=BUYERS,
-        include_in_schema=False,
-        status_code=303,
-        sync_to_thread=True,
-    )
-    def join(
-        slug: FromPath[str],
-        sku: FromPath[str],
-        page: NamedDependency[Page],
-        principal: NamedDependency[Principal],
-    ) -> Html:
-        """Join the waiting list for one place."""
-        try:
-            seen = waiting.join(host, principal, NewWaiter(skus=[sku]))
-        except MarketplaceError as error:
-            if not error.code.startswith(OWN_ERRORS) or error.status != 409:
-                raise
-            back = f"{ROOT}/events/{slug}"
-            return page.redirect(back, notice=lazy(error.title), tone="warning")
-        return page.redirect(f"{ROOT}/waiting/{seen.token}")
-
-    @get("/waiting/{token:str}", opt=BUYERS, include_in_schema=False, sync_to_thread=True)
-    def show_waiter(
-        token: FromPath[str],
-        page: NamedDependency[Page],
-        principal: NamedDependency[Principal],
-    ) -> Html:
-        """How one stands on the list."""
-        page.active = "conference"
-        return page.render("conference/waiting.html", seen=waiting.read(host, principal, token))
-
-    @post(
-        "/waiting/{token:str}/decline",
-        opt=BUYERS,
-        include_in_schema=False,
-        status_code=303,
-        sync_to_thread=True,
-    )
-    def decline(
-        token: FromPath[str],
-        page: NamedDependency[Page],
-        principal: NamedDependency[Principal],
-    ) -> Html:
-        """Decline what is offered, or leave the list."""
-        waiting.decline(host, principal, token)
-        return page.redirect(f"{ROOT}/waiting/{token}")
-
-    return [join, show_waiter, decline]

@@ -28,7 +28,10 @@ from marketplace_conference.commands import make_commands
 from marketplace_conference.door import pages as door_pages
 from marketplace_conference.door import routes as door_routes
 from marketplace_conference.organising import (
+    category_pages,
+    draft_pages,
     ending_pages,
+    file_pages,
     listing_pages,
     moving_pages,
     policy_pages,
@@ -145,6 +148,9 @@ def marketplace_register_pages(host: Host) -> Pages:
         *wallet_pages.make_pages(host),
         *door_pages.make_pages(host),
         *own_pages.make_pages(host),
+        *draft_pages.make_pages(host),
+        *category_pages.make_pages(host),
+        *file_pages.make_pages(host),
         *listing_pages.make_pages(host),
         *moving_pages.make_pages(host),
         *policy_pages.make_pages(host),

@@ -14,9 +14,9 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from marketplace.api import InvalidRequest
+from marketplace.api import InvalidRequest, lazy
 from marketplace_conference.door.tables import admission
-from marketplace_conference.errors import BadAttendees
+from marketplace_conference.errors import BadAttendees, Wrong
 from marketplace_conference.models import category, event, place, prerequisite
 from marketplace_conference.models import session as sessions
 from marketplace_conference.schemas import Attendee, NewEvent
@@ -106,12 +106,14 @@ def check_people(session: Session, needs: Sequence[Required], people: Sequence[A
     for position, each in enumerate(people, start=1):
         missing = lacking(session, needs, each.email)
         if missing and not each.email.strip():
-            errors.append(
-                (position, "the e-mail address is missing, by which we know who attended")
-            )
+            reason = "the e-mail address is missing, by which we know who attended"
+            words = lazy("The e-mail address is needed: by it we know who attended.")
+            errors.append(Wrong(position, "email", reason, words))
         elif missing:
-            words = ", ".join(of.words for of in missing)
-            errors.append((position, f"nobody with this e-mail address attended {words}"))
+            named = ", ".join(of.words for of in missing)
+            reason = f"nobody with this e-mail address attended {named}"
+            words = lazy("Nobody with this e-mail address attended %(sessions)s.", sessions=named)
+            errors.append(Wrong(position, "email", reason, words))
     if errors:
         raise BadAttendees(errors)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from asyncio import to_thread
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from litestar import Request, delete, get, post, put
+from litestar import delete, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import Body, FromPath
+from litestar.params import Body, FromPath, RawBody
 
 from marketplace.api import (
     Host,
@@ -23,6 +22,7 @@ from marketplace.api import (
     crowd_post,
 )
 from marketplace_conference import asking, events, plan, reserving, waiting
+from marketplace_conference.organising import publishing
 from marketplace_conference.plan import SeatView
 from marketplace_conference.schemas import (
     Attendee,
@@ -40,7 +40,7 @@ TAGS = ["conference"]
 PUBLIC = access(public=True)
 BUYERS = access(roles=[Role.PARTICIPANT], scope=Scope.BURNS_WRITE)
 ORGANISERS = access(roles=[Role.PARTNER, Role.OPERATOR], scope=Scope.STOCK_WRITE)
-STATUSES = {"publish": "published", "withdraw": "draft"}
+CHANGES = {"publish": publishing.publish, "withdraw": publishing.withdraw}
 LARGEST_PLAN = 8_000_000
 SHARED_S = 0.3
 """How old may be what everybody is shown."""
@@ -200,11 +200,10 @@ def _organising(host: Host) -> Routes:
     def change_event(
         slug: FromPath[str], change: FromPath[str], principal: NamedDependency[Principal]
     ) -> EventView:
-        """`publish` or `withdraw`; see also `call-off`."""
-        if change not in STATUSES:
-            raise InvalidRequest(f"An event is changed by {', '.join(STATUSES)}.")
-        member_id = whose(principal)
-        events.set_status(host, slug, member_id, STATUSES[change], actor=principal.actor)
+        """`publish` or `withdraw`; what has a price gets an offer. See also `call-off`."""
+        if change not in CHANGES:
+            raise InvalidRequest(f"An event is changed by {', '.join(CHANGES)}.")
+        CHANGES[change](host, slug, whose(principal), actor=principal.actor)
         return events.read(host, slug, drafts=True)
 
     @put(
@@ -213,19 +212,17 @@ def _organising(host: Host) -> Routes:
         summary="Import a plan of seats",
         tags=TAGS,
         request_max_body_size=LARGEST_PLAN,
+        sync_to_thread=True,
     )
-    async def put_plan(
+    def put_plan(
         slug: FromPath[str],
         code: FromPath[str],
-        request: Request[Any, Any, Any],
+        body: RawBody,
         principal: NamedDependency[Principal],
     ) -> dict[str, int]:
         """CSV or JSON, all or nothing; `made` is how many seats were new."""
-        text = (await request.body()).decode("utf-8", "replace")
-        actor, member_id = principal.actor, whose(principal)
-        made = await to_thread(
-            partial(plan.import_plan, host, slug, code, text, member_id, actor=actor)
-        )
+        text, member_id = body.decode("utf-8", "replace"), whose(principal)
+        made = plan.import_plan(host, slug, code, text, member_id, actor=principal.actor)
         return {"made": made}
 
     @put("/allotments", opt=ORGANISERS, sync_to_thread=True, summary="Allot places", tags=TAGS)

@@ -42,6 +42,11 @@ class NewCategory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """A burn without a reservation is refused, where it would get the best free places."""
     most_at_once: Units = 10
     """Places that one person may have reserved at once."""
+    points: Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000_000)] | None = None
+    """What a place costs in the offer that is made of it once the event is published. None: none
+    is made. Of an offer that is there already the price stays."""
+    cost_micros: Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000_000_000)] | None = None
+    """What the organiser is paid for a place, in micros of its contract's currency; with points."""
 
 
 class NewSession(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -195,12 +200,16 @@ class WaiterView(msgspec.Struct, frozen=True, kw_only=True):
     """How somebody on the waiting list stands."""
 
     token: str
+    event: str
+    """Its slug."""
     skus: list[str]
     quantity: int
     state: str
     """`waiting`, `offered`, `taken`, `declined`, `lapsed` or `left`."""
     ahead: int
     """Who joined earlier, waits still, and would take one of the same."""
+    free: int
+    """Of what one would take, in the category that has most of it; who is ahead is asked first."""
     why: str
     """Why not yet, in plain words."""
     selection: str | None

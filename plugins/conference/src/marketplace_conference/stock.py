@@ -1,7 +1,8 @@
 """Keeps the stock of the exchange's offers at what is not sold.
 
 What is held, allotted or waited for stays in the stock, for those whom it is kept for have to be
-able to burn; the box office itself keeps it from others.
+able to burn; the box office itself keeps it from others. Of what is hidden, called off or over
+nothing is sold, so the stock is none.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from marketplace.api import Host, OpenOrder
 from marketplace_conference import counting
-from marketplace_conference.models import place
+from marketplace_conference.models import category, event, place
+from marketplace_conference.models import session as sessions
 
 
 def align(host: Host, session: Session, category_ids: Collection[UUID]) -> None:
@@ -32,6 +34,8 @@ def align(host: Host, session: Session, category_ids: Collection[UUID]) -> None:
 
 def _align_one(host: Host, session: Session, sku: str, category_id: UUID) -> None:
     def free_units(orders: Sequence[OpenOrder]) -> int:
+        if not _is_sold(host, session, category_id):
+            return 0
         counts = counting.of_pool(session, category_id, host.now(session))
         references = [each.reference for each in orders]
         sold = set(
@@ -45,3 +49,18 @@ def _align_one(host: Host, session: Session, sku: str, category_id: UUID) -> Non
         return counting.sellable(category_id, counts) - promised
 
     host.align_stock(session, sku, free_units)
+
+
+def _is_sold(host: Host, session: Session, category_id: UUID) -> bool:
+    """Whether anybody may have places of it now."""
+    found = session.scalar(
+        sa.select(event.c.id)
+        .join(sessions, sessions.c.event_id == event.c.id)
+        .join(category, category.c.session_id == sessions.c.id)
+        .where(
+            category.c.id == category_id,
+            event.c.status == "published",
+            event.c.ends_at > host.now(session),
+        )
+    )
+    return found is not None

@@ -8,7 +8,7 @@ reservation, and burning for it is what takes them.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -43,9 +43,11 @@ def join(host: Host, principal: Principal, asked: NewWaiter) -> WaiterView:
         kinds = _kinds(session, asked)
         selling.lock_pools(session, {each.id for each in kinds}, alone=True)
         now = host.now(session)
+        if (before := _same(session, principal, asked)) is not None:
+            return _view(session, before)
         for each in kinds:
             if reserving.left(session, each.id, now).free >= asked.quantity:
-                raise PlacesAreFree(f"{each.sku}: reserve them.")
+                raise PlacesAreFree(f"{each.sku}: reserve them.", sku=each.sku)
         token = secrets.token_urlsafe(18)
         waiter_id = session.execute(
             sa.insert(waiter)
@@ -84,6 +86,50 @@ def _kinds(session: Session, asked: NewWaiter) -> list[Any]:
     if len({each.event_id for each in kinds}) > 1:
         raise InvalidRequest("One waits for places of one event.")
     return kinds
+
+
+def _same(session: Session, principal: Principal, asked: NewWaiter) -> Any | None:
+    """The place in the list that a person has for just this; a key waits for many people."""
+    if principal.is_key:
+        return None
+    open_still = session.execute(
+        sa.select(waiter)
+        .where(
+            waiter.c.caller_id == principal.caller_id,
+            waiter.c.state.in_(("waiting", "offered")),
+            waiter.c.quantity == asked.quantity,
+        )
+        .order_by(waiter.c.id)
+    )
+    return next((row for row in open_still if set(_skus(session, row.id)) == set(asked.skus)), None)
+
+
+def _skus(session: Session, waiter_id: int) -> Sequence[str]:
+    return session.scalars(
+        sa.select(category.c.sku)
+        .join(waiter_category, waiter_category.c.category_id == category.c.id)
+        .where(waiter_category.c.waiter_id == waiter_id)
+        .order_by(waiter_category.c.position)
+    ).all()
+
+
+def tokens(session: Session, slug: str, principal: Principal | None) -> Mapping[str, str]:
+    """Where a person waits for categories of an event: the latest place in the list, by sku."""
+    if principal is None:
+        return {}
+    rows = session.execute(
+        sa.select(category.c.sku, waiter.c.token)
+        .join(waiter_category, waiter_category.c.category_id == category.c.id)
+        .join(waiter, waiter.c.id == waiter_category.c.waiter_id)
+        .join(event, event.c.id == waiter.c.event_id)
+        .where(
+            event.c.slug == slug,
+            waiter.c.caller_id == principal.caller_id,
+            waiter.c.state.in_(("waiting", "offered")),
+        )
+        .order_by(waiter.c.id)
+    )
+    return {row.sku: row.token for row in rows}
 
 
 def _own(session: Session, principal: Principal, token: str) -> Any:
@@ -224,10 +270,7 @@ def _wishes(session: Session, waiter_id: int) -> Sequence[UUID]:
 
 def _view(session: Session, row: Any) -> WaiterView:
     wishes = _wishes(session, row.id)
-    skus = session.execute(
-        sa.select(category.c.id, category.c.sku).where(category.c.id.in_(wishes))
-    )
-    names = {each.id: each.sku for each in skus}
+    slug = session.scalar(sa.select(event.c.slug).where(event.c.id == row.event_id))
     same = waiter_category.alias()
     ahead = session.scalar(
         sa.select(sa.func.count(sa.distinct(waiter.c.id)))
@@ -243,10 +286,12 @@ def _view(session: Session, row: Any) -> WaiterView:
     )
     return WaiterView(
         token=row.token,
-        skus=[names[each] for each in wishes],
+        event=str(slug),
+        skus=list(_skus(session, row.id)),
         quantity=row.quantity,
         state=row.state,
         ahead=int(ahead or 0),
+        free=left,
         why=OVER.get(row.state) or _why(int(ahead or 0), row.quantity, left),
         selection=selection,
         offer_ends_at=row.offer_ends_at if row.state == "offered" else None,

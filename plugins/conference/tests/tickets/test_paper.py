@@ -31,8 +31,8 @@ def test_a_page_says_whose_it_is_where_and_when() -> None:
     (told,) = paper.tell([sheet()], english, "en")["sheets"]  # type: ignore[misc]
     rows = dict(told["rows"])
     assert told["attendee"] == "Łucja Żółkiewska"
-    assert rows["When"].startswith("Saturday, October 24, 2026, 10:00")
-    assert "Sunday, October 25, 2026, 7:30" in rows["When"]
+    assert rows["When"].startswith("Saturday, 24 October 2026, 22:00")
+    assert "Sunday, 25 October 2026, 07:30" in rows["When"]
     assert rows["Seat number"] == "A-3-12"
     assert told["void"] == ""
 

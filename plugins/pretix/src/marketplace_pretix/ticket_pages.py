@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
-import segno
 from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
-from markupsafe import Markup
 
 from marketplace.api import (
     Conflict,
@@ -23,13 +21,13 @@ from marketplace.api import (
     Routes,
     access,
     lazy,
+    qr_code,
 )
 from marketplace_pretix import calendars, printing, showing
 
 LINK: Final = NavEntry(key="tickets", label=lazy("Tickets"), path="/pretix/tickets/{order}")
 """From the page of a reward."""
 HOLDERS: Final = access(roles=[Role.PARTICIPANT], page=True)
-QUIET_MODULES: Final = 4
 PRINTED_WITHIN_S: Final = 8
 
 
@@ -46,7 +44,7 @@ def make_pages(host: Host) -> Routes:
         """Each ticket with how it stands at pretix, and the ways to keep it."""
         shown = showing.show(host, principal, str(order), page.locale)
         page.active = "rewards"
-        drawings = [each.secret and _qr(each.secret) for each in shown.tickets]
+        drawings = [each.secret and qr_code(each.secret) for each in shown.tickets]
         return page.render(
             "pretix/tickets.html",
             order=order,
@@ -100,20 +98,3 @@ def _file(made: bytes, media_type: str, name: str) -> Response[bytes]:
         "Cache-Control": "private, no-store",
     }
     return Response(made, media_type=media_type, headers=headers)
-
-
-def _qr(text: str) -> Markup | None:
-    """An SVG for a page, without styles or a size of its own: its policy lets that through."""
-    try:
-        made = segno.make(text, error="m", micro=False)
-    except segno.DataOverflowError:
-        return None
-    drawn = made.svg_inline(
-        omitsize=True,
-        border=QUIET_MODULES,
-        svgclass="qr__drawing",
-        lineclass=None,
-        dark="#000",
-        light="#fff",
-    )
-    return Markup(drawn)  # noqa: S704 - made by us: a path of squares, not the text itself

@@ -42,14 +42,17 @@ CURRENCIES: Final = frozenset(
 """Those of which Stripe's smallest unit is that of ISO 4217. In others (ISK, UGX, three decimals)
 it counts otherwise; they are left out rather than guessed."""
 LARGEST: Final = 99_999_999
-"""Of one payment, in smallest units."""
+"""Of one payment, in smallest units: eight digits. In some currencies Stripe takes more; parts of
+eight digits are taken in all."""
+MOST_PARTS: Final = 100
+"""Of one leg: as many requests one after the other as anybody wants to follow."""
 
 
 def refusal(currency: str, amount_minor: int) -> str:
     """Why an amount cannot be moved; empty where it can."""
     if currency not in CURRENCIES:
         return f"Stripe does not move {currency} for this rail"
-    if not 0 < amount_minor <= LARGEST:
-        most = LARGEST / 10 ** minor_digits(currency)
-        return f"Stripe moves more than nothing and at most {most:,} {currency} in one payment"
+    if not 0 < amount_minor <= LARGEST * MOST_PARTS:
+        most = LARGEST * MOST_PARTS // 10 ** minor_digits(currency)
+        return f"this rail moves more than nothing and at most {most:,} {currency}"
     return ""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
+from uuid import uuid4
 
 import msgspec
 import stripe
 
 from marketplace.api import Booked, Leg, LegOutcome, Rejected, Returned, Submitted, Unknown
-from marketplace_stripe import asking
+from marketplace_stripe import asking, records
 from marketplace_stripe.accounts import Account, Charge
 from marketplace_stripe.asking import Unclear
 from marketplace_stripe.records import Payment
@@ -55,7 +56,7 @@ def create(client: stripe.StripeClient, sent: Payment, leg: Leg) -> Any:
         "customer": sent.party,
         "confirm": True,
         "description": leg.text[:LONGEST_TEXT],
-        "metadata": {"reference": leg.reference},
+        "metadata": sent.metadata,
         "transfer_group": leg.reference,
         "expand": EXPAND,
         **_how(leg),
@@ -117,6 +118,26 @@ def ended(client: stripe.StripeClient, leg: Leg, intent: Any) -> Any:
     except stripe.InvalidRequestError:
         # It has moved on meanwhile.
         return retrieve(client, intent.id)
+
+
+def take_back(client: stripe.StripeClient, object_id: str) -> None:
+    """Give a payment back, or call it off, because another part of its leg failed; nothing where a
+    debit is still on its way. Raises StripeError.
+
+    All that is left of it is asked back: doubled, it comes back once. So each try has a key of its
+    own.
+    """
+    intent = retrieve(client, object_id)
+    if intent.status == "processing":
+        return
+    if intent.status != "succeeded":
+        client.v1.payment_intents.cancel(object_id)
+        return
+    metadata = records.dict_of(getattr(intent, "metadata", None))
+    client.v1.refunds.create(
+        {"payment_intent": object_id, "metadata": dict(metadata)},
+        {"idempotency_key": f"refund-{object_id}-{uuid4()}"},
+    )
 
 
 class Standing(msgspec.Struct, frozen=True):

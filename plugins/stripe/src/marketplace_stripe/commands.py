@@ -135,26 +135,28 @@ def _reverse(host: Host) -> click.Command:
         """Take the transfer of a leg back, whole: for a wrong payee. The leg is returned then."""
         house: House = host.settings()
         with host.transaction() as session:
-            row = session.execute(
-                sa.select(payment.c.object_id, payment.c.direction, payment.c.account).where(
-                    payment.c.reference == reference
-                )
-            ).first()
-        if row is None or row.object_id is None:
+            query = sa.select(payment.c.object_id, payment.c.direction, payment.c.account).where(
+                payment.c.reference == reference, payment.c.object_id.is_not(None)
+            )
+            rows = session.execute(query.order_by(payment.c.part)).all()
+        if not rows:
             raise NotFound(f"No payment of leg {reference!r} is known at Stripe.")
-        if row.direction != "pay":
+        if rows[0].direction != "pay":
             raise Conflict(f"Leg {reference} was collected; refund it in Stripe's dashboard.")
         own = account_of(house)
-        if row.account not in (None, own):
+        elsewhere = next((row.account for row in rows if row.account not in (None, own)), None)
+        if elsewhere is not None:
             raise Conflict(
-                f"Leg {reference} was paid from the Stripe account {row.account}; the key is of "
+                f"Leg {reference} was paid from the Stripe account {elsewhere}; the key is of "
                 f"{own}."
             )
-        paying.reverse(client_of(house), row.object_id)
+        for row in rows:
+            paying.reverse(client_of(house), row.object_id)
         with host.transaction() as session:
             actor = f"cli:{getpass.getuser()}"
             host.audit(session, actor=actor, action="reversed", subject=reference)
             host.ask_about_legs(session, [reference])
-        click.echo(f"{reference}: {row.object_id} is reversed")
+        for row in rows:
+            click.echo(f"{reference}: {row.object_id} is reversed")
 
     return reverse

@@ -16,6 +16,8 @@ payment = sa.Table(
     "stripe_payment",
     metadata,
     sa.Column("reference", sa.Text, primary_key=True),
+    sa.Column("part", sa.SmallInteger, primary_key=True, server_default="1"),
+    sa.Column("parts", sa.SmallInteger, nullable=False, server_default="1"),
     sa.Column("direction", sa.Text, nullable=False),
     sa.Column("amount_minor", sa.BigInteger, nullable=False),
     sa.Column("currency", sa.CHAR(3), nullable=False),
@@ -30,6 +32,7 @@ payment = sa.Table(
     sa.Column("seen_at", MOMENT),
     sa.CheckConstraint("direction in ('collect', 'pay')", name="direction_is_known"),
     sa.CheckConstraint("amount_minor > 0", name="amount_is_positive"),
+    sa.CheckConstraint("part between 1 and parts", name="part_is_one_of_its_parts"),
     comment="Every leg that was ever sent to Stripe, written before it was sent.",
 )
 

@@ -48,6 +48,8 @@ class Sent(msgspec.Struct, frozen=True):
     """A leg that was sent."""
 
     reference: str
+    part: str
+    """Which part of the leg, like `2/3`; empty: all of it."""
     collected: bool
     amount_micros: int
     currency: str
@@ -158,6 +160,7 @@ def _payments(session: Session) -> list[Sent]:
     return [
         Sent(
             reference=row.reference,
+            part=f"{row.part}/{row.parts}" if row.parts > 1 else "",
             collected=row.direction == "collect",
             amount_micros=micros(row.amount_minor, row.currency),
             currency=row.currency,

@@ -26,6 +26,7 @@ from marketplace_stripe import overview, refusals
 
 HERE: Final = "/stripe/overview"
 FINANCE: Final = access(roles=[Role.FINANCE, Role.OPERATOR], page=True)
+KEY: Final = "stripe"
 ORDER: Final = 8
 """In the navigation of finance, after what settlement has there."""
 
@@ -38,6 +39,7 @@ def make_pages(host: Host) -> Pages:
     @get("/overview", opt=FINANCE, include_in_schema=False)
     async def show_overview(page: NamedDependency[Page], ask: Ask = False) -> Html:
         """The balance, accounts and payments as last read; `ask` compares with Stripe now."""
+        page.active = KEY
         try:
             found = await asyncio.to_thread(overview.overview, host)
         except NotConfigured:
@@ -57,7 +59,7 @@ def make_pages(host: Host) -> Pages:
         routes=[show_overview],
         nav=[
             NavEntry(
-                key="stripe",
+                key=KEY,
                 label=lazy("Stripe"),
                 path=HERE,
                 roles=frozenset({Role.FINANCE}),

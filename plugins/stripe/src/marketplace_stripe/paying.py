@@ -25,7 +25,7 @@ def create(client: stripe.StripeClient, sent: Payment, leg: Leg) -> Any:
             "currency": leg.currency.lower(),
             "destination": sent.party,
             "description": leg.text[:LONGEST_TEXT],
-            "metadata": {"reference": leg.reference},
+            "metadata": sent.metadata,
             "transfer_group": leg.reference,
         },
         {"idempotency_key": sent.key},
@@ -45,6 +45,11 @@ def search(client: stripe.StripeClient, sent: Payment) -> Any | None:
     if len(found) > 1:
         raise Unclear(f"Stripe has it {len(found)} times: {', '.join(one.id for one in found)}")
     return found[0] if found else None
+
+
+def take_back(client: stripe.StripeClient, object_id: str) -> None:
+    """Take a transfer back, because another part of its leg failed; raises StripeError."""
+    reverse(client, object_id)
 
 
 def reverse(client: stripe.StripeClient, object_id: str) -> None:

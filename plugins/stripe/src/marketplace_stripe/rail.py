@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, BinaryIO, Final
 
 import msgspec
 import stripe
+from sqlalchemy.exc import IntegrityError
 
 from marketplace.api import (
+    Booked,
     Direction,
     Health,
     Host,
@@ -23,20 +24,23 @@ from marketplace.api import (
     Rejected,
     Retry,
     Returned,
+    Submitted,
     Unknown,
 )
 from marketplace_stripe import (
     accounts,
     amounts,
     collecting,
+    parts,
     paying,
     records,
     refusals,
     statement,
 )
 from marketplace_stripe.accounts import Account
-from marketplace_stripe.asking import Unclear, begun_by
+from marketplace_stripe.asking import Unclear, at_once, begun_by
 from marketplace_stripe.client import account_of, client_of
+from marketplace_stripe.parts import Part
 from marketplace_stripe.reading import Reading
 from marketplace_stripe.records import Payment
 from marketplace_stripe.settings import House
@@ -44,8 +48,6 @@ from marketplace_stripe.settings import House
 log = logging.getLogger(__name__)
 
 SLUG: Final = "stripe"
-AT_ONCE: Final = 8
-"""Requests at one time; Stripe takes 25 a second of a test key, and 100 of a live one."""
 START_S: Final = 12.0
 """No request begins later than this after the call: every answer is in before its time is up."""
 NO_TURN: Final = "its turn did not come"
@@ -74,7 +76,11 @@ class Stripe(Reading):
         with self._host.transaction() as session:
             sent = records.known(session, [leg.reference for leg in legs])
         # Of these nothing may be said without asking Stripe.
-        perhaps_there = {each.reference for each in sent.values() if not each.absent}
+        perhaps_there = {
+            reference
+            for reference, known in sent.items()
+            if not all(each.absent for each in known.values())
+        }
         refused = {
             leg.reference: words
             for leg in legs
@@ -112,7 +118,7 @@ class Stripe(Reading):
             if known is None:
                 # It is written down before it is sent, so it never was.
                 return NeverOrdered(reference=leg.reference)
-            return self._guarded(leg, lambda: self._look(client, leg, known))
+            return self._guarded(leg, lambda: self._look_at(client, leg, known))
 
         return _each(legs, one, lambda leg: Unknown(reference=leg.reference, reason=NO_TURN))
 
@@ -143,6 +149,54 @@ class Stripe(Reading):
         return client_of(house)
 
     def _submit_one(self, client: stripe.StripeClient, leg: Leg) -> LegOutcome:
+        first, *more = parts.split(leg)
+        outcome = self._send_part(client, first)
+        if not more:
+            return outcome
+        with self._host.transaction() as session:
+            sent = records.known(session, [leg.reference])[leg.reference]
+        if len(sent) == 1 and not isinstance(outcome, Booked | Submitted):
+            # Nothing else can be there: what it comes to is what the leg comes to.
+            return outcome
+        return self._in_parts(client, leg, sent)
+
+    def _look_at(
+        self, client: stripe.StripeClient, leg: Leg, sent: Mapping[int, Payment]
+    ) -> LegOutcome:
+        first, *more = parts.split(leg)
+        return self._in_parts(client, leg, sent) if more else self._look(client, first, sent[1])
+
+    def _in_parts(
+        self, client: stripe.StripeClient, leg: Leg, sent: Mapping[int, Payment]
+    ) -> LegOutcome:
+        """See how the parts of a leg stand, send what is missing, take back what has to be."""
+
+        def guarded(part: Part, work: Callable[[Part], LegOutcome]) -> LegOutcome:
+            return self._guarded(part, lambda: work(part))
+
+        def look(part: Part) -> LegOutcome:
+            return guarded(part, lambda part: self._look(client, part, sent[part.number]))
+
+        whole = parts.split(leg)
+        known = [part for part in whole if part.number in sent]
+        looked = {part.number: told for part, told in zip(known, at_once(known, look), strict=True)}
+        told = dict(
+            parts.advance(
+                whole, looked, lambda part: guarded(part, lambda one: self._send_part(client, one))
+            )
+        )
+        for part in parts.to_take_back(whole, told):
+            told[part.number] = guarded(part, lambda part: self._take_back(client, part))
+        return parts.outcome(leg, whole, told)
+
+    def _take_back(self, client: stripe.StripeClient, part: Part) -> LegOutcome:
+        with self._host.transaction() as session:
+            sent = records.known(session, [part.reference])[part.reference][part.number]
+        where: Any = collecting if sent.direction is Direction.COLLECT else paying
+        where.take_back(client, sent.object_id)
+        return self._look(client, part, sent)
+
+    def _send_part(self, client: stripe.StripeClient, leg: Part) -> LegOutcome:
         account = account_of(self._host.settings())
         with self._host.transaction() as session:
             sent, first = records.begin(session, leg, account)
@@ -161,7 +215,7 @@ class Stripe(Reading):
         return self._send(client, leg, sent, certain=True)
 
     def _send(
-        self, client: stripe.StripeClient, leg: Leg, sent: Payment, *, certain: bool
+        self, client: stripe.StripeClient, leg: Part, sent: Payment, *, certain: bool
     ) -> LegOutcome:
         """`certain`: no earlier request can still be on its way."""
         create = collecting.create if leg.direction is Direction.COLLECT else paying.create
@@ -174,7 +228,7 @@ class Stripe(Reading):
     def _refused(
         self,
         client: stripe.StripeClient,
-        leg: Leg,
+        leg: Part,
         sent: Payment,
         verdict: refusals.Verdict,
         certain: bool,
@@ -199,7 +253,7 @@ class Stripe(Reading):
             records.proved_absent(session, sent, reason, key_spent=verdict.key_spent)
         return outcome
 
-    def _look(self, client: stripe.StripeClient, leg: Leg, sent: Payment) -> LegOutcome:
+    def _look(self, client: stripe.StripeClient, leg: Part, sent: Payment) -> LegOutcome:
         other = sent.elsewhere(account_of(self._host.settings())) or sent.differs(leg)
         if other:
             return Unknown(reference=leg.reference, reason=f"the reference is known: {other}")
@@ -220,7 +274,9 @@ class Stripe(Reading):
             return where.retrieve(client, sent.object_id)
         return where.search(client, sent)
 
-    def _told(self, client: stripe.StripeClient, leg: Leg, sent: Payment, there: Any) -> LegOutcome:
+    def _told(
+        self, client: stripe.StripeClient, leg: Part, sent: Payment, there: Any
+    ) -> LegOutcome:
         """Keep what a leg is at Stripe, and say what it comes to."""
         if words := sent.alien(there):
             raise Unclear(words)
@@ -232,9 +288,12 @@ class Stripe(Reading):
                 state = "taken back"
         else:
             state, outcome = paying.state(there), paying.outcome(leg, there)
-        with self._host.transaction() as session:
-            words = getattr(outcome, "reason", words)
-            records.found(session, leg.reference, there.id, state, words)
+        words = getattr(outcome, "reason", words)
+        try:
+            with self._host.transaction() as session:
+                records.found(session, sent, there.id, state, words)
+        except IntegrityError:
+            raise Unclear(f"Stripe answers with {there.id}, which is of another leg") from None
         return outcome
 
     def _guarded(self, leg: Leg, work: Callable[[], LegOutcome]) -> LegOutcome:
@@ -272,7 +331,4 @@ def _each(
         with begun_by(until):
             return work(leg)
 
-    if not legs:
-        return []
-    with ThreadPoolExecutor(min(AT_ONCE, len(legs)), thread_name_prefix="stripe") as pool:
-        return list(pool.map(one, legs))
+    return at_once(legs, one)

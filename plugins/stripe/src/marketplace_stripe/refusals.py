@@ -14,6 +14,8 @@ from marketplace_stripe.asking import Late
 SOON_S: Final = 30
 LATER_S: Final = 3_600
 NO_BALANCE: Final = frozenset({"balance_insufficient", "insufficient_funds"})
+GONE: Final = frozenset({"account_invalid"})
+"""Of a connected account that is no more, or took our access to it back."""
 IN_USE: Final = frozenset({"idempotency_key_in_use", "lock_timeout"})
 SECRET: Final = re.compile(r"\b((?:rk|sk)_(?:live|test)|whsec)_\w+")
 
@@ -42,6 +44,8 @@ def judge(leg: Leg, error: stripe.StripeError) -> Verdict:
         return Verdict(unknown, key_spent=False)
     if isinstance(error, Late | stripe.RateLimitError):
         return Verdict(Retry(reference=reference, reason=words, after_s=SOON_S), False)
+    if isinstance(error, stripe.PermissionError) and code_of(error) in GONE:
+        return Verdict(Rejected(reference=reference, reason=words), True)
     if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
         return Verdict(Retry(reference=reference, reason=words, after_s=LATER_S), False)
     if isinstance(error, stripe.CardError | stripe.InvalidRequestError):

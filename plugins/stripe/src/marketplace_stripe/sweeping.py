@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from marketplace.api import Host
 from marketplace_stripe import asking, records, statement
-from marketplace_stripe.client import client_of
+from marketplace_stripe.client import client_of, platform_of
 from marketplace_stripe.models import event, line, sweep
 from marketplace_stripe.records import dict_of
 from marketplace_stripe.settings import House
@@ -34,6 +34,10 @@ RELATED: Final = ("payment_intent", "transfer", "source_transfer")
 OURS: Final = (None, "payments")
 """Balances whose movements are read. What Stripe keeps back, prefunds or issues cards from are
 others: ours has a movement of its own for what goes there."""
+
+UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
+"""What reading a line raises that is not as Stripe's API says."""
+CODE_LENGTH: Final = 3
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +70,7 @@ def run(host: Host) -> Swept:
     """One pass, from some days before the last one to now. Safe to run twice at once."""
     house: House = host.settings()
     client = client_of(house)
-    account = client.v1.accounts.retrieve_current().id
+    account = platform_of(client)
     new = missed = 0
     for number in range(PASSES):
         began = datetime.now(UTC)
@@ -104,8 +108,9 @@ def differences(host: Host, client: stripe.StripeClient, account: str) -> dict[s
     said: dict[str, int] = {}
     for part in ("available", "pending"):
         for each in getattr(balance, part, None) or []:
-            currency = each.currency.upper()
-            said[currency] = said.get(currency, 0) + each.amount
+            currency, amount = _currency(each.currency), getattr(each, "amount", None)
+            if currency is not None and isinstance(amount, int):
+                said[currency] = said.get(currency, 0) + amount
     with host.transaction() as session:
         rows = session.execute(
             sa.select(line.c.currency, sa.func.sum(line.c.net_minor))
@@ -130,10 +135,11 @@ def _keep(session: Session, account: str, page: Sequence[Any]) -> list[dict[str,
     for each in page:
         if getattr(each, "balance_type", None) not in OURS:
             continue
-        if each.net == each.amount - each.fee:
+        try:
             rows.append({**_row(each), "account": account})
-        else:
-            log.error("%s of Stripe's balance does not add up: it is left out", each.id)
+        except UNREADABLE as error:
+            shown = getattr(each, "id", "a line without an id")
+            log.error("%s of Stripe's balance is left out: %s", shown, error)
     if not rows:
         return []
     known = records.references_of(session, [one for row in rows for one in row["related"]])
@@ -150,27 +156,55 @@ def _keep(session: Session, account: str, page: Sequence[Any]) -> list[dict[str,
 
 
 def _row(entry: Any) -> dict[str, Any]:
-    """A line; `related`: ids by which its leg is found where it does not name it."""
+    """A line; `related`: ids by which its leg is found where it does not name it.
+
+    One of `UNREADABLE` where it is not as Stripe's API says, or does not add up.
+    """
+    amounts = [_whole(entry.amount), _whole(entry.fee), _whole(entry.net)]
+    if amounts[2] != amounts[0] - amounts[1]:
+        raise ValueError("it does not add up")
+    currency = _currency(entry.currency)
+    if currency is None:
+        raise ValueError(f"{entry.currency!r} is no currency of ISO 4217")
     source = getattr(entry, "source", None)
-    source_id = source if isinstance(source, str) else getattr(source, "id", "") or ""
+    source_id = source if isinstance(source, str) else getattr(source, "id", "")
+    source_id = source_id if isinstance(source_id, str) else ""
     metadata = dict_of(getattr(source, "metadata", None))
     available_on = getattr(entry, "available_on", None) or entry.created
     return {
-        "id": entry.id,
-        "type": entry.type,
-        "category": getattr(entry, "reporting_category", None) or entry.type,
-        "amount_minor": entry.amount,
-        "fee_minor": entry.fee,
-        "net_minor": entry.net,
-        "currency": entry.currency.upper(),
+        "id": _word(entry.id),
+        "type": _word(entry.type),
+        "category": _word(getattr(entry, "reporting_category", None) or entry.type),
+        "amount_minor": amounts[0],
+        "fee_minor": amounts[1],
+        "net_minor": amounts[2],
+        "currency": currency,
         "source": source_id,
         "reference": str(metadata.get("reference", ""))[:LONGEST_TEXT],
-        "text": (getattr(entry, "description", None) or entry.type)[:LONGEST_TEXT],
+        "text": str(getattr(entry, "description", None) or entry.type)[:LONGEST_TEXT],
         "made_at": datetime.fromtimestamp(entry.created, UTC),
         "available_at": datetime.fromtimestamp(available_on, UTC),
         "related": [source_id, *_related(source)],
         **_of_payout(source),
     }
+
+
+def _word(value: Any) -> str:
+    if not isinstance(value, str) or not value or "\x00" in value:
+        raise ValueError(f"{value!r} is no name")
+    return value
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{value!r} is no number of smallest units")
+    return value
+
+
+def _currency(value: Any) -> str | None:
+    """The code, or None: Stripe keeps balances in units of no country too, which no leg is in."""
+    code = value.upper() if isinstance(value, str) else ""
+    return code if len(code) == CODE_LENGTH and code.isascii() and code.isalpha() else None
 
 
 def _of_payout(source: Any) -> dict[str, Any]:
@@ -187,7 +221,7 @@ def _related(source: Any) -> Iterator[str]:
     for name in RELATED:
         value = getattr(source, name, None)
         value = value if isinstance(value, str) else getattr(value, "id", None)
-        if value:
+        if isinstance(value, str) and value:
             yield value
 
 

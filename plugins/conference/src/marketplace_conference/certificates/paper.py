@@ -12,7 +12,7 @@ from babel import dates
 from marketplace.api import lazy, typeset
 from marketplace_conference.certificates.certifying import Signed
 from marketplace_conference.certificates.domain import Certificate
-from marketplace_conference.tickets.paper import Say, qr_svg, when
+from marketplace_conference.tickets.paper import REGIONS, Say, qr_svg, when
 
 TEMPLATE: Final = Path(__file__).parent.parent / "templates" / "conference" / "certificate.typ"
 VERIFY: Final = "/conference/verify/"
@@ -43,7 +43,7 @@ def rows(of: Certificate, zone: str, say: Say, locale: str) -> dict[str, object]
         "number": of.number,
         "number_label": say(lazy("Certificate number")),
         "issued_label": say(lazy("Issued on")),
-        "issued": str(dates.format_date(issued, "long", locale=locale)),
+        "issued": str(dates.format_date(issued, "long", locale=REGIONS.get(locale, locale))),
         "note": say(
             lazy(
                 "The entrance of the event noted that the holder was there. Scan the code to see "

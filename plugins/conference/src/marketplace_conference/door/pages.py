@@ -9,15 +9,24 @@ import msgspec
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, URLEncodedBody
-from markupsafe import Markup
 
-from marketplace.api import Console, Host, Html, Page, Principal, Role, Routes, access, lazy
+from marketplace.api import (
+    Console,
+    Host,
+    Html,
+    Page,
+    Principal,
+    Role,
+    Routes,
+    access,
+    lazy,
+    qr_code,
+)
 from marketplace_conference import statics
 from marketplace_conference.door import devices, repository
 from marketplace_conference.door.schemas import DeviceMade, NewDevice
 from marketplace_conference.organising.pages import HOME
 from marketplace_conference.organising.reading import own_event
-from marketplace_conference.tickets.paper import qr_inline
 
 WORKER: Final = (statics.FOLDER / "worker.js").read_bytes()
 CAMERA: Final = {
@@ -154,7 +163,7 @@ def _doors_page(
         counts = devices.counts_of(session, event.id)
         doubles = repository.doubles(session, event.id, MOST_DOUBLES)
     # Made by us: a path of squares, not the text itself.
-    drawing = Markup(qr_inline(link)) if link else None  # noqa: S704
+    drawing = qr_code(link) if link else None
     return page.render(
         "conference/doors.html",
         status_code=200 if wrong is None else 422,

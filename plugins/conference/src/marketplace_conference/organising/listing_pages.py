@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from asyncio import to_thread
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from functools import partial
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -68,20 +66,26 @@ def make_pages(host: Host) -> Routes:
 
 
 def _allotments(host: Host) -> Routes:
-    @get("/partner/events/{slug:str}/allotments", opt=IN_CONSOLE, include_in_schema=False)
-    async def show_allotments(
+    @get(
+        "/partner/events/{slug:str}/allotments",
+        opt=IN_CONSOLE,
+        include_in_schema=False,
+        sync_to_thread=True,
+    )
+    def show_allotments(
         slug: FromPath[str], page: NamedDependency[Page], console: NamedDependency[Console]
     ) -> Html:
         """What is kept for firms, until when, and what they took of it."""
-        return await to_thread(_allotments_page, host, page, console, slug)
+        return _allotments_page(host, page, console, slug)
 
     @post(
         "/partner/events/{slug:str}/allotments",
         opt=IN_CONSOLE,
         include_in_schema=False,
         status_code=303,
+        sync_to_thread=True,
     )
-    async def allot(
+    def allot(
         slug: FromPath[str],
         data: URLEncodedBody[AllotmentForm],
         page: NamedDependency[Page],
@@ -89,28 +93,28 @@ def _allotments(host: Host) -> Routes:
         principal: NamedDependency[Principal],
     ) -> Html:
         """Keep places for a firm, or more, fewer or for longer; 0 releases them."""
-        show = partial(_allotments_page, host, page, console, slug, typed=data)
-        with_event = await to_thread(_own, host, console, slug)
-        new, problems = _allotment(data, with_event)
-        if new is None:
-            return await to_thread(partial(show, problems=problems))
-        try:
-            await to_thread(
-                partial(events.allot, host, new, console.member_id, actor=principal.actor)
-            )
-        except UnknownCategory:
-            words = lazy("Choose what is kept.")
-            return await to_thread(partial(show, problems={"sku": words}))
-        except InvalidRequest:
-            words = lazy("A day that is not over yet.")
-            return await to_thread(partial(show, problems={"until": words}))
-        except Conflict:
-            words = lazy("So many places are not free: others have them, or wait for them.")
-            return await to_thread(partial(show, problems={"size": words}))
+        new, problems = _allotment(data, _own(host, console, slug))
+        if new is not None:
+            problems = _keep(host, console, new, principal.actor)
+        if new is None or problems:
+            return _allotments_page(host, page, console, slug, typed=data, problems=problems)
         notice = lazy("Saved.") if new.size else lazy("Released: they are everybody's now.")
         return page.redirect(console.path(f"{HOME}/events/{slug}/allotments"), notice=notice)
 
     return [show_allotments, allot]
+
+
+def _keep(host: Host, console: Console, new: NewAllotment, actor: str) -> dict[str, Lazy]:
+    """Keep the places; returns what is wrong, by field."""
+    try:
+        events.allot(host, new, console.member_id, actor=actor)
+    except UnknownCategory:
+        return {"sku": lazy("Choose what is kept.")}
+    except InvalidRequest:
+        return {"until": lazy("A day that is not over yet.")}
+    except Conflict:
+        return {"size": lazy("So many places are not free: others have them, or wait for them.")}
+    return {}
 
 
 def _own(host: Host, console: Console, slug: str) -> Event:
@@ -123,7 +127,7 @@ def _allotment(form: AllotmentForm, of: Event) -> tuple[NewAllotment | None, dic
     problems: dict[str, Lazy] = {}
     firm, digits = form.firm.strip(), form.size.strip()
     if not 0 < len(firm) <= LONGEST_FIRM or not firm.isprintable():
-        problems["firm"] = lazy("The reference of a firm, like those in your orders.")
+        problems["firm"] = lazy("The reference of a firm, 200 characters at most.")
     good = digits.isascii() and digits.isdigit() and len(digits) <= 7
     if not good or int(digits) > MOST_PLACES:
         problems["size"] = lazy("A whole number, 0 or more.")
@@ -154,12 +158,16 @@ def _allotments_page(
     with host.transaction() as session:
         own = reading.own_event(session, console.member_id, slug)
         found = reading.allotted(session, own.id, host.now(session))
+        names = host.firm_names(session, member_id=console.member_id)
+        used = {each.firm for each in found}
+        names = {**names, **host.firm_names(session, used, member_id=console.member_id)}
     view = events.read(host, slug, drafts=True)
     return page.render(
         "conference/own_allotments.html",
         status_code=422 if problems else 200,
         event=view,
         allotments=found,
+        firms=dict(sorted(names.items(), key=lambda each: each[1].casefold())),
         last_days={each.releases_at: _last_day(each.releases_at, own) for each in found},
         sold=[
             (each.sku, f"{part.name}: {each.name}")
@@ -176,13 +184,18 @@ def _last_day(releases_at: datetime, of: Event) -> date:
 
 
 def _waiting(host: Host) -> Routes:
-    @get("/partner/events/{slug:str}/waiting", opt=IN_CONSOLE, include_in_schema=False)
-    async def show_waiting(
+    @get(
+        "/partner/events/{slug:str}/waiting",
+        opt=IN_CONSOLE,
+        include_in_schema=False,
+        sync_to_thread=True,
+    )
+    def show_waiting(
         slug: FromPath[str], page: NamedDependency[Page], console: NamedDependency[Console]
     ) -> Html:
         """Who waits, in the order in which they are asked."""
-        found = await to_thread(_list, host, console, slug)
-        event = await to_thread(partial(events.read, host, slug, drafts=True))
+        found = _list(host, console, slug)
+        event = events.read(host, slug, drafts=True)
         return page.render("conference/own_waiting.html", event=event, waits=found)
 
     return [show_waiting]
@@ -195,8 +208,13 @@ def _list(host: Host, console: Console, slug: str) -> list[reading.Waits]:
 
 
 def _people(host: Host) -> Routes:
-    @get("/partner/events/{slug:str}/people", opt=IN_CONSOLE, include_in_schema=False)
-    async def show_people(
+    @get(
+        "/partner/events/{slug:str}/people",
+        opt=IN_CONSOLE,
+        include_in_schema=False,
+        sync_to_thread=True,
+    )
+    def show_people(
         slug: FromPath[str],
         page: NamedDependency[Page],
         console: NamedDependency[Console],
@@ -205,24 +223,29 @@ def _people(host: Host) -> Routes:
     ) -> Html:
         """Who comes, latest sold first; found by name, e-mail, ticket number or seat."""
         words = "".join(each for each in q if each.isprintable())
-        found = await to_thread(_found, host, console, slug, before, words)
+        found = _found(host, console, slug, before, words)
         return page.render(
             "conference/own_people.html",
-            event=await to_thread(partial(events.read, host, slug, drafts=True)),
+            event=events.read(host, slug, drafts=True),
             people=found[:ON_A_PAGE],
             following=found[ON_A_PAGE - 1].id if len(found) > ON_A_PAGE else None,
             is_first=before == LATEST,
             q=words,
         )
 
-    @get("/partner/events/{slug:str}/people.csv", opt=IN_CONSOLE, include_in_schema=False)
-    async def export_people(
+    @get(
+        "/partner/events/{slug:str}/people.csv",
+        opt=IN_CONSOLE,
+        include_in_schema=False,
+        sync_to_thread=True,
+    )
+    def export_people(
         slug: FromPath[str],
         console: NamedDependency[Console],
         principal: NamedDependency[Principal],
     ) -> Response[bytes]:
         """All of them as CSV, with their answers; that it was taken is written down."""
-        made = await to_thread(_export, host, console, principal, slug)
+        made = _export(host, console, principal, slug)
         headers = {
             "Content-Disposition": f'attachment; filename="people-{slug}.csv"',
             "Cache-Control": "private, no-store",

@@ -91,7 +91,7 @@ def _time(
     moments = [of.starts_at, of.ends_at]
     for place, name in enumerate(names[:2]):
         if name in wanted:
-            moment = _moment(wanted[name], ZoneInfo(zone))
+            moment = read_moment(wanted[name], ZoneInfo(zone))
             if moment is None:
                 problems[name] = lazy("A day and an hour that there is, like 2027-03-01T09:30.")
             moments[place] = moment or moments[place]
@@ -105,8 +105,8 @@ def _time(
     )
 
 
-def _moment(words: str, zone: ZoneInfo) -> datetime | None:
-    """None also for an hour that is left out when clocks go forward."""
+def read_moment(words: str, zone: ZoneInfo) -> datetime | None:
+    """The moment of a field; None where it is none, as in an hour that clocks leave out."""
     try:
         naive = datetime.strptime(words, HOUR)  # noqa: DTZ007 - of the event's zone, next line
         moment = naive.replace(tzinfo=zone).astimezone(UTC)

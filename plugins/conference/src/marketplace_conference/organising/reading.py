@@ -18,6 +18,7 @@ from marketplace_conference.errors import UnknownEvent
 from marketplace_conference.models import (
     allotment,
     category,
+    event,
     place,
     quota,
     reservation,
@@ -33,6 +34,8 @@ from marketplace_conference.tickets.tables import policy, switch_policy, ticket
 
 LATEST: Final = 2**62
 """After the id of every place."""
+MOST_REQUIRABLE: Final = 100
+"""Sessions that a form offers to require."""
 
 
 def own_event(session: Session, member_id: UUID, slug: str) -> Event:
@@ -82,6 +85,24 @@ def own_events(host: Host, member_id: UUID) -> list[OwnEvent]:
     with host.transaction() as session:
         rows = session.execute(OWN, {"member": member_id, "now": host.now(session)}).mappings()
         return [OwnEvent(**row) for row in rows]
+
+
+def requirable(session: Session, member_id: UUID, slug: str, code: str) -> Mapping[str, str]:
+    """Sessions of a member's events but this one, by `event/session`: what people could have
+    attended before it, latest first."""
+    rows = session.execute(
+        sa.select(event.c.slug, sessions.c.code, event.c.name.label("event"), sessions.c.name)
+        .join(event, event.c.id == sessions.c.event_id)
+        .where(
+            event.c.organiser_id == member_id,
+            sa.or_(event.c.slug != slug, sessions.c.code != code),
+        )
+        .order_by(sessions.c.starts_at.desc(), event.c.slug, sessions.c.code)
+        .limit(MOST_REQUIRABLE)
+    )
+    return {
+        f"{row.slug}/{row.code}": ": ".join(dict.fromkeys((row.event, row.name))) for row in rows
+    }
 
 
 def quotas(session: Session, event_id: UUID) -> Mapping[str, tuple[str, int]]:

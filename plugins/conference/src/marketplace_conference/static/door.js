@@ -116,24 +116,30 @@
     const found = byId.get(id);
     const real = code && (await genuine(code));
     if (real === false) return { result: "forged" };
+    const session = part("door-session").value;
     if (!found) {
-      return { result: real ? "admitted" : real === null ? "unsure" : "forged" };
+      // Sold since the list was made, where the code is ours.
+      if (!real) return { result: real === null ? "unsure" : "forged" };
+      if (session && code.session !== session) return { result: "other_session" };
+      if (mine[id]) return { result: "double", admitted_at: mine[id] };
+      return { result: "admitted", ticket: id, of: code.session };
     }
     const facts = { name: found.name, category: found.category, seat: found.seat };
     const other = code && (code.edition !== found.edition || !code.plain.endsWith(found.tail));
     if (found.void || (other && code.edition !== found.edition)) return { ...facts, result: "void" };
     if (other) return { result: "forged" };
-    const session = part("door-session").value;
     if (session && found.session !== session) return { ...facts, result: "other_session" };
     const before = found.admitted_at ?? mine[found.id];
     if (before) return { ...facts, result: "double", admitted_at: before };
-    return { ...facts, result: "admitted", ticket: found.id };
+    return { ...facts, result: "admitted", ticket: found.id, of: found.session };
   };
 
   // -- what people see -------------------------------------------------------------------------
   const TONES = { admitted: "good", double: "double", unsure: "double" };
+  // As the pages of the house say hours: in English those of Europe.
+  const speech = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
   const clock = (moment) =>
-    new Date(moment).toLocaleTimeString(document.documentElement.lang, {
+    new Date(moment).toLocaleTimeString(speech, {
       hour: "2-digit",
       minute: "2-digit",
     });
@@ -159,6 +165,27 @@
       .join(" · ");
     part("door-late").prepend(line);
     part("door-late-section").hidden = false;
+  };
+
+  // -- how many are inside ---------------------------------------------------------------------
+  let counted = null; // As the marketplace counted last, and what it answered since.
+  const tally = (answer) => {
+    const of = counted?.sessions.find((each) => each.session === answer.session);
+    if (of && answer.result === "admitted") of.admitted += 1;
+    if (of && answer.result === "double") of.doubles += 1;
+  };
+  const tell = () => {
+    // Whoever was let in on this door's own word is inside before anybody else knows of it.
+    const inside = queue.filter((each) => each.said === "admitted");
+    part("door-counts").replaceChildren(
+      ...(counted?.sessions ?? []).map((each) => {
+        const line = document.createElement("li");
+        const here = inside.filter((scan) => scan.of === each.session).length;
+        line.textContent = `${each.name}: ${each.admitted + here} / ${each.sold}`;
+        if (each.doubles) line.textContent += ` (${words.doubles.replace("#", each.doubles)})`;
+        return line;
+      }),
+    );
   };
 
   // -- sending ---------------------------------------------------------------------------------
@@ -194,6 +221,7 @@
       const done = new Map(answers.scans.map((each) => [each.nonce, each]));
       for (const each of batch) {
         const answer = done.get(each.nonce);
+        if (answer) tally(answer);
         if (answer?.ticket && answer.admitted_at) mine[answer.ticket] = answer.admitted_at;
         if (each.nonce === shown) show(answer);
         // Whoever was let in on this door's own word is inside, also where it is still on show.
@@ -202,6 +230,7 @@
       queue = queue.filter((each) => !done.has(each.nonce));
       write("mine", mine);
       write("queue", queue);
+      tell();
     }
   };
 
@@ -216,7 +245,9 @@
     const own = await alone(scan);
     const decide = () => {
       scan.said = own.result; // what people were told here, before anybody was asked
+      scan.of = own.of;
       write("queue", queue);
+      tell();
       show(own);
     };
     queue.push(scan);
@@ -248,7 +279,9 @@
     );
     for (const each of fits.slice(0, MOST_SHOWN)) {
       const line = document.createElement("li");
+      const inside = each.admitted_at ?? mine[each.id];
       const facts = [each.name, each.category, each.seat, each.locator].filter(Boolean);
+      if (inside) facts.push(`${words.double} ${clock(inside)}`);
       line.append(facts.join(" · "));
       const button = document.createElement("button");
       button.className = "button button--secondary";
@@ -313,17 +346,9 @@
     state();
   };
   const count = async () => {
-    const lines = part("door-counts");
     try {
-      const told = await ask("counts");
-      lines.replaceChildren(
-        ...told.sessions.map((each) => {
-          const line = document.createElement("li");
-          line.textContent = `${each.name}: ${each.admitted} / ${each.sold}`;
-          if (each.doubles) line.textContent += ` (${words.doubles.replace("#", each.doubles)})`;
-          return line;
-        }),
-      );
+      counted = await ask("counts");
+      tell();
     } catch {
       // The last ones stay.
     }

@@ -24,7 +24,7 @@ from marketplace_conference.errors import EventOff
 from marketplace_conference.places import Event
 from marketplace_conference.tickets import moving, policies, promising, repository
 from marketplace_conference.tickets.domain import Ticket
-from marketplace_conference.tickets.errors import RefundChanged, TicketUsed, TicketVoid
+from marketplace_conference.tickets.errors import RefundChanged, TicketOver, TicketUsed, TicketVoid
 from marketplace_conference.tickets.tables import change, policy, refund, ticket
 
 log = logging.getLogger(__name__)
@@ -39,13 +39,14 @@ def quote(host: Host, principal: Principal, reference: str, position: int) -> tu
     """(percent, points) that come back if the holder gives the ticket up now."""
     host.reveal(principal, reference)
     with host.transaction() as session:
-        return _quote(host, session, found(session, reference, position))
+        promised = promising.promise_of(host, session, found(session, reference, position))
+        return promised.percent, promised.points
 
 
 def give_up(host: Host, principal: Principal, reference: str, position: int, *, points: int) -> int:
     """Cancel a ticket for `points`, which the holder was told; again changes nothing.
 
-    Raises NotFound, RefundChanged, TicketUsed, TicketVoid (cancelled by somebody else).
+    Raises NotFound, RefundChanged, TicketOver, TicketUsed, TicketVoid (cancelled by somebody else).
     """
     host.reveal(principal, reference)
     with host.transaction() as session:
@@ -57,9 +58,12 @@ def give_up(host: Host, principal: Principal, reference: str, position: int, *, 
             raise TicketVoid
         if session.scalar(sa.select(admission.c.ticket_id).where(admission.c.ticket_id == of.id)):
             raise TicketUsed
-        rate, now_points = _quote(host, session, of)
-        if now_points != points:
-            raise RefundChanged(now_points)
+        promised = promising.promise_of(host, session, of)
+        if not promised.is_open:
+            raise TicketOver
+        if promised.points != points:
+            raise RefundChanged(promised.points)
+        rate = promised.percent
         _owe(host, session, of, rate, points, GIVEN_UP, principal.actor)
         selling.release(host, session, reference, [position])
         host.audit(
@@ -85,6 +89,9 @@ def rename(host: Host, principal: Principal, reference: str, position: int, *, n
         of = locked(session, reference, position)
         if of.cancelled_at is not None:
             raise TicketVoid
+        part = repository.sessions(session, [of.session_id])[of.session_id]
+        if part.ends_at <= host.now(session):
+            raise TicketOver
         session.execute(
             sa.update(models.place)
             .where(models.place.c.id == of.id)
@@ -320,11 +327,6 @@ def _owe(
         .where(ticket.c.id == of.id, ticket.c.cancelled_at.is_(None))
         .values(cancelled_at=now, changed_at=now, revision=ticket.c.revision + 1)
     )
-
-
-def _quote(host: Host, session: Transaction, of: Ticket) -> tuple[int, int]:
-    found = promising.promise_of(host, session, of)
-    return found.percent, found.points
 
 
 def locked(session: Transaction, reference: str, position: int) -> Ticket:

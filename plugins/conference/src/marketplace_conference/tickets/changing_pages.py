@@ -23,11 +23,11 @@ from marketplace.api import (
     lazy,
 )
 from marketplace_conference.tickets import cancelling, paper, promising, showing
-from marketplace_conference.tickets.errors import RefundChanged, TicketUsed, TicketVoid
+from marketplace_conference.tickets.errors import RefundChanged, TicketOver, TicketUsed, TicketVoid
 
 HOLDERS = access(roles=[Role.PARTICIPANT], page=True)
 LONGEST_NAME = 120
-OWN = (RefundChanged, TicketUsed, TicketVoid)
+OWN = (RefundChanged, TicketOver, TicketUsed, TicketVoid)
 
 
 class NameForm(msgspec.Struct):
@@ -87,7 +87,7 @@ def make_pages(host: Host) -> Routes:
             return _ticket_page(host, page, principal, order, position, wrong=wrong, typed=name)
         try:
             cancelling.rename(host, principal, str(order), position, name=name)
-        except TicketVoid as error:
+        except (TicketOver, TicketVoid) as error:
             return _ticket_page(host, page, principal, order, position, error=error)
         notice = lazy("The ticket is for %(name)s now. Its code stays the same.", name=name)
         return page.redirect(f"/conference/tickets/{order}", notice=notice)

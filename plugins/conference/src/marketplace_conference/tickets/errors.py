@@ -28,6 +28,11 @@ class TicketUsed(Conflict):
     title = "Somebody was let in with this ticket already"
 
 
+class TicketOver(Conflict):
+    code = "conference_ticket_over"
+    title = "It is over: nothing comes back for this ticket any more."
+
+
 class TicketVoid(Conflict):
     code = "conference_ticket_void"
     title = "The ticket was cancelled"

@@ -7,11 +7,21 @@ from uuid import UUID
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
-from markupsafe import Markup
 
-from marketplace.api import Host, Html, NavEntry, Page, Principal, Role, Routes, access, lazy
+from marketplace.api import (
+    Host,
+    Html,
+    NavEntry,
+    Page,
+    Principal,
+    Role,
+    Routes,
+    access,
+    lazy,
+    qr_code,
+)
 from marketplace_conference.certificates import certifying
-from marketplace_conference.tickets import paper, showing, switching
+from marketplace_conference.tickets import paper, promising, showing, switching
 from marketplace_conference.tickets.routes import file_routes
 from marketplace_conference.wallets import pages as wallet_pages
 
@@ -43,9 +53,10 @@ def make_pages(host: Host) -> Routes:
             certified=certifying.is_certified(host, [each.ticket.id for each in found]),
             wallets=wallet_pages.offered(host),
             open_to=switching.open_to(host, [each.ticket for each in found]),
+            closed=promising.closed(host, [each.ticket for each in found]),
             sheets=told,
             # Made by us: a path of squares, not the text itself.
-            drawings=[Markup(paper.qr_inline(each.code)) for each in found],  # noqa: S704
+            drawings=[qr_code(each.code) for each in found],
         )
 
     return [show_tickets, *file_routes(host)]

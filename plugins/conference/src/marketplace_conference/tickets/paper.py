@@ -18,6 +18,8 @@ from marketplace_conference.tickets.domain import Sheet
 TEMPLATE: Final = Path(__file__).parent.parent / "templates" / "conference" / "ticket.typ"
 QUIET_MODULES: Final = 4
 """Around a QR code, for readers to find it."""
+REGIONS: Final = {"en": "en_GB"}
+"""Whose days and hours a language is given, as on the pages."""
 
 Say = Callable[[str | Lazy], str]
 """Puts words into the reader's language: `Page._`."""
@@ -72,18 +74,6 @@ def qr_svg(code: str) -> str:
     return drawn.getvalue().decode()
 
 
-def qr_inline(code: str) -> str:
-    """The same for a page, without styles or a size of its own: its policy lets that through."""
-    return segno.make(code, error="m", micro=False).svg_inline(
-        omitsize=True,
-        border=QUIET_MODULES,
-        svgclass="qr__drawing",
-        lineclass=None,
-        dark="#000",
-        light="#fff",
-    )
-
-
 def when(starts_at: datetime, ends_at: datetime, time_zone: str, locale: str) -> str:
     """From when to when; the day is said once where it is one."""
     zone = ZoneInfo(time_zone)
@@ -95,9 +85,11 @@ def when(starts_at: datetime, ends_at: datetime, time_zone: str, locale: str) ->
 
 
 def _moment(at: datetime, locale: str) -> str:
-    return f"{dates.format_date(at, 'full', locale=locale)}, {_hour(at, locale)}"
+    day = dates.format_date(at, "full", locale=REGIONS.get(locale, locale))
+    return f"{day}, {_hour(at, locale)}"
 
 
 def _hour(at: datetime, locale: str) -> str:
     # Of the aware moment, Babel would show the hour in UTC.
-    return str(dates.format_time(at.replace(tzinfo=None), "short", locale=locale))
+    plain, region = at.replace(tzinfo=None), REGIONS.get(locale, locale)
+    return str(dates.format_time(plain, "short", locale=region))

@@ -36,6 +36,13 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
     """That come back now."""
     parts: Sequence[Part]
     """By time; after the last one nothing comes back."""
+    is_over: bool
+    """Whether its session has ended; then it is for nobody else any more."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be given back: until the end, and where points come back after it."""
+        return not self.is_over or self.points > 0
 
 
 def promise_of(host: Host, session: Transaction, of: Ticket) -> Promise:
@@ -53,15 +60,15 @@ def promise_of(host: Host, session: Transaction, of: Ticket) -> Promise:
         )
     )
     rules = [Rule(**row) for row in rows.mappings()]
-    starts_at = repository.sessions(session, [of.session_id])[of.session_id].starts_at
+    part = repository.sessions(session, [of.session_id])[of.session_id]
     size = repository.sizes(session, [of.order_reference])[of.order_reference]
     now = host.now(session)
 
     def points(rate: int) -> int:
         return policies.refundable(burn.points, of.position, size, rate)
 
-    rate = policies.percent(rules, sold_at=sold_at, starts_at=starts_at, now=now)
-    dated = policies.steps(policies.in_force(rules, sold_at), starts_at=starts_at)
+    rate = policies.percent(rules, sold_at=sold_at, starts_at=part.starts_at, now=now)
+    dated = policies.steps(policies.in_force(rules, sold_at), starts_at=part.starts_at)
     moved_until = moving.all_back_until(session, of, now)
     if moved_until is not None:
         rate = 100
@@ -71,6 +78,7 @@ def promise_of(host: Host, session: Transaction, of: Ticket) -> Promise:
         share=points(100),
         percent=rate,
         points=points(rate),
+        is_over=part.ends_at <= now,
         parts=[
             Part(
                 until=each.until,
@@ -81,3 +89,15 @@ def promise_of(host: Host, session: Transaction, of: Ticket) -> Promise:
             for each in dated
         ],
     )
+
+
+def closed(host: Host, tickets: Sequence[Ticket]) -> set[int]:
+    """Positions of those of an order's tickets that are not given back any more."""
+    with host.transaction() as session:
+        now = host.now(session)
+        parts = repository.sessions(session, list({each.session_id for each in tickets}))
+        return {
+            each.position
+            for each in tickets
+            if parts[each.session_id].ends_at <= now and not promise_of(host, session, each).is_open
+        }

@@ -65,6 +65,7 @@ def _post(world: World, parts: list[str], asked: Asked) -> Asked:
     make: dict[tuple[str, ...], Callable[[], Asked]] = {
         ("customers",): lambda: _customer(world, asked),
         ("payment_intents",): lambda: payments.create(world, asked),
+        ("refunds",): lambda: payments.give_back(world, asked),
         ("transfers",): lambda: transfers.transfer(world, asked),
         ("accounts",): lambda: transfers.connect(world, asked),
         ("account_links",): lambda: _link(world, "connect"),

@@ -28,6 +28,7 @@ KINDS: Final[dict[str, type]] = {
     "GET /v1/payment_intents": params.PaymentIntentListParams,
     "GET /v1/payment_intents/:id": params.PaymentIntentRetrieveParams,
     "POST /v1/payment_intents/:id/cancel": params.PaymentIntentCancelParams,
+    "POST /v1/refunds": params.RefundCreateParams,
     "POST /v1/transfers": params.TransferCreateParams,
     "GET /v1/transfers": params.TransferListParams,
     "GET /v1/transfers/:id": params.TransferRetrieveParams,

@@ -7,6 +7,7 @@ from typing import Any, Final
 from marketplace_stripe.double.world import DISPUTE_FEE, FEES, Refused, World, invalid
 
 DECLINED: Final = "Your card was declined."
+LARGEST: Final = 99_999_999
 WAYS: Final = frozenset({"card", "sepa_debit", "customer_balance"})
 
 
@@ -41,6 +42,8 @@ def create(world: World, asked: dict[str, Any]) -> dict[str, Any]:
 def _way(world: World, asked: dict[str, Any], customer: dict[str, Any]) -> str:
     if int(asked["amount"]) < 1:
         raise invalid("parameter_invalid_integer", "This value must be greater than or equal to 1.")
+    if int(asked["amount"]) > LARGEST:
+        raise invalid("amount_too_large", "Amount must be no more than 999,999.99.")
     allowed: list[str] = asked.get("allowed_payment_method_types", ["card"])
     data = asked.get("payment_method_data")
     if data:
@@ -187,8 +190,20 @@ def close_dispute(world: World, made: dict[str, Any], *, won: bool) -> None:
     world.tell("charge.dispute.closed", made)
 
 
-def refund(world: World, intent: dict[str, Any]) -> dict[str, Any]:
-    """Somebody gives the money back in the dashboard."""
+def give_back(world: World, asked: dict[str, Any]) -> dict[str, Any]:
+    """A refund of all that is left; Refused where nothing is."""
+    intent = world.get("payment_intent", asked["payment_intent"])
+    if intent["status"] != "succeeded":
+        raise invalid("payment_intent_unexpected_state", "It has no charge that could go back.")
+    if world.get("charge", intent["latest_charge"])["refunded"]:
+        raise invalid("charge_already_refunded", "Charge has already been refunded.")
+    return refund(world, intent, asked.get("metadata", {}))
+
+
+def refund(
+    world: World, intent: dict[str, Any], metadata: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Somebody gives the money back, here or in the dashboard."""
     charge = world.get("charge", intent["latest_charge"])
     charge.update(refunded=True, amount_refunded=charge["amount"])
     made = world.new(
@@ -198,7 +213,7 @@ def refund(world: World, intent: dict[str, Any]) -> dict[str, Any]:
         currency=charge["currency"],
         charge=charge["id"],
         payment_intent=intent["id"],
-        metadata={},
+        metadata=metadata or {},
         status="succeeded",
     )
     world.book("refund", "refund", -charge["amount"], 0, charge["currency"], made)

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from marketplace_stripe.double import answering, keeping
+from marketplace_stripe.double import answering, house, keeping
 from marketplace_stripe.double.params import decoded
 from marketplace_stripe.double.world import Refused, World
 
@@ -43,6 +43,8 @@ and half the JSON; `torn`: done, and the connection breaks in the body."""
 SLOW_S: Final = 2.0
 CLOCK: Final = "/double/clock"
 """Not Stripe's: `at` (seconds since 1970) sets the double's clock, nothing sets it right again."""
+HOUSE: Final = "/double/house"
+"""Not Stripe's either: what happens to the house's own balance; see `house.act`."""
 SERVER_ERROR: Final = {"error": {"type": "api_error", "message": "Something went wrong."}}
 TOO_MANY: Final = {
     "error": {
@@ -219,6 +221,8 @@ class Double:
                 if parts.path == CLOCK:
                     self.world.ahead_s = int(asked["at"]) - int(time.time()) if asked else 0
                     return 200, {"now": self.world.now()}
+                if parts.path == HOUSE:
+                    return 200, house.act(self.world, asked)
                 return 200, answering.answer(self.world, method, parts.path, asked)
             except Refused as refused:
                 return refused.status, refused.body

@@ -1,0 +1,244 @@
+"""A gift that a member disputes is settled later, or taken back: its way, the year, the receipt."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import httpx
+import pytest
+
+from charity import proof
+from charity.domain import Donor
+from charity.giving import Given
+from marketplace.api import BurnStep
+from marketplace.identity.domain import Role
+from settlement.clearing import legs
+from settlement.clearing.domain import LegStatus
+from settlement.clearing.models import Settlement
+from settlement.disputes import service
+from settlement.disputes.domain import LineId
+from settlement.disputes.repository import lines
+from tests.charity.conftest import RATE_MICROS, Cause
+from tests.charity.test_giving import refund
+from tests.charity.test_proof import SignIn, traces
+from tests.settlement.clearing.house import ANNA, House
+from tests.settlement.disputes.stage import lines_in
+
+
+class Finance:
+    """Windows closed and paid, and a member that disputes."""
+
+    def __init__(self, cause: Cause) -> None:
+        self.cause, self.house = cause, House(cause.coalition)
+
+    async def sent(self, **options: str) -> Settlement:
+        """A window closed and settled, members collected from; creditors' legs are sent."""
+        await self.house.close_window()
+        settlement = await self.house.approved(**options)
+        await self.house.submit(settlement)
+        await self.house.drive()
+        await self.house.book_all(settlement)
+        await self.house.drive()
+        return settlement
+
+    async def paid(self, **options: str) -> Settlement:
+        """A window closed, settled and paid."""
+        settlement = await self.sent(**options)
+        await self.house.book_all(settlement)
+        return settlement
+
+    async def reject(self, settlement: Settlement, name: str = "aqua") -> None:
+        """The bank refuses a payment of a settlement."""
+        leg = (await self.house.legs(settlement))[name]
+        async with self.cause.runtime.database.begin() as session:
+            await legs.reject(session, leg.id, reason="AC04 closed", actor="bank")
+
+    async def dispute(self, window_id: UUID, *who: str, member: str = "alpha") -> UUID:
+        """A member disputes what was given out of these wallets in a closed window."""
+        wallets = [self.cause.coalition.wallets[each] for each in who]
+        asked: list[LineId] = [
+            each
+            for each in await lines_in(self.cause.runtime, window_id)
+            if each.wallet_id in wallets
+        ]
+        async with self.cause.runtime.database.begin() as session:
+            known = await lines(session, asked)
+            mine = [
+                each
+                for each in asked
+                if known[each].acceptor_id is not None
+                and known[each].concerns(self.cause.coalition.members[member])
+            ]
+            new = service.NewDispute(self.cause.coalition.members[member], mine, "not a gift")
+            return (await service.open_dispute(session, new, actor="person:alpha")).id
+
+    async def decide(self, dispute_id: UUID, *, upheld: bool) -> None:
+        """The operator looked at it."""
+        async with self.cause.runtime.database.begin() as session:
+            await service.decide(session, dispute_id, upheld=upheld, actor=ANNA, note="looked")
+
+    async def way(self, who: str, given: Given | None = None) -> list[BurnStep]:
+        """The way of somebody's only gift, or of this one."""
+        owner = proof.owner_of(self.cause.people[who])
+        async with self.cause.runtime.database.begin() as session:
+            (view,) = await proof.gifts_of(
+                session,
+                owner,
+                "en",
+                only=given.burn_id if given else None,
+                traces=traces(self.cause),
+            )
+        return view.way
+
+    async def told(self, who: str) -> list[tuple[str, str]]:
+        """The same as stages and statuses."""
+        return [(each.stage, each.status) for each in await self.way(who)]
+
+    async def year(self, who: str = "ann") -> proof.Sum:
+        """What somebody gave this year."""
+        owner = proof.owner_of(self.cause.people[who])
+        async with self.cause.runtime.database.begin() as session:
+            (receipt, *_) = await self.cause.receipts()
+            found = await proof.year_of(
+                session, owner, Donor.PERSON, receipt.year, "en", traces(self.cause)
+            )
+        (total,) = found.sums
+        return total
+
+
+@pytest.fixture
+async def finance(cause: Cause) -> Finance:
+    made = Finance(cause)
+    await made.house.accounts("paper")
+    return made
+
+
+def references(way: list[BurnStep], *stages: str) -> list[str]:
+    return [each.reference for each in way if each.stage in stages]
+
+
+async def test_a_gift_that_was_disputed_shows_the_settlement_that_paid_it(
+    cause: Cause, finance: Finance
+) -> None:
+    await cause.done(2_000)
+    await cause.done(700, "bob")
+    window_id = await finance.house.close_window()
+    dispute_id = await finance.dispute(window_id, "ann")
+    assert await finance.told("ann") == [("window", "closed"), ("disputed", "disputed")]
+    first = await finance.paid()
+    assert references(await finance.way("bob"), "settlement") == [first.reference]
+    assert await finance.told("ann") == [("window", "settled"), ("disputed", "disputed")]
+    assert references(await finance.way("ann"), "disputed") == [first.reference]
+    await finance.decide(dispute_id, upheld=False)
+    assert await finance.told("ann") == [("window", "settled"), ("disputed", "waiting")]
+
+    await cause.done(100, "bob")
+    second = await finance.sent()
+    await finance.reject(second)
+    assert (await finance.year()).unpaid_points == 2_000
+    leg = (await finance.house.legs(second))["aqua"]
+    async with cause.runtime.database.begin() as session:
+        await legs.repay(session, leg.id, actor=ANNA)
+    assert (await finance.year()).unpaid_points == 0
+    await finance.house.drive()
+    await finance.house.book_all(second)
+    way = await finance.way("ann")
+    assert [each.stage for each in way] == ["window", "settlement", "rejected", "payout"]
+    assert references(way, "settlement") == [second.reference]
+    assert way[-1].booked_on is not None
+    assert (way[-1].status, way[-1].points) == (LegStatus.BOOKED, 2_000)
+    assert await cause.findings() == []
+
+
+async def test_what_a_dispute_took_back_is_said_and_counted(cause: Cause, finance: Finance) -> None:
+    await cause.done(2_000)
+    await cause.done(700, "bob")
+    window_id = await finance.house.close_window()
+    dispute_id = await finance.dispute(window_id, "ann")
+    first = await finance.paid()
+    await finance.decide(dispute_id, upheld=True)
+    assert await finance.told("ann") == [
+        ("window", "settled"),
+        ("disputed", "waiting"),
+        ("adjusted", "open"),
+    ]
+    second = await finance.paid()
+    way = await finance.way("ann")
+    assert references(way, "settlement", "adjusted") == [second.reference] * 2
+    assert first.reference not in [each.reference for each in way]
+    year = await finance.year()
+    assert (year.points, year.taken_back_points) == (2_000, 2_000)
+    assert (year.taken_back_micros, year.unpaid_points) == (2_000 * RATE_MICROS, 0)
+    assert (await finance.year("bob")).taken_back_points == 0
+
+
+async def test_a_refund_of_a_gift_that_was_paid_is_not_the_next_settlements_payment(
+    cause: Cause, finance: Finance
+) -> None:
+    given = await cause.done(2_000)
+    first = await finance.paid()
+    await refund(cause, given, 500, "r")
+    await cause.follow()
+    await cause.done(3_000, "bob")
+    second = await finance.sent()
+    await finance.reject(second)
+    way = await finance.way("ann")
+    assert [each.stage for each in way] == ["window", "settlement", "payout", "refund"]
+    assert references(way, "settlement", "refund") == [first.reference, second.reference]
+    year = await finance.year()
+    assert (year.points, year.refunded_points, year.unpaid_points) == (1_500, 500, 0)
+    assert (await finance.year("bob")).unpaid_points == 3_000
+
+
+async def test_of_a_gift_from_two_issuers_one_part_is_disputed(
+    cause: Cause, finance: Finance
+) -> None:
+    await cause.coalition.issue("ann", 5_000, issuer="beta")
+    await cause.done(12_000)  # 10,000 of alpha's points, the rest of beta's
+    window_id = await finance.house.close_window()
+    dispute_id = await finance.dispute(window_id, "ann", member="beta")
+    first = await finance.sent()
+    await finance.reject(first)
+    assert (await finance.year()).unpaid_points == 10_000
+    await finance.decide(dispute_id, upheld=False)
+    await cause.done(100, "bob")
+    second = await finance.paid()
+    way = await finance.way("ann")
+    assert references(way, "settlement") == [first.reference, second.reference]
+    assert [(each.stage, each.points) for each in way] == [
+        ("window", 12_000),
+        ("settlement", 10_000),
+        ("rejected", 10_000),
+        ("settlement", 2_000),
+        ("payout", 2_000),
+    ]
+    assert (await finance.year()).unpaid_points == 10_000  # though the last payment arrived
+
+
+async def test_pages_of_givers_finance_and_the_charity_say_what_keeps_it_out(
+    cause: Cause, finance: Finance, client: httpx.AsyncClient, sign_in: SignIn
+) -> None:
+    given = await cause.done(2_000)
+    await cause.done(700, "bob")
+    window_id = await finance.house.close_window()
+    dispute_id = await finance.dispute(window_id, "ann")
+    first = await finance.paid()
+    await finance.decide(dispute_id, upheld=True)
+    second = await finance.paid()
+    ann, clerk = await sign_in(Role.PARTICIPANT), await sign_in(Role.FINANCE)
+    receipt = (await cause.receipts())[0]
+    for path in ("/charity/mine", f"/charity/receipts/{receipt.id}"):
+        shown = (await client.get(path, headers=ann)).text
+        assert "A dispute about 2,000 of its points was upheld" in shown, path
+        assert second.reference in shown, path
+        assert first.reference not in shown, path
+    year = (await client.get(f"/charity/years/person?year={receipt.year}", headers=ann)).text
+    assert "taken back after a dispute" in year
+    trace = await client.get(f"/settlement/trace/{given.burn_id}", headers=clerk)
+    assert trace.status_code == 200, trace.text
+    assert f"The settlement of its window, {first.reference}, was made without it" in trace.text
+    assert "Adjustment" in trace.text
+    told = (await client.get(f"/v1/settlement/trace/{given.burn_id}", headers=clerk)).json()
+    captured, *undone = told["lines"]
+    assert captured["left_out_of"] == first.reference
+    assert {each["undoes"] for each in undone} == {captured["line"]}
