@@ -81,6 +81,27 @@ async def test_the_page_of_a_reward_says_first_that_it_was_cancelled(
     assert told in (await client.get(f"/rewards/{bought.reference}", headers=ann)).text
 
 
+async def test_a_partner_sees_to_what_was_changed_and_is_told_of_it_no_more(
+    bought: Bought,
+    client: httpx.AsyncClient,
+    sign_in: Callable[..., Awaitable[dict[str, str]]],
+) -> None:
+    shop, told = await sign_in(Role.PARTNER), "wants it paid for"
+    seen = f"/pretix/partner/seen/{bought.reference}"
+    assert (await client.post(seen, headers=shop)).status_code == 404
+    bought.double.world.change(bought.code, status="n")
+    await bought.look()
+    assert told in (await client.get("/pretix/partner", headers=shop)).text
+    assert (await client.post(seen, headers=shop)).status_code == 303
+    bought.double.world.change(bought.code)
+    await bought.look()
+    assert told not in (await client.get("/pretix/partner", headers=shop)).text
+    for status in ("p", "n"):
+        bought.double.world.change(bought.code, status=status)
+        await bought.look()
+    assert told in (await client.get("/pretix/partner", headers=shop)).text
+
+
 async def test_where_pretix_does_not_answer_what_was_delivered_is_shown(
     bought: Bought, page: Page
 ) -> None:

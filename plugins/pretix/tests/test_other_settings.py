@@ -183,6 +183,17 @@ def test_what_comes_with_a_product_is_ordered_with_it(
     assert supplier.lookup([asked]) == [outcome]
 
 
+def test_a_product_is_called_as_its_organizer_does_in_the_readers_language(
+    lab: Lab, host: api.Host, supplier: PretixSupplier, double: Double, item: int
+) -> None:
+    sku = f"summit/{item}"
+    lab.offer("pretix", sku, stock=0)
+    double.world.about["name"] = {"en": "Summit", "pl": "Szczyt", "de-informal": "Gipfel"}
+    state = known(host, lab, sku)
+    named = [state.called(code) for code in ("en", "pl", "it", "de")]
+    assert named == ["Summit: Seat", "Szczyt: Seat", "Summit: Seat", "Gipfel: Seat"]
+
+
 def test_an_address_that_is_required_is_asked_and_goes_with_the_order(
     lab: Lab, host: api.Host, supplier: PretixSupplier, double: Double, item: int
 ) -> None:

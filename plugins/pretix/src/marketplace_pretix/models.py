@@ -107,6 +107,7 @@ state = sa.Table(
     sa.Column("trouble", sa.Text),
     sa.Column("asks", sa.LargeBinary, nullable=False),
     sa.Column("seen_at", MOMENT, nullable=False, server_default=sa.func.statement_timestamp()),
+    sa.Column("names", sa.Text),
     comment="What an offer's product was like when its event was last looked at.",
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 from litestar import get, post
 from litestar.di import NamedDependency
@@ -15,6 +16,7 @@ from marketplace.api import (
     Host,
     Html,
     NavEntry,
+    NotFound,
     Page,
     Pages,
     Principal,
@@ -140,6 +142,7 @@ def _asked(
             key=lambda each: each[1],
         ),
         said=partial(_said, page),
+        said_in=page.locale,
         by_id={each.id: each for each in chosen.asks.questions},
         path=choosing.path_of(chosen.offer.reference, quantity),
         not_sold=words.NOT_SOLD,
@@ -183,4 +186,24 @@ def _partners(host: Host) -> Routes:
             noticed=words.NOTICED,
         )
 
-    return [show_own]
+    @post(
+        "/partner/seen/{reference:uuid}",
+        opt=access(roles=ROLES, page=True),
+        include_in_schema=False,
+        status_code=303,
+        sync_to_thread=True,
+    )
+    def note_seen(
+        reference: FromPath[UUID],
+        page: NamedDependency[Page],
+        console: NamedDependency[Console],
+        principal: NamedDependency[Principal],
+    ) -> Html:
+        """Somebody has looked at what was changed in an order."""
+        with host.transaction() as session:
+            if not repository.seen(session, console.member_id, str(reference)):
+                raise NotFound("There is nothing to look at in this order.")
+            host.audit(session, actor=principal.actor, action="seen", subject=str(reference))
+        return page.redirect(SECTION.path)
+
+    return [show_own, note_seen]

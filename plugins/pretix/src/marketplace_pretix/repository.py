@@ -18,6 +18,8 @@ from marketplace_pretix.models import order
 from marketplace_pretix.words import CANCELLED_THERE
 
 NOW: Final = sa.func.statement_timestamp()
+SEEN: Final = "seen:"
+"""Before a code of what was noticed: somebody has looked at it, so it is listed no more."""
 LEASE: Final = timedelta(minutes=2)
 """How long who took a cancellation has for it."""
 UNANSWERED: Final = timedelta(hours=1)
@@ -325,16 +327,32 @@ def stuck(session: Session) -> Sequence[Any]:
 
 
 def notice(session: Session, reference: str, noticed: str | None) -> bool:
-    """Note what an organizer changed; False where that was known."""
-    changed = sa.and_(order.c.reference == reference, order.c.noticed.is_distinct_from(noticed))
+    """Note what an organizer changed; False where that was known, or is done with."""
+    known = (noticed, None if noticed is None else SEEN + noticed)
+    changed = sa.and_(
+        order.c.reference == reference, *(order.c.noticed.is_distinct_from(each) for each in known)
+    )
     updated = sa.update(order).where(changed).values(noticed=noticed)
     return session.execute(updated.returning(order.c.reference)).first() is not None
+
+
+def seen(session: Session, member_id: UUID, reference: str) -> bool:
+    """Somebody has looked at what an organizer changed; False where there is nothing to look at."""
+    mine = sa.and_(
+        order.c.reference == reference,
+        order.c.member_id == member_id,
+        order.c.noticed.not_like(f"{SEEN}%"),
+    )
+    done = sa.update(order).where(mine).values(noticed=SEEN + order.c.noticed)
+    return session.execute(done.returning(order.c.reference)).first() is not None
 
 
 def noticed(session: Session, member_id: UUID | None = None) -> Sequence[Any]:
     """Delivered orders that their organizer changed, and that stand, oldest first."""
     asked = sa.select(order.c.reference, order.c.event, order.c.code, order.c.noticed).where(
-        order.c.noticed.is_not(None), order.c.cancelled_at.is_(None)
+        order.c.noticed.is_not(None),
+        order.c.noticed.not_like(f"{SEEN}%"),
+        order.c.cancelled_at.is_(None),
     )
     if member_id is not None:
         asked = asked.where(order.c.member_id == member_id)

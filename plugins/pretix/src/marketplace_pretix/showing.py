@@ -88,8 +88,11 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """The points are back."""
 
 
-def show(host: api.Host, principal: api.Principal, reference: str) -> Shown:
-    """The tickets of a burn now. NotFound, AlreadyGiven and what else `Host.reveal` raises."""
+def show(host: api.Host, principal: api.Principal, reference: str, language: str = "en") -> Shown:
+    """The tickets of a burn now, their products called as in a language.
+
+    NotFound, AlreadyGiven and what else `Host.reveal` raises.
+    """
     given, is_over = _reveal(host, principal, reference)
     with host.transaction() as session:
         sent = repository.sent(session, [reference]).get(reference)
@@ -102,7 +105,7 @@ def show(host: api.Host, principal: api.Principal, reference: str) -> Shown:
         orders = [
             order_of(client, sent, code) for code in {sent.code: None, **dict.fromkeys(codes)}
         ]
-        names = _names(host, client, settings, sent, orders)
+        names = _names(host, client, settings, sent, orders, language)
     except (Refused, api.MarketplaceError):
         return _as_delivered(given, is_over)
     live = [each for each in orders if each is not None]
@@ -190,16 +193,17 @@ def _names(
     settings: PretixSettings,
     sent: Sent,
     orders: Sequence[Placed | None],
+    language: str,
 ) -> dict[str, str]:
     """What the products are called, by sku; pretix is asked where tickets were moved."""
     skus = {_sku(sent, one) for each in orders if each for one in each.positions}
     with host.transaction() as session:
         states = telling.states(session, [(sent.member_id, sku) for sku in sorted(skus)])
-    names = {sku: each.name for (_, sku), each in states.items()}
+    names = {sku: each.called(language) for (_, sku), each in states.items()}
     missing = sorted(skus - set(names))
     if missing:
         found = stock.look(host, client, settings, sent.event, missing)
-        names |= {each.sku: each.name for each in found}
+        names |= {each.sku: each.called(language) for each in found}
     return names
 
 

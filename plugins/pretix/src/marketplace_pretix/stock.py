@@ -13,7 +13,7 @@ from marketplace import api
 from marketplace_pretix import repository, shelf, telling
 from marketplace_pretix.asking import Asks
 from marketplace_pretix.client import Pretix, Refused
-from marketplace_pretix.domain import parse_sku
+from marketplace_pretix.domain import Sku, parse_sku
 from marketplace_pretix.servers import enabled, guarded
 from marketplace_pretix.settings import PretixSettings
 from marketplace_pretix.telling import State
@@ -97,7 +97,18 @@ def state_of(found: shelf.Shelf, text: str, settings: PretixSettings, now: datet
         free=0 if trouble else found.free(sku),
         trouble=trouble,
         asks=found.asks(sku),
+        names=_names(found, sku),
     )
+
+
+def _names(found: shelf.Shelf, sku: Sku) -> dict[str, str]:
+    """What it is called in each language that its organizer writes."""
+    texts = [found.event.name, *(each.name for each in found.products)]
+    codes = {code for each in texts if isinstance(each, dict) for code in each}
+    usual = found.name(sku)
+    # Without what sets them apart, as in `de-informal`.
+    named = {code: found.name(sku, code) for code in {each.split("-")[0] for each in codes}}
+    return {code: name for code, name in named.items() if name != usual}
 
 
 def _unsold(sku: str, trouble: str) -> State:

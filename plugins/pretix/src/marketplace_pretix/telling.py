@@ -37,6 +37,12 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     asks: Asks
     age_s: float = 0.0
     """Since the look."""
+    names: dict[str, str] = {}
+    """`name` by language, where its organizer calls it otherwise there."""
+
+    def called(self, language: str) -> str:
+        """Its name for who reads this language."""
+        return self.names.get(language, self.name)
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +68,7 @@ def keep(session: Session, member_id: UUID, states: Sequence[State]) -> None:
             "trouble": each.trouble,
             "asks": msgspec.json.encode(each.asks),
             "seen_at": NOW,
+            "names": msgspec.json.encode(each.names).decode(),
         }
         session.execute(
             insert(state)
@@ -83,6 +90,7 @@ def states(session: Session, pairs: Sequence[tuple[UUID, str]]) -> dict[tuple[UU
             trouble=row.trouble,
             asks=msgspec.json.decode(row.asks, type=Asks),
             age_s=float(row.age_s),
+            names=msgspec.json.decode(row.names or "{}", type=dict[str, str]),
         )
         for row in found
     }

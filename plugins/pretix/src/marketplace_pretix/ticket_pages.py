@@ -42,7 +42,7 @@ def make_pages(host: Host) -> Routes:
         principal: NamedDependency[Principal],
     ) -> Html:
         """Each ticket with how it stands at pretix, and the ways to keep it."""
-        shown = showing.show(host, principal, str(order))
+        shown = showing.show(host, principal, str(order), page.locale)
         page.active = "rewards"
         drawings = [each.secret and qr_code(each.secret) for each in shown.tickets]
         return page.render(

@@ -1,4 +1,4 @@
-"""orders that an order was split into, tickets taken out of it, seats held while they are chosen"""
+"""parts of orders, tickets taken out of them, seats that are held, names in every language"""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("reference", "code", name="pk_pretix_part"),
         comment="Orders at a pretix that bear our reference: ours, and those split from it.",
     )
+    op.add_column("pretix_state", sa.Column("names", sa.Text))
     op.add_column("pretix_told", sa.Column("cart", sa.Text))
     op.add_column("pretix_told", sa.Column("cart_places", sa.Text))
     op.add_column("pretix_told", sa.Column("held_until", MOMENT))
@@ -50,6 +51,7 @@ def downgrade() -> None:
     op.drop_index("ix_pretix_told_held_by", "pretix_told")
     for name in ("held_by", "held_until", "cart_places", "cart"):
         op.drop_column("pretix_told", name)
+    op.drop_column("pretix_state", "names")
     op.drop_table("pretix_part")
     op.drop_index("ix_pretix_order_gone", "pretix_order")
     for name in ("gone_given_back", "gone_at", "gone"):
