@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from random import Random
 from uuid import UUID
 
@@ -20,11 +21,13 @@ from settlement.disputes.domain import DisputeStatus
 from settlement.disputes.errors import NotDisputable
 from settlement.disputes.models import Dispute
 from settlement.domain import PartyKind
+from settlement.statements.verify.checker import verify as verify_statement
 from settlement.windows.closing import close_window as close_now
 from settlement.windows.service import Closed
 from tests.factories import Coalition
 from tests.ledger.driver import Driver
 from tests.settlement.disputes.stage import close_window, lines_in
+from tests.settlement.statements.conftest import draw
 
 STEPS = 30
 
@@ -132,7 +135,11 @@ async def test_the_last_line_of_a_programme_is_settled_though_nothing_comes_afte
     async with begin() as session:
         made = await clearing.draft(session, actor="person:1")
         assert await clearing.repository.windows_of(session, made.id) == [last.window_id]
+        await clearing.record(session, made.id, actor="person:1")
     assert await settled(runtime) == await booked(runtime) != {}
+    _, signed, _ = await draw(coalition, "shop", settlement=made.reference)
+    said = verify_statement("shop.jsonl", io.BytesIO(signed))
+    assert (said.faults, said.nets) == ([], {"EUR": 7_000_000})
     assert (await close(runtime)).settled
     async with begin() as session:
         assert await verify(session) == []
