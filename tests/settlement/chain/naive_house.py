@@ -104,9 +104,10 @@ class House:
     # -- windows ----------------------------------------------------------------------------------
 
     def close(self) -> int:
-        """Close the open window; one with nothing in it needs nothing more."""
+        """Close the open window; one with nothing in it needs nothing more, unless something waits
+        for the next settlement."""
         window = self.world.window
-        if self.world.of_window(window):
+        if self.world.of_window(window) or any(self._takes(line, []) for line in self.world.lines):
             self.closed.append(window)
         self.world.window += 1
         return window
