@@ -88,10 +88,11 @@ def disarm(folder: Path) -> None:
 
 
 def put_on_as_imported() -> None:
-    """Wrap functions as their modules are imported, where this process was told a folder."""
-    folder = os.environ.get(FOLDER) or os.environ.get(PLUGIN_FOLDER)
-    if folder:
-        sys.meta_path.insert(0, _Finder(Path(folder)))
+    """Wrap functions as their modules are imported, where this process was told a folder.
+
+    It is looked for at each import: a plugin's process is told only once it was forked.
+    """
+    sys.meta_path.insert(0, _Finder())
 
 
 def put_on(folder: Path) -> None:
@@ -101,14 +102,14 @@ def put_on(folder: Path) -> None:
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self) -> None:
         self._wanted = {point.module for point in POINTS.values()}
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if name not in self._wanted:
+        folder = os.environ.get(FOLDER) or os.environ.get(PLUGIN_FOLDER)
+        if name not in self._wanted or not folder:
             return None
         self._wanted.remove(name)
         spec = importlib.machinery.PathFinder.find_spec(name, path)
@@ -118,7 +119,7 @@ class _Finder(importlib.abc.MetaPathFinder):
 
         def execute_and_put_on(module: ModuleType) -> None:
             execute(module)
-            _put_on(module, self._folder)
+            _put_on(module, Path(folder))
 
         loader.exec_module = execute_and_put_on  # type: ignore[method-assign]
         return spec
