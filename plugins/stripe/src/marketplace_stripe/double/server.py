@@ -103,7 +103,7 @@ class Double:
 
     def __init__(
         self,
-        key: str = "rk_test_double",
+        key: str | None = None,
         port: int = 0,
         *,
         webhook_key: str | None = None,
@@ -113,7 +113,8 @@ class Double:
         self.found = keep is not None and keeping.load(self.world, keep)
         """Whether the state of an earlier run was there."""
         self._keep = keep
-        self.key = key
+        self.key = key or f"rk_test_{secrets.token_hex(8)}"
+        """A new one unless told: a key is of one account for ever, and a port may serve two doubles."""
         self.webhook_key = webhook_key or f"whsec_{secrets.token_hex(16)}"
         self.trouble: Trouble | None = None
         """Of every request, while it is set."""
