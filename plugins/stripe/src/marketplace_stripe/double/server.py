@@ -114,7 +114,7 @@ class Double:
         """Whether the state of an earlier run was there."""
         self._keep = keep
         self.key = key or f"rk_test_{secrets.token_hex(8)}"
-        """A new one unless told: a key is of one account for ever, and a port may serve two doubles."""
+        """A new one unless told: a key is of one account, and a port may serve two doubles."""
         self.webhook_key = webhook_key or f"whsec_{secrets.token_hex(16)}"
         self.trouble: Trouble | None = None
         """Of every request, while it is set."""
