@@ -6,7 +6,6 @@ import asyncio
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,13 +19,14 @@ from cryptography.fernet import Fernet
 from sqlalchemy.engine import make_url
 
 from marketplace.db import parse_url, raw_arguments
+from marketplace.demo import processes
 from marketplace.embedded import embedded_url
 from marketplace.registry.activation import activate
 from marketplace.runtime import open_runtime
 from marketplace.schema import upgrade_all
 from marketplace.settings import Settings
 
-START_S = 60
+START_S = 180
 STOP_S = 30
 
 
@@ -144,10 +144,7 @@ def program(*arguments: str) -> list[str]:
 
 def free_port() -> int:
     """A TCP port nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return processes.free_port("127.0.0.1")
 
 
 def _answers(port: int) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -18,9 +20,11 @@ from marketplace.errors import UsageError
 from marketplace.settings import Settings
 
 READY_PATH = "/health/ready"
-READY_WITHIN_S = 60
+READY_WITHIN_S = 180
 STOP_WITHIN_S = 15
 POLL_S = 0.1
+QUIET_PORTS = range(20_000, 32_000)
+"""Linux, macOS and Windows give higher ones to outgoing connections."""
 
 
 class ServerEnded(UsageError):
@@ -109,11 +113,21 @@ def _answers(url: str) -> bool:
 
 
 def free_port(host: str) -> int:
-    """A port nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port nobody listens on just now.
+
+    Not one of those that systems give to outgoing connections: until a server that takes its time
+    listens on it, any connection of this machine could have got it.
+    """
+    while True:
+        port = secrets.choice(QUIET_PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+            else:
+                return port
 
 
 def wait_port_free(host: str, port: int, *, timeout_s: float = 6) -> None:
