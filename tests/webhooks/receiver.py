@@ -69,7 +69,7 @@ class Receiver:
 
     def wait_for_call(self) -> None:
         """Return once there was one more call than was waited for before."""
-        assert self._calls.acquire(timeout=30)
+        assert self._calls.acquire(timeout=300)
 
     def close(self) -> None:
         self._server.shutdown()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from datetime import timedelta
 from uuid import UUID
 
@@ -182,24 +181,24 @@ async def test_a_member_with_many_slow_endpoints_holds_up_no_other(
     worker: Worker,
     receiver: Receiver,
     other_receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """They answer well, only late; and they have waited longer."""
     slow = [(await subscribe("shop"))[0] for _ in range(MOST_ENDPOINTS)]
     fine, _ = await subscribe("tickets", url=other_receiver.url)
     release = threading.Event()
+    monkeypatch.setattr(delivery, "TIMEOUT_S", 600.0)  # none of them is given up
 
     def answer_late(heard: Heard) -> tuple[int, dict[str, str], bytes]:
-        release.wait(30)
+        release.wait(600)
         return ok(heard)
 
     receiver.answer = answer_late
     for endpoint_id in (*slow, fine):
         await send_test(coalition, endpoint_id)
-    started = time.monotonic()
     running = asyncio.create_task(worker.deliver())
     try:
         await asyncio.to_thread(other_receiver.wait_for_call)
-        assert time.monotonic() - started < delivery.TIMEOUT_S / 2
     finally:
         release.set()
         await running
