@@ -41,6 +41,7 @@ FAST = (
     "select pg_reload_conf()",
 )
 """A power cut is not survived, and the log takes little memory."""
+PATIENCE_S = 120.0
 COPY = "strategy file_copy"
 """Half the time of copying through the write-ahead log, where files are in memory."""
 SECRET_KEY = "0Yd1t2rJx0r3g0GmVQk8q8bT3Vw5iN0m4k1lZk2c9eE="
@@ -138,6 +139,18 @@ def one_template_of_plugin_processes() -> Iterator[None]:
     """Each process of tests forks those of plugins from one template, which knows no test."""
     with process_template.kept():
         yield
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code of plugins in this process has all the time it needs: a busy machine makes good code
+    slow. Tests of a limit set it themselves.
+    """
+    monkeypatch.setattr("marketplace.containment.routes.STEP_S", PATIENCE_S)
+    for module in ("faces", "exchange.beforehand", "exchange.reward_notes"):
+        monkeypatch.setattr(f"marketplace.{module}.ANSWER_S", PATIENCE_S)
+    monkeypatch.setattr("marketplace.containment.rules.LIMIT_S", PATIENCE_S)
+    monkeypatch.setattr("marketplace.containment.rules.SHARE_S", PATIENCE_S)
 
 
 FreshDatabase = Callable[[], AbstractContextManager[str]]

@@ -54,6 +54,11 @@ class Rule:
         return self.does()
 
 
+@pytest.fixture(autouse=True)
+def patience() -> None:
+    """The limits are what these tests are about."""
+
+
 def spin() -> str | None:
     while True:
         pass
