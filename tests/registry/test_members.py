@@ -267,13 +267,13 @@ async def test_a_plugin_that_hangs_when_it_is_tried_takes_few_threads(
     partner: Headers,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    coalition.runtime.settings = replace(coalition.runtime.settings, supplier_timeout_s=0.1)
+    coalition.runtime.settings = replace(coalition.runtime.settings, supplier_timeout_s=0.5)
     asked: list[object] = []
     over = threading.Event()
 
     def hang(orders: object) -> list[object]:
         asked.append(orders)
-        over.wait(60)
+        over.wait(600)
         return []
 
     monkeypatch.setattr(acme, "fulfil", hang)
