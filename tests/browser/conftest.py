@@ -44,9 +44,9 @@ AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 LOCALES = {"en": "en-GB", "ru": "ru-RU", "pl": "pl-PL", "it": "it-IT"}
 HEIGHTS = {320: 640, 360: 740, 390: 844, 1280: 860, 3840: 2160}
-START_S = 120
-STOP_S = 60
-PATIENCE_MS = 30_000
+START_S = 600
+STOP_S = 300
+PATIENCE_MS = 90_000
 """As long as a page may take on a busy machine; nothing waits longer than it must."""
 expect.set_options(timeout=PATIENCE_MS)
 

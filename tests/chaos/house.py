@@ -18,7 +18,7 @@ from bench.server import program
 
 AGAIN_AFTER_S = 0.3
 READY_S = 90.0
-STOP_S = 30.0
+STOP_S = 120.0
 
 
 class Kept:

@@ -17,7 +17,7 @@ from bench.server import execute, query
 from marketplace.db import parse_url, raw_arguments
 from marketplace.embedded import embedded_url, postgres_program
 
-START_S = 60.0
+START_S = 300.0
 PROGRAM = "application_name = 'marketplace'"
 """Connections of the product, for `pg_stat_activity`."""
 

@@ -20,7 +20,7 @@ from tests.fulfilment.conftest import counter  # noqa: F401 - a fixture
 STOP_S = 60.0
 LIMITS = {
     "MARKETPLACE_SUPPLIER_TIMEOUT_S": "3",
-    "MARKETPLACE_PLUGIN_START_S": "5",
+    "MARKETPLACE_PLUGIN_START_S": "15",
     "MARKETPLACE_PLUGIN_MEMORY_MB": "200",
     "MARKETPLACE_PLUGIN_CPU_S": "1",
     "MARKETPLACE_PLUGIN_PROCESSES": "8",

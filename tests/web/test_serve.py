@@ -23,8 +23,8 @@ from marketplace.serve import bind, check, child_environment
 from marketplace.settings import Settings
 from tests.conftest import SECRET_KEY, execute, with_database
 
-START_S = 120
-STOP_S = 60
+START_S = 600
+STOP_S = 300
 
 
 @contextmanager
