@@ -28,7 +28,7 @@ from charity.domain import (
     told_in,
 )
 from charity.errors import UnknownCause
-from charity.models import Campaign, CampaignText, Charity, Gift, Milestone, Share
+from charity.models import Campaign, CampaignText, Charity, Gift, Match, Milestone, Share
 from marketplace.clock import now
 from marketplace.coalition.codes import CURRENCIES
 from marketplace.coalition.imports.fields import EARLIEST, LATEST
@@ -80,7 +80,8 @@ class NewCampaign(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Raised(msgspec.Struct, frozen=True, kw_only=True):
-    """What a campaign has: captured gifts without what was refunded, and what was matched."""
+    """What a campaign has: captured gifts without what was refunded or taken back after disputes,
+    and what was matched."""
 
     points: int = 0
     money_micros: int = 0
@@ -294,7 +295,7 @@ PROMISED = (GiftStatus.ASKED, GiftStatus.HELD, GiftStatus.GIVEN)
 
 async def raised(session: AsyncSession, wanted: Sequence[Campaign]) -> dict[UUID, Raised]:
     """What campaigns have by their gifts. Money of a refund goes back as the ledger rounds it."""
-    left = Gift.points - Gift.refunded_points
+    left, owed = Gift.kept_points, Gift.points - Gift.refunded_points
     captured = Gift.status == GiftStatus.CAPTURED
     counts = captured & (left > 0)
     promised = Gift.status.in_(PROMISED)
@@ -304,6 +305,8 @@ async def raised(session: AsyncSession, wanted: Sequence[Campaign]) -> dict[UUID
         sa.select(
             Gift.campaign_id,
             sa.func.coalesce(sa.func.sum(left).filter(captured), 0).label("points"),
+            sa.func.coalesce(sa.func.sum(owed).filter(captured), 0).label("owed"),
+            sa.func.coalesce(sa.func.sum(Gift.taken_back_micros).filter(captured), 0).label("back"),
             sa.func.count(sa.distinct(donor)).filter(counts).label("givers"),
             sa.func.count().filter(counts).label("gifts"),
             sa.func.coalesce(sa.func.sum(Gift.points).filter(promised), 0).label("promised"),
@@ -329,19 +332,37 @@ async def raised(session: AsyncSession, wanted: Sequence[Campaign]) -> dict[UUID
     )
     own = {row.campaign_id: row for row in await session.execute(query)}
     others = {row.campaign_id: row for row in await session.execute(shares)}
-    return {each.id: _raised(each, own.get(each.id), others.get(each.id)) for each in wanted}
+    short = await _short(session, ids)
+    return {
+        each.id: _raised(each, own.get(each.id), others.get(each.id), short.get(each.id, 0))
+        for each in wanted
+    }
 
 
-def _raised(campaign: Campaign, own: Any, more: Any) -> Raised:
+async def _short(session: AsyncSession, ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Micros that firms matched, and that disputes took back of the gifts behind their matches."""
+    owed = (Gift.points - Gift.refunded_points) * Campaign.rate_micros - Gift.taken_back_micros
+    missing = Match.used_points * Campaign.rate_micros - owed
+    query = (
+        sa.select(Match.campaign_id, sa.func.sum(missing))
+        .join(Campaign, Campaign.id == Match.campaign_id)
+        .join(Gift, Gift.burn_id == Match.fund_id)
+        .where(Match.campaign_id.in_(ids), Gift.taken_back_micros > 0, missing > 0)
+        .group_by(Match.campaign_id)
+    )
+    return {row[0]: int(row[1]) for row in await session.execute(query)}
+
+
+def _raised(campaign: Campaign, own: Any, more: Any, short_micros: int) -> Raised:
     if own is None:
         return Raised()
     rate = campaign.rate_micros
     matched_points = int(more.points) if more else 0
     return Raised(
         points=int(own.points),
-        money_micros=int(own.points) * rate,
+        money_micros=int(own.owed) * rate - int(own.back),
         matched_points=matched_points,
-        matched_micros=matched_points * rate,
+        matched_micros=matched_points * rate - short_micros,
         givers=own.givers,
         gifts=own.gifts,
         promised_points=int(own.promised),

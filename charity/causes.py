@@ -247,7 +247,7 @@ async def _givers(session: AsyncSession, campaign_id: UUID) -> list[str]:
         .where(
             Gift.campaign_id == campaign_id,
             Gift.status == GiftStatus.CAPTURED,
-            Gift.refunded_points < Gift.points,
+            Gift.kept_points > 0,
             Gift.anonymous.is_(False),
             Gift.origin != Origin.MATCH,
         )

@@ -55,7 +55,7 @@ join charity_campaign c on c.id = m.campaign_id
 where s.points > div(g.points::numeric * m.ratio_bps, 10000)
    or (g.status in ('cancelled', 'voided', 'refused') and s.returned_points <> s.points)
    or (g.status = 'captured' and s.points - s.returned_points
-        <> div(s.points::numeric * (g.points - g.refunded_points), g.points))
+        <> div(s.points::numeric * (g.points - g.refunded_points - g.taken_back_points), g.points))
    or s.booked_micros <> case when g.status = 'captured' and m.mode = 'billed'
         then (s.points - s.returned_points) * c.rate_micros else 0 end
 """
@@ -106,15 +106,36 @@ having count(r.number) <> c.last or min(r.number) <> 1 or max(r.number) <> c.las
 """
 RECEIPT_OF_EACH: Final = """
 select format('gift %s', g.burn_id) as subject,
-       format('a receipt of %s points to %s', g.points - g.refunded_points, g.donor) as expected,
+       format('a receipt of %s points to %s', g.points - g.refunded_points - g.taken_back_points,
+              g.donor) as expected,
        format('%s points to %s', r.facts ->> 'points', r.facts ->> 'donor') as found
 from charity_gift g
 left join lateral (
     select facts from charity_receipt where burn_id = g.burn_id order by version desc limit 1
 ) r on true
 where (g.status = 'captured') <> (r.facts is not null)
-   or (r.facts ->> 'points')::bigint <> g.points - g.refunded_points
+   or (r.facts ->> 'points')::bigint <> g.points - g.refunded_points - g.taken_back_points
    or r.facts ->> 'donor' <> g.donor::text
+"""
+TAKEN_BACK: Final = """
+with undone (burn_id, micros) as (
+    select u.burn_id, sum(o.cost_micros)
+    from charity_undone_gift u
+    join obligation c on c.wallet_id = u.wallet_id and c.id = u.line_id
+    join obligation o on o.wallet_id = c.wallet_id and o.burn_id = c.burn_id
+     and o.lot_id = c.lot_id and o.funding = c.funding and o.kind in ('capture', 'refund')
+    group by u.burn_id
+)
+select format('gift %s', g.burn_id) as subject,
+       format('%s micros taken back', coalesce(u.micros, 0)) as expected,
+       format('%s micros, %s points', g.taken_back_micros, g.taken_back_points) as found
+from charity_gift g
+join charity_campaign c on c.id = g.campaign_id
+join burn b on b.id = g.burn_id and b.wallet_id = g.wallet_id
+left join undone u on u.burn_id = g.burn_id
+where g.status = 'captured' and b.refunded_points = g.refunded_points
+  and (g.taken_back_micros <> coalesce(u.micros, 0)
+       or g.taken_back_points <> div(g.taken_back_micros + c.rate_micros - 1, c.rate_micros))
 """
 OWNERS: Final = """
 select format('gift %s', g.burn_id) as subject, 'the owner of its wallet' as expected,
@@ -160,6 +181,7 @@ CHECKS: Final = [
     Check("charity_rescued", "Of points that expire only announced ones are given.", RESCUED),
     Check("charity_receipts", "Receipts are numbered without gaps by charity and year.", RECEIPTS),
     Check("charity_receipt_of_each", "Each captured gift has one that says so.", RECEIPT_OF_EACH),
+    Check("charity_taken_back", "What disputes took back of a gift is not raised.", TAKEN_BACK),
     Check("charity_surplus", "A surplus goes where its campaign says, once, and no more.", SURPLUS),
     Check("charity_donors", "Who owned the points is the donor of record.", OWNERS),
 ]

@@ -171,9 +171,9 @@ def matched(points: int, ratio_bps: int, room: int) -> int:
     return min(points * ratio_bps // BPS, room)
 
 
-def still_matched(matched_points: int, points: int, refunded: int) -> int:
-    """What stays of a match when `refunded` of a gift's `points` have gone back."""
-    return matched_points * (points - refunded) // points
+def still_matched(matched_points: int, points: int, kept: int) -> int:
+    """What stays of a match when the charity keeps `kept` of a gift's `points`."""
+    return matched_points * kept // points
 
 
 def told_in(language: str, default: str, known: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from charity import matching, receipts
 from charity.domain import OPEN, GiftStatus, Origin
-from charity.models import Gift
+from charity.models import Campaign, Gift
 from marketplace.exchange.domain import BurnStatus
 from marketplace.exchange.models import Burn, BurnResolution
 
@@ -22,6 +22,16 @@ AT_ONCE = 100
 NEVER_BURNT = "never_burnt"
 GIVE_UP_AFTER = "10 minutes"
 """A gift whose burn was not made by then: the process that asked for it is gone."""
+
+# Of undone lines, without the refunds of the same lot and payer: those are undone with them.
+TAKEN_BACK = """
+select coalesce(sum(o.cost_micros), 0)::bigint
+from charity_undone_gift u
+join obligation c on c.wallet_id = u.wallet_id and c.id = u.line_id
+join obligation o on o.wallet_id = c.wallet_id and o.burn_id = c.burn_id
+ and o.lot_id = c.lot_id and o.funding = c.funding and o.kind in ('capture', 'refund')
+where u.burn_id = :burn_id
+"""
 
 _SAME = sa.and_(Burn.id == Gift.burn_id, Burn.wallet_id == Gift.wallet_id)
 
@@ -59,12 +69,25 @@ def follow(session: Session, burn_id: UUID) -> None:
         _give_up(session, gift)
     elif gift.status in OPEN:
         _resolve(session, gift, burn)
-    elif gift.status is GiftStatus.CAPTURED and burn.refunded_points > gift.refunded_points:
-        gift.refunded_points = burn.refunded_points
-        session.flush()
+    elif gift.status is GiftStatus.CAPTURED and _brought(session, gift, burn.refunded_points):
         receipts.issue(session, gift, matching.settle(session, gift))
     if gift.origin is Origin.MATCH:
         matching.follow_fund(session, gift)
+
+
+def _brought(session: Session, gift: Gift, refunded_points: int) -> bool:
+    """Whether a gift had other points refunded, or taken back after disputes, than it said.
+
+    Those of an undone line that were refunded are not taken back: nobody gave them in the end.
+    """
+    micros: int = session.execute(sa.text(TAKEN_BACK), {"burn_id": gift.burn_id}).scalar_one()
+    campaign = session.get_one(Campaign, gift.campaign_id)
+    points = -(-micros // campaign.rate_micros)
+    before = (gift.refunded_points, gift.taken_back_points, gift.taken_back_micros)
+    gift.refunded_points = refunded_points
+    gift.taken_back_points, gift.taken_back_micros = points, micros
+    session.flush()
+    return before != (refunded_points, points, micros)
 
 
 def _give_up(session: Session, gift: Gift) -> None:
@@ -82,7 +105,6 @@ def _resolve(session: Session, gift: Gift, burn: Burn) -> None:
         gift.reason = gift.reason or _reason(session, burn)
     elif burn.status is BurnStatus.CAPTURED:
         gift.status = GiftStatus.CAPTURED
-        gift.refunded_points = 0
         gift.captured_at = session.scalar(
             sa.select(BurnResolution.effective_at).where(
                 BurnResolution.burn_id == burn.id, BurnResolution.wallet_id == burn.wallet_id
@@ -91,6 +113,8 @@ def _resolve(session: Session, gift: Gift, burn: Burn) -> None:
     else:
         return
     session.flush()
+    if gift.status is GiftStatus.CAPTURED:
+        _brought(session, gift, 0)
     matched_points = matching.settle(session, gift)
     if gift.status is GiftStatus.CAPTURED:
         receipts.issue(session, gift, matched_points)

@@ -50,6 +50,8 @@ select (r.issued_at at time zone 'UTC')::date as day,
        r.burn_id::text as burn, r.facts ->> 'donor' as donor, r.facts ->> 'points' as points,
        r.facts ->> 'money_micros' as micros, r.facts ->> 'rate_micros' as rate_micros,
        r.facts ->> 'currency' as currency, r.facts ->> 'refunded_points' as refunded_points,
+       coalesce(r.facts ->> 'taken_back_points', '0') as taken_back_points,
+       coalesce(r.facts ->> 'taken_back_micros', '0') as taken_back_micros,
        (select coalesce(sum((each ->> 'points')::bigint), 0)::text
         from jsonb_array_elements(r.facts -> 'matchers') each) as matched_points
 from charity_receipt r

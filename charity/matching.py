@@ -79,7 +79,7 @@ def start(session: Session, new: NewMatch, actor: str) -> Match:
 
 def follow_fund(session: Session, gift: Gift) -> None:
     """Let a firm's match begin when the gift behind it is captured; it ends where that never will
-    be, or where the gift is refunded by hand. The gift is locked."""
+    be, or where the gift is refunded by hand or taken back after a dispute. The gift is locked."""
     match = session.scalar(
         sa.select(Match)
         .where(Match.fund_id == gift.burn_id)
@@ -90,7 +90,8 @@ def follow_fund(session: Session, gift: Gift) -> None:
         return
     if gift.status is GiftStatus.CAPTURED and match.funded_at is None:
         match.funded_at = now_of(session)
-    gone = gift.status in (GiftStatus.VOIDED, GiftStatus.REFUSED) or gift.refunded_points > 0
+    never = gift.status in (GiftStatus.VOIDED, GiftStatus.REFUSED)
+    gone = never or gift.kept_points < gift.points
     if gone and match.ended_at is None:
         match.ended_at = now_of(session)
         note(session, SYSTEM, "match_ended", match.id, used_points=match.used_points)
@@ -182,14 +183,14 @@ def shares_of(session: Session, gift: Gift) -> list[tuple[Share, Match]]:
 def settle(session: Session, gift: Gift) -> int:
     """Bring a gift's matches to how the gift stands; the points that are matched now.
 
-    Captured: billed shares are owed. Refunded in part: the match in the same proportion, rounded
-    down. Never came: all of it goes back below the cap.
+    Captured: billed shares are owed. Refunded in part, or taken back after a dispute: the match in
+    the same proportion, rounded down. Never came: all of it goes back below the cap.
     """
     came = gift.status is GiftStatus.CAPTURED
     gone = gift.status in (GiftStatus.CANCELLED, GiftStatus.VOIDED, GiftStatus.REFUSED)
     total = 0
     for share, match in shares_of(session, gift):
-        stays = 0 if gone else still_matched(share.points, gift.points, gift.refunded_points)
+        stays = 0 if gone else still_matched(share.points, gift.points, gift.kept_points)
         back = share.points - stays - share.returned_points
         match.used_points -= back
         share.returned_points += back

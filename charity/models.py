@@ -8,6 +8,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from charity.domain import Donor, GiftStatus, MatchMode, Origin, Surplus, Verification
@@ -160,6 +161,9 @@ class Gift(CharityBase):
         sa.CheckConstraint("points > 0", name="points_are_positive"),
         sa.CheckConstraint("refunded_points between 0 and points", name="refund_is_within"),
         sa.CheckConstraint(
+            "taken_back_points between 0 and points - refunded_points", name="dispute_is_within"
+        ),
+        sa.CheckConstraint(
             "num_nonnulls(participant_id, firm_id) = 1", name="has_one_donor_of_record"
         ),
         sa.CheckConstraint(
@@ -185,6 +189,9 @@ class Gift(CharityBase):
     points: Mapped[int] = mapped_column(sa.BigInteger)
     money_micros: Mapped[int] = mapped_column(sa.BigInteger)
     refunded_points: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
+    taken_back_points: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
+    """Whose money the charity gave back after disputes; refunded ones are not among them."""
+    taken_back_micros: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
     status: Mapped[GiftStatus] = mapped_column(text_enum(GiftStatus, "charity_gift_status"))
     reason: Mapped[str] = mapped_column(server_default="")
     """Why it was refused or taken back."""
@@ -199,6 +206,27 @@ class Gift(CharityBase):
         utc_timestamp(), server_default=sa.func.statement_timestamp()
     )
     """Real time."""
+
+    @hybrid_property
+    def kept_points(self) -> int:
+        """Points that the charity has the money of, once they are captured."""
+        return self.points - self.refunded_points - self.taken_back_points
+
+
+class UndoneGift(CharityBase):
+    """What a gift captured of one lot, undone whole after a dispute that was upheld."""
+
+    __tablename__ = "charity_undone_gift"
+    __table_args__ = (
+        sa.Index("ix_charity_undone_gift_burn_id", "burn_id"),
+        {"info": INSERT_ONLY},
+    )
+
+    wallet_id: Mapped[UUID] = mapped_column(primary_key=True)
+    line_id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    """Of the obligation."""
+    burn_id: Mapped[UUID] = mapped_column(sa.ForeignKey("charity_gift.burn_id"))
+    heard_at: Mapped[datetime] = mapped_column(utc_timestamp())
 
 
 class Share(CharityBase):

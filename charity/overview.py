@@ -37,6 +37,8 @@ class StaffGift(msgspec.Struct, frozen=True, kw_only=True):
     """Empty where they asked to stay unnamed."""
     points: int
     refunded_points: int
+    taken_back_points: int
+    """Whose money the charity gave back after disputes; `points` and `money_micros` have them."""
     money_micros: int
     matched_points: int
     currency: str
@@ -73,6 +75,7 @@ async def gifts(
             giver="" if row.Gift.anonymous else row.giver or "",
             points=row.Gift.points,
             refunded_points=row.Gift.refunded_points,
+            taken_back_points=row.Gift.taken_back_points,
             money_micros=row.Gift.money_micros,
             matched_points=int(row.matched),
             currency=row.currency,
@@ -128,6 +131,7 @@ COLUMNS: Final = (
     "giver",
     "points",
     "refunded_points",
+    "taken_back_points",
     "money",
     "currency",
     "matched_points",

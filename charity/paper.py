@@ -50,6 +50,10 @@ def tell(receipt: ReceiptView, language: Language) -> dict[str, object]:
             rows.append((_("Matched by %(name)s") % {"name": each.name}, f"{points} ({worth})"))
         if facts.refunded_points:
             rows.append((_("Points given back"), number(facts.refunded_points)))
+        if facts.taken_back_points:
+            points = number(facts.taken_back_points)
+            worth = exact(facts.taken_back_micros, facts.currency)
+            rows.append((_("Points taken back after a dispute"), f"{points} ({worth})"))
         return {
             "title": _("Receipt %(code)s") % {"code": receipt.code},
             "author": facts.charity,
@@ -66,6 +70,13 @@ def _notes(receipt: ReceiptView, language: Language) -> list[str]:
     notes = []
     if receipt.corrects:
         notes.append(_("It corrects receipt %(code)s.") % {"code": receipt.corrects})
+    if receipt.facts.taken_back_points:
+        notes.append(
+            _(
+                "A dispute about this gift was upheld: the charity gave back the money of the "
+                "points taken back, and this receipt does not count them."
+            )
+        )
     if receipt.facts.donor is Donor.FIRM:
         notes.append(_("The points were the firm's: this is no personal receipt."))
     return notes

@@ -23,9 +23,7 @@ from marketplace.identity.domain import Principal
 MOST = 100
 """Gifts shown at once; the yearly summary has all."""
 FAILED = "rejected"
-TAKEN_BACK = "adjusted"
-"""Stages of the way that mean that money is not with the charity, in words of `BurnStep.stage`."""
-ABSENT = ("unpaid_points", "unpaid_micros", "taken_back_points", "taken_back_micros")
+"""A stage of the way, in words of `BurnStep.stage`: that money is not with the charity."""
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -50,7 +48,8 @@ def owner_of(principal: Principal) -> Owner:
 
 
 class GiftView(msgspec.Struct, frozen=True, kw_only=True):
-    """One gift. Points and money without what was refunded; micros of `currency`."""
+    """One gift. Points and money without what was refunded, or taken back after a dispute; micros
+    of `currency`."""
 
     id: UUID
     """Of the burn."""
@@ -65,7 +64,12 @@ class GiftView(msgspec.Struct, frozen=True, kw_only=True):
     """Why it did not come."""
     points: int
     refunded_points: int
+    taken_back_points: int
+    """Whose money the charity gave back, because an issuer disputed them with right."""
+    taken_back_micros: int
     money_micros: int
+    rate_micros: int
+    """Of one point."""
     matched_points: int
     matched_micros: int
     currency: str
@@ -84,17 +88,14 @@ class GiftView(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def unpaid_points(self) -> int:
-        """Points whose payment did not arrive and was not made anew. What was refunded of them is
-        not known apart: it is taken as refunded of others first."""
+        """Points whose payment did not arrive and was not made anew, without those of them that
+        were refunded or taken back since."""
         anew = {each.replaces for each in self.way}
         failed = [each for each in self.way if each.stage == FAILED and each.reference not in anew]
-        return min(self.points, sum(each.points or self.points for each in failed))
-
-    @property
-    def taken_back_points(self) -> int:
-        """Points whose money the charity gives back, because an issuer disputed them with right."""
-        undone = [each.points for each in self.way if each.stage == TAKEN_BACK]
-        return min(self.points, sum(undone))
+        missing = (
+            each.points - each.undone_points if each.points else self.points for each in failed
+        )
+        return min(self.points, sum(missing))
 
     @property
     def payment_failed(self) -> bool:
@@ -116,8 +117,21 @@ class Sum(msgspec.Struct, frozen=True, kw_only=True):
     """Of `points`: those whose payment failed and was not made again yet."""
     unpaid_micros: int
     taken_back_points: int
-    """Of `points`: those whose money the charity gives back after disputes that were upheld."""
+    """Beside `points`: those whose money the charity gave back after disputes that were upheld."""
     taken_back_micros: int
+
+
+ADDED = (
+    "points",
+    "money_micros",
+    "matched_points",
+    "matched_micros",
+    "refunded_points",
+    "unpaid_points",
+    "taken_back_points",
+    "taken_back_micros",
+)
+"""Figures of a `Sum` that are those of its gifts, added."""
 
 
 class Year(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,23 +185,19 @@ async def year_of(
 
 
 def _sums(views: Sequence[GiftView]) -> list[Sum]:
-    names = ("points", "money_micros", "matched_points", "matched_micros", "refunded_points")
     found: dict[str, Counter[str]] = {}
     for each in views:
         sums = found.setdefault(each.currency, Counter())
         sums["gifts"] += 1
-        for name in names:
+        for name in ADDED:
             sums[name] += getattr(each, name)
-        rate_micros = each.money_micros // each.points if each.points else 0
-        for name in ("unpaid", "taken_back"):
-            points = getattr(each, f"{name}_points")
-            sums[f"{name}_points"] += points
-            sums[f"{name}_micros"] += points * rate_micros
+        sums["unpaid_micros"] += each.unpaid_points * each.rate_micros
     return [
         Sum(
             currency=currency,
             gifts=sums["gifts"],
-            **{name: sums[name] for name in (*names, *ABSENT)},
+            unpaid_micros=sums["unpaid_micros"],
+            **{name: sums[name] for name in ADDED},
         )
         for currency, sums in sorted(found.items())
     ]
@@ -277,9 +287,12 @@ def _view(
         origin=gift.origin,
         status=gift.status,
         reason=gift.reason,
-        points=left,
+        points=gift.kept_points,
         refunded_points=gift.refunded_points,
-        money_micros=left * campaign.rate_micros,
+        taken_back_points=gift.taken_back_points,
+        taken_back_micros=gift.taken_back_micros,
+        money_micros=left * campaign.rate_micros - gift.taken_back_micros,
+        rate_micros=campaign.rate_micros,
         matched_points=matched_points,
         matched_micros=matched_points * campaign.rate_micros,
         currency=campaign.currency,

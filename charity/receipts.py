@@ -52,9 +52,13 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     rate_micros: int
     points: int
-    """Given, without what was refunded."""
+    """Given, without what was refunded, or taken back after a dispute."""
     money_micros: int
+    """That the charity has for them."""
     refunded_points: int
+    taken_back_points: int = 0
+    """Whose money the charity gave back, because a dispute about them was upheld."""
+    taken_back_micros: int = 0
     matchers: list[Matcher]
     dedication: str
     given_on: date
@@ -96,7 +100,11 @@ def issue(session: Session, gift: Gift, matched_points: int) -> Receipt:
     )
     session.add(receipt)
     session.flush()
-    telling.receipt_ready(session, gift, receipt, code_of(charity, receipt))
+    new = facts.taken_back_points > 0 and (
+        before is None or facts.taken_back_points > facts_of(before).taken_back_points
+    )
+    code = code_of(charity, receipt)
+    telling.receipt_ready(session, gift, receipt, code, facts.taken_back_points if new else 0)
     return receipt
 
 
@@ -125,9 +133,11 @@ def _facts(session: Session, gift: Gift, campaign: Campaign, charity: Charity) -
         language=gift.locale,
         currency=campaign.currency,
         rate_micros=campaign.rate_micros,
-        points=left,
-        money_micros=left * campaign.rate_micros,
+        points=gift.kept_points,
+        money_micros=left * campaign.rate_micros - gift.taken_back_micros,
         refunded_points=gift.refunded_points,
+        taken_back_points=gift.taken_back_points,
+        taken_back_micros=gift.taken_back_micros,
         matchers=_matchers(session, gift, campaign.rate_micros),
         dedication=gift.dedication,
         given_on=gift.made_at.date(),

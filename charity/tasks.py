@@ -1,12 +1,12 @@
 """Periodic work of charity: gifts follow their burns, verifications lapse, campaigns end, months
 come, points that would expire are given, goals are seen, what firms did not match goes back,
-payments that failed are told."""
+payments that failed are told, receipts follow disputes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from charity import closing, firm_matching, following, news, payouts, rescuing, schedules
+from charity import closing, firm_matching, following, news, payouts, rescuing, schedules, undoing
 from marketplace.api import PeriodicTask
 from marketplace.host import PluginHost
 
@@ -18,6 +18,7 @@ TIDY_EVERY_S = 60
 EXPIRING_EVERY_S = 60
 FUNDS_EVERY_S = 60
 PAYOUTS_EVERY_S = 60
+UNDONE_EVERY_S = 60
 
 
 def make_tasks(host: PluginHost) -> Sequence[PeriodicTask]:
@@ -47,6 +48,9 @@ def make_tasks(host: PluginHost) -> Sequence[PeriodicTask]:
     def unpaid() -> None:
         payouts.tell_all(host)
 
+    def undone() -> None:
+        undoing.hear_all(host)
+
     return [
         PeriodicTask(name="follow", every_s=FOLLOW_EVERY_S, run=follow),
         PeriodicTask(name="lapse", every_s=LAPSE_EVERY_S, run=lapse),
@@ -56,6 +60,7 @@ def make_tasks(host: PluginHost) -> Sequence[PeriodicTask]:
         PeriodicTask(name="expiring", every_s=EXPIRING_EVERY_S, run=expiring),
         PeriodicTask(name="funds", every_s=FUNDS_EVERY_S, run=funds),
         PeriodicTask(name="payouts", every_s=PAYOUTS_EVERY_S, run=unpaid),
+        PeriodicTask(name="undone", every_s=UNDONE_EVERY_S, run=undone),
     ]
 
 

@@ -47,9 +47,11 @@ def _person(
 # -- givers ----------------------------------------------------------------------------------------
 
 
-def receipt_ready(session: Session, gift: Gift, receipt: Receipt, code: str) -> int:
-    """The giver's receipt is there, or the correction of one. Of a pool's gift whoever gave it is
-    told."""
+def receipt_ready(
+    session: Session, gift: Gift, receipt: Receipt, code: str, taken_back_points: int
+) -> int:
+    """The giver's receipt is there, or the correction of one: of what was refunded, or (above zero)
+    because a dispute took so many points back. Of a pool's gift whoever gave it is told."""
     campaign = session.get_one(Campaign, gift.campaign_id)
     telling = Telling(
         once_key=f"receipt:{receipt.id}",
@@ -59,9 +61,12 @@ def receipt_ready(session: Session, gift: Gift, receipt: Receipt, code: str) -> 
             "campaign": title_of(session, campaign, gift.locale),
             "receipt": code,
             "path": f"/charity/receipts/{receipt.id}",
+            **({"points": taken_back_points} if taken_back_points else {}),
         },
     )
     kind = "donation_receipt" if receipt.corrects_id is None else "donation_corrected"
+    if taken_back_points:
+        kind = "donation_taken_back"
     return notify_many_sync(session, kind, [telling])
 
 
@@ -144,7 +149,7 @@ def _paid_for(
         .where(
             Gift.burn_id.in_(burn_ids),
             Gift.status == GiftStatus.CAPTURED,
-            Gift.refunded_points < Gift.points,
+            Gift.kept_points > 0,
         )
         .distinct()
     )
@@ -180,7 +185,7 @@ def _givers(session: Session, campaign: Campaign, kind: str, more: Mapping[str, 
                 Gift.participant_id == Participant.id,
                 Gift.campaign_id == campaign.id,
                 Gift.status == GiftStatus.CAPTURED,
-                Gift.refunded_points < Gift.points,
+                Gift.kept_points > 0,
             )
         )
         .order_by(Participant.id)

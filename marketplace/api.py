@@ -73,7 +73,13 @@ from marketplace.contract.registering import (
     plugin_metadata,
 )
 from marketplace.contract.telling import News, NewsField, NoticeKind
-from marketplace.contract.tracing import BurnStep, BurnTracer, FailedPayout, PayoutTracer
+from marketplace.contract.tracing import (
+    BurnStep,
+    BurnTracer,
+    FailedPayout,
+    PayoutTracer,
+    UndoneLine,
+)
 from marketplace.errors import (
     Conflict,
     IdempotencyKeyReused,
@@ -212,6 +218,7 @@ __all__ = [
     "Supplier",
     "TooManyRequests",
     "Unanswered",
+    "UndoneLine",
     "Unknown",
     "Unreachable",
     "Who",

@@ -184,7 +184,7 @@ def marketplace_register_burn_tracers(host: api.Host) -> Sequence[api.BurnTracer
 
 @hookspec
 def marketplace_register_payout_tracers(host: api.Host) -> Sequence[api.PayoutTracer]:
-    """Return what knows which payments to members failed, and which burns they were for.
+    """Return what knows which payments to members failed, and what they gave back after disputes.
 
     Fires: at start of a process that works by the clock; tracers are asked once a minute, in
     processes that have the plugin loaded. Transaction: none. Errors: any raise disables the plugin;

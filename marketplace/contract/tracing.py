@@ -28,6 +28,8 @@ class BurnStep(msgspec.Struct, frozen=True, kw_only=True):
     """The day on which the bank booked a payment."""
     points: int = 0
     """Points of the burn that this step is about; 0: not known."""
+    undone_points: int = 0
+    """Of `points`: those that were refunded since, or undone after a dispute."""
     replaces: str | None = None
     """Of a payment made anew: the reference of the one that did not arrive."""
 
@@ -58,9 +60,24 @@ class FailedPayout(msgspec.Struct, frozen=True, kw_only=True):
     """The day on which it did."""
 
 
+class UndoneLine(msgspec.Struct, frozen=True, kw_only=True):
+    """What was captured of one lot for a burn, undone whole because a dispute about it was upheld.
+
+    Refunds of it are undone with it.
+    """
+
+    burn_id: UUID
+    wallet_id: UUID
+    line_id: int
+    """Of the obligation, in its wallet."""
+
+
 @runtime_checkable
 class PayoutTracer(Protocol):
-    """Knows which payments to members failed. Called in a thread, outside any transaction."""
+    """Knows which payments to members failed, and what members gave back after disputes.
+
+    Called in a thread, outside any transaction.
+    """
 
     def failed(self, payee_ids: Sequence[UUID]) -> Sequence[FailedPayout]:
         """Every payment to these members that failed, those that were paid anew too; in order."""
@@ -70,5 +87,12 @@ class PayoutTracer(Protocol):
         """Burns whose capture a failed payment was to pay, in order of their ids.
 
         Some at once, of those after `after`; an empty answer is the end.
+        """
+        ...
+
+    def undone(self, payee_ids: Sequence[UUID], after: UUID | None) -> Sequence[UndoneLine]:
+        """Every line that these members were to be paid for and that was undone, by burn.
+
+        All of some burns at once, of those after `after`; an empty answer is the end.
         """
         ...

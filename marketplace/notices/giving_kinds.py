@@ -54,6 +54,21 @@ DONATION_CORRECTED: Final = Kind(
     mails=False,
 )
 
+DONATION_TAKEN_BACK: Final = Kind(
+    slug="donation_taken_back",
+    category=Category.GIVING,
+    subject=Phrase(N_("A dispute took back some of your gift to %(campaign)s")),
+    text=NN_(
+        "A dispute about your gift was upheld, so the charity gives back the money of %(points)s "
+        "point. Receipt %(receipt)s says what stays, and takes the place of the one before.",
+        "A dispute about your gift was upheld, so the charity gives back the money of %(points)s "
+        "points. Receipt %(receipt)s says what stays, and takes the place of the one before.",
+    ),
+    fields={**_RECEIPT, "points": Field.NUMBER},
+    path="%(path)s",
+    action=N_("See the receipt"),
+)
+
 MONTHLY_MADE: Final = Kind(
     slug="monthly_made",
     category=Category.GIVING,
@@ -230,6 +245,7 @@ GIVING_KINDS: Final = (
     DONATION_MADE,
     DONATION_RECEIPT,
     DONATION_CORRECTED,
+    DONATION_TAKEN_BACK,
     MONTHLY_MADE,
     MONTHLY_FAILED,
     MONTHLY_ENDED,

@@ -269,3 +269,12 @@ async def adjusting(
         )
     )
     return {row[0]: LineId(row[1], row[2]) for row in await session.execute(query)}
+
+
+async def adjusted(session: AsyncSession, lines: Collection[LineId]) -> set[LineId]:
+    """Those of these lines that adjustments have undone."""
+    pair = sa.tuple_(Adjustment.wallet_id, Adjustment.line_id)
+    query = sa.select(Adjustment.wallet_id, Adjustment.line_id).where(
+        pair.in_([(each.wallet_id, each.id) for each in lines])
+    )
+    return {LineId(*row) for row in await session.execute(query)}

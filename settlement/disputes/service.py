@@ -28,7 +28,7 @@ from marketplace.ledger.domain import ObligationKind, WindowStatus
 from marketplace.ledger.models import MemberDebt, SettlementWindow
 from marketplace.ledger.repository import operator_id as the_operator
 from settlement import history, telling
-from settlement.disputes import repository
+from settlement.disputes import contras, repository
 from settlement.disputes.domain import DisputeStatus, Line, LineId, Undoing, undo
 from settlement.disputes.errors import NotDisputable
 from settlement.disputes.models import Adjustment, Dispute, DisputeLine
@@ -97,6 +97,8 @@ async def open_dispute(session: AsyncSession, asked: NewDispute, *, actor: str) 
     session.add(dispute)
     await session.flush()
     await _hold(session, dispute, [line.line for line in found])
+    if await repository.adjusted(session, asked.lines):
+        raise NotDisputable("One of the lines is undone already, with the one that it undoes.")
     change = _change(dispute, None, DisputeStatus.OPEN, actor, dispute.reason)
     await history.record(session, change)
     await _tell_opened(session, dispute, len(found))
@@ -219,10 +221,9 @@ async def _decide(
     await _move(session, dispute, after, actor, note)
     if upheld:
         ids = (await repository.lines_of(session, [dispute.id]))[dispute.id]
-        found = await repository.lines(session, ids)
-        operator = await the_operator(session)
-        for each in ids:
-            await _adjust(session, dispute, found[each], operator)
+        await contras.one_at_a_time(session)
+        await _adjust_all(session, dispute.id, ids)
+        await _undo_contras(session)
     told = {
         "opened": dispute.opened_at.isoformat(),
         "note": telling.words(note),
@@ -232,7 +233,32 @@ async def _decide(
     await telling.member(session, dispute.member_id, kind, f"decided:{dispute.id}", told)
 
 
-async def _adjust(session: AsyncSession, dispute: Dispute, line: Line, operator: UUID) -> None:
+async def undo_contras(session: AsyncSession) -> int:
+    """Undo refunds and contras of lines that a dispute has undone already; how many lines."""
+    if not await contras.standing(session):
+        return 0
+    await contras.one_at_a_time(session)
+    return await _undo_contras(session)
+
+
+async def _undo_contras(session: AsyncSession) -> int:
+    found = await contras.standing(session)
+    for dispute_id, line in found:
+        await _adjust_all(session, dispute_id, [line])
+    return len(found)
+
+
+async def _adjust_all(session: AsyncSession, dispute_id: UUID, ids: Sequence[LineId]) -> None:
+    """Undo these lines, but those that are undone already."""
+    undone = await repository.adjusted(session, ids)
+    found = await repository.lines(session, ids)
+    operator = await the_operator(session)
+    for each in ids:
+        if each not in undone:
+            await _adjust(session, dispute_id, found[each], operator)
+
+
+async def _adjust(session: AsyncSession, dispute_id: UUID, line: Line, operator: UUID) -> None:
     """Book what undoes a line into the open window."""
     issuer_bps = await repository.fee_bps(session, line.contract_id)
     acceptor_contract = line.acceptor_contract_id
@@ -241,10 +267,10 @@ async def _adjust(session: AsyncSession, dispute: Dispute, line: Line, operator:
         acceptor_contract = None if found is None else found.id
     acceptor_bps = await repository.fee_bps(session, acceptor_contract)
     for part in undo(line, operator, issuer_bps, acceptor_bps):
-        await _book(session, dispute, line, part)
+        await _book(session, dispute_id, line, part)
 
 
-async def _book(session: AsyncSession, dispute: Dispute, line: Line, part: Undoing) -> None:
+async def _book(session: AsyncSession, dispute_id: UUID, line: Line, part: Undoing) -> None:
     adjustment_id = uuid7()
     debt = Debt(
         plugin="settlement",
@@ -253,7 +279,7 @@ async def _book(session: AsyncSession, dispute: Dispute, line: Line, part: Undoi
         creditor_id=part.creditor_id,
         amount_micros=part.amount_micros,
         currency=line.currency,
-        reason=f"Dispute {dispute.id} upheld: {part.part} of line {line.line}",
+        reason=f"Dispute {dispute_id} upheld: {part.part} of line {line.line}",
     )
     await session.run_sync(owe, debt)
     booked = (
@@ -266,7 +292,7 @@ async def _book(session: AsyncSession, dispute: Dispute, line: Line, part: Undoi
     session.add(
         Adjustment(
             id=adjustment_id,
-            dispute_id=dispute.id,
+            dispute_id=dispute_id,
             wallet_id=line.line.wallet_id,
             line_id=line.line.id,
             part=part.part,

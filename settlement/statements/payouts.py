@@ -1,4 +1,4 @@
-"""Payments to members that failed, and the burns they were for, for other rooms."""
+"""Payments to members that failed, and what disputes undid, by burns, for other rooms."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marketplace.api import FailedPayout
+from marketplace.api import FailedPayout, UndoneLine
 from marketplace.coalition.models import Member
 from marketplace.contract.rails import Direction
 from marketplace.db import raw_connection
@@ -41,6 +41,19 @@ order by burn_id limit $11
 """
 
 
+UNDONE: Final = """
+with undone as (
+    select distinct o.burn_id, o.wallet_id, o.id
+    from settlement_adjustment a
+    join obligation o on o.wallet_id = a.wallet_id and o.id = a.line_id
+    where o.kind = 'capture' and o.acceptor_id = any($1) and o.burn_id > $2
+)
+select * from undone
+where burn_id in (select distinct burn_id from undone order by burn_id limit $3)
+order by burn_id, id
+"""
+
+
 class SettlementPayouts:
     """Asked by the clock of rooms whose people want to know that money has not arrived."""
 
@@ -63,6 +76,20 @@ class SettlementPayouts:
         async def work(session: AsyncSession) -> list[UUID]:
             leg = (await legs_by_reference(session, [reference])).get(reference)
             return [] if leg is None else await _burns(session, leg, after or UUID(int=0))
+
+        return self._host.transact(work)
+
+    def undone(self, payee_ids: Sequence[UUID], after: UUID | None) -> Sequence[UndoneLine]:
+        """See `marketplace.api.PayoutTracer.undone`."""
+
+        async def work(session: AsyncSession) -> list[UndoneLine]:
+            connection = await raw_connection(session)
+            first = after or UUID(int=0)
+            rows = await connection.fetch(UNDONE, list(payee_ids), first, AT_ONCE)
+            return [
+                UndoneLine(burn_id=row["burn_id"], wallet_id=row["wallet_id"], line_id=row["id"])
+                for row in rows
+            ]
 
         return self._host.transact(work)
 

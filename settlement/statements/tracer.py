@@ -45,13 +45,21 @@ def _steps(lines: Sequence[LineTraced]) -> list[BurnStep]:
     """Each window, settlement and payment of what was captured once, settlement by settlement;
     then what was taken off again. Each with the points that are in it."""
     captured = [line for line in lines if line.kind is LineKind.CAPTURE]
+    adjusted = {line.undoes for line in lines if line.kind is LineKind.ADJUSTMENT}
+    undone = {
+        line.line: abs(line.points) if line.line in adjusted else line.refunded_points
+        for line in captured
+    }
     steps: dict[tuple[str, str], BurnStep] = {}
 
     def add(step: BurnStep) -> None:
         known = steps.setdefault((step.stage, step.reference), step)
         if known is not step:
-            points = known.points + step.points
-            steps[step.stage, step.reference] = msgspec.structs.replace(known, points=points)
+            steps[step.stage, step.reference] = msgspec.structs.replace(
+                known,
+                points=known.points + step.points,
+                undone_points=known.undone_points + step.undone_points,
+            )
 
     for line in captured:
         add(_window(line))
@@ -62,12 +70,13 @@ def _steps(lines: Sequence[LineTraced]) -> list[BurnStep]:
             continue
         add(_taken("settlement", line, line.settlement.reference, line.settlement.status))
         for step in _payments(line, line.settlement):
-            add(step)
-    points = {line.line: abs(line.points) for line in captured}
+            add(msgspec.structs.replace(step, undone_points=undone[line.line]))
+    points = {line.line: abs(line.points) - line.refunded_points for line in captured}
     for line in lines:
         if line.kind is LineKind.REFUND:
             add(_undone("refund", line, abs(line.points)))
-        elif line.kind is LineKind.ADJUSTMENT:  # in parts: the cost, and the fee on it
+        elif line.kind is LineKind.ADJUSTMENT and line.undoes in undone:
+            # In parts: the cost, and the fee on it. What undoes refunds is nothing of its own.
             add(_undone("adjusted", line, points.pop(line.undoes or "", 0)))
     return list(steps.values())
 

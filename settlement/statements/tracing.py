@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Final
 from uuid import UUID
@@ -11,10 +12,12 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from marketplace.coalition.domain import Funding
 from marketplace.coalition.models import Contract, Member
 from marketplace.errors import NotFound
 from marketplace.exchange.models import Burn, Offer
 from marketplace.fulfilment.models import SupplierConfirmation
+from marketplace.ledger.domain import ObligationKind
 from marketplace.ledger.models import Lot
 from settlement.clearing.models import Settlement, SettlementLeg
 from settlement.disputes.domain import LineId, line_id
@@ -95,6 +98,8 @@ class LineTraced(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     currency: str
     points: int
+    refunded_points: int
+    """Of a capture: those of `points` that were refunded since."""
     funded_micros: int | None
     """What leaves the issuer or its pool; None: not the caller's to see, or a debt."""
     cost_micros: int | None
@@ -160,8 +165,9 @@ async def trace(session: AsyncSession, line: str, *, member_id: UUID | None = No
     ]
     lines = [*map(_line_of, found), *map(_line_of, debts)]
     fates = await frozen.fates(session, lines)
+    back = await _refunded(session, found)
     traced = [
-        await _obligation(session, each, seer, fates.get(_line_of(each), UNDISPUTED))
+        await _obligation(session, each, seer, fates.get(_line_of(each), UNDISPUTED), back)
         for each in found
     ]
     for each in debts:
@@ -171,6 +177,18 @@ async def trace(session: AsyncSession, line: str, *, member_id: UUID | None = No
     if not traced:
         raise NotFound(NOTHING)
     return Trace(traced)
+
+
+async def _refunded(
+    session: AsyncSession, found: Sequence[Obligated]
+) -> Counter[tuple[UUID | None, int, Funding]]:
+    """Points that were refunded of what is captured here, by burn, lot and payer."""
+    counted: Counter[tuple[UUID | None, int, Funding]] = Counter()
+    for burn_id in {each.burn_id for each in found} - {None}:
+        for each in await repository.find_obligations(session, burn_id=burn_id):
+            if each.kind is ObligationKind.REFUND:
+                counted[each.burn_id, each.lot_id, each.funding] += abs(each.points)
+    return counted
 
 
 def _line_of(found: Obligated | Indebted) -> LineId:
@@ -194,8 +212,14 @@ def _asked(line: str) -> tuple[UUID | None, tuple[UUID, int] | None, int | None]
 
 
 async def _obligation(
-    session: AsyncSession, found: Obligated, seer: _Seer, fate: frozen.Fate
+    session: AsyncSession,
+    found: Obligated,
+    seer: _Seer,
+    fate: frozen.Fate,
+    back: Mapping[tuple[UUID | None, int, Funding], int],
 ) -> LineTraced:
+    captured = found.kind is ObligationKind.CAPTURE
+    place = (found.burn_id, found.lot_id, found.funding)
     sees_issuer, sees_acceptor = seer.of(found.issuer), seer.of(found.acceptor)
     names = [found.issuer, *([found.acceptor] if found.acceptor else [])]
     status, settlement = await _settled(session, found.window_id, names, seer, fate)
@@ -205,6 +229,7 @@ async def _obligation(
         at=found.at,
         currency=found.currency,
         points=found.points,
+        refunded_points=back.get(place, 0) if captured else 0,
         funded_micros=found.funded_micros if sees_issuer else None,
         cost_micros=found.cost_micros if sees_acceptor else None,
         amount_micros=None,
@@ -237,6 +262,7 @@ async def _debt(
         at=found.at,
         currency=found.currency,
         points=0,
+        refunded_points=0,
         funded_micros=None,
         cost_micros=None,
         amount_micros=found.amount_micros,

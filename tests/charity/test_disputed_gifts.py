@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
+from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
+from beancount import loader
 
-from charity import proof
+from charity import proof, receipts, undoing
 from charity.domain import Donor
 from charity.giving import Given
 from marketplace.api import BurnStep
+from marketplace.host import PluginHost
 from marketplace.identity.domain import Role
+from marketplace.ledger.journal import Format
 from settlement.clearing import legs
 from settlement.clearing.domain import LegStatus
 from settlement.clearing.models import Settlement
 from settlement.disputes import service
 from settlement.disputes.domain import LineId
 from settlement.disputes.repository import lines
+from settlement.statements.payouts import SettlementPayouts
 from tests.charity.conftest import RATE_MICROS, Cause
+from tests.charity.test_export import last_receipts
 from tests.charity.test_giving import refund
-from tests.charity.test_proof import SignIn, traces
+from tests.charity.test_proof import SignIn, beancount_totals, traces
+from tests.charity.test_telling import told
+from tests.ledger.test_export import exported
 from tests.settlement.clearing.house import ANNA, House
 from tests.settlement.disputes.stage import lines_in
 
@@ -76,6 +86,44 @@ class Finance:
         """The operator looked at it."""
         async with self.cause.runtime.database.begin() as session:
             await service.decide(session, dispute_id, upheld=upheld, actor=ANNA, note="looked")
+
+    @property
+    def host(self) -> PluginHost:
+        """Charity's, which may ask the clearing house."""
+        runtime = self.cause.runtime
+
+        def host(slug: str, **more: Any) -> PluginHost:
+            return PluginHost(slug, lambda: runtime.database, lambda: runtime.vault, **more)
+
+        tracer = SettlementPayouts(host("settlement"))
+        return host("charity", payout_tracers=lambda: {"settlement": [tracer]})
+
+    async def hear(self) -> int:
+        """The clock of charity asks what disputes undid."""
+        return await asyncio.to_thread(undoing.hear_all, self.host)
+
+    async def clock(self) -> None:
+        """The clocks of both rooms."""
+        async with self.cause.runtime.database.begin() as session:
+            await service.undo_contras(session)
+        await self.hear()
+
+    async def export_agrees(self) -> None:
+        """Receipts that count, totals of the campaign and the journal say the same."""
+        entries, errors, _ = loader.load_string(
+            await exported(self.cause.runtime, Format.BEANCOUNT)
+        )
+        assert errors == []
+        owed = sum(
+            -number
+            for (account, unit), number in beancount_totals(entries).items()
+            if account.split(":")[-1] == "aqua" and unit == "EUR"
+        )
+        raised = await self.cause.raised()
+        assert owed == Decimal(raised.total_micros) / 1_000_000
+        counting = (await last_receipts(self.cause)).values()
+        assert sum(each["money_micros"] for each in counting) == raised.money_micros
+        assert sum(each["points"] for each in counting) == raised.points
 
     async def way(self, who: str, given: Given | None = None) -> list[BurnStep]:
         """The way of somebody's only gift, or of this one."""
@@ -151,12 +199,15 @@ async def test_a_gift_that_was_disputed_shows_the_settlement_that_paid_it(
 
 
 async def test_what_a_dispute_took_back_is_said_and_counted(cause: Cause, finance: Finance) -> None:
+    await cause.match("beta", cap=5_000, ratio_bps=5_000)
     await cause.done(2_000)
     await cause.done(700, "bob")
     window_id = await finance.house.close_window()
     dispute_id = await finance.dispute(window_id, "ann")
     first = await finance.paid()
     await finance.decide(dispute_id, upheld=True)
+    assert await finance.hear() == 1
+    assert await finance.hear() == 0
     assert await finance.told("ann") == [
         ("window", "settled"),
         ("disputed", "waiting"),
@@ -167,9 +218,81 @@ async def test_what_a_dispute_took_back_is_said_and_counted(cause: Cause, financ
     assert references(way, "settlement", "adjusted") == [second.reference] * 2
     assert first.reference not in [each.reference for each in way]
     year = await finance.year()
-    assert (year.points, year.taken_back_points) == (2_000, 2_000)
-    assert (year.taken_back_micros, year.unpaid_points) == (2_000 * RATE_MICROS, 0)
+    assert (year.points, year.money_micros, year.matched_points) == (0, 0, 0)
+    assert (year.taken_back_points, year.taken_back_micros) == (2_000, 2_000 * RATE_MICROS)
+    assert (year.unpaid_points, year.refunded_points) == (0, 0)
     assert (await finance.year("bob")).taken_back_points == 0
+    first_of_ann, _, correction = await cause.receipts()
+    assert correction.corrects_id == first_of_ann.id
+    facts = receipts.facts_of(correction)
+    assert (facts.points, facts.money_micros, facts.matchers) == (0, 0, [])
+    assert (facts.taken_back_points, facts.taken_back_micros) == (2_000, 2_000 * RATE_MICROS)
+    assert "donation_taken_back" in [kind for kind, _ in await told(cause, "ann")]
+    raised = await cause.raised()
+    assert (raised.points, raised.matched_points, raised.givers, raised.gifts) == (700, 350, 1, 1)
+    await finance.export_agrees()
+    assert await cause.findings() == []
+
+
+async def test_a_gift_that_was_taken_back_and_is_refunded_is_given_back_once(
+    cause: Cause, finance: Finance
+) -> None:
+    given = await cause.done(2_000)
+    window_id = await finance.house.close_window()
+    dispute_id = await finance.dispute(window_id, "ann")
+    await refund(cause, given, 500, "before")
+    await cause.follow()
+    await finance.decide(dispute_id, upheld=True)
+    await finance.hear()
+    year = await finance.year()
+    assert (year.points, year.refunded_points, year.taken_back_points) == (0, 500, 1_500)
+    assert [each.points for each in await finance.way("ann") if each.stage == "adjusted"] == [1_500]
+    await refund(cause, given, None, "after")
+    await cause.follow()
+    await finance.clock()
+    year = await finance.year()
+    assert (year.points, year.refunded_points, year.taken_back_points) == (0, 2_000, 0)
+    assert [each.version for each in await cause.receipts()] == [1, 2, 3, 4]
+    await finance.export_agrees()
+    assert await cause.findings() == []
+
+
+async def test_of_a_partly_refunded_gift_what_did_not_arrive_is_exact(
+    cause: Cause, finance: Finance
+) -> None:
+    await cause.coalition.issue("ann", 5_000, issuer="beta")
+    given = await cause.done(12_000)  # 10,000 of alpha's points, the rest of beta's
+    window_id = await finance.house.close_window()
+    await finance.dispute(window_id, "ann", member="beta")
+    await finance.reject(await finance.sent())
+    await refund(cause, given, 2_500, "r")  # beta's 2,000 first, then 500 of alpha's
+    await cause.follow()
+    year = await finance.year()
+    assert (year.points, year.refunded_points, year.unpaid_points) == (9_500, 2_500, 9_500)
+    assert year.unpaid_micros == 9_500 * RATE_MICROS
+
+
+async def test_of_a_gift_from_two_issuers_the_receipt_counts_what_was_not_taken_back(
+    cause: Cause, finance: Finance
+) -> None:
+    await cause.coalition.issue("ann", 5_000, issuer="beta")
+    given = await cause.done(12_000)
+    window_id = await finance.house.close_window()
+    dispute_id = await finance.dispute(window_id, "ann", member="beta")
+    first = await finance.sent()
+    await finance.reject(first)
+    await finance.decide(dispute_id, upheld=True)
+    await finance.hear()
+    year = await finance.year()
+    assert (year.points, year.taken_back_points, year.unpaid_points) == (10_000, 2_000, 10_000)
+    await refund(cause, given, 3_000, "r")  # what was taken back, and 1,000 that did not arrive
+    await cause.follow()
+    await finance.clock()
+    year = await finance.year()
+    assert (year.points, year.taken_back_points, year.unpaid_points) == (9_000, 0, 9_000)
+    assert year.money_micros == 9_000 * RATE_MICROS
+    await finance.export_agrees()
+    assert await cause.findings() == []
 
 
 async def test_a_refund_of_a_gift_that_was_paid_is_not_the_next_settlements_payment(
@@ -224,14 +347,19 @@ async def test_pages_of_givers_finance_and_the_charity_say_what_keeps_it_out(
     dispute_id = await finance.dispute(window_id, "ann")
     first = await finance.paid()
     await finance.decide(dispute_id, upheld=True)
+    await finance.hear()
     second = await finance.paid()
     ann, clerk = await sign_in(Role.PARTICIPANT), await sign_in(Role.FINANCE)
-    receipt = (await cause.receipts())[0]
+    receipt = (await cause.receipts())[-1]
     for path in ("/charity/mine", f"/charity/receipts/{receipt.id}"):
         shown = (await client.get(path, headers=ann)).text
         assert "A dispute about 2,000 of its points was upheld" in shown, path
         assert second.reference in shown, path
         assert first.reference not in shown, path
+    shown = (await client.get(f"/charity/receipts/{receipt.id}", headers=ann)).text
+    assert "It corrects receipt aqua/" in shown
+    assert "A dispute about this gift was upheld" in shown
+    assert "Points taken back after a dispute" in shown
     year = (await client.get(f"/charity/years/person?year={receipt.year}", headers=ann)).text
     assert "taken back after a dispute" in year
     trace = await client.get(f"/settlement/trace/{given.burn_id}", headers=clerk)

@@ -82,6 +82,9 @@ class Postman:
     def burns(self, reference: str, after: UUID | None) -> Sequence[UUID]:
         return []
 
+    def undone(self, payee_ids: Sequence[UUID], after: UUID | None) -> Sequence[api.UndoneLine]:
+        return []
+
 
 class Acme:
     """A plugin that implements every hook and writes down what it is told."""

@@ -1,0 +1,80 @@
+"""Gifts whose money a charity gives back, because a dispute about their lines was upheld.
+
+The clearing house is asked by the clock which lines were undone. How much that is of a gift is read
+from the ledger, without what was refunded of the same lines, wherever a gift follows its burn.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from charity import following
+from charity.models import Charity, Gift, UndoneGift
+from charity.notes import now_of
+from marketplace.api import PayoutTracer, UndoneLine
+from marketplace.host import PluginHost
+
+log = logging.getLogger(__name__)
+
+
+def hear_all(host: PluginHost) -> int:
+    """Bring gifts to what disputes undid of them; how many gifts."""
+    with host.transaction() as session:
+        payees = list(session.scalars(sa.select(Charity.member_id)))
+    heard = 0
+    for slug, tracers in host.payout_tracers.items():
+        for tracer in tracers:
+            try:
+                for page in _pages(tracer, payees):
+                    heard += _hear(host, page)
+            except Exception:
+                log.exception("plugin %s: its tracer of payments raised", slug)
+    return heard
+
+
+def _pages(tracer: PayoutTracer, payees: Sequence[UUID]) -> Iterator[Sequence[UndoneLine]]:
+    after: UUID | None = None
+    while page := tracer.undone(payees, after):
+        yield page
+        after = page[-1].burn_id
+
+
+def _hear(host: PluginHost, page: Sequence[UndoneLine]) -> int:
+    with host.transaction() as session:
+        known = sa.select(UndoneGift.wallet_id, UndoneGift.line_id).where(
+            UndoneGift.burn_id.in_({each.burn_id for each in page})
+        )
+        old = {(row.wallet_id, row.line_id) for row in session.execute(known)}
+    new = [each for each in page if (each.wallet_id, each.line_id) not in old]
+    done = 0
+    for burn_id, lines in groupby(new, lambda each: each.burn_id):
+        with host.transaction() as session:
+            done += _undo(session, burn_id, list(lines))
+    return done
+
+
+def _undo(session: Session, burn_id: UUID, lines: Sequence[UndoneLine]) -> bool:
+    """Under the lock of the gift, for the clock may ask twice at once."""
+    if session.get(Gift, burn_id, with_for_update=True) is None:
+        return False  # burnt a moment ago, or on no campaign: it is asked for again
+    rows = [
+        {
+            "wallet_id": each.wallet_id,
+            "line_id": each.line_id,
+            "burn_id": burn_id,
+            "heard_at": now_of(session),
+        }
+        for each in lines
+    ]
+    made = insert(UndoneGift).values(rows).on_conflict_do_nothing().returning(UndoneGift.line_id)
+    if not session.scalars(made).all():
+        return False
+    following.follow(session, burn_id)
+    return True
