@@ -324,7 +324,9 @@ async def test_a_price_that_points_stopped_covering_is_said_before_anything_is_p
 ) -> None:
     await desk.save(f"{HOME}/new", FRAME, f"{OURS}/edit")
     await desk.save(f"{OURS}/edit/category", FLOOR, f"{OURS}/edit")
-    await coalition.add_offer("tickets/lodz-forum-floor", acceptor="tickets")
+    await coalition.add_offer(
+        "theirs", acceptor="shop", kind="seat", plugin="conference", sku="lodz-forum-floor"
+    )
     answer = await client.post(f"{OURS}/status", data={"change": "publish"}, headers=desk.headers)
     where = f"{OURS}/edit/category?sku=lodz-forum-floor&check=yes"
     assert answer.headers["location"] == where
@@ -360,6 +362,39 @@ async def test_a_file_with_prices_is_published_at_the_terminal(
         done = await asyncio.to_thread(run, "publish", "forum")
         assert done.output == f"{told}forum: published\n"
     assert (await asyncio.to_thread(run, "withdraw", "forum")).output == "forum: draft\n"
+
+
+async def test_what_was_retired_by_hand_is_sold_again_by_an_offer_of_its_own(
+    client: httpx.AsyncClient, coalition: Coalition, desk: Desk, sign_in: Make
+) -> None:
+    """As when a price was wrong: retire, say another one, publish."""
+    ann = await sign_in(Role.PARTICIPANT)
+    await desk.save(f"{HOME}/new", FRAME, f"{OURS}/edit")
+    await desk.save(f"{OURS}/edit/category", FLOOR, f"{OURS}/edit")
+    await desk.save(f"{OURS}/status", {"change": "publish"}, OURS)
+    path = f"{OURS}/edit/category?sku=lodz-forum-floor"
+    on_sale = "/v1/offers?kind=seat&status=on_sale"
+    for number, points in ((2, 1_500), (3, 1_800)):
+        (offer,) = (await client.get(on_sale, headers=ann)).json()["items"]
+        retired = await client.post(
+            f"/v1/offers/{offer['id']}/status", json={"status": "retired"}, headers=desk.headers
+        )
+        assert retired.status_code == 200, retired.text
+        await desk.save(path, {**FLOOR, "points": str(points)}, f"{OURS}/edit")
+        await asyncio.gather(  # twice at once, and yet there is one
+            *(
+                client.post(f"{OURS}/status", data={"change": "publish"}, headers=desk.headers)
+                for _ in range(2)
+            )
+        )
+        found = (await client.get(on_sale, headers=ann)).json()["items"]
+        assert [(each["reference"], each["points"], each["stock"]) for each in found] == [
+            (f"tickets/lodz-forum-floor-{number}", points, 30)
+        ]
+    reserved = await client.post(
+        "/v1/conference/reservations", json={"sku": "lodz-forum-floor", "quantity": 1}, headers=ann
+    )
+    assert reserved.json()["points"] == 1_800
 
 
 async def test_what_is_hidden_again_is_not_sold_meanwhile(

@@ -63,7 +63,7 @@ def make_pages(host: Host) -> Routes:
         form = Form(category_fields(of, present))
         if check and present is not None:
             _look_at_price(host, console, of, present, form, principal.actor)
-        return _page(host, page, of, sku, form)
+        return _page(host, page, console, of, sku, form)
 
     @post(
         "/partner/events/{slug:str}/edit/category",
@@ -94,7 +94,7 @@ def make_pages(host: Host) -> Routes:
             words = lazy("It stays: somebody has, or had, something of it, or it is on offer.")
             return page.redirect(edit_path(console, slug), notice=words, tone="warning")
         if not saved:
-            return _page(host, page, of, sku, form)
+            return _page(host, page, console, of, sku, form)
         return page.redirect(edit_path(console, slug), notice=SAVED)
 
     return [ask_category, save_category]
@@ -102,7 +102,7 @@ def make_pages(host: Host) -> Routes:
 
 def _save(host: Host, console: Console, of: NewEvent, sku: str, form: Form, actor: str) -> bool:
     """Put the event with the category as typed; False where the form says what is wrong."""
-    priced = bool(_offers(host, sku))
+    priced = bool(_offers(host, console, sku))
     known = {each.sku for each in of.categories}
     wanted = read_category(form, of, sku, priced=priced)
     if wanted is not None:
@@ -125,7 +125,7 @@ def _look_at_price(
     host: Host, console: Console, of: NewEvent, mine: NewCategory, form: Form, actor: str
 ) -> None:
     """Note beside its field why the offer of a category could not be made."""
-    if mine.points is None or mine.cost_micros is None or _offers(host, mine.sku):
+    if mine.points is None or mine.cost_micros is None or _offers(host, console, mine.sku):
         return
     new = publishing.offer_of(
         console.slug, of.name, mine.sku, mine.name, mine.points, mine.cost_micros
@@ -147,14 +147,14 @@ def _look_at_price(
         form.wrong(field, words)
 
 
-def _offers(host: Host, sku: str) -> list[Any]:
+def _offers(host: Host, console: Console, sku: str) -> list[Any]:
     if not sku:
         return []
     with host.transaction() as session:
-        return list(host.offers(session, sku=sku))
+        return list(host.offers(session, member_id=console.member_id, sku=sku))
 
 
-def _page(host: Host, page: Page, of: NewEvent, sku: str, form: Form) -> Html:
+def _page(host: Host, page: Page, console: Console, of: NewEvent, sku: str, form: Form) -> Html:
     present = next((each for each in of.categories if each.sku == sku), None)
     if sku and present is None:
         raise UnknownCategory(f"{of.slug!r} has no category {sku!r}.")
@@ -164,7 +164,7 @@ def _page(host: Host, page: Page, of: NewEvent, sku: str, form: Form) -> Html:
         event=of,
         present=present,
         form=form,
-        offers=_offers(host, sku),
+        offers=_offers(host, console, sku),
         pools=pools(of, sku),
         sessions=[(each.code, each.name) for each in of.sessions],
         view=events.read(host, of.slug, drafts=True),

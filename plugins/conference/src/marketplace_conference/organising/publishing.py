@@ -10,6 +10,7 @@ from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from marketplace.api import Host, MarketplaceError, NewOffer
 from marketplace_conference import events
@@ -19,6 +20,8 @@ from marketplace_conference.models import session as sessions
 
 KIND: Final = "seat"
 LONGEST_NAME: Final = 200
+MOST_OFFERS: Final = 100
+"""Of one category, one after the other: all but the last were retired."""
 
 
 def publish(host: Host, slug: str, member_id: UUID | None, *, actor: str) -> Sequence[str]:
@@ -31,11 +34,10 @@ def publish(host: Host, slug: str, member_id: UUID | None, *, actor: str) -> Seq
     for each in wanted:
         offer(host, owner_id, each, actor=actor, dry_run=True)
     events.set_status(host, slug, member_id, "published", actor=actor)
-    for each in wanted:
-        offer(host, owner_id, each, actor=actor)
+    made = [offer(host, owner_id, each, actor=actor) for each in wanted]
     if wanted:
         events.align(host, slug)
-    return [each.reference for each in wanted]
+    return [each for each in made if each is not None]
 
 
 def withdraw(host: Host, slug: str, member_id: UUID | None, *, actor: str) -> None:
@@ -43,13 +45,29 @@ def withdraw(host: Host, slug: str, member_id: UUID | None, *, actor: str) -> No
     events.set_status(host, slug, member_id, "draft", actor=actor)
 
 
-def offer(host: Host, owner_id: UUID, new: NewOffer, *, actor: str, dry_run: bool = False) -> None:
-    """Make one offer, or see whether it could be made."""
-    try:
-        host.make_offer(owner_id, new, actor=actor, dry_run=dry_run)
-    except MarketplaceError as error:
-        error.extra["sku"] = new.sku
-        raise
+def offer(
+    host: Host, owner_id: UUID, new: NewOffer, *, actor: str, dry_run: bool = False
+) -> str | None:
+    """Make one offer, or see whether it could be made; returns its reference.
+
+    A retired offer keeps its reference for ever, so the one after it is numbered. None: somebody
+    else has made it meanwhile.
+    """
+    for number in range(1, MOST_OFFERS + 1):
+        reference = new.reference if number == 1 else f"{new.reference}-{number}"
+        wanted = replace(new, reference=reference)
+        try:
+            host.make_offer(owner_id, wanted, actor=actor, dry_run=dry_run)
+        except MarketplaceError as error:
+            error.extra["sku"] = new.sku
+            if error.extra.get("field") != "reference" or number == MOST_OFFERS:
+                raise
+        else:
+            return reference
+        with host.transaction() as session:
+            if host.offers(session, member_id=owner_id, sku=new.sku):
+                break
+    return None
 
 
 def offer_of(
@@ -75,7 +93,7 @@ def _wanted(host: Host, slug: str, member_id: UUID | None) -> tuple[UUID, list[N
         if row is None or member_id not in (None, row.organiser_id):
             raise UnknownEvent(f"There is no event {slug!r}.")
         (organiser,) = (each.slug for each in host.members(session) if each.id == row.organiser_id)
-        there = {each.sku for each in host.offers(session)}
+        there = {each.sku for each in host.offers(session, member_id=row.organiser_id)}
         priced = session.execute(
             sa.select(category)
             .join(sessions, sessions.c.id == category.c.session_id)
