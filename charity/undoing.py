@@ -47,12 +47,17 @@ def _pages(tracer: PayoutTracer, payees: Sequence[UUID]) -> Iterator[Sequence[Un
 
 
 def _hear(host: PluginHost, page: Sequence[UndoneLine]) -> int:
+    asked = {each.burn_id for each in page}
     with host.transaction() as session:
+        # A charity may accept points for other things too.
+        gifts = set(session.scalars(sa.select(Gift.burn_id).where(Gift.burn_id.in_(asked))))
         known = sa.select(UndoneGift.wallet_id, UndoneGift.line_id).where(
-            UndoneGift.burn_id.in_({each.burn_id for each in page})
+            UndoneGift.burn_id.in_(gifts)
         )
         old = {(row.wallet_id, row.line_id) for row in session.execute(known)}
-    new = [each for each in page if (each.wallet_id, each.line_id) not in old]
+    new = [
+        each for each in page if each.burn_id in gifts and (each.wallet_id, each.line_id) not in old
+    ]
     done = 0
     for burn_id, lines in groupby(new, lambda each: each.burn_id):
         with host.transaction() as session:
@@ -62,8 +67,7 @@ def _hear(host: PluginHost, page: Sequence[UndoneLine]) -> int:
 
 def _undo(session: Session, burn_id: UUID, lines: Sequence[UndoneLine]) -> bool:
     """Under the lock of the gift, for the clock may ask twice at once."""
-    if session.get(Gift, burn_id, with_for_update=True) is None:
-        return False  # burnt a moment ago, or on no campaign: it is asked for again
+    session.get_one(Gift, burn_id, with_for_update=True)
     rows = [
         {
             "wallet_id": each.wallet_id,

@@ -53,7 +53,8 @@ class Rule(StrEnum):
     OWN_REFERENCE = "own_reference"
     """It carries a reference of such a move, with its amount."""
     OWN_AMOUNT = "own_amount"
-    """Amount, days and the other side agree with such a move, and no other line or move does."""
+    """Amount, days and the other side agree with such a move, and no other line or move does; or
+    as many lines as equal moves fit each other all, and are taken in their order."""
     PERSON = "person"
     """A person said so."""
 

@@ -6,8 +6,7 @@ undo it, and it is left alone from then on.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -56,7 +55,7 @@ async def asked(session: AsyncSession, moves: Sequence[Move]) -> list[tuple[Bank
 
 def ties(moves: Sequence[Move], asked: Sequence[BankLine]) -> list[Tied]:
     """Which of these lines are the other side of which move: by a reference, or where amount, days
-    and the other side agree with one move and one line alone."""
+    and the other side agree with nothing else."""
     wanted: dict[tuple[str, int], list[Move]] = {}
     for move in moves:
         wanted.setdefault((move.currency, move.open_micros), []).append(move)
@@ -77,26 +76,55 @@ def ties(moves: Sequence[Move], asked: Sequence[BankLine]) -> list[Tied]:
             sure[by_name[0].id] = Tied(line, by_name[0].id, found)
         else:
             near += [(line, move) for move in fitting if _near(line, move)]
-    return [*sure.values(), *_only(near, sure)]
+    return [*sure.values(), *_alone([pair for pair in near if pair[1].id not in sure])]
 
 
-def _only(near: Iterable[tuple[BankLine, Move]], but: Collection[UUID]) -> list[Tied]:
-    """Pairs that are each other's only ones."""
-    pairs = [(line, move) for line, move in near if move.id not in but]
-    of_line = Counter(line.id for line, _ in pairs)
-    of_move = Counter(move.id for _, move in pairs)
+def _alone(pairs: Sequence[tuple[BankLine, Move]]) -> list[Tied]:
+    """Lines and moves that fit each other and nothing else: one and one, or as many lines of one
+    account as moves of another, of which each fits each.
+
+    Which of those is which makes no difference to any balance or age that is left, so they are
+    taken in the order of their days, and say that they were.
+    """
+    moves_of: dict[UUID, dict[UUID, Move]] = {}
+    lines_of: dict[UUID, dict[UUID, BankLine]] = {}
+    for line, move in pairs:
+        moves_of.setdefault(line.id, {})[move.id] = move
+        lines_of.setdefault(move.id, {})[line.id] = line
+    blocks = {frozenset(fitting): fitting for fitting in moves_of.values()}
+    found: list[Tied] = []
+    for names, fitting in blocks.items():
+        lines = lines_of[next(iter(names))]
+        closed = all(lines_of[each].keys() == lines.keys() for each in names)
+        closed = closed and all(moves_of[each].keys() == names for each in lines)
+        accounts = {
+            (move.account_id, line.account_id)
+            for move in fitting.values()
+            for line in lines.values()
+        }
+        if closed and len(lines) == len(fitting) and len(accounts) == 1:
+            found += _in_order(list(lines.values()), list(fitting.values()))
+    return found
+
+
+def _in_order(lines: list[BankLine], moves: list[Move]) -> list[Tied]:
+    """The first line with the first move, and so on."""
+    lines.sort(key=lambda line: (line.booked_on, line.id))
+    moves.sort(key=lambda move: (move.due_on, move.booked_on, move.id))
+    why = "and no other line or move does"
+    if len(moves) > 1:
+        why = f"as those of {len(moves)} equal ones do with as many lines: in order of days"
     return [
         Tied(
             line,
             move.id,
             Found(
                 rule=Rule.OWN_AMOUNT,
-                confidence=75,
-                reason=f"amount and days agree with {move.name}, and no other line or move does",
+                confidence=75 if len(moves) == 1 else 60,
+                reason=f"amount and days agree with {move.name}, {why}",
             ),
         )
-        for line, move in pairs
-        if of_line[line.id] == of_move[move.id] == 1
+        for line, move in zip(lines, moves, strict=True)
     ]
 
 

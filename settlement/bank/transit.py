@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.clock import now
+from marketplace.contract.rails import Direction
 from marketplace.money import decimal_from_micros
 from settlement.bank import breaking, lines, moves
 from settlement.bank.domain import BreakKind
@@ -177,6 +178,16 @@ async def _late(session: AsyncSession, today: date, late_days: int) -> None:
     await breaking.keep_open(session, BreakKind.LATE, late)
 
 
+def _went(leg: SettlementLeg) -> str:
+    """What happened to its money, and what is next."""
+    if leg.direction is Direction.PAY:
+        return f"came back: {leg.reason}. Pay it again."
+    return (
+        f"went back: {leg.reason}. Collect it again, once that is agreed with the member, or let "
+        "others cover it."
+    )
+
+
 async def _returned(session: AsyncSession) -> None:
     again = sa.orm.aliased(SettlementLeg)
     paid_again = sa.exists().where(again.replaces_id == SettlementLeg.id)
@@ -191,7 +202,7 @@ async def _returned(session: AsyncSession) -> None:
             "currency": leg.currency,
             "amount_micros": -lines.expected(leg),
             "opened_on": leg.booked_on or leg.due_on,
-            "reason": f"The money of {leg.reference} came back: {leg.reason}. Pay it again.",
+            "reason": f"The money of {leg.reference} {_went(leg)}",
         }
         for leg in waiting
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
+from random import Random
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ import httpx
 import pytest
 from beancount import loader
 
-from charity import proof, receipts, undoing
+from charity import firm_matching, proof, receipts, undoing
 from charity.domain import Donor
 from charity.giving import Given
 from marketplace.api import BurnStep
@@ -27,6 +28,7 @@ from settlement.disputes.repository import lines
 from settlement.statements.payouts import SettlementPayouts
 from tests.charity.conftest import RATE_MICROS, Cause
 from tests.charity.test_export import last_receipts
+from tests.charity.test_firm_matching import funded, match_of
 from tests.charity.test_giving import refund
 from tests.charity.test_proof import SignIn, beancount_totals, traces
 from tests.charity.test_telling import told
@@ -206,7 +208,7 @@ async def test_what_a_dispute_took_back_is_said_and_counted(cause: Cause, financ
     dispute_id = await finance.dispute(window_id, "ann")
     first = await finance.paid()
     await finance.decide(dispute_id, upheld=True)
-    assert await finance.hear() == 1
+    assert sum(await asyncio.gather(*(finance.hear() for _ in range(3)))) == 1
     assert await finance.hear() == 0
     assert await finance.told("ann") == [
         ("window", "settled"),
@@ -254,6 +256,57 @@ async def test_a_gift_that_was_taken_back_and_is_refunded_is_given_back_once(
     assert (year.points, year.refunded_points, year.taken_back_points) == (0, 2_000, 0)
     assert [each.version for each in await cause.receipts()] == [1, 2, 3, 4]
     await finance.export_agrees()
+    assert await cause.findings() == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_in_whichever_order_disputes_and_refunds_come_receipts_and_books_agree(
+    cause: Cause, finance: Finance, seed: int
+) -> None:
+    random = Random(seed)  # noqa: S311
+    await cause.match("alpha", cap=3_000, ratio_bps=3_333)
+    await cause.coalition.issue("ann", 5_000, issuer="beta")
+    left: dict[UUID, int] = {}
+    given: dict[UUID, Given] = {}
+    for points in (9_000, 2_500, 701):
+        made = await cause.done(points)
+        given[made.burn_id], left[made.burn_id] = made, points
+    window_id = await finance.house.close_window()
+    undecided = [await finance.dispute(window_id, "ann", member=who) for who in ("alpha", "beta")]
+    for step in range(9):
+        burn_id = random.choice(list(left))
+        points = random.randint(0, left[burn_id])
+        if points and random.random() < 0.6:
+            await refund(cause, given[burn_id], points, f"r{step}")
+            left[burn_id] -= points
+        elif undecided and random.random() < 0.5:
+            await finance.decide(undecided.pop(), upheld=random.random() < 0.7)
+        else:
+            await random.choice((cause.follow, finance.clock))()
+    await cause.follow()
+    await finance.clock()
+    assert await cause.findings() == []
+    await finance.export_agrees()
+    numbers = [each.number for each in await cause.receipts()]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+async def test_what_a_firm_matched_with_points_that_were_taken_back_is_not_raised(
+    cause: Cause, finance: Finance
+) -> None:
+    match_id = await funded(cause, 900)
+    await cause.done(400)
+    window_id = await finance.house.close_window()
+    await finance.decide(await finance.dispute(window_id, "acme"), upheld=True)
+    assert await finance.hear() == 1
+    assert (await match_of(cause, match_id)).ended_at is not None
+    raised = await cause.raised()
+    assert (raised.money_micros, raised.matched_micros) == (400 * RATE_MICROS, 0)
+    await firm_matching.give_back(cause.runtime.database)
+    await finance.clock()
+    assert (await cause.raised()).total_micros == 400 * RATE_MICROS
+    last = receipts.facts_of((await cause.receipts())[-1])
+    assert (last.points, last.refunded_points, last.taken_back_points) == (0, 500, 400)
     assert await cause.findings() == []
 
 

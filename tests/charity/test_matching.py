@@ -93,7 +93,7 @@ def test_a_match_goes_back_with_its_gift_and_whole_in_the_end(
     refunded, before = 0, share
     for percent in steps:
         refunded += (points - refunded) * percent // 100
-        stays = still_matched(share, points, refunded)
+        stays = still_matched(share, points, points - refunded)
         assert 0 <= stays <= before
         before = stays
-    assert still_matched(share, points, points) == 0
+    assert still_matched(share, points, 0) == 0

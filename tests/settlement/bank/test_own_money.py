@@ -169,6 +169,50 @@ async def test_what_might_be_another_s_money_is_left_to_a_person(
     await sound(house)
 
 
+async def test_as_many_equal_lines_as_equal_payouts_are_taken_in_order(
+    house: House, desk: Desk, teller: Teller, balance: Teller
+) -> None:
+    days = [DAY, DAY + timedelta(days=1)]
+    told = [balance.entry("-20", own=out(f"po_{n}", day)) for n, day in enumerate(days)]
+    await desk.take(balance.file(balance.statement(*told), name="1"))
+    # One line may be either's; the second makes it certain that nothing is left over.
+    await desk.take(teller.file(teller.statement(teller.entry("20")), name="2"))
+    assert [each.rule for each in await live(house)] == [Rule.OWN, Rule.OWN]
+    assert len(await open_breaks(house, BreakKind.UNKNOWN_PAYER)) == 1
+    await desk.take(
+        teller.file(teller.statement(teller.entry("20"), day=DAY + timedelta(days=1)), name="3")
+    )
+    *_, first, second = await live(house)
+    assert [(each.rule, each.confidence) for each in (first, second)] == [(Rule.OWN_AMOUNT, 60)] * 2
+    assert "po_0, as those of 2 equal ones" in first.reason
+    assert "po_1, as those of 2 equal ones" in second.reason
+    assert await open_breaks(house) == []
+    async with house.runtime.database.begin() as session:
+        assert await transit.own_in_transit(session) == []
+    await sound(house)
+    await undo(house, first)
+    assert (await a_pass(house)).moved == 0
+    await sound(house)
+
+
+@pytest.mark.parametrize("odd", ["another line", "another payout", "another day"])
+async def test_equal_payouts_that_something_else_fits_as_well_wait_for_a_person(
+    house: House, desk: Desk, teller: Teller, balance: Teller, odd: str
+) -> None:
+    far = odd == "another day"
+    payouts = [DAY, DAY + timedelta(days=8 if far else 0)] + [DAY] * (odd == "another payout")
+    told = [balance.entry("-20", own=out(f"po_{n}", day)) for n, day in enumerate(payouts)]
+    await desk.take(balance.file(balance.statement(*told), name="1"))
+    # Four days later is near to both days, nine days later to the last alone.
+    shown = [DAY + timedelta(days=4 if far else 0), DAY + timedelta(days=9 if far else 0)]
+    shown += [DAY] * (odd == "another line")
+    for n, day in enumerate(sorted(set(shown))):
+        entries = [teller.entry("20") for _ in range(shown.count(day))]
+        await desk.take(teller.file(teller.statement(*entries, day=day), name=f"{n + 2}"))
+    assert [each.rule for each in await live(house)] == [Rule.OWN] * len(payouts)
+    await sound(house)
+
+
 async def test_money_on_its_way_is_aged_and_its_alarm_goes(
     house: House, desk: Desk, balance: Teller
 ) -> None:

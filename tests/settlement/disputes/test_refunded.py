@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
+from marketplace.coalition.domain import ContractRole, Funding
 from marketplace.ledger.debts import Debt, owe
 from marketplace.ledger.models import MemberDebt, Obligation
 from marketplace.ledger.verify import verify
@@ -17,7 +18,7 @@ from settlement.disputes.errors import NotDisputable
 from tests.factories import Coalition
 from tests.ledger.driver import Driver
 from tests.settlement.disputes.stage import close_window, lines_in
-from tests.settlement.disputes.test_disputes import decide, dispute
+from tests.settlement.disputes.test_disputes import debts, decide, dispute
 from tests.settlement.disputes.test_disputes import drive as drive
 
 
@@ -33,7 +34,8 @@ async def nets(runtime: Runtime, coalition: Coalition) -> dict[str, int]:
     found = dict.fromkeys(names.values(), 0)
     async with runtime.database.begin() as session:
         for line in await session.scalars(sa.select(Obligation)):
-            assert line.acceptor_id is not None
+            if line.acceptor_id is None:  # into the issuer's own pool
+                continue
             found[names[line.issuer_id]] -= line.funded_micros
             found[names[line.acceptor_id]] += line.cost_micros
             found["operator"] += line.funded_micros - line.cost_micros
@@ -90,6 +92,31 @@ async def test_other_lines_of_a_burn_are_refunded_as_ever(
     await drive.refund("ann", burn_id, None)
     await undo_contras(runtime)
     assert await nets(runtime, coalition) == {}
+
+
+async def test_a_pool_has_back_what_covers_the_points_and_its_issuer_pays_for_them(
+    runtime: Runtime, coalition: Coalition, drive: Driver
+) -> None:
+    await coalition.add_member("gamma", role=ContractRole.BOTH, funding=Funding.ISSUANCE)
+    await coalition.issue("ann", 1_000, issuer="gamma")
+    burn_id = await drive.burn("ann", "card")
+    await drive.capture("ann", burn_id)
+    window_id = await close_window(runtime)
+    async with runtime.database.begin() as session:
+        captured = sa.select(Obligation.id).where(Obligation.burn_id == burn_id)
+        ids = set(await session.scalars(captured))
+    lines = [each for each in await lines_in(runtime, window_id) if each.id in ids]
+    await decide(runtime, await dispute(coalition, lines, member="gamma"), upheld=True)
+    assert await debts(runtime, coalition) != {}
+    await drive.refund("ann", burn_id, 400)
+    await drive.refund("ann", burn_id, 600)
+    assert await undo_contras(runtime) == 2
+    paid = await debts(runtime, coalition)
+    assert paid["gamma", "operator"] == paid["operator", "gamma"] > 0
+    assert paid["shop", "operator"] == paid["operator", "shop"] > 0
+    assert await nets(runtime, coalition) == {}
+    async with runtime.database.begin() as session:
+        assert await verify(session) == []
 
 
 async def test_the_contra_of_a_debt_that_was_undone_is_undone(
