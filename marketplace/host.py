@@ -304,7 +304,12 @@ class PluginHost:
     ) -> Mapping[str, PlacedOrder]:
         """See `marketplace.api.Host.placed_orders`."""
         asked = sa.select(
-            Burn.id, Burn.acceptor_id, Burn.points, Burn.refunded_points, Burn.status
+            Burn.id,
+            Burn.acceptor_id,
+            Burn.points,
+            Burn.refunded_points,
+            Burn.status,
+            Burn.selection,
         ).where(
             Burn.id.in_(_burn_ids(references)),
             Burn.plugin == self.slug,
@@ -319,6 +324,7 @@ class PluginHost:
                 points=row.points,
                 refunded_points=row.refunded_points,
                 voided=row.status is BurnStatus.VOIDED,
+                selection=row.selection,
             )
             for row in session.execute(asked)
         }

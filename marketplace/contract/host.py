@@ -40,6 +40,8 @@ class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Of `points`; equal to them where all was refunded."""
     voided: bool = False
     """Whether it ended without delivery, and its points went back. Since 1.3."""
+    selection: str | None = None
+    """As in `Order.selection`. Since 1.3."""
 
 
 class MemberName(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest_asyncio
-from marketplace_pretix import domain, stock
+from marketplace_pretix import domain, letting_go, stock
 from marketplace_pretix.double.server import Double
 from marketplace_pretix.plugin import marketplace_register_settings
 from marketplace_pretix.rehearsal import settings_of
@@ -168,6 +168,30 @@ async def test_seats_are_chosen_from_those_that_are_free(sale: Sale) -> None:
     assert "Stalls · A · 1" not in asked.text
     gone = await sale.say(name_full_name="Ann", q_1="100", seat="A1")
     assert gone.status_code == 409
+
+
+async def test_a_burn_that_is_cancelled_before_it_is_ordered_frees_its_seat_at_once(
+    sale: Sale,
+) -> None:
+    sale.double.world.seat(sale.item, "A1", "A2")
+    await sale.look()
+    said = await sale.say(name_full_name="Ann", q_1="100", seat="A1")
+    body = {
+        "wallet_id": str(sale.counter.coalition.wallets["ann"]),
+        "offer_id": str(sale.counter.coalition.offers["seat"]),
+        "selection": said.headers["location"].rpartition("=")[2],
+    }
+    headers = {**sale.ann, "Idempotency-Key": "once"}
+    burnt = await sale.client.post("/v1/burns", json=body, headers=headers)
+    assert burnt.status_code == 201, burnt.text
+    assert len(sale.double.world.live_carts()) == 1
+    cancel = f"/v1/burns/{burnt.json()['id']}/cancel"
+    gone = await sale.client.post(cancel, headers=sale.ann)
+    assert gone.status_code == 200, gone.text
+    await asyncio.to_thread(letting_go.run, sale.host)
+    assert sale.double.world.live_carts() == []
+    free = {each["seat_guid"] for each in sale.double.world.free_seats()}
+    assert free == {"A1", "A2"}
 
 
 async def test_the_partner_reads_why_something_is_not_sold(sale: Sale) -> None:

@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 
 import msgspec
 import pytest
-from marketplace_pretix import choosing, stock, words
+import sqlalchemy as sa
+from marketplace_pretix import choosing, letting_go, models, stock, words
 from marketplace_pretix.asking import Person
 from marketplace_pretix.double.server import Double, Mischief
 from marketplace_pretix.settings import PretixSettings
@@ -155,13 +156,60 @@ def test_a_pretix_without_carts_sells_seats_as_before(
     assert isinstance(ordered(lab, supplier, sku, choose(uuid4(), "A1")), api.Fulfilled)
 
 
+def tries_of(host: api.Host, double: Double) -> list[int]:
+    """Of each place at this double that is to be let go."""
+    here = models.let_go.c.place.startswith(double.url)
+    with host.transaction() as session:
+        return list(session.scalars(sa.select(models.let_go.c.tries).where(here)))
+
+
 def test_a_refused_order_lets_its_seats_go(
     lab: Lab, host: api.Host, supplier: PretixSupplier, double: Double, sku: str, choose: Choose
 ) -> None:
     selection = choose(uuid4(), "A1")
     double.world.items[int(sku.split("/")[1])]["active"] = False
     assert isinstance(ordered(lab, supplier, sku, selection), api.Rejected)
+    letting_go.run(host)
     assert double.world.carts == {}
+    assert tries_of(host, double) == []
+
+
+def test_a_seat_that_cannot_be_let_go_is_tried_again_until_its_cart_ends(
+    lab: Lab, host: api.Host, supplier: PretixSupplier, double: Double, sku: str, choose: Choose
+) -> None:
+    def later(column: str) -> None:
+        with host.transaction() as session:
+            session.execute(sa.update(models.let_go).values({column: sa.func.now()}))
+        letting_go.run(host)
+
+    def refused(seat: str) -> None:
+        double.world.items[item]["active"] = True
+        selection = choose(uuid4(), seat)
+        double.world.items[item]["active"] = False
+        assert isinstance(ordered(lab, supplier, sku, selection), api.Rejected)
+
+    def tries() -> list[int]:
+        return tries_of(host, double)
+
+    item = int(sku.split("/")[1])
+    refused("A1")
+    double.mischief = Mischief.MAINTENANCE
+    letting_go.run(host)
+    letting_go.run(host)  # not due again so soon
+    assert (tries(), len(double.world.carts)) == ([1], 1)
+    later("due_at")
+    assert (tries(), len(double.world.carts)) == ([2], 1)
+    double.mischief = Mischief.NONE
+    later("due_at")
+    assert (tries(), double.world.carts) == ([], {})
+    refused("A2")
+    double.world.carts.clear()  # pretix let it go itself
+    letting_go.run(host)
+    assert tries() == []
+    refused("A3")
+    double.mischief = Mischief.MAINTENANCE
+    later("ends_at")
+    assert tries() == []
 
 
 def test_a_trial_uses_up_nothing_that_is_held(

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from marketplace import api
-from marketplace_pretix import parts, repository, telling
+from marketplace_pretix import letting_go, parts, repository, telling
 from marketplace_pretix.client import Pretix, is_proof_of_absence, order_path, status_of
 from marketplace_pretix.domain import complaints, read_order
 from marketplace_pretix.repository import Sent
@@ -38,6 +38,7 @@ def ask_voided(host: api.Host, fact: api.BurnFact) -> None:
     """The same for a burn that ended without delivery, should pretix have its order after all."""
     with host.transaction() as session:
         repository.ask_to_cancel(session, str(fact.burn_id), fact.reason or "voided")
+        letting_go.ask(host, session, str(fact.burn_id))
         telling.drop(session, [str(fact.burn_id)])
 
 

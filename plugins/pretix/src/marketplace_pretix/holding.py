@@ -78,7 +78,7 @@ def hold(client: Pretix, sku: Sku, seats: Sequence[tuple[str, str]], channel: st
     cart = secrets.token_hex(20) + SUFFIX
     body = msgspec.json.encode([_place(sku, guid, cart, channel) for guid, _ in seats])
     try:
-        answer = client.call("POST", f"{_path(sku)}bulk_create/", body, timeout_s=TIMEOUT_S)
+        answer = client.call("POST", f"{_path(sku.event)}bulk_create/", body, timeout_s=TIMEOUT_S)
     except api.MarketplaceError as error:
         log.warning("no seat is held at %s: %s", sku.event, error.detail)
         return Held(cart=cart)
@@ -123,7 +123,7 @@ def release(client: Pretix, sku: Sku, places: Iterable[Place]) -> None:
     """Let seats go; those that cannot be reached now are free again once their time is over."""
     for each in places:
         try:
-            client.call("DELETE", f"{_path(sku)}{each.id}/", timeout_s=TIMEOUT_S)
+            client.call("DELETE", place_path(sku.event, each.id), timeout_s=TIMEOUT_S)
         except api.MarketplaceError as error:
             log.warning("a seat at %s is not let go: %s", sku.event, error.detail)
             return
@@ -141,5 +141,10 @@ def _place(sku: Sku, guid: str, cart: str, channel: str) -> dict[str, Any]:
     }
 
 
-def _path(sku: Sku) -> str:
-    return f"/events/{quote(sku.event, safe='')}/cartpositions/"
+def place_path(event: str, number: int) -> str:
+    """Of one place in a cart."""
+    return f"{_path(event)}{number}/"
+
+
+def _path(event: str) -> str:
+    return f"/events/{quote(event, safe='')}/cartpositions/"

@@ -1,5 +1,5 @@
 """Tables: orders that may be at a pretix and what was split from them, how far each server was
-looked through, prices seen, what products are like, who comes.
+looked through, prices seen, what products are like, who comes, seats to let go.
 """
 
 from __future__ import annotations
@@ -109,6 +109,20 @@ state = sa.Table(
     sa.Column("seen_at", MOMENT, nullable=False, server_default=sa.func.statement_timestamp()),
     sa.Column("names", sa.Text),
     comment="What an offer's product was like when its event was last looked at.",
+)
+
+let_go = sa.Table(
+    "pretix_let_go",
+    metadata,
+    sa.Column("member_id", sa.Uuid, primary_key=True),
+    sa.Column("place", sa.Text, primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True),
+    sa.Column("event", sa.Text, nullable=False),
+    sa.Column("ends_at", MOMENT, nullable=False),
+    sa.Column("due_at", MOMENT, nullable=False, server_default=sa.func.statement_timestamp()),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Index("ix_pretix_let_go_due_at", "due_at"),
+    comment="Places in carts that nobody will order: each is given back before its time is over.",
 )
 
 told = sa.Table(

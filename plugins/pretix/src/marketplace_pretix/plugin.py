@@ -20,7 +20,7 @@ from marketplace.api import (
     Supplier,
     hookimpl,
 )
-from marketplace_pretix import cancelling, giving_back, stock, sweeping
+from marketplace_pretix import cancelling, giving_back, letting_go, stock, sweeping
 from marketplace_pretix.checks import CHECKS
 from marketplace_pretix.commands import make_commands
 from marketplace_pretix.models import metadata
@@ -31,6 +31,7 @@ from marketplace_pretix.supplier import PretixSupplier
 
 STOCK_EVERY_S = 30
 CANCEL_EVERY_S = 15
+LET_GO_EVERY_S = 5
 SWEEP_EVERY_S = 15
 GIVE_BACK_EVERY_S = 60
 
@@ -80,6 +81,7 @@ def marketplace_register_tasks(host: Host) -> Sequence[PeriodicTask]:
     return [
         PeriodicTask(name="stock", every_s=STOCK_EVERY_S, run=partial(stock.keep, host)),
         PeriodicTask(name="cancel", every_s=CANCEL_EVERY_S, run=partial(cancelling.run, host)),
+        PeriodicTask(name="let_go", every_s=LET_GO_EVERY_S, run=partial(letting_go.run, host)),
         PeriodicTask(name="sweep", every_s=SWEEP_EVERY_S, run=partial(sweeping.run, host)),
         PeriodicTask(
             name="give_back", every_s=GIVE_BACK_EVERY_S, run=partial(giving_back.run, host)

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from marketplace import api
-from marketplace_pretix import domain, holding, repository, telling, words
+from marketplace_pretix import domain, letting_go, repository, telling, words
 from marketplace_pretix.client import (
     HEALTH_TIMEOUT_S,
     REDIRECTS,
@@ -229,6 +229,8 @@ class PretixSupplier:
             with self._host.transaction() as session:
                 repository.finish(session, learnt, begun)
                 refused = [each for each in learnt if isinstance(each, api.Rejected)]
+                for each in refused:
+                    letting_go.ask(self._host, session, each.reference)
                 telling.drop(session, [each.reference for each in refused])
         except Exception as error:
             log.exception("outcomes could not be kept")
@@ -264,10 +266,7 @@ class PretixSupplier:
         refusal = domain.complaints(answer.body)
         if answer.status == 400 and domain.IN_USE in refusal.get("code", ""):
             return self._found(server, job)
-        outcome = _refused(order, answer, refusal)
-        if isinstance(outcome, api.Rejected) and job.told is not None and not order.sandbox:
-            holding.release(server.client, sku, job.told.places)
-        return outcome
+        return _refused(order, answer, refusal)
 
     def _refuse_unordered(self, server: _Server, job: Job, reason: str) -> api.Outcome:
         """Refuse an order, unless an earlier try of it has come to pretix."""
