@@ -122,9 +122,17 @@ async def test_places_are_kept_for_a_firm_changed_and_released(
     ann = await sign_in(Role.PARTICIPANT)
     theirs = (await client.get("/conference/events/forum", headers=ann)).text
     assert "20 places are kept for your firm." in theirs
-    await client.post("/conference/choose", data={"sku": "FORUM-A", "quantity": "1"}, headers=ann)
+    chosen = await client.post(
+        "/conference/choose", data={"sku": "FORUM-A", "quantity": "1"}, headers=ann
+    )
+    # At the time of the event, as everything about it.
+    held = (await client.get(chosen.headers["location"], headers=ann)).text
+    assert re.search(r"until \d+ \w+ \d{4}, \d\d:\d\d \(Europe/Warsaw\), at this", held)
     row = await client.get(address, headers=staff)
     assert re.findall(r'class="number">(\d+)<', row.text) == ["20", "1", "19"]
+    await client.post(address, headers=staff, data={**asked, "size": str(SEATS)})
+    theirs = (await client.get("/conference/events/forum", headers=ann)).text
+    assert "Nothing is free for others at present" in theirs
     released = await client.post(address, headers=staff, data={**asked, "size": "0"})
     assert released.status_code == 303
     assert "released" in (await client.get(address, headers=staff)).text
