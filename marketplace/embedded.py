@@ -159,7 +159,8 @@ def _clear_what_was_half_made(folder: Path) -> None:
         return
     log.warning("making %s anew: its making was killed", folder)
     for process in psutil.process_iter(["name", "cmdline"]):
-        if str(folder) in (process.info["cmdline"] or ()):
+        ours = str(process.info["name"]).startswith(("initdb", "postgres"))
+        if ours and str(folder) in (process.info["cmdline"] or ()):
             with suppress(psutil.NoSuchProcess):
                 process.kill()
                 process.wait(STOP_S)

@@ -242,10 +242,12 @@ async def undo_contras(session: AsyncSession) -> int:
 
 
 async def _undo_contras(session: AsyncSession) -> int:
-    found = await contras.standing(session)
-    for dispute_id, line in found:
-        await _adjust_all(session, dispute_id, [line])
-    return len(found)
+    found: dict[UUID, list[LineId]] = {}
+    for dispute_id, line in await contras.standing(session):
+        found.setdefault(dispute_id, []).append(line)
+    for dispute_id, lines in found.items():
+        await _adjust_all(session, dispute_id, lines)
+    return sum(map(len, found.values()))
 
 
 async def _adjust_all(session: AsyncSession, dispute_id: UUID, ids: Sequence[LineId]) -> None:

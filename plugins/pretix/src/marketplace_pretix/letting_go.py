@@ -22,17 +22,15 @@ from marketplace_pretix.client import Pretix, is_proof_of_absence, status_of
 from marketplace_pretix.domain import parse_sku
 from marketplace_pretix.holding import EARLIER, TIMEOUT_S, Place, place_path
 from marketplace_pretix.models import let_go, told
+from marketplace_pretix.repository import LEASE, NOW
 from marketplace_pretix.servers import settings_of
 
 log = logging.getLogger(__name__)
 
-NOW: Final = sa.func.statement_timestamp()
 MOST: Final = 50
 """In one run: a pretix takes about ten calls a second."""
 FIRST_WAIT_S: Final = 15
 LONGEST_WAIT_S: Final = 300
-LEASE: Final = timedelta(minutes=2)
-"""How long who took a place has for it."""
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ NOW: Final = sa.func.statement_timestamp()
 SEEN: Final = "seen:"
 """Before a code of what was noticed: somebody has looked at it, so it is listed no more."""
 LEASE: Final = timedelta(minutes=2)
-"""How long who took a cancellation has for it."""
+"""How long who took something that is due has for it."""
 UNANSWERED: Final = timedelta(hours=1)
 """After which an order that was not answered is compared with its burn, too."""
 
