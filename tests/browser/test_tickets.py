@@ -14,16 +14,13 @@ from marketplace_conference.certificates import certifying, domain
 from marketplace_conference.certificates.tables import certificate
 from marketplace_conference.door import checking, devices
 from marketplace_conference.door.schemas import NewDevice, NewScan, NewScans
-from marketplace_conference.supplier import BoxOffice
 from marketplace_conference.tickets import cancelling, issuing, keys, repository
-from msgspec.structs import replace
 from playwright.async_api import expect
 
-from marketplace.api import Fulfilled, Principal
-from marketplace.exchange.resolution import Delivery, capture
+from marketplace.api import Principal
+from marketplace.exchange.domain import BurnStatus
 from marketplace.host import PluginHost
-from marketplace.testing import SupplierConformance
-from tests.browser.conftest import OpenTab, Tab
+from tests.browser.conftest import PATIENCE_MS, OpenTab, Tab
 from tests.browser.life import Life, Somebody
 from tests.browser.looks import examine
 from tests.browser.test_door import Box
@@ -46,25 +43,23 @@ async def bought(life: Life) -> tuple[Somebody, str]:
             cancelling.set_policy(host, session, event, {30: 80, 7: 25}, actor="cli:test")
 
     await asyncio.to_thread(promise)
+    await life.coalition.activate("conference", "shop")
     offer = f"seat-{uuid4().hex[:8]}"
     await life.coalition.add_offer(
         offer, acceptor="shop", kind="seat", plugin="conference", sku=f"{box.slug}-1"
     )
     who = await life.newcomer(5_000)
     reward = await life.burn(who, offer)
-    await deliver(life, host, f"{box.slug}-1", reward)
+    await delivered(life, reward)
     return who, reward.removeprefix("/rewards/")
 
 
-async def deliver(life: Life, host: PluginHost, sku: str, reward: str) -> None:
-    """What a worker does: the box office sells, and the burn is captured."""
-    burn = await life.burn_of(reward)
-    order = replace(SupplierConformance.order(sku), reference=str(burn.id))
-    (sold,) = await asyncio.to_thread(BoxOffice(host).fulfil, [order])
-    assert isinstance(sold, Fulfilled)
-    done = Delivery(burn.id, burn.wallet_id, "conference", sold.supplier_reference, sold.artefacts)
-    async with life.runtime.database.begin() as session:
-        assert await capture(session, [done], vault=life.runtime.vault)
+async def delivered(life: Life, reward: str) -> None:
+    """The shop's own worker has had the box office sell, and captured the burn."""
+    async with asyncio.timeout(PATIENCE_MS / 1000):
+        while (burn := await life.burn_of(reward)).status == BurnStatus.HELD:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    assert burn.status == BurnStatus.CAPTURED
 
 
 async def opened(open_tab: OpenTab, bought: tuple[Somebody, str], **more: object) -> Tab:
