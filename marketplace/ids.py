@@ -20,6 +20,7 @@ _NODE_BITS = 10
 _SEQUENCE_BITS = 12
 _EPOCH_MS = 1_700_000_000_000
 _LOW_62_BITS = (1 << 62) - 1
+_VARIANT = 1 << 63
 _CHANCES = Struct("!512Q")
 _HALVES = Struct("!QQ")
 
@@ -41,10 +42,11 @@ class UUID7Maker:
         with self._lock:
             moment = self._last = max((time.time_ns() << 12) // 1_000_000, self._last + 1)
             if not self._chances:
-                self._chances = list(_CHANCES.unpack(os.urandom(_CHANCES.size)))
-            chance = self._chances.pop()
-        high = (moment & ~0xFFF) << 4 | 0x7000 | moment & 0xFFF
-        made: UUID = FastUUID(_HALVES.pack(high, chance & _LOW_62_BITS | 1 << 63))
+                drawn = _CHANCES.unpack(os.urandom(_CHANCES.size))
+                self._chances = [each & _LOW_62_BITS | _VARIANT for each in drawn]
+            low = self._chances.pop()
+        high = (moment >> 12 << 16) | 0x7000 | moment & 0xFFF
+        made: UUID = FastUUID(_HALVES.pack(high, low))
         return made
 
 

@@ -1,17 +1,20 @@
 """What lets a process of tests build hundreds of applications in less time.
 
-Both change nothing that a test can see; together they take two thirds off the start of an
-application, and a third off everything else.
+Nothing here changes what a test can see; together they take two thirds off the start of an
+application, a third off everything else, and make a template's code once.
 """
 
 from __future__ import annotations
 
 import gc
+import io
 from collections.abc import Callable, Hashable
+from gettext import GNUTranslations
 from types import FunctionType, SimpleNamespace
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from jinja2 import Environment
 from litestar import Router
 from litestar._kwargs import KwargsModel
 from litestar._signature.model import SignatureModel
@@ -31,6 +34,8 @@ def use_less_time() -> None:
     remember_signatures()
     remember_arguments()
     list_handlers_once()
+    compile_templates_once()
+    read_catalogs_once()
 
 
 def collect_less() -> None:
@@ -162,3 +167,46 @@ def list_handlers_once() -> None:
         return found
 
     Router.route_handler_method_map = property(listed)  # type: ignore[method-assign, assignment]
+
+
+def compile_templates_once() -> None:
+    """Compile each text of a template once, not once for each application that shows it."""
+    compile_text = Environment.compile
+    compiled: dict[Hashable, Any] = {}
+
+    def compile_once(
+        environment: Environment,
+        source: Any,
+        name: str | None = None,
+        filename: str | None = None,
+        raw: bool = False,
+        defer_init: bool = False,
+    ) -> Any:
+        if not isinstance(source, str) or raw:
+            return compile_text(environment, source, name, filename, raw, defer_init)
+        key = (
+            *(source, name, filename, defer_init),
+            *(environment.trim_blocks, environment.keep_trailing_newline),
+            *(tuple(environment.extensions), frozenset(environment.filters)),
+        )
+        if key not in compiled:
+            compiled[key] = compile_text(environment, source, name, filename, raw, defer_init)
+        return compiled[key]
+
+    Environment.compile = compile_once  # type: ignore[method-assign, assignment]
+
+
+def read_catalogs_once() -> None:
+    """Read the words of a language once for all applications that speak it."""
+    read = GNUTranslations._parse  # type: ignore[attr-defined]
+    known: dict[bytes, dict[str, Any]] = {}
+
+    def read_once(translations: GNUTranslations, file: Any) -> None:
+        catalog = file.read()
+        if catalog not in known:
+            read(translations, io.BytesIO(catalog))
+            names = ("_catalog", "_charset", "_info", "plural")
+            known[catalog] = {name: vars(translations)[name] for name in names}
+        vars(translations).update(known[catalog])
+
+    GNUTranslations._parse = read_once  # type: ignore[attr-defined]

@@ -48,6 +48,7 @@ from marketplace.web.direct import DirectHandler, DirectRequest
 PATH = "/v1/burns"
 MOST_BODY_BYTES = 4_096
 LONGEST_KEY = 200
+KEY_FIELD = b"idempotency-key"
 
 ACCESS = access(roles=[Role.PARTICIPANT], scope=KeyScope.BURNS_WRITE, by_handler=True)
 _STATED: Access = ACCESS[ACCESS_KEY]
@@ -94,10 +95,15 @@ def make_direct_burn(engine: BurnEngine, authenticator: Authenticator) -> Direct
             answer(status, _lines(headers) + _NO_STORE, body)
 
         try:
-            principal = authenticator.remembered(request.headers)
+            fields = request.fields
+            bearer = fields.get(b"authorization")
+            if bearer is None:
+                principal = authenticator.remembered(request.headers)
+            else:
+                principal = authenticator.remembered_bearer(bearer)
             if principal is None:
                 return False
-            engine.enqueue(_burn_request(principal, request.headers, request.body), tell)
+            engine.enqueue(_burn_request(principal, fields.get(KEY_FIELD), request.body), tell)
         except MarketplaceError:
             return False  # the application says what is wrong
         return True
@@ -114,13 +120,14 @@ async def _burn(
         raise error
     headers = scope["headers"]
     principal = await authenticator.identify(headers)
-    return await engine.submit(_burn_request(principal, headers, await _read_body(receive)))
+    key = next((value for name, value in headers if name == KEY_FIELD), None)
+    return await engine.submit(_burn_request(principal, key, await _read_body(receive)))
 
 
-def _burn_request(principal: Principal, headers: Any, raw: bytes) -> BurnRequest:
+def _burn_request(principal: Principal, sent_key: bytes | None, raw: bytes) -> BurnRequest:
     """The burn asked for; raises what is wrong with the request or its caller."""
     _STATED.require(principal)
-    key = _idempotency_key(headers)
+    key = _idempotency_key(sent_key)
     if len(raw) > MOST_BODY_BYTES:
         raise TooLarge(f"A burn has at most {MOST_BODY_BYTES} bytes.")
     try:
@@ -151,13 +158,10 @@ def burn_request(principal: Principal, key: str, body: BurnBody) -> BurnRequest:
     )
 
 
-def _idempotency_key(headers: Any) -> str:
-    for name, value in headers:
-        if name == b"idempotency-key":
-            key: str = value.decode("latin-1").strip()
-            if 0 < len(key) <= LONGEST_KEY and key.isprintable():
-                return key
-            break
+def _idempotency_key(sent: bytes | None) -> str:
+    key = "" if sent is None else sent.decode("latin-1").strip()
+    if 0 < len(key) <= LONGEST_KEY and key.isprintable():
+        return key
     raise InvalidRequest(
         f"Send an Idempotency-Key header of 1 to {LONGEST_KEY} printable characters, new for each "
         "burn and the same when you try it again."

@@ -17,10 +17,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from marketplace.db import Database
 from marketplace.errors import NotAuthenticated
 from marketplace.identity import repository
-from marketplace.identity.credentials import Credential, RawHeaders, read_credential
+from marketplace.identity.credentials import (
+    Credential,
+    RawHeaders,
+    read_bearer,
+    read_credential,
+)
 from marketplace.identity.domain import Principal
 
 REMEMBERED = 50_000
+BEARERS = 1_000
+"""Headers of callers that are known as they were sent: to read one costs more than to find it."""
 
 
 class Authenticator:
@@ -32,6 +39,7 @@ class Authenticator:
         self._engine = database.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._most = remember
         self._known: OrderedDict[bytes, Principal] = OrderedDict()
+        self._bearers: dict[bytes, Principal] = {}
         self._used: set[UUID] = set()
 
     async def verify(self, headers: RawHeaders, method: str) -> Principal:
@@ -82,6 +90,19 @@ class Authenticator:
     def remembered(self, headers: RawHeaders, method: str = "POST") -> Principal | None:
         """As `identify`, without a wait: None where only the database can tell."""
         return self._recall(read_credential(headers, method))
+
+    def remembered_bearer(self, authorization: bytes) -> Principal | None:
+        """As `remembered`, of a request with this `Authorization` header."""
+        known = self._bearers.get(authorization)
+        if known is not None:
+            self._note_use(known)
+            return known
+        known = self._recall(read_bearer(authorization))
+        if known is not None:
+            if len(self._bearers) >= BEARERS:
+                self._bearers.clear()
+            self._bearers[authorization] = known
+        return known
 
     def _recall(self, credential: Credential) -> Principal | None:
         known = self._known.get(credential.digest)

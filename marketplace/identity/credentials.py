@@ -58,7 +58,7 @@ def read_credential(headers: RawHeaders, method: str) -> Credential:
     headers = headers if isinstance(headers, list) else list(headers)
     for name, value in headers:
         if name == b"authorization":
-            return _bearer(value)
+            return read_bearer(value)
     found = {name: value for name, value in headers if name in _OF_BROWSERS}
     token = _cookie(found.get(b"cookie", b""))
     if not token:
@@ -72,7 +72,8 @@ def refuse_other_sites(headers: RawHeaders, method: str) -> None:
     _refuse_other_sites({name: value for name, value in headers if name in _OF_BROWSERS}, method)
 
 
-def _bearer(value: bytes) -> Credential:
+def read_bearer(value: bytes) -> Credential:
+    """The credential of an `Authorization` header; NotAuthenticated where it is no Bearer token."""
     if value[:7].lower() != b"bearer ":
         raise NotAuthenticated("Send the key as `Authorization: Bearer <key>`.")
     return _credential(value[7:].strip())

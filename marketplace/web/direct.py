@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
 from marketplace.web.one_write import CorkedTransport, OneWriteProtocol
-from marketplace.web.request_id import HEADER, new_request_id
+from marketplace.web.request_id import HEADER, request_id_of
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,8 @@ class DirectRequest(NamedTuple):
     """A request as a direct handler sees it: header names in lower case, the query undecoded."""
 
     headers: Headers
+    fields: dict[bytes, bytes]
+    """The headers by name; no name comes twice."""
     query: bytes
     body: bytes
 
@@ -90,8 +92,11 @@ class DirectProtocol(OneWriteProtocol):
         state = getattr(config.loaded_app, "state", {})
         self._routes: DirectRoutes = state.get("direct", {})
         self._handler: DirectHandler | None = None
+        self._fields: dict[bytes, bytes] = {}
         self._query = b""
         self._body = b""
+        self._defaults: Headers = []
+        self._default_lines = b""
         self._quiet_since_s: float | None = None
 
     def on_message_begin(self) -> None:
@@ -104,11 +109,15 @@ class DirectProtocol(OneWriteProtocol):
         """The head has come: whose request is it?"""
         path, _, self._query = self.url.partition(b"?")
         handler = self._routes.get((self.parser.get_method(), path))
-        if handler is None or not self._is_plain():
+        if handler is None:
             self._open_scope()
-        else:
-            self._handler = handler
-            self._body = b""
+            return
+        self._fields = dict(self.headers)
+        if not self._is_plain():
+            self._open_scope()
+            return
+        self._handler = handler
+        self._body = b""
 
     def _open_scope(self) -> None:
         """Give the head to the application."""
@@ -125,6 +134,7 @@ class DirectProtocol(OneWriteProtocol):
             and not self.expect_100_continue
             and self.parser.get_http_version() == "1.1"
             and not self.parser.should_upgrade()
+            and len(self._fields) == len(self.headers)
         )
 
     def on_body(self, body: bytes) -> None:
@@ -147,12 +157,13 @@ class DirectProtocol(OneWriteProtocol):
 
     def _handled(self, handler: DirectHandler) -> bool:
         before = self.cycle
-        # Taken now: by the time of the answer `headers` may be those of a pipelined request.
-        request_id = new_request_id(self.headers)
+        # Taken now: by the time of the answer they may be those of a pipelined request.
+        request_id = request_id_of(self._fields.get(HEADER))
         cycle = DirectCycle(self, request_id, keep_alive=self.parser.should_keep_alive())
         self.cycle = cycle  # type: ignore[assignment]
         try:
-            handled = handler(DirectRequest(self.headers, self._query, self._body), cycle.answer)
+            request = DirectRequest(self.headers, self._fields, self._query, self._body)
+            handled = handler(request, cycle.answer)
         except Exception:
             log.exception("a direct handler crashed; the application answers what it did not")
             handled = cycle.response_complete
@@ -170,9 +181,10 @@ class DirectProtocol(OneWriteProtocol):
         self, cycle: DirectCycle, status: int, header_lines: bytes, body: bytes
     ) -> None:
         """Write an answer in one go and make the connection ready for the next request."""
-        lines = [STATUS_LINE[status]]
-        for name, value in self.server_state.default_headers:
-            lines += (name, b": ", value, b"\r\n")
+        if self.server_state.default_headers is not self._defaults:  # new ones each second
+            self._defaults = self.server_state.default_headers
+            self._default_lines = b"".join([b"%b: %b\r\n" % each for each in self._defaults])
+        lines = [STATUS_LINE[status], self._default_lines]
         lines += (ALWAYS, cycle.request_id, b"\r\n", header_lines)
         if not cycle.keep_alive:
             lines.append(b"connection: close\r\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import secrets
-from collections.abc import Iterable, MutableMapping
+from collections.abc import MutableMapping
 from typing import Any, cast
 
 from litestar.types import Scope
@@ -23,13 +23,13 @@ def request_id(scope: Scope) -> str:
     known = cast("MutableMapping[str, Any]", scope)
     found = known.get(_KEY)
     if found is None:
-        found = known[_KEY] = new_request_id(scope["headers"]).decode()
+        sent = next((value for name, value in scope["headers"] if name == HEADER), None)
+        found = known[_KEY] = request_id_of(sent).decode()
     return str(found)
 
 
-def new_request_id(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """The caller's own id where these headers hold a plain one, else a new one."""
-    for name, value in headers:
-        if name == HEADER and _ACCEPTED.fullmatch(value):
-            return value
+def request_id_of(sent: bytes | None) -> bytes:
+    """What the caller sent for an id where it is a plain one, else a new id."""
+    if sent is not None and _ACCEPTED.fullmatch(sent):
+        return sent
     return b"%b-%06x" % (_PROCESS, next(_COUNT))

@@ -120,7 +120,9 @@ def on_the_connection(
         future.set_result((status, msgspec.json.decode(body)))
 
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    if not handler(DirectRequest(raw, b"", msgspec.json.encode({"number": number})), answer):
+    if not handler(
+        DirectRequest(raw, dict(raw), b"", msgspec.json.encode({"number": number})), answer
+    ):
         future.set_result((0, {}))
     return future
 
@@ -208,7 +210,7 @@ def by_form(
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     raw.append((b"content-type", b"application/x-www-form-urlencoded"))
     body = f"number={number}".encode()
-    assert handler(DirectRequest(raw, b"", body), lambda *told: future.set_result(told))
+    assert handler(DirectRequest(raw, dict(raw), b"", body), lambda *told: future.set_result(told))
     return future
 
 

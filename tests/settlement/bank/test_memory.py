@@ -15,8 +15,8 @@ from tests.conftest import SECRET_KEY
 from tests.factories import Coalition
 from tests.settlement.bank.books_and_bank import prove
 
-SIZES_MB = (0.5, 8.0)
-ROOM_MB = 15.0
+SIZES_MB = (0.5, 4.0)
+ROOM_MB = 12.0
 """What a large one may take more: what only grows to a limit. Kept whole, as records or as rows, so
 many entries would take several times as much."""
 
