@@ -108,6 +108,29 @@ async def test_what_is_out_of_the_ordinary_goes_to_the_application(
     assert status == 201
 
 
+async def test_a_field_that_comes_twice_means_what_it_means_to_the_application(
+    connect: Connect, burn: Callable[..., bytes], coalition: Coalition
+) -> None:
+    wire = await connect()
+    assert (await wire.ask(burn("first")))[0] == 201
+    again = await wire.ask(burn("first", "Idempotency-Key: second"))
+    assert (again[0], again[1]["idempotent-replayed"]) == (201, "true")
+    assert await held(coalition) == 1_000
+
+
+async def test_a_key_met_before_is_refused_once_it_is_revoked(
+    connect: Connect, burn: Callable[..., bytes], coalition: Coalition
+) -> None:
+    wire = await connect()
+    for key in ("met", "remembered", "known by its header"):
+        assert (await wire.ask(burn(key)))[0] == 201
+    async with coalition.runtime.database.begin() as session:
+        await session.execute(sa.text("update api_key set revoked_at = now()"))
+    refused = await wire.ask(burn("late"))
+    assert (refused[0], b"revoked" in refused[2]) == (401, True)
+    assert await held(coalition) == 3_000
+
+
 async def _after_continue(wire: Wire) -> Reply:
     assert (await wire._reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100")
     return await wire.reply()
