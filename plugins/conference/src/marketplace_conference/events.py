@@ -96,7 +96,7 @@ def _check(new: NewEvent) -> None:
 
 
 def _put_event(session: Session, new: NewEvent, organiser_id: UUID) -> UUID:
-    values = {
+    values: dict[str, Any] = {
         "slug": new.slug,
         "name": new.name,
         "description": new.description,
@@ -108,6 +108,8 @@ def _put_event(session: Session, new: NewEvent, organiser_id: UUID) -> UUID:
         "ends_at": new.ends_at,
         "hold_minutes": new.hold_minutes,
     }
+    if new.doors_open_minutes is not None:
+        values["doors_open_minutes"] = new.doors_open_minutes
     made = session.scalar(
         insert(event)
         .values(id=uuid4(), organiser_id=organiser_id, **values)
@@ -286,6 +288,7 @@ def _view(host: Host, session: Session, row: Any) -> EventView:
         starts_at=row.starts_at.astimezone(ZoneInfo(row.time_zone)),
         ends_at=row.ends_at.astimezone(ZoneInfo(row.time_zone)),
         status=row.status,
+        doors_open_minutes=row.doors_open_minutes,
         sessions=[
             SessionView(
                 code=each.code,

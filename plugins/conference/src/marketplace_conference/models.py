@@ -28,10 +28,12 @@ event = sa.Table(
     sa.Column("organiser_id", sa.Uuid, nullable=False),
     sa.Column("status", sa.Text, nullable=False, server_default="draft"),
     sa.Column("hold_minutes", sa.Integer, nullable=False, server_default="10"),
+    sa.Column("doors_open_minutes", sa.Integer, nullable=False, server_default="180"),
     sa.Column("created_at", MOMENT, nullable=False, server_default=sa.func.now()),
     sa.CheckConstraint("ends_at > starts_at", name="ends_after_it_starts"),
     sa.CheckConstraint("status in ('draft', 'published', 'cancelled')", name="status_is_known"),
     sa.CheckConstraint("hold_minutes between 1 and 1440", name="hold_is_within_a_day"),
+    sa.CheckConstraint("doors_open_minutes between 0 and 10080", name="doors_open_within_a_week"),
     comment="What people come to; the organiser is the member that is paid.",
 )
 

@@ -28,6 +28,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """The member that is paid for its seats."""
     status: str
     """`draft`, `published` or `cancelled`."""
+    doors_open_minutes: int
+    """So long before each session its door opens."""
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +40,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     starts_at: datetime
     ends_at: datetime
+    opens_at: datetime
+    """When its door opens; the door closes as it ends."""
     room: str
 
 

@@ -82,6 +82,8 @@ class NewEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     description: Text = ""
     address: str = ""
     hold_minutes: Annotated[int, msgspec.Meta(ge=1, le=1_440)] = 10
+    doors_open_minutes: Annotated[int, msgspec.Meta(ge=0, le=10_080)] | None = None
+    """So long before each session its door opens. None: as it is, 180 of a new event."""
 
 
 class NewAllotment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -145,6 +147,8 @@ class EventView(msgspec.Struct, frozen=True, kw_only=True):
     starts_at: datetime
     ends_at: datetime
     status: str
+    doors_open_minutes: int
+    """So long before each session its door opens; it closes at the session's end."""
     sessions: list[SessionView]
     questions: list[NewQuestion]
 

@@ -25,6 +25,7 @@ EVENT = Event(
     ends_at=datetime(2026, 10, 25, 17, tzinfo=UTC),
     organiser_member_id=UUID(int=1),
     status="published",
+    doors_open_minutes=60,
 )
 SESSION = Session(
     id=UUID(int=9),
@@ -33,6 +34,7 @@ SESSION = Session(
     # The clocks go back in this night.
     starts_at=datetime(2026, 10, 24, 20, tzinfo=UTC),
     ends_at=datetime(2026, 10, 25, 6, 30, tzinfo=UTC),
+    opens_at=datetime(2026, 10, 24, 19, tzinfo=UTC),
     room="Hall B",
 )
 TICKET = Ticket(

@@ -50,6 +50,7 @@ def document(session: Session, slug: str, member_id: UUID, organiser: str) -> Ne
         description=row.description,
         address=row.address,
         hold_minutes=row.hold_minutes,
+        doors_open_minutes=row.doors_open_minutes,
     )
 
 

@@ -111,7 +111,8 @@ def sessions_of(session: Transaction, event_id: UUID) -> list[Session]:
 
 
 def _sessions(session: Transaction, where: sa.ColumnElement[bool]) -> dict[UUID, Session]:
-    table = models.session
+    table, event = models.session, models.event
+    before = sa.func.make_interval(0, 0, 0, 0, 0, event.c.doors_open_minutes)
     rows = session.execute(
         sa.select(
             table.c.id,
@@ -119,8 +120,11 @@ def _sessions(session: Transaction, where: sa.ColumnElement[bool]) -> dict[UUID,
             table.c.name,
             table.c.starts_at,
             table.c.ends_at,
+            (table.c.starts_at - before).label("opens_at"),
             table.c.room,
-        ).where(where)
+        )
+        .join(event, event.c.id == table.c.event_id)
+        .where(where)
     )
     return {row["id"]: Session(**row) for row in rows.mappings()}
 
@@ -150,6 +154,7 @@ def _events(session: Transaction, where: sa.ColumnElement[bool]) -> dict[UUID, E
             table.c.ends_at,
             table.c.organiser_id.label("organiser_member_id"),
             table.c.status,
+            table.c.doors_open_minutes,
         ).where(where)
     )
     return {row["id"]: Event(**row) for row in rows.mappings()}
