@@ -18,6 +18,7 @@ from marketplace_conference.certificates.domain import Certificate
 from marketplace_conference.certificates.tables import certificate
 from marketplace_conference.door.domain import LONGEST_AGE
 from marketplace_conference.door.tables import admission
+from marketplace_conference.names import everywhere
 from marketplace_conference.tickets import keys, repository
 from marketplace_conference.tickets.locators import new_locator
 from marketplace_conference.tickets.tables import ticket
@@ -62,8 +63,11 @@ def _certify(host: Host) -> int:
         ]
         if new:
             session.execute(insert(certificate).values(new).on_conflict_do_nothing())
-            orders = dict.fromkeys((row.order_reference, row.event_name) for row in rows)
-            telling.certified(host, session, list(orders))
+            orders = {
+                row.order_reference: everywhere(row.event_name, row.event_names, row.language)
+                for row in rows
+            }
+            telling.certified(host, session, orders)
         return len(new)
 
 
@@ -78,6 +82,8 @@ def _due(now: datetime) -> sa.Select[Any]:
             place.c.order_reference,
             place.c.attendee_name.label("name"),
             event.c.name.label("event_name"),
+            event.c.names.label("event_names"),
+            event.c.language,
             part.c.name.label("session_name"),
             part.c.starts_at,
             part.c.ends_at,

@@ -42,18 +42,21 @@ def tell(sheets: Sequence[Sheet], say: Say, locale: str) -> dict[str, object]:
 
 def _sheet(sheet: Sheet, say: Say, locale: str) -> dict[str, object]:
     ticket, event, session = sheet.ticket, sheet.event, sheet.session
+    called, part, category = sheet.called(locale)
     rows = [
         (say(lazy("When")), when(session.starts_at, session.ends_at, event.time_zone, locale)),
         (say(lazy("Doors open")), opening(session, event.time_zone, locale)),
         (say(lazy("Where")), ", ".join(filter(None, (event.venue, event.address)))),
         (say(lazy("Room")), session.room),
-        (say(lazy("Category")), ticket.category),
+        (say(lazy("Category")), category.text),
         (say(lazy("Seat number")), ticket.seat_label or ""),
     ]
     return {
         "position": ticket.position,
-        "event": event.name,
-        "session": session.name if session.name != event.name else "",
+        "event": called.text,
+        "event_language": called.language,
+        "session": part.text if part.text != called.text else "",
+        "session_language": part.language,
         "attendee": ticket.attendee_name or say(lazy("Name not given yet")),
         "rows": [row for row in rows if row[1]],
         "locator": ticket.locator,
