@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import random
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +27,12 @@ FULL_HALL = "FULL"
 SKU = "STALLS"
 FIRST_OFFER = 1_001
 """Number of the offer of the sale's seats; the next is that of the full hall."""
-DAY = {"starts_at": "2999-05-04T09:00:00Z", "ends_at": "2999-05-04T18:00:00Z"}
+STARTS_AT = datetime.now(UTC) + timedelta(hours=1)
+"""Its doors are open already."""
+DAY = {
+    "starts_at": STARTS_AT.isoformat(),
+    "ends_at": (STARTS_AT + timedelta(hours=9)).isoformat(),
+}
 EVENT: dict[str, Any] = {
     "slug": "forum",
     "name": "Forum",

@@ -10,13 +10,14 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from catalog.domain import NEARLY_GONE_UNITS, text_chain
+from catalog.domain import NEARLY_GONE_UNITS
 from marketplace.api import EligibilityRule
 from marketplace.db import raw_connection
 from marketplace.exchange.foresight import Ask, foresee
 from marketplace.identity.domain import Principal, Role
 from marketplace.notices.kinds import WISH_AFFORDABLE, WISH_NEARLY_GONE
 from marketplace.notices.service import Telling, notify_many
+from marketplace.web.i18n import told_in
 
 AT_ONCE = 500
 """Wishes looked at in one transaction."""
@@ -160,6 +161,6 @@ async def _tell(session: AsyncSession, kind: str, column: str, rows: Sequence[An
 def _titles(rows: Iterable[Any]) -> dict[tuple[UUID, UUID], str]:
     found = {}
     for row in rows:
-        locale = text_chain(row.locale, row.default_locale, row.titles)
+        locale = told_in(row.locale, row.default_locale, row.titles)
         found[row.participant_id, row.listing_id] = row.titles[locale]
     return found

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.orm import aliased
 
-from catalog.domain import ListingStatus, text_chain
+from catalog.domain import ListingStatus
 from catalog.entries import value_of
 from catalog.models import Denomination, Listing, ListingPicture, ListingText, Picture, PointPrice
 from catalog.presenting import PATH
@@ -19,7 +19,7 @@ from marketplace import api
 from marketplace.clock import NOW
 from marketplace.exchange.models import Offer
 from marketplace.web.formats import money
-from marketplace.web.i18n import choose_language, core_languages, speak
+from marketplace.web.i18n import choose_language, core_languages, speak, told_in
 
 Sibling = aliased(Denomination)
 SHOWN_WIDTH = 640
@@ -89,7 +89,7 @@ def _query(offer_ids: Sequence[UUID]) -> sa.Select[*tuple[Any, ...]]:
 
 def _face(row: Mapping[Any, Any], language: str) -> api.OfferFace:
     titles: dict[str, str] = row["titles"]
-    shown = text_chain(language, row["default_locale"], titles) or row["default_locale"]
+    shown = told_in(language, row["default_locale"], titles)
     value, currency, source = value_of(row)
     return api.OfferFace(
         title=titles[shown] + _which(row, language),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final
+
+from marketplace.web.i18n import told_in
 
 LOCALES: Final = ("en", "ru", "pl", "it")
 """Languages the catalog searches with a configuration of their own; texts may have others too."""
@@ -96,22 +98,9 @@ class Reason(StrEnum):
     NEW = "new"
 
 
-def text_chain(locale: str, default: str, available: Iterable[str]) -> str | None:
-    """Which of the `available` locales is shown to a reader of `locale`.
-
-    The reader's own (`pt-BR`, then `pt`), the listing's default, English, then the first by name.
-    """
-    have = set(available)
-    for wanted in (locale, locale.split("-")[0], default, FALLBACK):
-        if wanted in have:
-            return wanted
-    return min(have, default=None)
-
-
 def pick(texts: Mapping[str, str], locale: str, otherwise: str) -> str:
-    """The name for a reader of `locale`, by the same chain."""
-    chosen = text_chain(locale, FALLBACK, texts)
-    return otherwise if chosen is None else texts[chosen]
+    """The name for a reader of `locale`, in their language where there is one."""
+    return texts.get(told_in(locale, FALLBACK, texts), otherwise)
 
 
 def quantities(least: int, most: int, step: int) -> Sequence[int]:

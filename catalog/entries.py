@@ -15,13 +15,13 @@ from catalog.domain import (
     Delivery,
     ValueSource,
     Why,
-    text_chain,
     value_per_thousand,
 )
 from catalog.loading import Pulse, Rows
 from catalog.schemas import Card, DenominationView, Obstacle, PictureView
 from marketplace.coalition.names import Names, name_in
 from marketplace.exchange.domain import Cause, Closed, Eligibility
+from marketplace.web.i18n import told_in
 
 Row = Mapping[str, Any]
 
@@ -185,7 +185,7 @@ def moments_of(entry: Entry) -> Iterable[datetime]:
 
 def make_card(entry: Entry, locale: str, names: Names) -> Card:
     row = entry.row
-    shown = text_chain(locale, row["default_locale"], entry.texts) or row["default_locale"]
+    shown = told_in(locale, row["default_locale"], entry.texts)
     title, summary = entry.texts[shown]
     first = min(entry.denominations, key=lambda each: each.points * each.least)
     return Card(

@@ -25,7 +25,6 @@ from charity.domain import (
     GiftStatus,
     Origin,
     Surplus,
-    told_in,
 )
 from charity.errors import UnknownCause
 from charity.models import Campaign, CampaignText, Charity, Gift, Match, Milestone, Share
@@ -41,6 +40,7 @@ from marketplace.identity.domain import Principal
 from marketplace.ids import uuid7
 from marketplace.letters import require_shown
 from marketplace.money import MAX_MICROS
+from marketplace.web.i18n import told_in
 
 
 class Text(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -260,7 +260,7 @@ async def texts_of(
     for text in await session.scalars(query):
         found.setdefault(text.campaign_id, {})[text.locale] = text
     return {
-        each.id: found[each.id][told_in(language, each.default_locale, list(found[each.id]))]
+        each.id: found[each.id][told_in(language, each.default_locale, found[each.id])]
         for each in wanted
     }
 

@@ -12,12 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from charity import campaigns, pictures, registry, surplus
 from charity.campaigns import Raised
-from charity.domain import GiftStatus, MatchMode, Origin, Surplus, told_in
+from charity.domain import GiftStatus, MatchMode, Origin, Surplus
 from charity.models import Campaign, Charity, Gift, Match
 from charity.pictures import PictureView
 from charity.surplus import Flow, Passed
 from marketplace.clock import now
 from marketplace.coalition.models import Firm, Member, Participant
+from marketplace.web.i18n import told_in
 
 MOST_GIVERS = 20
 
@@ -230,7 +231,7 @@ async def _milestones(
     return [
         StepView(
             amount_micros=each.amount_micros,
-            words=each.words[told_in(language, campaign.default_locale, list(each.words))],
+            words=each.words[told_in(language, campaign.default_locale, each.words)],
             reached=counted_micros >= each.amount_micros,
         )
         for each in await campaigns.milestones_of(session, campaign.id)

@@ -7,11 +7,11 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from charity.domain import told_in
 from charity.models import Campaign, CampaignPicture, CampaignText, Picture
 from charity.pictures import PictureView
 from marketplace import api
 from marketplace.clock import NOW
+from marketplace.web.i18n import told_in
 
 SHOWN_WIDTH = 640
 """Pixels of the picture where a browser does not choose for itself."""
@@ -43,7 +43,7 @@ class CampaignDescriber:
                 face = _face(campaign, text, picture, is_seen=seen)
                 found.setdefault(campaign.offer_id, {})[text.locale] = face
         return {
-            offer_id: faces[told_in(language, defaults[offer_id], list(faces))]
+            offer_id: faces[told_in(language, defaults[offer_id], faces)]
             for offer_id, faces in found.items()
         }
 

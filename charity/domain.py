@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
 from typing import Final
@@ -174,11 +174,3 @@ def matched(points: int, ratio_bps: int, room: int) -> int:
 def still_matched(matched_points: int, points: int, kept: int) -> int:
     """What stays of a match when the charity keeps `kept` of a gift's `points`."""
     return matched_points * kept // points
-
-
-def told_in(language: str, default: str, known: Sequence[str]) -> str:
-    """The language of `known` that a reader of `language` gets."""
-    for wanted in (language, language.split("-")[0], default, "en"):
-        if wanted in known:
-            return wanted
-    return sorted(known)[0]

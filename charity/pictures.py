@@ -10,12 +10,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from charity.domain import SLUG, told_in
+from charity.domain import SLUG
 from charity.models import CampaignPicture, Picture, PictureFile
 from marketplace.errors import InvalidRequest
 from marketplace.identity.audit import audit
 from marketplace.letters import require_shown
 from marketplace.web import pictures
+from marketplace.web.i18n import told_in
 from marketplace.web.pictures import Encoded, UnknownPicture
 
 MOST: Final = 6
@@ -163,7 +164,7 @@ async def of(
     )
     found: dict[UUID, list[PictureView]] = {each: [] for each in wanted}
     for shown, picture in (await session.execute(query)).all():
-        told = told_in(language, wanted[shown.campaign_id], list(shown.alt))
+        told = told_in(language, wanted[shown.campaign_id], shown.alt)
         found[shown.campaign_id].append(
             PictureView(
                 picture.hash,

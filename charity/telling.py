@@ -10,13 +10,14 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from charity.domain import GiftStatus, told_in
+from charity.domain import GiftStatus
 from charity.models import Campaign, CampaignText, Charity, Gift, Match, Receipt, Schedule
 from charity.rescue_models import Rescue, RescuePlan
 from marketplace.coalition.models import Participant
 from marketplace.identity.domain import Role
 from marketplace.identity.models import Person
 from marketplace.notices.service import Telling, notify_many_sync
+from marketplace.web.i18n import told_in
 
 AT_ONCE: Final = 1_000
 
@@ -24,7 +25,7 @@ AT_ONCE: Final = 1_000
 def title_of(session: Session, campaign: Campaign, language: str) -> str:
     """A campaign's title in a language, or the next best."""
     titles = titles_of(session, campaign)
-    return titles[told_in(language, campaign.default_locale, list(titles))]
+    return titles[told_in(language, campaign.default_locale, titles)]
 
 
 def titles_of(session: Session, campaign: Campaign) -> dict[str, str]:
@@ -202,7 +203,7 @@ def _givers(session: Session, campaign: Campaign, kind: str, more: Mapping[str, 
                     participant_id=participant_id,
                     context={
                         "campaign": titles[
-                            told_in(locale or "en", campaign.default_locale, list(titles))
+                            told_in(locale or "en", campaign.default_locale, titles)
                         ],
                         "path": _page(campaign),
                         **more,

@@ -100,7 +100,8 @@ from marketplace.web.access import access
 from marketplace.web.charts import Bars, Chart, Series, Shape
 from marketplace.web.console import Console
 from marketplace.web.flows import Flows, Payment
-from marketplace.web.i18n import Lazy, lazy
+from marketplace.web.i18n import NAMES as LANGUAGES
+from marketplace.web.i18n import Lazy, lazy, told_in
 from marketplace.web.nav import NavEntry
 from marketplace.web.page import Html, Page
 from marketplace.web.press import typeset
@@ -118,6 +119,7 @@ SECRET: Final = msgspec.Meta(extra={"secret": True})
 
 __all__ = [
     "API_VERSION",
+    "LANGUAGES",
     "SECRET",
     "AddressRefused",
     "Answer",
@@ -237,6 +239,7 @@ __all__ = [
     "qr_code",
     "sign",
     "spreadsheet_safe",
+    "told_in",
     "typeset",
     "verify",
 ]

@@ -15,9 +15,9 @@ from marketplace.contract.registering import Words
 from marketplace.web.i18n import NAMES, SOURCE, Lazy, load_languages
 
 NewsField: TypeAlias = Literal["text", "number", "date", "moment", "id"]
-"""How a value is shown: `text` in one line, cut where it is too long (str), `number` (int), `date`
-and `moment` (aware datetime; a moment is shown with its hour, in the zone it is given in), `id`
-letters, digits, dashes and underscores, for the address of a page (str)."""
+"""How a value is shown: `text` in one line, cut where it is too long (`Words`), `number` (int),
+`date` and `moment` (aware datetime; a moment is shown with its hour, in the zone it is given in),
+`id` letters, digits, dashes and underscores, for the address of a page (str)."""
 
 LONGEST: Final = {"subject": 120, "text": 600, "action": 40}
 SLUG: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -74,7 +74,7 @@ class News(msgspec.Struct, frozen=True, kw_only=True):
     """An order's reference, or as in `Host.subscribe`."""
     occasion: str
     """What happened, by a name of yours: whoever heard of it under this name hears it no more."""
-    values: Mapping[str, str | int | datetime] = {}
+    values: Mapping[str, Words | int | datetime] = {}
     """Of each field of the kind."""
 
 

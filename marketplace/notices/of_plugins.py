@@ -26,6 +26,7 @@ from marketplace.notices.kind import Field
 from marketplace.notices.kinds import PATTERNS, PLUGIN_NOTICE
 from marketplace.notices.models import NoticeSubscription
 from marketplace.notices.posting import TAIL, terms
+from marketplace.web.i18n import NAMES
 
 MOST_A_DAY: Final = 20
 """Notices of one plugin to one person within a day; what is more is not told."""
@@ -124,6 +125,9 @@ def _values(kind: NoticeKind, each: News) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for name, field in kind.fields.items():
         value = each.values[name]
+        if field == "text" and isinstance(value, Mapping):
+            made[name] = _in_languages(kind, name, value)
+            continue
         if not isinstance(value, TYPES[field]) or isinstance(value, bool):
             raise ValueError(f"{name} of {kind.slug} is no {field}: {value!r}")
         if isinstance(value, datetime):
@@ -134,6 +138,15 @@ def _values(kind: NoticeKind, each: News) -> dict[str, Any]:
             raise ValueError(f"{name} of {kind.slug} is no id: {value!r}")
         made[name] = value[:LONGEST_TEXT] if isinstance(value, str) else value
     return made
+
+
+def _in_languages(kind: NoticeKind, name: str, words: Mapping[str, str]) -> dict[str, str]:
+    """A text in several languages: those that pages have, with one at least for all others."""
+    told = {code: each for code, each in words.items() if code in NAMES}
+    told = told or dict(list(words.items())[:1])
+    if not told or not all(isinstance(each, str) for each in told.values()):
+        raise ValueError(f"{name} of {kind.slug} is no text: {words!r}")
+    return {code: each[:LONGEST_TEXT] for code, each in told.items()}
 
 
 def _path(plugin: str, kind: NoticeKind, each: News, values: Mapping[str, Any]) -> str:

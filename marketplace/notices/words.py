@@ -51,13 +51,9 @@ def words_of(kind: str, context: Mapping[str, Any], told_at: datetime) -> Words:
 
 
 def _words_of_plugin(context: Mapping[str, Any]) -> Words:
-    """In the reader's language, else in English, else in the first that the plugin has given."""
-    said = {
-        name: by_code.get(spoken().code) or by_code.get(SOURCE) or next(iter(by_code.values()))
-        for name, by_code in context["words"].items()
-    }
+    said = {name: _said(by_code) for name, by_code in context["words"].items()}
     shown = {
-        name: _shown(Field(field), context["values"][name])
+        name: _shown(Field(field), _said(context["values"][name]))
         for name, field in context["fields"].items()
     }
     return Words(
@@ -67,6 +63,13 @@ def _words_of_plugin(context: Mapping[str, Any]) -> Words:
         path=context["path"],
         action=one_line(said["action"]),
     )
+
+
+def _said(words: Any) -> Any:
+    """In the reader's language, else in English, else in the first that the plugin has given."""
+    if not isinstance(words, Mapping):
+        return words
+    return words.get(spoken().code) or words.get(SOURCE) or next(iter(words.values()))
 
 
 def one_line(text: str, longest: int = LONGEST_NAME) -> str:

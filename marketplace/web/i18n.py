@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -182,6 +182,18 @@ def lazy(message: str, **values: object) -> Lazy:
 def lazy_in(context: str, message: str, **values: object) -> Lazy:
     """As `lazy`, for a word that means something else elsewhere. Import it as `_lp`."""
     return Lazy(message, values, context)
+
+
+def told_in(language: str, default: str, available: Collection[str]) -> str:
+    """Which of the `available` languages somebody's words are shown in to a reader of `language`.
+
+    Theirs (`pt-BR`, then `pt`), the default one, English, the first by name; the default, too,
+    where there is none.
+    """
+    for wanted in (language, language.split("-")[0], default, SOURCE):
+        if wanted in available:
+            return wanted
+    return min(available, default=default)
 
 
 Accepts = Annotated[str, HeaderParameter(name="Accept-Language", required=False)]

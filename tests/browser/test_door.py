@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
@@ -34,10 +35,17 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest.fixture
-def box(life: Life) -> Callable[[], Box]:
-    """`box()`: a new event of the shop."""
+def box(life: Life) -> Callable[..., Box]:
+    """`box()`: a new event of the shop, whose doors are open; `after`: it starts then."""
     host = PluginHost("conference", lambda: life.runtime.database, lambda: life.runtime.vault)
-    return lambda: Box(host, life.coalition.members["shop"])
+
+    def make(after: timedelta | None = None) -> Box:
+        opens = 180 if after is not None else 2 * 24 * 60
+        starts_at = datetime.now(UTC) + (after or timedelta(hours=1))
+        shop = life.coalition.members["shop"]
+        return Box(host, shop, starts_at=starts_at, doors_open_minutes=opens)
+
+    return make
 
 
 def add_door(box: Box, name: str) -> str:
@@ -251,6 +259,84 @@ async def test_a_phone_keeps_a_list_of_ten_thousand_and_finds_anybody(
     await expect(phone.page.locator("#door-found")).to_contain_text("Guest Number 4711")
     for words in ("ERR_INTERNET_DISCONNECTED", "ERR_FAILED", "Failed to fetch"):
         phone.forgive(words)
+
+
+async def test_who_comes_too_early_is_let_in_by_a_person_with_or_without_network(
+    open_tab: OpenTab, box: Callable[..., Box]
+) -> None:
+    event = await asyncio.to_thread(box, timedelta(hours=5))
+    _, (first, _, third) = await asyncio.to_thread(
+        event.sell, "Łucja Żółkiewska", "Otto Alder", "Uwe Elm"
+    )
+    tab = await opened(open_tab, await asyncio.to_thread(add_door, event, "north"))
+    counts = tab.page.locator("#door-counts")
+    anyway = tab.page.get_by_role("button", name="Let in anyway")
+    await expect(anyway).to_be_hidden()
+    await enter(tab, first.secret)
+    await expect(answer(tab)).to_contain_text("Too early")
+    with event.host.transaction() as session:
+        day = tickets.sessions_of(session, event.event_id)[0]
+    opens = day.opens_at.astimezone(ZoneInfo("Europe/Warsaw"))
+    await expect(answer(tab)).to_contain_text(f"the door opens: {opens:%H:%M}")
+    await expect(counts).to_contain_text("Day 1: 0 / 3")
+    wrong = await examine(tab, "door-early")
+    assert not wrong, "\n".join(wrong)
+    await anyway.click()
+    await expect(answer(tab)).to_contain_text("Let in")
+    await expect(answer(tab)).to_have_attribute("data-tone", "good")
+    await expect(anyway).to_be_hidden()
+    await expect(counts).to_contain_text("Day 1: 1 / 3")
+    await tab.page.context.set_offline(True)
+    await enter(tab, first.secret)
+    await expect(answer(tab)).to_contain_text("Too early")
+    await expect(answer(tab)).to_contain_text("Already let in")
+    await expect(anyway).to_be_hidden()
+    await enter(tab, "otto")
+    await tab.page.get_by_role("button", name="Let in", exact=True).click()
+    await expect(answer(tab)).to_contain_text("Too early")
+    await anyway.click()
+    await expect(answer(tab)).to_have_attribute("data-tone", "good")
+    await enter(tab, third.secret)
+    await expect(answer(tab)).to_contain_text("Too early")
+    await tab.page.context.set_offline(False)
+    await expect(tab.page.locator("#door-waiting")).to_have_text("Waiting to be sent: 0")
+    await expect(counts).to_contain_text("Day 1: 2 / 3")
+    await expect(tab.page.locator("#door-late-section")).to_be_hidden()
+    desk = await open_tab(role=Role.PARTNER, of="shop", width=390)
+    await desk.go(f"/conference/partner/events/{event.slug}/doors")
+    kept = desk.page.get_by_role("region", name="Let in anyway").get_by_role("listitem")
+    await expect(kept).to_have_count(2)
+    await expect(kept.first).to_contain_text("Otto Alder")
+    await expect(kept.first).to_contain_text("before the door opened · north")
+    wrong = await examine(desk, "doors-anyway")
+    assert not wrong, "\n".join(wrong)
+    for words in ("ERR_INTERNET_DISCONNECTED", "ERR_FAILED", "Failed to fetch"):
+        tab.forgive(words)
+
+
+async def test_a_phone_whose_clock_is_hours_wrong_opens_the_door_when_the_event_does(
+    open_tab: OpenTab, box: Callable[..., Box]
+) -> None:
+    event = await asyncio.to_thread(box, timedelta(hours=1))
+    _, (first, second) = await asyncio.to_thread(event.sell, "Ilse Alder", "Otto Alder")
+    tab = await open_tab(width=390)
+    await tab.page.clock.install(time=datetime.now(UTC) - timedelta(hours=6))
+    await tab.go(await asyncio.to_thread(add_door, event, "north"))
+    await expect(tab.page.locator("#door-counts")).to_contain_text("Day 1: 0 / 2")
+    await tab.page.context.set_offline(True)
+    await enter(tab, first.secret)
+    await expect(answer(tab)).to_contain_text("Let in")
+    # Somebody sets it right before the network is back, and nothing is judged otherwise for it.
+    await tab.page.clock.set_system_time(datetime.now(UTC))
+    await tab.page.context.set_offline(False)
+    await tab.page.clock.run_for(6_000)
+    await expect(tab.page.locator("#door-waiting")).to_have_text("Waiting to be sent: 0")
+    await expect(tab.page.locator("#door-counts")).to_contain_text("Day 1: 1 / 2")
+    await expect(tab.page.locator("#door-late-section")).to_be_hidden()
+    await enter(tab, second.secret)
+    await expect(answer(tab)).to_contain_text("Let in")
+    for words in ("ERR_INTERNET_DISCONNECTED", "ERR_FAILED", "Failed to fetch"):
+        tab.forgive(words)
 
 
 async def test_a_ticket_held_before_the_camera_is_scanned_once(

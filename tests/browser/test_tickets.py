@@ -102,14 +102,12 @@ async def test_a_ticket_is_given_back_for_what_the_page_says(
 
 def attended(host: PluginHost, order: str) -> str:
     """Its session is over, and its holder was let in: the code of the certificate."""
-    over = datetime.now(UTC) - timedelta(hours=1)
+    now = datetime.now(UTC)
     with host.transaction() as session:
         (ticket,) = repository.of_orders(session, [order])
-        session.execute(
-            sa.update(models.session)
-            .where(models.session.c.id == ticket.session_id)
-            .values(certified=True, starts_at=over - timedelta(hours=8), ends_at=over)
-        )
+        part = sa.update(models.session).where(models.session.c.id == ticket.session_id)
+        began, soon = now - timedelta(hours=8), now + timedelta(hours=1)
+        session.execute(part.values(certified=True, starts_at=began, ends_at=soon))
         session.execute(
             sa.update(models.place)
             .where(models.place.c.id == ticket.id)
@@ -123,6 +121,8 @@ def attended(host: PluginHost, order: str) -> str:
     scans = NewScans(scans=[NewScan(nonce=uuid4(), code=code)])
     (let_in,) = checking.check_in(host, key, scans).scans
     assert let_in.result == "admitted"
+    with host.transaction() as session:
+        session.execute(part.values(ends_at=now - timedelta(hours=1)))
     assert certifying.certify_all(host)
     with host.transaction() as session:
         row = session.execute(

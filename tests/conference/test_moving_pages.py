@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import html
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-from marketplace_conference.tickets import cancelling
+from marketplace_conference.tickets import cancelling, repository
 
 from marketplace.identity.domain import Role
 from tests.conference.test_notices import told
@@ -153,6 +154,29 @@ async def test_terms_hold_for_what_is_sold_from_then_on(sale: Sale, staff: Heade
     assert path(sale, "policy") in overview
 
 
+async def test_the_organiser_says_when_doors_open_for_every_ticket(
+    sale: Sale, staff: Headers
+) -> None:
+    page = (await sale.client.get(path(sale, "policy"), headers=staff)).text
+    assert "180 minutes before each session." in page
+    assert (await send(sale, "policy", staff, do="doors", minutes="45")).status_code == 303
+    page = (await sale.client.get(path(sale, "policy"), headers=staff)).text
+    assert "45 minutes before each session." in page
+    assert fields(page)["minutes"] == "45"
+    address = f"/v1/conference/events/{sale.box.slug}"
+    told = await sale.client.put(f"{address}/doors-open", json={"minutes": 60}, headers=sale.shop)
+    assert told.status_code == 204, told.text
+    assert (await sale.client.get(address)).json()["doors_open_minutes"] == 60
+    for wrong in ({"minutes": -1}, {"minutes": 10_081}, {"minutes": "soon"}, {}):
+        refused = await sale.client.put(f"{address}/doors-open", json=wrong, headers=sale.shop)
+        assert refused.status_code == 400, wrong
+    tickets = (await sale.client.get(f"/conference/tickets/{sale.burn_id}", headers=sale.ann)).text
+    with sale.box.host.transaction() as session:
+        (day, _) = repository.sessions_of(session, sale.box.event_id)
+    opens = (day.starts_at - timedelta(minutes=60)).astimezone(ZoneInfo("Europe/Warsaw"))
+    assert f"{opens:%H:%M}" in tickets.split("Doors open", 1)[1][:40]
+
+
 async def test_terms_that_cannot_be_are_refused_at_their_field(sale: Sale, staff: Headers) -> None:
     good = {"days-1": "60", "percent-1": "90"}
     wrong: list[tuple[dict[str, Any], str, str]] = [
@@ -163,6 +187,9 @@ async def test_terms_that_cannot_be_are_refused_at_their_field(sale: Sale, staff
         ({**good, "days-2": "60", "percent-2": "80"}, "days-2", "there already"),
         ({}, "days-1", "one day at least"),
         ({"do": "changes", "days": "many"}, "days", "3650 at most"),
+        ({"do": "doors", "minutes": ""}, "minutes", "10,080 at most"),
+        ({"do": "doors", "minutes": "-5"}, "minutes", "10,080 at most"),
+        ({"do": "doors", "minutes": "10081"}, "minutes", "10,080 at most"),
     ]
     before = (await sale.client.get(path(sale, "policy"), headers=staff)).text
     for typed, name, words in wrong:

@@ -52,6 +52,7 @@ def bodies(sale: Sale) -> dict[str, Any]:
         },
         "call-off": {"reason": "x"},
         "doors": {"name": "mine"},
+        "doors-open": {"minutes": 10},
         "move": {"reason": "x", "refund_until": LATER, "venue": "Elsewhere"},
         "refund-policy": {"terms": [{"days_before": 1, "percent": 100}]},
         "switch-policy": {"days_before": 1},

@@ -99,6 +99,26 @@ async def test_who_ordered_is_told_once_in_their_language(
     assert words.text.endswith("100% of it.")
 
 
+async def test_a_value_may_be_in_several_languages_too(
+    coalition: Coalition, ann: Person, burn_id: str, partner: Partner
+) -> None:
+    names = {"de": "Das Forum", "pl": "Forum po polsku", "it": "x" * 600}
+    assert await partner.tell(news(burn_id, event=names)) == 1
+    assert await partner.tell(news(burn_id, "again", event={"de": "Das Forum"})) == 1
+    found, other = sorted(about_rewards(await notices(coalition)), key=lambda each: each.id)
+    assert set(found.context["values"]["event"]) == {"pl", "it"}  # pages are in no German
+    for code, of, subject in (
+        ("pl", found, "Nowy termin: Forum po polsku"),
+        ("ru", found, "Moved: Forum po polsku"),
+        ("ru", other, "Moved: Das Forum"),
+    ):
+        with speak(core_languages()[code]):
+            assert words_of(of.kind, of.context, of.created_at).subject == subject
+    for wrong in ({}, {"pl": 7}, ["Forum"]):
+        with pytest.raises(ValueError, match="event of moved is no text"):
+            await partner.tell(news(burn_id, "wrong", event=wrong))
+
+
 async def test_nobody_is_told_about_orders_of_another_plugin_or_of_none(
     coalition: Coalition, ann: Person, burn_id: str
 ) -> None:

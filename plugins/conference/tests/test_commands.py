@@ -193,21 +193,30 @@ def test_bad_words_move_nothing(hall: Hall, host: Host, run: Run) -> None:
 
 
 def test_what_comes_back_is_shown_and_set_at_the_terminal(hall: Hall, run: Run) -> None:
-    nothing = "nothing comes back\ntickets are changed to another session never\n"
+    nothing = (
+        "nothing comes back\ntickets are changed to another session never\n"
+        "doors open 180 minutes before each session\n"
+    )
     assert run("policy", hall.slug).output == nothing
     for words, reason in (
         (("--refund", "30", "101"), "percent-1: A whole number"),
         (("--refund", "30", "80", "--refund", "30", "70"), "days-2: This many days"),
         (("--changes", "soon", "--refund", "30", "80"), "changes: A whole number"),
+        (("--doors-open", "10081", "--changes", "3"), "doors-open: A whole number of minutes"),
     ):
         with pytest.raises(InvalidRequest, match=reason):
             run("policy", hall.slug, *words)
     assert run("policy", hall.slug).output == nothing
-    words = ("--refund", "7", "25", "--refund", "30", "80", "--changes", "3")
+    words = ("--refund", "7", "25", "--refund", "30", "80", "--changes", "3", "--doors-open", "0")
     assert run("policy", hall.slug, *words).output.splitlines() == [
         "80 % comes back until 30 days before",
         "25 % comes back until 7 days before",
         "tickets are changed to another session until 3 days before",
+        "doors open 0 minutes before each session",
     ]
+    hall.put(name="Great forum")  # what a file does not say stays
+    assert run("policy", hall.slug).output.splitlines()[-1].startswith("doors open 0 minutes")
+    hall.put(doors_open_minutes=90)
+    assert run("policy", hall.slug).output.splitlines()[-1].startswith("doors open 90 minutes")
     with pytest.raises(NotFound):
         run("policy", "nowhere")

@@ -134,7 +134,7 @@ def _refused(
     is_own = error.code.startswith(OWN_ERRORS) and error.status == 409
     if not is_own and error.code != InvalidRequest.code:
         raise error
-    event, category = about.get(asked.sku)
+    event, category = about.get(asked.sku, page.locale)
     back = f"{ROOT}/choose/{event.slug}/{category.sku}"
     if not is_own:
         words = lazy("Choose seats.") if category.numbered else lazy("Say how many places.")
@@ -162,7 +162,7 @@ def _refused(
     )
 
 
-def _about(host: Host, sku: str) -> tuple[EventView, CategoryView]:
+def _about(host: Host, sku: str, language: str) -> tuple[EventView, CategoryView]:
     """The event that sells a category, and the category."""
     category, part, event = models.category, models.session, models.event
     with host.transaction() as session:
@@ -174,13 +174,13 @@ def _about(host: Host, sku: str) -> tuple[EventView, CategoryView]:
         )
     if slug is None:
         raise NotFound
-    found = events.read(host, slug)
+    found = events.read(host, slug, language)
     return found, find(found, sku)
 
 
 def _choice(host: Host, page: Page, slug: str, sku: str, quantity: int) -> Html:
     page.active = "conference"
-    event = events.read(host, slug)
+    event = events.read(host, slug, page.locale)
     category = find(event, sku)
     seats = plan.seats(host, slug, category.session, sku) if category.numbered else []
     with host.transaction() as session:

@@ -11,7 +11,7 @@ from zoneinfo import available_timezones
 import msgspec
 
 from marketplace_conference.errors import BadFile
-from marketplace_conference.schemas import NewEvent
+from marketplace_conference.schemas import NewCategory, NewEvent, NewSession
 
 Path = tuple[str | int, ...]
 """Where something stands in a document: names of fields and places in lists."""
@@ -19,7 +19,7 @@ Problem = tuple[Path, str]
 
 BLANK: Final = re.compile(r"[ \t\r\n]*")
 BYTE: Final = re.compile(r"\(byte (\d+)\)")
-WHERE: Final = re.compile(r"(?P<reason>.*) - at `(?P<path>[^`]*)`", re.DOTALL)
+WHERE: Final = re.compile(r"(?P<reason>.*) - at (?:`key` in )?`(?P<path>[^`]*)`", re.DOTALL)
 STEP: Final = re.compile(r"\.([\w-]+)|\[(\d+)\]|\[\.\.\.\]")
 
 
@@ -51,6 +51,10 @@ def problems(new: NewEvent) -> Iterator[Problem]:
         yield ("time_zone",), f"{new.time_zone!r} is no time zone, like Europe/Warsaw"
     if new.ends_at <= new.starts_at:
         yield ("ends_at",), f"{new.name!r} ends before it starts"
+    for path, each in _named(new):
+        if new.language in (each.names or {}):
+            words = f"{each.name!r} is its name in {new.language!r}, the language of the event"
+            yield (*path, "names"), words
     known: set[str] = set()
     for at, part in enumerate(new.sessions):
         if part.ends_at <= part.starts_at:
@@ -82,6 +86,15 @@ def problems(new: NewEvent) -> Iterator[Problem]:
         if asked.code in codes:
             yield ("questions", at, "code"), f"two questions have the code {asked.code!r}"
         codes.add(asked.code)
+
+
+def _named(new: NewEvent) -> Iterator[tuple[Path, NewEvent | NewSession | NewCategory]]:
+    """Whatever has names, and where it stands."""
+    yield (), new
+    for at, part in enumerate(new.sessions):
+        yield ("sessions", at), part
+    for at, of in enumerate(new.categories):
+        yield ("categories", at), of
 
 
 def _path(written: str) -> Path:

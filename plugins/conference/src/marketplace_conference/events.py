@@ -18,6 +18,7 @@ from marketplace_conference.counting import Count
 from marketplace_conference.errors import EventExists, EventOff, UnknownCategory, UnknownEvent
 from marketplace_conference.models import allotment, category, event, question, quota
 from marketplace_conference.models import session as sessions
+from marketplace_conference.names import said
 from marketplace_conference.schemas import (
     CategoryView,
     EventView,
@@ -95,8 +96,13 @@ def _check(new: NewEvent) -> None:
         raise InvalidRequest(f"{'; '.join(wrong[:10])}.")
 
 
+def _said(**values: Any) -> dict[str, Any]:
+    """What a document says of this; what it leaves out stays as it is."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def _put_event(session: Session, new: NewEvent, organiser_id: UUID) -> UUID:
-    values = {
+    values: dict[str, Any] = {
         "slug": new.slug,
         "name": new.name,
         "description": new.description,
@@ -108,6 +114,7 @@ def _put_event(session: Session, new: NewEvent, organiser_id: UUID) -> UUID:
         "ends_at": new.ends_at,
         "hold_minutes": new.hold_minutes,
     }
+    values |= _said(doors_open_minutes=new.doors_open_minutes, names=new.names)
     made = session.scalar(
         insert(event)
         .values(id=uuid4(), organiser_id=organiser_id, **values)
@@ -131,6 +138,7 @@ def _put_sessions(session: Session, event_id: UUID, new: NewEvent) -> Mapping[st
             "ends_at": each.ends_at,
             "room": each.room,
             "certified": each.certified,
+            **_said(names=each.names),
         }
         found[each.code] = session.execute(
             insert(sessions)
@@ -181,6 +189,7 @@ def _put_category(
         "position": position,
         "points": new.points,
         "cost_micros": new.cost_micros,
+        **_said(names=new.names),
     }
     fixed = (category.c.session_id == session_id) & (category.c.numbered == new.numbered)
     made = session.scalar(
@@ -242,42 +251,50 @@ def _kept(counts: list[Count]) -> int:
     return sum(each.allotted for each in counts)
 
 
-def listed(host: Host) -> list[EventView]:
-    """Events that are public and not over, the next first."""
+def listed(host: Host, language: str | None = None) -> list[EventView]:
+    """Events that are public and not over, the next first; named as in `read`."""
     with host.transaction() as session:
         rows = session.execute(
             sa.select(event)
             .where(event.c.status == "published", event.c.ends_at > host.now(session))
             .order_by(event.c.starts_at, event.c.slug)
         ).all()
-        return [_view(host, session, row) for row in rows]
+        return [_view(host, session, row, language) for row in rows]
 
 
-def read(host: Host, slug: str, *, drafts: bool = False) -> EventView:
-    """One event with how each of its categories stands; drafts only where they are asked for."""
+def read(host: Host, slug: str, language: str | None = None, *, drafts: bool = False) -> EventView:
+    """One event with how each of its categories stands; drafts only where they are asked for.
+
+    Names are in `language` where there are such, else in the event's own.
+    """
     with host.transaction() as session:
         row = session.execute(sa.select(event).where(event.c.slug == slug)).first()
         if row is None or (row.status == "draft" and not drafts):
             raise UnknownEvent(f"There is no event {slug!r}.")
-        return _view(host, session, row)
+        return _view(host, session, row, language)
 
 
-def _view(host: Host, session: Session, row: Any) -> EventView:
+def _view(host: Host, session: Session, row: Any, language: str | None) -> EventView:
     counts = counting.of_event(session, row.id, host.now(session))
     parts = session.execute(
         sa.select(sessions)
         .where(sessions.c.event_id == row.id)
         .order_by(sessions.c.starts_at, sessions.c.code)
     ).all()
-    needs = prerequisites.required(session, [each.id for each in parts])
+    needs = prerequisites.required(session, [each.id for each in parts], language)
     sold = session.execute(
         sa.select(category)
         .where(category.c.session_id.in_([each.id for each in parts]))
         .order_by(category.c.position, category.c.sku)
     ).all()
+
+    def named(of: Any) -> dict[str, Any]:
+        name = said(of.name, of.names, row.language, language)
+        return {"name": name.text, "name_language": name.language, "names": of.names}
+
     return EventView(
         slug=row.slug,
-        name=row.name,
+        **named(row),
         description=row.description,
         language=row.language,
         venue=row.venue,
@@ -286,17 +303,20 @@ def _view(host: Host, session: Session, row: Any) -> EventView:
         starts_at=row.starts_at.astimezone(ZoneInfo(row.time_zone)),
         ends_at=row.ends_at.astimezone(ZoneInfo(row.time_zone)),
         status=row.status,
+        doors_open_minutes=row.doors_open_minutes,
         sessions=[
             SessionView(
                 code=each.code,
-                name=each.name,
+                **named(each),
                 starts_at=each.starts_at.astimezone(ZoneInfo(row.time_zone)),
                 ends_at=each.ends_at.astimezone(ZoneInfo(row.time_zone)),
                 room=each.room,
                 certified=each.certified,
                 requires=[of.words for of in needs.get(each.id, [])],
                 categories=[
-                    _category(of, each.code, counts) for of in sold if of.session_id == each.id
+                    _category(of, named(of), each.code, counts)
+                    for of in sold
+                    if of.session_id == each.id
                 ],
             )
             for each in parts
@@ -305,12 +325,14 @@ def _view(host: Host, session: Session, row: Any) -> EventView:
     )
 
 
-def _category(row: Any, session_code: str, counts: list[Count]) -> CategoryView:
+def _category(
+    row: Any, named: Mapping[str, Any], session_code: str, counts: list[Count]
+) -> CategoryView:
     mine = next(each for each in counts if each.id == row.id)
     stands = counting.standing(row.id, counts)
     return CategoryView(
         sku=row.sku,
-        name=row.name,
+        **named,
         session=session_code,
         numbered=row.numbered,
         must_choose=row.must_choose,

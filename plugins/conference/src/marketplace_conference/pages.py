@@ -63,7 +63,7 @@ def _events(host: Host) -> Routes:
     def show_events(page: NamedDependency[Page]) -> Html:
         """What is on."""
         page.active = "conference"
-        return page.render("conference/events.html", events=events.listed(host))
+        return page.render("conference/events.html", events=events.listed(host, page.locale))
 
     @get("/events/{slug:str}", opt=PUBLIC, include_in_schema=False, sync_to_thread=True)
     def show_event(slug: FromPath[str], page: NamedDependency[Page]) -> Html:
@@ -71,7 +71,7 @@ def _events(host: Host) -> Routes:
         page.active = "conference"
         # Others would be told that they may not: those who work for members have no wallet.
         buys = page.principal is None or Role.PARTICIPANT in page.principal.roles
-        event = events.read(host, slug)
+        event = events.read(host, slug, page.locale)
         with host.transaction() as session:
             may = standings(host, session, slug, page.principal)
             waits = waiting.tokens(session, slug, page.principal)
@@ -163,7 +163,7 @@ def _reservation(
 ) -> Html:
     page.active = "conference"
     mine = reserving.read(host, principal, selection)
-    event = reserving.event_of(host, selection)
+    event = reserving.event_of(host, selection, page.locale)
     return page.render(
         "conference/reservation.html",
         status_code=200 if error is None else error.status,

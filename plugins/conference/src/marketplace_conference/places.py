@@ -8,6 +8,8 @@ from uuid import UUID
 
 import msgspec
 
+from marketplace_conference.names import Names
+
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """What people come to, on one or several days."""
@@ -16,6 +18,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     slug: str
     """In addresses: lower case, digits and dashes."""
     name: str
+    names: Names
+    """In other languages than its own; so have sessions and tickets their words."""
     language: str
     """Of the event itself: a code such as `pl`."""
     venue: str
@@ -28,6 +32,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """The member that is paid for its seats."""
     status: str
     """`draft`, `published` or `cancelled`."""
+    doors_open_minutes: int
+    """So long before each session its door opens."""
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,8 +42,11 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     event_id: UUID
     name: str
+    names: Names
     starts_at: datetime
     ends_at: datetime
+    opens_at: datetime
+    """When its door opens; the door closes as it ends."""
     room: str
 
 

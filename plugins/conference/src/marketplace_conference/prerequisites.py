@@ -19,6 +19,7 @@ from marketplace_conference.door.tables import admission
 from marketplace_conference.errors import BadAttendees, Wrong
 from marketplace_conference.models import category, event, place, prerequisite
 from marketplace_conference.models import session as sessions
+from marketplace_conference.names import said
 from marketplace_conference.schemas import Attendee, NewEvent
 
 NOT_ATTENDED: Final = "somebody who would come has not attended what these places are for"
@@ -51,14 +52,22 @@ def put(session: Session, new: NewEvent, session_ids: Mapping[str, UUID]) -> Non
             session.execute(sa.insert(prerequisite).values(values))
 
 
-def required(session: Session, session_ids: Collection[UUID]) -> dict[UUID, list[Required]]:
-    """What has to have been attended, by session; those that require nothing are left out."""
+def required(
+    session: Session, session_ids: Collection[UUID], language: str | None = None
+) -> dict[UUID, list[Required]]:
+    """What has to have been attended, by session; those that require nothing are left out.
+
+    Named in `language` where there are such names.
+    """
     rows = session.execute(
         sa.select(
             prerequisite.c.session_id,
             prerequisite.c.needs_id,
             sessions.c.name,
+            sessions.c.names,
             event.c.name.label("event_name"),
+            event.c.names.label("event_names"),
+            event.c.language,
         )
         .join(sessions, sessions.c.id == prerequisite.c.needs_id)
         .join(event, event.c.id == sessions.c.event_id)
@@ -67,7 +76,9 @@ def required(session: Session, session_ids: Collection[UUID]) -> dict[UUID, list
     )
     found: dict[UUID, list[Required]] = {}
     for row in rows:
-        words = ": ".join(dict.fromkeys((row.event_name, row.name)))
+        called = said(row.event_name, row.event_names, row.language, language).text
+        part = said(row.name, row.names, row.language, language).text
+        words = ": ".join(dict.fromkeys((called, part)))
         found.setdefault(row.session_id, []).append(Required(row.needs_id, words))
     return found
 

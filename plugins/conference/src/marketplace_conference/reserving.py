@@ -72,11 +72,11 @@ def read(host: Host, principal: Principal, selection: str) -> ReservationView:
         return view(host, session, selection, principal.caller_id)
 
 
-def event_of(host: Host, selection: str) -> EventView:
-    """The event that a reservation is of."""
+def event_of(host: Host, selection: str, language: str | None = None) -> EventView:
+    """The event that a reservation is of, named as in `events.read`."""
     with host.transaction() as session:
         slug = session.scalar(SLUG_OF, {"id": selection})
-    return events.read(host, str(slug), drafts=True)
+    return events.read(host, str(slug), language, drafts=True)
 
 
 SLUG_OF = sa.text(

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from litestar import delete, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import Body, FromPath, RawBody
+from litestar.params import Body, FromPath, QueryParameter, RawBody
 
 from marketplace.api import (
     Host,
@@ -42,6 +42,8 @@ BUYERS = access(roles=[Role.PARTICIPANT], scope=Scope.BURNS_WRITE)
 ORGANISERS = access(roles=[Role.PARTNER, Role.OPERATOR], scope=Scope.STOCK_WRITE)
 CHANGES = {"publish": publishing.publish, "withdraw": publishing.withdraw}
 LARGEST_PLAN = 8_000_000
+In = Annotated[str | None, QueryParameter(pattern=r"^[a-z]{2}(?!\n)$")]
+"""The language of names, where there are such; without it the event's own."""
 SHARED_S = 0.3
 """How old may be what everybody is shown."""
 
@@ -71,14 +73,14 @@ def _public(host: Host) -> Routes:
     seats = Shared(of_session, SHARED_S)
 
     @get("/events", opt=PUBLIC, summary="List events", tags=TAGS)
-    async def list_events() -> list[EventView]:
+    async def list_events(language: In = None) -> list[EventView]:
         """Published events that are not over, with how each category stands."""
-        return await all_events.ask()
+        return await all_events.ask(language)
 
     @get("/events/{slug:str}", opt=PUBLIC, summary="An event", tags=TAGS)
-    async def get_event(slug: FromPath[str]) -> EventView:
+    async def get_event(slug: FromPath[str], language: In = None) -> EventView:
         """With how each category stands: sold, held, allotted, waited for, free."""
-        return await one_event.ask(slug)
+        return await one_event.ask(slug, language)
 
     @get(
         "/events/{slug:str}/sessions/{code:str}/seats",

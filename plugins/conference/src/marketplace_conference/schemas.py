@@ -10,6 +10,9 @@ import msgspec
 Slug = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?(?!\n)$")]
 Sku = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}(?!\n)$")]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Language = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2}(?!\n)$")]
+Names = dict[Language, Name]
+"""By language code, without the event's own. Where it may be None: as it is."""
 Text = Annotated[str, msgspec.Meta(max_length=4_000)]
 SessionName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,64}/[a-z0-9-]{1,64}(?!\n)$")]
 Units = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
@@ -33,6 +36,8 @@ class NewCategory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     sku: Sku
     name: Name
+    names: Names | None = None
+    """In other languages than the event's."""
     session: Slug
     quota: Slug | None = None
     """One of the event's quotas; categories that name the same share it."""
@@ -54,6 +59,8 @@ class NewSession(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     code: Slug
     name: Name
+    names: Names | None = None
+    """In other languages than the event's."""
     starts_at: Moment
     ends_at: Moment
     room: str = ""
@@ -68,9 +75,12 @@ class NewEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     slug: Slug
     name: Name
+    names: Names | None = None
+    """In other languages than its own."""
     organiser: str
     """Slug of the member that is paid."""
-    language: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2}$")]
+    language: Language
+    """Its own, which `name` and all other words about it are in."""
     venue: Name
     time_zone: str
     starts_at: Moment
@@ -82,6 +92,8 @@ class NewEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     description: Text = ""
     address: str = ""
     hold_minutes: Annotated[int, msgspec.Meta(ge=1, le=1_440)] = 10
+    doors_open_minutes: Annotated[int, msgspec.Meta(ge=0, le=10_080)] | None = None
+    """So long before each session its door opens. None: as it is, 180 of a new event."""
 
 
 class NewAllotment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -102,6 +114,9 @@ class CategoryView(msgspec.Struct, frozen=True, kw_only=True):
 
     sku: str
     name: str
+    name_language: str
+    names: dict[str, str]
+    """In other languages than the event's."""
     session: str
     numbered: bool
     must_choose: bool
@@ -123,6 +138,9 @@ class SessionView(msgspec.Struct, frozen=True, kw_only=True):
 
     code: str
     name: str
+    name_language: str
+    names: dict[str, str]
+    """In other languages than the event's."""
     starts_at: datetime
     ends_at: datetime
     room: str
@@ -137,6 +155,10 @@ class EventView(msgspec.Struct, frozen=True, kw_only=True):
 
     slug: str
     name: str
+    name_language: str
+    """Which of its languages `name` is in: of all names, the one asked for where there is one."""
+    names: dict[str, str]
+    """In other languages than its own."""
     description: str
     language: str
     venue: str
@@ -145,6 +167,8 @@ class EventView(msgspec.Struct, frozen=True, kw_only=True):
     starts_at: datetime
     ends_at: datetime
     status: str
+    doors_open_minutes: int
+    """So long before each session its door opens; it closes at the session's end."""
     sessions: list[SessionView]
     questions: list[NewQuestion]
 
@@ -254,8 +278,10 @@ class SwitchOption(msgspec.Struct, frozen=True, kw_only=True):
 
     sku: str
     category: str
+    category_language: str
     session: str
     session_name: str
+    session_language: str
     starts_at: datetime
     ends_at: datetime
     numbered: bool

@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session as Transaction
 
-from marketplace.api import Host, Lazy, News, NewsField, NoticeKind, lazy
+from marketplace.api import Host, Lazy, News, NewsField, NoticeKind, Words, lazy
+from marketplace_conference.names import everywhere
 from marketplace_conference.places import Event, Session
 
-Values = dict[str, str | int | datetime]
+Values = dict[str, Words | int | datetime]
 LOCALE: Final = Path(__file__).parent / "locale"
 
 
@@ -118,7 +119,7 @@ CERTIFIED: Final = _kind(
 
 
 def offered(
-    host: Host, session: Transaction, event: str, token: str, until: datetime, zone: str
+    host: Host, session: Transaction, event: Words, token: str, until: datetime, zone: str
 ) -> None:
     """Places are offered from the waiting list; each offer is told once."""
     ends = until.astimezone(ZoneInfo(zone))
@@ -126,7 +127,7 @@ def offered(
     host.notify(session, OFFERED, [News(about=token, occasion="offered", values=values)])
 
 
-def lapsed(host: Host, session: Transaction, event: str, tokens: Collection[str]) -> None:
+def lapsed(host: Host, session: Transaction, event: Words, tokens: Collection[str]) -> None:
     """The time to take an offer is over."""
     host.notify(
         session,
@@ -141,7 +142,7 @@ def lapsed(host: Host, session: Transaction, event: str, tokens: Collection[str]
 def called_off(
     host: Host,
     session: Transaction,
-    event: str,
+    event: Words,
     reason: str,
     *,
     orders: Collection[str] = (),
@@ -178,9 +179,9 @@ def moved(
             about=order,
             occasion=f"{occasion}-{session_id.hex[-12:]}",
             values={
-                "event": event.name,
+                "event": name_of(event),
                 "reason": _sentence(reason),
-                "session": parts[session_id].name,
+                "session": _part_of(event, parts[session_id]),
                 "begins": parts[session_id].starts_at.astimezone(zone),
                 "place": ", ".join(filter(None, (parts[session_id].room, event.venue))),
                 "until": until.astimezone(zone),
@@ -192,14 +193,14 @@ def moved(
     host.notify(session, MOVED, news)
 
 
-def certified(host: Host, session: Transaction, orders: Collection[tuple[str, str]]) -> None:
-    """Certificates are ready, for these (order, name of the event)."""
+def certified(host: Host, session: Transaction, orders: Mapping[str, Words]) -> None:
+    """Certificates are ready, for these orders with the names of their events."""
     host.notify(
         session,
         CERTIFIED,
         [
             News(about=order, occasion="certified", values={"event": event, "order": order})
-            for order, event in orders
+            for order, event in orders.items()
         ],
     )
 
@@ -209,12 +210,21 @@ def switched(
 ) -> None:
     """A ticket is for another session now."""
     values: Values = {
-        "event": event.name,
-        "session": part.name,
+        "event": name_of(event),
+        "session": _part_of(event, part),
         "begins": part.starts_at.astimezone(ZoneInfo(event.time_zone)),
         "order": order,
     }
     host.notify(session, SWITCHED, [News(about=order, occasion=occasion, values=values)])
+
+
+def name_of(event: Event) -> Words:
+    """In the language of whoever reads it."""
+    return everywhere(event.name, event.names, event.language)
+
+
+def _part_of(event: Event, part: Session) -> Words:
+    return everywhere(part.name, part.names, event.language)
 
 
 def _sentence(reason: str) -> str:

@@ -22,6 +22,7 @@ from marketplace_conference.errors import NotWaiting, PlacesAreFree, UnknownCate
 from marketplace_conference.holding import Held, Wish
 from marketplace_conference.models import category, event, reservation, waiter, waiter_category
 from marketplace_conference.models import session as sessions
+from marketplace_conference.names import everywhere
 from marketplace_conference.schemas import NewWaiter, WaiterView
 
 OFFER = timedelta(hours=12)
@@ -204,10 +205,16 @@ def serve(host: Host, event_id: UUID) -> int:
     """Offer what is free of one event, in the order of joining; offers that ended lapse first."""
     with host.transaction() as session:
         found = session.execute(
-            sa.select(event.c.name, event.c.time_zone, event.c.status, event.c.ends_at).where(
-                event.c.id == event_id
-            )
+            sa.select(
+                event.c.name,
+                event.c.names,
+                event.c.language,
+                event.c.time_zone,
+                event.c.status,
+                event.c.ends_at,
+            ).where(event.c.id == event_id)
         ).one()
+        called = everywhere(found.name, found.names, found.language)
         skus = _lock_event(session, event_id)
         now = host.now(session)
         lapsed = session.execute(
@@ -218,7 +225,7 @@ def serve(host: Host, event_id: UUID) -> int:
             )
         ).all()
         if lapsed:
-            telling.lapsed(host, session, found.name, _end(session, lapsed, "lapsed"))
+            telling.lapsed(host, session, called, _end(session, lapsed, "lapsed"))
         if found.status != "published" or found.ends_at <= now:
             return 0
         waits = session.execute(
@@ -230,7 +237,7 @@ def serve(host: Host, event_id: UUID) -> int:
         ends_at = min(now + OFFER, found.ends_at)
         served = [row for row in waits if _offer(host, session, row, skus, ends_at)]
         for row in served:
-            telling.offered(host, session, found.name, row.token, ends_at, found.time_zone)
+            telling.offered(host, session, called, row.token, ends_at, found.time_zone)
         return len(served)
 
 

@@ -77,7 +77,7 @@ def make_pages(host: Host) -> Routes:
         """What one waits for, and why not yet."""
         page.active = "conference"
         seen = waiting.read(host, principal, token)
-        event = events.read(host, seen.event, drafts=True)
+        event = events.read(host, seen.event, page.locale, drafts=True)
         wishes = [find(event, sku) for sku in seen.skus]
         return page.render("conference/waiting.html", seen=seen, event=event, wishes=wishes)
 
@@ -110,7 +110,7 @@ def _form(
     wrong: Lazy | None = None,
 ) -> Html:
     page.active = "conference"
-    event = events.read(host, slug)
+    event = events.read(host, slug, page.locale)
     with host.transaction() as session:
         may = standings(host, session, slug, page.principal)
     others = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -20,6 +21,14 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tickets"))  # for box
 from box import Box
 
 __all__ = ["Door", "lab"]
+
+DAY = 24 * 60
+
+
+def in_an_hour(host: Host) -> datetime:
+    """By the clock of the database."""
+    with host.transaction() as session:
+        return host.now(session) + timedelta(hours=1)
 
 
 class Door:
@@ -55,8 +64,9 @@ def host(lab: Lab) -> Host:
 
 @pytest.fixture
 def box(lab: Lab, host: Host) -> Box:
-    """The box office of an event of the shop, in two sessions."""
-    return Box(host, lab.member("shop"))
+    """The box office of an event of the shop, in two sessions; its doors have been open for a day
+    and are for a day."""
+    return Box(host, lab.member("shop"), starts_at=in_an_hour(host), doors_open_minutes=2 * DAY)
 
 
 @pytest.fixture

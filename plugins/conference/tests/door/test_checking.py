@@ -100,7 +100,7 @@ def test_of_two_doors_without_network_the_earlier_scan_counts(
     shown = south.send([late])[0]
     assert (shown.result, shown.admitted_by) == (Result.DOUBLE, "north")
     with host.transaction() as session:
-        day = devices.counts_of(session, box.event_id).sessions[0]
+        day = devices.counts_of(host, session, box.event_id).sessions[0]
         (double,) = repository.doubles(session, box.event_id, 10)
     assert (day.sold, day.admitted, day.doubles) == (1, 1, 1)
     assert (double["name"], double["device"]) == ("Ilse Alder", "south")
@@ -121,7 +121,7 @@ def test_twenty_doors_at_once_let_each_of_thirty_in_once(
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, doors))
     with host.transaction() as session:
-        day = devices.counts_of(session, box.event_id).sessions[0]
+        day = devices.counts_of(host, session, box.event_id).sessions[0]
     assert (day.admitted, day.doubles) == (30, 19 * 30)
 
 
@@ -201,7 +201,7 @@ def test_five_hundred_scans_take_as_many_statements_as_one(
         sa.event.remove(engine, "before_cursor_execute", note)
         figures.append(len(made))
         made.clear()
-    assert figures == [7, 7]
+    assert figures == [8, 8]
 
 
 def test_in_whatever_order_doors_send_the_earliest_scans_count(box: Box, door: MakeDoor) -> None:
@@ -209,7 +209,7 @@ def test_in_whatever_order_doors_send_the_earliest_scans_count(box: Box, door: M
     _, sold = box.sell(*[f"Guest {number}" for number in range(12)])
     doors = [door(f"door {number}") for number in range(4)]
     # Each door scanned each ticket at another minute; they send now, some, then the others.
-    minutes = chance.sample(range(1, 10_000), len(doors) * len(sold))
+    minutes = chance.sample(range(1, 2_000), len(doors) * len(sold))
     scans = [(at, each.secret, minutes.pop()) for at in range(len(doors)) for each in sold]
     # The greatest age is the earliest scan.
     first = {
@@ -232,7 +232,7 @@ def test_in_whatever_order_doors_send_the_earliest_scans_count(box: Box, door: M
 def test_an_age_is_never_in_the_future_and_never_too_old() -> None:
     now = datetime(2031, 5, 12, 9, tzinfo=UTC)
     assert domain.when_scanned(now, -5) == now
-    assert domain.when_scanned(now, 10**11) == now - timedelta(days=7)
+    assert domain.when_scanned(now, 10**11) == now - timedelta(days=90)
 
 
 def test_the_same_nonces_sent_twice_at_once_are_counted_once(box: Box, door: MakeDoor) -> None:
@@ -244,7 +244,7 @@ def test_the_same_nonces_sent_twice_at_once_are_counted_once(box: Box, door: Mak
         for each in uploads:
             assert {answer.result for answer in each.result(60)} == {Result.ADMITTED}
     with north.host.transaction() as session:
-        day = devices.counts_of(session, box.event_id).sessions[0]
+        day = devices.counts_of(north.host, session, box.event_id).sessions[0]
     assert (day.admitted, day.doubles) == (40, 0)
 
 

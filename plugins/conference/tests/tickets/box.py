@@ -19,7 +19,14 @@ SOON = datetime(2031, 5, 12, 7, tzinfo=UTC)
 class Box:
     """Sells places of one event, as the supplier does."""
 
-    def __init__(self, host: Host, organiser_id: UUID, *, starts_at: datetime = SOON) -> None:
+    def __init__(
+        self,
+        host: Host,
+        organiser_id: UUID,
+        *,
+        starts_at: datetime = SOON,
+        doors_open_minutes: int = 180,
+    ) -> None:
         self.host = host
         self.event_id = uuid4()
         self.slug = f"days-{secrets.token_hex(4)}"
@@ -40,6 +47,7 @@ class Box:
                     ends_at=starts_at + timedelta(days=2),
                     organiser_id=organiser_id,
                     status="published",
+                    doors_open_minutes=doors_open_minutes,
                 )
             )
             for number in (1, 2):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import segno
 import zxingcpp
 from marketplace_conference.tickets import codes, paper
+from msgspec.structs import replace
 from PIL import Image
-from ticket_samples import KEY, SESSION, sheet
+from ticket_samples import EVENT, KEY, SESSION, sheet
 
 from marketplace.api import Lazy
 
@@ -35,6 +36,41 @@ def test_a_page_says_whose_it_is_where_and_when() -> None:
     assert "Sunday, 25 October 2026, 07:30" in rows["When"]
     assert rows["Seat number"] == "A-3-12"
     assert told["void"] == ""
+
+
+def test_a_page_says_when_the_door_opens_and_the_day_where_it_is_another() -> None:
+    opens = SESSION.opens_at
+    for session, words in (
+        (SESSION, "21:00 (CEST)"),
+        (
+            replace(SESSION, opens_at=opens - timedelta(days=1)),
+            "Friday, 23 October 2026, 21:00 (CEST)",
+        ),
+    ):
+        (told,) = paper.tell([sheet(session=session)], english, "en")["sheets"]  # type: ignore[misc]
+        assert dict(told["rows"])["Doors open"] == words
+
+
+def test_a_page_calls_things_as_its_reader_does() -> None:
+    one = sheet(
+        event=replace(EVENT, names={"it": "Giornate di autunno"}),
+        session=replace(SESSION, names={"en": "Night train", "it": "Treno di notte"}),
+        category="MIEJSCE",
+        category_names={"it": "Posto"},
+    )
+    told = {
+        language: paper.tell([one], english, language)["sheets"][0]  # type: ignore[index]
+        for language in ("it", "ru")
+    }
+    assert [told["it"][name] for name in ("event", "session")] == [
+        "Giornate di autunno",
+        "Treno di notte",
+    ]
+    assert dict(told["it"]["rows"])["Category"] == "Posto"
+    # In Russian there is none: what the event itself, which is Polish, says.
+    assert [told["ru"][name] for name in ("event", "session")] == [EVENT.name, SESSION.name]
+    assert (told["ru"]["event_language"], told["it"]["session_language"]) == ("pl", "it")
+    assert dict(told["ru"]["rows"])["Category"] == "MIEJSCE"
 
 
 def test_a_cancelled_ticket_says_so_and_one_without_a_name_too() -> None:

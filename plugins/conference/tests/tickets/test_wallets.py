@@ -27,7 +27,7 @@ from marketplace_conference.settings import ConferenceSettings
 from marketplace_conference.wallets import apple, google
 from msgspec.structs import replace
 from PIL import Image
-from ticket_samples import sheet
+from ticket_samples import EVENT, SESSION, sheet
 
 from marketplace.api import NotConfigured
 
@@ -128,6 +128,32 @@ def test_a_link_for_google_is_signed_and_says_what_is_saved(
     assert ticket["classId"] == kind["id"]
     assert ticket["barcode"]["value"] == one.code
     assert ticket["ticketHolderName"] == "Łucja Żółkiewska"
+
+
+def test_google_is_told_every_name_and_shows_the_readers(
+    keys: tuple[rsa.RSAPrivateKey, ConferenceSettings],
+) -> None:
+    _, settings = keys
+    plain = google.class_of(sheet(), settings)
+    assert "localizedIssuerName" not in plain
+    one = sheet(
+        event=replace(EVENT, names={"en": "Autumn Days"}),
+        session=replace(SESSION, names={"it": "Treno di notte", "en": "Night train"}),
+        category_names={"en": "Stalls"},
+    )
+    kind, ticket = google.class_of(one, settings), google.object_of(one, settings)
+    assert kind["localizedIssuerName"] == {
+        "defaultValue": {"language": "pl", "value": EVENT.name},
+        "translatedValues": [{"language": "en", "value": "Autumn Days"}],
+    }
+    assert kind["eventName"] == {
+        "defaultValue": {"language": "pl", "value": SESSION.name},
+        "translatedValues": [
+            {"language": "en", "value": "Night train"},
+            {"language": "it", "value": "Treno di notte"},
+        ],
+    }
+    assert ticket["ticketType"]["translatedValues"][0]["value"] == "Stalls"  # type: ignore[index]
 
 
 def decoded(part: str) -> bytes:

@@ -17,6 +17,7 @@ EVENT = Event(
     id=UUID(int=7),
     slug="autumn-days",
     name="Autumn Days of Logistics",
+    names={},
     language="pl",
     venue="Stara Zajezdnia",
     address="ul. Wawrzyńca 12, Kraków",
@@ -25,14 +26,17 @@ EVENT = Event(
     ends_at=datetime(2026, 10, 25, 17, tzinfo=UTC),
     organiser_member_id=UUID(int=1),
     status="published",
+    doors_open_minutes=60,
 )
 SESSION = Session(
     id=UUID(int=9),
     event_id=EVENT.id,
     name="Night train, with supper",
+    names={},
     # The clocks go back in this night.
     starts_at=datetime(2026, 10, 24, 20, tzinfo=UTC),
     ends_at=datetime(2026, 10, 25, 6, 30, tzinfo=UTC),
+    opens_at=datetime(2026, 10, 24, 19, tzinfo=UTC),
     room="Hall B",
 )
 TICKET = Ticket(
@@ -42,6 +46,7 @@ TICKET = Ticket(
     event_id=EVENT.id,
     session_id=SESSION.id,
     category="STALLS",
+    category_names={},
     seat_label="A-3-12",
     attendee_name="Łucja Żółkiewska",
     locator="7QK-M2X9",

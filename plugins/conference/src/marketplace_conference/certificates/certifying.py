@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,14 +16,14 @@ from marketplace_conference import models, telling
 from marketplace_conference.certificates import domain
 from marketplace_conference.certificates.domain import Certificate
 from marketplace_conference.certificates.tables import certificate
+from marketplace_conference.door.domain import LONGEST_AGE
 from marketplace_conference.door.tables import admission
+from marketplace_conference.names import everywhere
 from marketplace_conference.tickets import keys, repository
 from marketplace_conference.tickets.locators import new_locator
 from marketplace_conference.tickets.tables import ticket
 
 AT_ONCE: Final = 200
-WITHIN: Final = timedelta(days=90)
-"""So long after a session a door may still bring what it scanned without a network."""
 
 Signed = tuple[Certificate, str]
 """A certificate and its code."""
@@ -63,8 +63,11 @@ def _certify(host: Host) -> int:
         ]
         if new:
             session.execute(insert(certificate).values(new).on_conflict_do_nothing())
-            orders = dict.fromkeys((row.order_reference, row.event_name) for row in rows)
-            telling.certified(host, session, list(orders))
+            orders = {
+                row.order_reference: everywhere(row.event_name, row.event_names, row.language)
+                for row in rows
+            }
+            telling.certified(host, session, orders)
         return len(new)
 
 
@@ -79,6 +82,8 @@ def _due(now: datetime) -> sa.Select[Any]:
             place.c.order_reference,
             place.c.attendee_name.label("name"),
             event.c.name.label("event_name"),
+            event.c.names.label("event_names"),
+            event.c.language,
             part.c.name.label("session_name"),
             part.c.starts_at,
             part.c.ends_at,
@@ -91,7 +96,7 @@ def _due(now: datetime) -> sa.Select[Any]:
         .where(
             part.c.certified,
             part.c.ends_at <= now,
-            part.c.ends_at > now - WITHIN,
+            part.c.ends_at > now - LONGEST_AGE,
             event.c.status != "cancelled",
             place.c.attendee_name != "",
             certificate.c.ticket_id.is_(None),

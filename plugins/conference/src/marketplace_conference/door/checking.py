@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 from sqlalchemy.orm import Session as Transaction
@@ -22,6 +24,7 @@ from marketplace_conference.door.domain import (
 from marketplace_conference.door.errors import DoorKeyRefused, NonceReused
 from marketplace_conference.door.repository import Written
 from marketplace_conference.door.schemas import NewScan, NewScans, ScanView, ScanViews
+from marketplace_conference.places import Session
 from marketplace_conference.tickets import keys
 from marketplace_conference.tickets import repository as tickets
 from marketplace_conference.tickets.domain import Ticket
@@ -49,15 +52,20 @@ def check_in(host: Host, key: str, sent: NewScans) -> ScanViews:
         known = {
             each.id: each for each in tickets.of_event(session, door.event_id, sorted(numbers))
         }
+        parts = {each.id: each for each in tickets.sessions_of(session, door.event_id)}
         judged = [
-            (each, judge(each, known.get(each.number or 0), sent.session), each.number in known)
+            (each, judge(each, *_meant(each, known, parts), sent.session), each.number in known)
             for each in seen
         ]
         nonces = [each.nonce for each in seen]
         repository.add_scans(session, door, judged, sent.session, now)
         repository.admit(session, door, nonces)
         books = repository.written(session, door, nonces)
-        return ScanViews(scans=[_view(each, books[each.nonce], known) for each in seen])
+        views = []
+        for each in seen:
+            ticket, part = _meant(each, known, parts)
+            views.append(_view(each, books[each.nonce], ticket, part, door.time_zone))
+        return ScanViews(scans=views)
 
 
 def _seen(sent: NewScan, door: Device, public: Mapping[int, bytes], now: datetime) -> Seen:
@@ -67,13 +75,23 @@ def _seen(sent: NewScan, door: Device, public: Mapping[int, bytes], now: datetim
         stub=stub,
         ticket_id=sent.ticket if sent.code is None else None,
         scanned_at=when_scanned(now, sent.age_ms),
+        anyway=sent.anyway,
     )
 
 
-def _view(seen: Seen, book: Written, known: Mapping[int, Ticket]) -> ScanView:
+def _meant(
+    seen: Seen, known: Mapping[int, Ticket], parts: Mapping[UUID, Session]
+) -> tuple[Ticket | None, Session | None]:
+    """The ticket of a scan and its session; None where there is no such ticket."""
+    ticket = known.get(seen.number or 0)
+    return ticket, parts[ticket.session_id] if ticket is not None else None
+
+
+def _view(
+    seen: Seen, book: Written, ticket: Ticket | None, part: Session | None, time_zone: str
+) -> ScanView:
     # A number that no ticket has was written down without one.
-    named = seen.number if seen.number in known else None
-    if named != book.ticket_id:
+    if (ticket.id if ticket is not None else None) != book.ticket_id:
         raise NonceReused(f"{seen.nonce} was sent before, for another ticket.")
     if book.finding is Finding.GOOD:
         result = Result.ADMITTED if book.is_first else Result.DOUBLE
@@ -85,14 +103,17 @@ def _view(seen: Seen, book: Written, known: Mapping[int, Ticket]) -> ScanView:
         ticket=book.ticket_id,
         admitted_at=book.admitted_at,
         admitted_by=book.admitted_by,
+        overrode=book.overrode,
     )
-    ticket = known.get(book.ticket_id or 0)
-    if ticket is None:
+    if ticket is None or part is None:
         return view
+    zone = ZoneInfo(time_zone)
     return replace(
         view,
         name=ticket.attendee_name,
         category=ticket.category,
         seat=ticket.seat_label,
         session=ticket.session_id,
+        opens_at=part.opens_at.astimezone(zone),
+        closes_at=part.ends_at.astimezone(zone),
     )

@@ -118,15 +118,16 @@ def devices(session: Transaction, event: Event) -> list[DeviceView]:
     return [DeviceView(**row) for row in repository.devices_of(session, event.id)]
 
 
-def counts_of(session: Transaction, event_id: UUID) -> Counts:
+def counts_of(host: Host, session: Transaction, event_id: UUID) -> Counts:
     """How many have come to each session of an event."""
-    return Counts(sessions=[Count(**row) for row in repository.counts(session, event_id)])
+    found = [Count(**row) for row in repository.counts(session, event_id)]
+    return Counts(as_of=host.now(session), sessions=found)
 
 
 def counts(host: Host, key: str) -> Counts:
     """The same for a door."""
     with host.transaction() as session:
-        return counts_of(session, authenticate(host, session, key).event_id)
+        return counts_of(host, session, authenticate(host, session, key).event_id)
 
 
 def everything(host: Host, key: str) -> DoorList:
@@ -141,7 +142,14 @@ def everything(host: Host, key: str) -> DoorList:
             time_zone=event.time_zone,
             as_of=host.now(session),
             sessions=[
-                SessionView(id=each.id, name=each.name, starts_at=each.starts_at, room=each.room)
+                SessionView(
+                    id=each.id,
+                    name=each.name,
+                    starts_at=each.starts_at,
+                    opens_at=each.opens_at,
+                    closes_at=each.ends_at,
+                    room=each.room,
+                )
                 for each in tickets.sessions_of(session, event.id)
             ],
             keys={

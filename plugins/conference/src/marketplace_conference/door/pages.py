@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 from litestar import Request, Response, get, post
@@ -35,7 +36,7 @@ CAMERA: Final = {
 PUBLIC: Final = access(public=True, page=True)
 ORGANISERS: Final = access(roles=[Role.PARTNER, Role.OPERATOR], page=True)
 DOORS: Final = "/partner/events/{slug:str}/doors"
-MOST_DOUBLES: Final = 50
+MOST_SHOWN: Final = 50
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -71,7 +72,7 @@ def _of_organisers(host: Host) -> Routes:
         page: NamedDependency[Page],
         console: NamedDependency[Console],
     ) -> Html:
-        """Devices, how many have come, and who was scanned twice."""
+        """Devices, how many have come, who was scanned twice or let in outside of the hours."""
         return _doors_page(host, page, console, slug)
 
     @post(DOORS, opt=ORGANISERS, include_in_schema=False, status_code=200, sync_to_thread=True)
@@ -160,8 +161,9 @@ def _doors_page(
     with host.transaction() as session:
         event = own_event(session, console.member_id, slug)
         found = devices.devices(session, event)
-        counts = devices.counts_of(session, event.id)
-        doubles = repository.doubles(session, event.id, MOST_DOUBLES)
+        counts = devices.counts_of(host, session, event.id)
+        doubles = repository.doubles(session, event.id, MOST_SHOWN)
+        anyway = repository.let_in_anyway(session, event.id, MOST_SHOWN)
     # Made by us: a path of squares, not the text itself.
     drawing = qr_code(link) if link else None
     return page.render(
@@ -172,9 +174,11 @@ def _doors_page(
         devices=found,
         counts=counts.sessions,
         doubles=doubles,
+        anyway=anyway,
         made=made,
         link=link,
         drawing=drawing,
         wrong=wrong,
+        zone=ZoneInfo(event.time_zone),
         files=statics.AT,
     )

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session as Transaction
 
 from marketplace_conference import models
-from marketplace_conference.door.domain import Device, Finding, Seen
+from marketplace_conference.door.domain import Device, Finding, Seen, Verdict
 from marketplace_conference.door.tables import admission, device, scan
 from marketplace_conference.tickets.locators import read_locator
 from marketplace_conference.tickets.tables import ticket
@@ -21,12 +21,14 @@ from marketplace_conference.tickets.tables import ticket
 
 def device_of(session: Transaction, fingerprint: bytes) -> Device | None:
     """The device with this key, where it was not withdrawn."""
-    row = session.execute(
-        sa.select(device.c.id, device.c.event_id, device.c.name).where(
-            device.c.fingerprint == fingerprint, device.c.revoked_at.is_(None)
-        )
-    ).one_or_none()
-    return None if row is None else Device(id=row.id, event_id=row.event_id, name=row.name)
+    event = models.event
+    rows = session.execute(
+        sa.select(device.c.id, device.c.event_id, device.c.name, event.c.time_zone)
+        .join(event, event.c.id == device.c.event_id)
+        .where(device.c.fingerprint == fingerprint, device.c.revoked_at.is_(None))
+    )
+    row = rows.mappings().one_or_none()
+    return None if row is None else Device(**row)
 
 
 def devices_of(session: Transaction, event_id: UUID) -> Sequence[sa.RowMapping]:
@@ -86,7 +88,7 @@ def renew(session: Transaction, event_id: UUID, device_id: UUID, fingerprint: by
 def add_scans(
     session: Transaction,
     of: Device,
-    judged: Sequence[tuple[Seen, Finding, bool]],
+    judged: Sequence[tuple[Seen, Verdict, bool]],
     session_id: UUID | None,
     now: datetime,
 ) -> None:
@@ -97,12 +99,13 @@ def add_scans(
             "nonce": seen.nonce,
             "ticket_id": seen.number if known else None,
             "session_id": session_id,
-            "finding": finding.value,
+            "finding": verdict.finding.value,
+            "overrode": verdict.overrode and verdict.overrode.value,
             "scanned_at": seen.scanned_at,
             "received_at": now,
         }
         # In one order everywhere, so that two uploads of the same scans never wait in a ring.
-        for seen, finding, known in sorted(judged, key=lambda each: each[0].nonce)
+        for seen, verdict, known in sorted(judged, key=lambda each: each[0].nonce)
     ]
     session.execute(insert(scan).values(rows).on_conflict_do_nothing())
 
@@ -131,6 +134,7 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
 
     nonce: UUID
     finding: Finding
+    overrode: Finding | None
     ticket_id: int | None
     is_first: bool
     admitted_at: datetime | None
@@ -144,6 +148,7 @@ def written(session: Transaction, of: Device, nonces: Sequence[UUID]) -> dict[UU
         sa.select(
             scan.c.nonce,
             scan.c.finding,
+            scan.c.overrode,
             scan.c.ticket_id,
             sa.func.coalesce(admission.c.scan_id == scan.c.id, sa.false()).label("is_first"),
             admission.c.scanned_at.label("admitted_at"),
@@ -155,7 +160,13 @@ def written(session: Transaction, of: Device, nonces: Sequence[UUID]) -> dict[UU
         .where(scan.c.device_id == of.id, scan.c.nonce.in_(nonces))
     )
     return {
-        row["nonce"]: Written(**{**row, "finding": Finding(row["finding"])})
+        row["nonce"]: Written(
+            **{
+                **row,
+                "finding": Finding(row["finding"]),
+                "overrode": row["overrode"] and Finding(row["overrode"]),
+            }
+        )
         for row in rows.mappings()
     }
 
@@ -220,6 +231,17 @@ def counts(session: Transaction, event_id: UUID) -> Sequence[sa.RowMapping]:
 
 def doubles(session: Transaction, event_id: UUID, limit: int) -> Sequence[sa.RowMapping]:
     """Good scans of tickets that another scan had let in, latest first."""
+    return _good_scans(session, event_id, scan.c.id != admission.c.scan_id, limit)
+
+
+def let_in_anyway(session: Transaction, event_id: UUID, limit: int) -> Sequence[sa.RowMapping]:
+    """Good scans that were made good by somebody at the door, latest first."""
+    return _good_scans(session, event_id, scan.c.overrode.is_not(None), limit)
+
+
+def _good_scans(
+    session: Transaction, event_id: UUID, which: sa.ColumnElement[bool], limit: int
+) -> Sequence[sa.RowMapping]:
     place = models.place
     return (
         session.execute(
@@ -227,6 +249,7 @@ def doubles(session: Transaction, event_id: UUID, limit: int) -> Sequence[sa.Row
                 place.c.attendee_name.label("name"),
                 ticket.c.locator,
                 scan.c.scanned_at,
+                scan.c.overrode,
                 device.c.name.label("device"),
                 admission.c.scanned_at.label("admitted_at"),
             )
@@ -234,11 +257,7 @@ def doubles(session: Transaction, event_id: UUID, limit: int) -> Sequence[sa.Row
             .join(ticket, ticket.c.id == scan.c.ticket_id)
             .join(place, place.c.id == ticket.c.id)
             .join(device, device.c.id == scan.c.device_id)
-            .where(
-                ticket.c.event_id == event_id,
-                scan.c.finding == Finding.GOOD.value,
-                scan.c.id != admission.c.scan_id,
-            )
+            .where(ticket.c.event_id == event_id, scan.c.finding == Finding.GOOD.value, which)
             .order_by(scan.c.scanned_at.desc())
             .limit(limit)
         )

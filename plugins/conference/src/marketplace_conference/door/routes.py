@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from litestar import delete, get, post
+import msgspec
+from litestar import delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import Body, FromPath, HeaderParameter, QueryParameter
 
 from marketplace.api import Host, Principal, Role, Routes, Scope, access
-from marketplace_conference.door import checking, devices
+from marketplace_conference.door import checking, devices, hours
+from marketplace_conference.door.hours import MOST_MINUTES
 from marketplace_conference.door.schemas import (
     Counts,
     DeviceMade,
@@ -22,11 +24,19 @@ from marketplace_conference.door.schemas import (
     ScanViews,
 )
 
+Minutes = Annotated[int, msgspec.Meta(ge=0, le=MOST_MINUTES)]
 Key = Annotated[str, HeaderParameter(name="Door-Key", min_length=1, max_length=200)]
 DEVICES = access(public=True)
 """Whoever has the key of a device; the handler looks at it."""
 ORGANISERS = access(roles=[Role.PARTNER, Role.OPERATOR], scope=Scope.STOCK_WRITE)
 TAGS = ["conference"]
+
+
+class DoorsOpen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of `PUT /v1/conference/events/{slug}/doors-open`."""
+
+    minutes: Minutes
+    """Before the start of each session."""
 
 
 def make_routes(host: Host) -> Routes:
@@ -140,4 +150,22 @@ def _of_organisers(host: Host) -> Routes:
         """The one it had is refused at once; what it has not sent yet is sent with the new one."""
         return devices.renew(host, principal, slug, device_id)
 
-    return [list_doors, add_door, withdraw_door, renew_door]
+    @put(
+        "/events/{slug:str}/doors-open",
+        opt=ORGANISERS,
+        status_code=204,
+        sync_to_thread=True,
+        summary="Say when doors open",
+        tags=TAGS,
+    )
+    def open_doors(
+        slug: FromPath[str],
+        data: Annotated[DoorsOpen, Body()],
+        principal: NamedDependency[Principal],
+    ) -> None:
+        """So many minutes before each session; it holds at once, for tickets that are sold too."""
+        with host.transaction() as session:
+            event = devices.own_event(session, principal, slug)
+            hours.set_opening(host, session, event, data.minutes, actor=principal.actor)
+
+    return [list_doors, add_door, withdraw_door, renew_door, open_doors]

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from marketplace_conference.door.domain import MOST_SCANS, Result
+from marketplace_conference.door.domain import MOST_SCANS, Finding, Result
 
 LONGEST_CODE: Final = 8_000
 """More than any QR code holds."""
@@ -51,6 +51,8 @@ class NewScan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     age_ms: Annotated[int, msgspec.Meta(ge=-(10**12), le=10**12)] = 0
     """How long ago it was scanned, by the device's own clock. Below zero, where that clock was set
     back meanwhile, is taken for now."""
+    anyway: bool = False
+    """Somebody at the door lets in although it is `too_early` or `closed`; of nothing else."""
 
 
 class NewScans(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,6 +77,11 @@ class ScanView(msgspec.Struct, frozen=True, kw_only=True):
     """Of the scan that counts."""
     admitted_by: str | None = None
     """The device that made it."""
+    opens_at: datetime | None = None
+    """When the door of the ticket's session opens, with `closes_at` in the event's time zone."""
+    closes_at: datetime | None = None
+    overrode: Finding | None = None
+    """`too_early` or `closed`, where this scan let in anyway."""
 
 
 class ScanViews(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +96,9 @@ class SessionView(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     name: str
     starts_at: datetime
+    opens_at: datetime
+    """From then on its tickets are let in, until `closes_at`, which is its end."""
+    closes_at: datetime
     room: str
 
 
@@ -135,4 +145,6 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """How many have come."""
 
+    as_of: datetime
+    """The time of the marketplace, from which a device learns how wrong its own clock is."""
     sessions: list[Count]

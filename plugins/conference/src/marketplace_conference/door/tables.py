@@ -32,9 +32,15 @@ scan = sa.Table(
     sa.Column("finding", sa.Text, nullable=False),
     sa.Column("scanned_at", MOMENT, nullable=False),
     sa.Column("received_at", MOMENT, nullable=False),
+    sa.Column("overrode", sa.Text),
     sa.UniqueConstraint("device_id", "nonce"),
     sa.CheckConstraint(
-        "finding in ('good', 'forged', 'void', 'other_session', 'unknown')", name="finding_is_known"
+        "finding in ('good', 'forged', 'void', 'other_session', 'unknown', 'too_early', 'closed')",
+        name="finding_is_known",
+    ),
+    sa.CheckConstraint(
+        "overrode is null or (finding = 'good' and overrode in ('too_early', 'closed'))",
+        name="only_hours_are_overridden",
     ),
     sa.CheckConstraint(
         "finding <> 'good' or ticket_id is not null", name="what_is_good_is_a_ticket"

@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from marketplace.api import lazy
-from marketplace_conference.organising.forms import SKU, Form, code_of, money_field
+from marketplace_conference.organising.forms import SKU, Form, code_of, money_field, name_fields
 from marketplace_conference.schemas import NewCategory, NewEvent
 
 OWN, WITH, PLAN = "own", "with", "plan"
@@ -55,6 +55,7 @@ def read_category(form: Form, of: NewEvent, sku: str, *, priced: bool) -> NewEve
     """
     present = next((each for each in of.categories if each.sku == sku), None)
     name = form.line("name")
+    names = form.names(of.language, present.names or {} if present else {})
     part, numbered = form["session"], form.has("numbered")
     if present is not None:
         part, numbered = present.session, present.numbered
@@ -69,6 +70,7 @@ def read_category(form: Form, of: NewEvent, sku: str, *, priced: bool) -> NewEve
     made = NewCategory(
         sku=sku,
         name=name,
+        names=names,
         session=part,
         quota=code,
         numbered=numbered,
@@ -138,6 +140,7 @@ def category_fields(of: NewEvent, present: NewCategory | None) -> dict[str, str]
     source = PLAN if present.quota is None else OWN if own else WITH
     return {
         "name": present.name,
+        **name_fields(present.names or {}),
         "sku": present.sku,
         "session": present.session,
         "numbered": "yes" if present.numbered else "",

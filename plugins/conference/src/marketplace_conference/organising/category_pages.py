@@ -32,7 +32,7 @@ from marketplace_conference.organising.draft_pages import (
     document,
     edit_path,
 )
-from marketplace_conference.organising.forms import Form, money_field
+from marketplace_conference.organising.forms import Form, money_field, other_languages
 from marketplace_conference.organising.pages import IN_CONSOLE
 from marketplace_conference.schemas import NewCategory, NewEvent
 
@@ -167,5 +167,6 @@ def _page(host: Host, page: Page, console: Console, of: NewEvent, sku: str, form
         offers=_offers(host, console, sku),
         pools=pools(of, sku),
         sessions=[(each.code, each.name) for each in of.sessions],
+        others=other_languages(of.language),
         view=events.read(host, of.slug, drafts=True),
     )

@@ -8,6 +8,7 @@ import click
 
 from marketplace.api import Host, InvalidRequest
 from marketplace_conference import events
+from marketplace_conference.door import hours
 from marketplace_conference.organising import moves, reading, terms
 from marketplace_conference.schemas import Move
 from marketplace_conference.tickets import cancelling, moving, switching
@@ -120,12 +121,20 @@ def _policy(host: Host, actor: Callable[[], str]) -> click.Command:
         metavar="DAYS",
         help="Tickets may be changed to another session until so many days before.",
     )
-    def policy(event: str, refunds: Rooms, changes: str | None) -> None:
+    @click.option(
+        "--doors-open",
+        metavar="MINUTES",
+        help="Doors open so many minutes before each session; for all tickets, at once.",
+    )
+    def policy(event: str, refunds: Rooms, changes: str | None, doors_open: str | None) -> None:
         """Show or set what comes back for tickets of EVENT that are sold from now on."""
         wanted, problems = terms.read(refunds) if refunds else ({}, {})
         days = None if changes is None else terms.whole(changes, terms.MOST_DAYS)
         if changes is not None and days is None:
             problems["changes"] = terms.NO_DAYS
+        minutes = None if doors_open is None else terms.whole(doors_open, hours.MOST_MINUTES)
+        if doors_open is not None and minutes is None:
+            problems["doors-open"] = terms.NO_MINUTES
         if problems:
             raise InvalidRequest("; ".join(f"{name}: {why}" for name, why in problems.items()))
         with host.transaction() as session:
@@ -134,6 +143,8 @@ def _policy(host: Host, actor: Callable[[], str]) -> click.Command:
                 cancelling.set_policy(host, session, found, wanted, actor=actor())
             if days is not None:
                 switching.set_policy(host, session, found, days, actor=actor())
+            if minutes is not None:
+                hours.set_opening(host, session, found, minutes, actor=actor())
         _show_policy(host, event)
 
     return policy
@@ -150,3 +161,4 @@ def _show_policy(host: Host, slug: str) -> None:
         click.echo("nothing comes back")
     until = "never" if changeable is None else f"until {changeable} days before"
     click.echo(f"tickets are changed to another session {until}")
+    click.echo(f"doors open {event.doors_open_minutes} minutes before each session")

@@ -24,7 +24,7 @@ from marketplace_conference.errors import (
     UnknownEvent,
 )
 from marketplace_conference.organising import drafting, drafts, reading
-from marketplace_conference.organising.forms import LANGUAGES, Form
+from marketplace_conference.organising.forms import LANGUAGES, Form, other_languages
 from marketplace_conference.organising.pages import HOME, IN_CONSOLE, Code, whole
 from marketplace_conference.schemas import NewEvent
 
@@ -108,6 +108,7 @@ def _event_page(page: Page, form: Form, event: NewEvent | None, **more: Any) -> 
         form=form,
         languages=_languages(form["language"]),
         zones=sorted(available_timezones()),
+        others=other_languages(event.language if event else ""),
         event=event,
         **more,
     )
@@ -309,6 +310,7 @@ def _session_page(
         form=form,
         known=_requirable(host, console, of, code),
         needs=drafting.NEEDS,
+        others=other_languages(of.language),
         is_only=len(of.sessions) == 1,
         **_head(host, of.slug),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
@@ -16,9 +16,12 @@ from marketplace_conference.organising.forms import (
     Form,
     code_of,
     hour_field,
+    name_fields,
     utc,
 )
-from marketplace_conference.schemas import NewEvent, NewQuestion, NewSession
+from marketplace_conference.schemas import NewCategory, NewEvent, NewQuestion, NewSession
+
+Part = TypeVar("Part", NewSession, NewCategory)
 
 FIRST: Final = "main"
 """Code of the session that a new event begins with."""
@@ -44,6 +47,7 @@ def read_event(form: Form, organiser: str, present: NewEvent | None) -> NewEvent
         form.wrong("language", lazy("Choose a language."))
     given: dict[str, Any] = {
         "name": name,
+        "names": form.names(form["language"], present.names or {} if present else {}),
         "language": form["language"],
         "venue": form.line("venue", kept=present.venue if present else ""),
         "address": form.line("address", required=False, kept=present.address if present else ""),
@@ -57,9 +61,11 @@ def read_event(form: Form, organiser: str, present: NewEvent | None) -> NewEvent
     starts_at, ends_at = map(utc, span)
     given |= {"time_zone": zone.key, "starts_at": starts_at, "ends_at": ends_at}
     if present is None:
-        whole = NewSession(code=FIRST, name=name, starts_at=starts_at, ends_at=ends_at)
+        called = {"name": name, "names": given["names"]}
+        whole = NewSession(code=FIRST, **called, starts_at=starts_at, ends_at=ends_at)
         return NewEvent(slug=slug, organiser=organiser, sessions=[whole], **given)
-    return replace(present, sessions=_following(present, given), **given)
+    sold = [_respoken(each, present.language, given["language"]) for each in present.categories]
+    return replace(present, sessions=_following(present, given), categories=sold, **given)
 
 
 def _slug(form: Form, name: str) -> str:
@@ -77,14 +83,28 @@ def _following(of: NewEvent, given: Mapping[str, Any]) -> list[NewSession]:
     """Sessions; one that is as the whole event, in its name or its hours, stays so."""
     return [
         replace(
-            each,
-            name=given["name"] if each.name == of.name else each.name,
+            _called(each, of, given),
             **_hours(
                 given if (each.starts_at, each.ends_at) == (of.starts_at, of.ends_at) else each
             ),
         )
         for each in of.sessions
     ]
+
+
+def _called(part: NewSession, of: NewEvent, given: Mapping[str, Any]) -> NewSession:
+    if part.name == of.name and (part.names or of.names) == of.names:
+        return replace(part, name=given["name"], names=given["names"])
+    return _respoken(part, of.language, given["language"])
+
+
+def _respoken(part: Part, before: str, now: str) -> Part:
+    """A part of an event that has another language of its own now: its name in that, if any."""
+    names = dict(part.names or {})
+    if now == before or now not in names:
+        return part
+    name = names.pop(now)
+    return replace(part, name=name, names={**names, before: part.name})
 
 
 def _hours(whose: Any) -> dict[str, datetime]:
@@ -97,6 +117,7 @@ def event_fields(of: NewEvent) -> dict[str, str]:
     """An event as its form shows it."""
     return {
         "name": of.name,
+        **name_fields(of.names or {}),
         "slug": of.slug,
         "language": of.language,
         "venue": of.venue,
@@ -116,6 +137,7 @@ def read_session(form: Form, of: NewEvent, code: str, known: Collection[str]) ->
     """
     present = next((each for each in of.sessions if each.code == code), None)
     name, room = form.line("name"), form.line("room", required=False)
+    names = form.names(of.language, present.names or {} if present else {})
     span = form.span(ZoneInfo(of.time_zone), present)
     requires = [each for each in known if form.has(f"{NEEDS}{each}")]
     if len(requires) > MOST_REQUIRED:
@@ -125,6 +147,7 @@ def read_session(form: Form, of: NewEvent, code: str, known: Collection[str]) ->
     made = NewSession(
         code=code or code_of(name, [each.code for each in of.sessions], "part"),
         name=name,
+        names=names,
         starts_at=utc(span[0]),
         ends_at=utc(span[1]),
         room=room,
@@ -141,6 +164,7 @@ def session_fields(of: NewEvent, part: NewSession | None) -> dict[str, str]:
     span: Any = part or of
     fields = {
         "name": part.name if part else "",
+        **name_fields(part.names or {} if part else {}),
         "room": part.room if part else "",
         "starts": hour_field(span.starts_at, of.time_zone),
         "ends": hour_field(span.ends_at, of.time_zone),

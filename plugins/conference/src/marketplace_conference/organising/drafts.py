@@ -20,6 +20,7 @@ from marketplace_conference import attendees, events
 from marketplace_conference.errors import EventOff, PartTaken, UnknownEvent
 from marketplace_conference.models import category, event, prerequisite, question, quota, seat
 from marketplace_conference.models import session as sessions
+from marketplace_conference.names import Names
 from marketplace_conference.schemas import NewCategory, NewEvent, NewSession
 
 Change = Callable[[NewEvent], NewEvent | None]
@@ -37,23 +38,25 @@ def document(session: Session, slug: str, member_id: UUID, organiser: str) -> Ne
     return NewEvent(
         slug=row.slug,
         name=row.name,
+        names=_others(row.names, row.language),
         organiser=organiser,
         language=row.language,
         venue=row.venue,
         time_zone=row.time_zone,
         starts_at=row.starts_at.astimezone(zone),
         ends_at=row.ends_at.astimezone(zone),
-        sessions=_sessions(session, row.id, zone),
-        categories=_categories(session, row.id),
+        sessions=_sessions(session, row.id, row.language, zone),
+        categories=_categories(session, row.id, row.language),
         quotas=_quotas(session, row.id),
         questions=attendees.questions(session, row.id),
         description=row.description,
         address=row.address,
         hold_minutes=row.hold_minutes,
+        doors_open_minutes=row.doors_open_minutes,
     )
 
 
-def _sessions(session: Session, event_id: UUID, zone: ZoneInfo) -> list[NewSession]:
+def _sessions(session: Session, event_id: UUID, language: str, zone: ZoneInfo) -> list[NewSession]:
     rows = session.execute(
         sa.select(sessions)
         .where(sessions.c.event_id == event_id)
@@ -64,6 +67,7 @@ def _sessions(session: Session, event_id: UUID, zone: ZoneInfo) -> list[NewSessi
         NewSession(
             code=row.code,
             name=row.name,
+            names=_others(row.names, language),
             starts_at=row.starts_at.astimezone(zone),
             ends_at=row.ends_at.astimezone(zone),
             room=row.room,
@@ -72,6 +76,11 @@ def _sessions(session: Session, event_id: UUID, zone: ZoneInfo) -> list[NewSessi
         )
         for row in rows
     ]
+
+
+def _others(names: Names, own: str) -> dict[str, str]:
+    """Names in other languages than the event's, which a later document may have changed."""
+    return {code: name for code, name in names.items() if code != own}
 
 
 def _requires(session: Session, event_id: UUID) -> Mapping[UUID, list[str]]:
@@ -90,7 +99,7 @@ def _requires(session: Session, event_id: UUID) -> Mapping[UUID, list[str]]:
     return found
 
 
-def _categories(session: Session, event_id: UUID) -> list[NewCategory]:
+def _categories(session: Session, event_id: UUID, language: str) -> list[NewCategory]:
     rows = session.execute(
         sa.select(category, sessions.c.code, quota.c.code.label("quota"))
         .join(sessions, sessions.c.id == category.c.session_id)
@@ -102,6 +111,7 @@ def _categories(session: Session, event_id: UUID) -> list[NewCategory]:
         NewCategory(
             sku=row.sku,
             name=row.name,
+            names=_others(row.names, language),
             session=row.code,
             quota=row.quota,
             numbered=row.numbered,

@@ -14,7 +14,9 @@ from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo, available_timezones
 
+from marketplace.api import LANGUAGES as PAGE_LANGUAGES
 from marketplace.api import Lazy, lazy, micros_from_decimal
+from marketplace_conference.names import Names
 from marketplace_conference.organising.moves import HOUR, read_moment
 
 LONGEST_LINE: Final = 200
@@ -39,6 +41,8 @@ LANGUAGES: Final = {
     "sl": "Slovenščina", "sr": "Српски", "sv": "Svenska", "tr": "Türkçe", "uk": "Українська",
 }  # fmt: skip
 """Languages of events, as those who speak them call them."""
+NAME_IN: Final = "name-"
+"""Before the code of a language: the field of a name in it."""
 NEEDED: Final = lazy("Fill this in.")
 
 
@@ -70,6 +74,16 @@ class Form:
         elif len(words) > LONGEST_LINE or not words.isprintable():
             self.wrong(name, lazy("200 characters at most, in one line."))
         return words
+
+    def names(self, own: str, kept: Names) -> dict[str, str]:
+        """Names in the languages of pages but the event's `own`; those that are `kept` in yet
+        others, which no field asks for, stay."""
+        found = {code: words for code, words in kept.items() if code not in PAGE_LANGUAGES}
+        for code in PAGE_LANGUAGES:
+            if words := self.line(f"{NAME_IN}{code}", required=False):
+                found[code] = words
+        found.pop(own, None)
+        return found
 
     def text(self, name: str) -> str:
         """Text of several lines, or none."""
@@ -144,6 +158,16 @@ def code_of(words: str, taken: Collection[str], fallback: str) -> str:
     return next(
         each for number in range(2, len(taken) + 3) if (each := f"{made}-{number}") not in taken
     )
+
+
+def name_fields(names: Names) -> dict[str, str]:
+    """Names in other languages as their fields show them."""
+    return {f"{NAME_IN}{code}": words for code, words in names.items()}
+
+
+def other_languages(own: str) -> list[tuple[str, str]]:
+    """Languages of pages that a name may be said in besides the event's own."""
+    return [(code, words) for code, words in PAGE_LANGUAGES.items() if code != own]
 
 
 def hour_field(moment: datetime, zone: str) -> str:

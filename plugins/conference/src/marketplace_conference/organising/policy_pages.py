@@ -1,4 +1,4 @@
-"""Pages: what comes back for tickets that are given back, and until when they may be changed."""
+"""Pages: what comes back for tickets, until when they may be changed, when the doors open."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from litestar.params import FromPath, URLEncodedBody
 
 from marketplace.api import Console, Host, Html, Lazy, Page, Principal, Routes, lazy
 from marketplace_conference import events
+from marketplace_conference.door import hours
 from marketplace_conference.errors import EventOff
 from marketplace_conference.organising import reading, terms
 from marketplace_conference.organising.pages import HOME, IN_CONSOLE
 from marketplace_conference.tickets import cancelling, switching
 
+SAVED: Final = lazy("Saved. It holds for what is sold from now on.")
+SAVED_DOORS: Final = lazy("Saved. It holds at once, for every ticket.")
 FEWEST_ROWS: Final = 4
 SPARE_ROWS: Final = 2
 
@@ -58,7 +61,7 @@ def make_pages(host: Host) -> Routes:
             return page.redirect(path, notice=lazy(error.title), tone="warning")
         if problems:
             return _page(host, page, console, slug, typed=typed, problems=problems)
-        notice = lazy("Saved. It holds for what is sold from now on.")
+        notice = SAVED_DOORS if typed.get("do") == "doors" else SAVED
         return page.redirect(path, notice=notice)
 
     return [show_policy, set_policy]
@@ -67,7 +70,7 @@ def make_pages(host: Host) -> Routes:
 def _save(
     host: Host, console: Console, slug: str, typed: Mapping[str, str], actor: str
 ) -> dict[str, Lazy]:
-    """Set what one of the two forms asks for; returns what is wrong with it, by field."""
+    """Set what one of the forms asks for; returns what is wrong with it, by field."""
     with host.transaction() as session:
         own = reading.own_event(session, console.member_id, slug)
         if own.status == "cancelled":
@@ -77,6 +80,12 @@ def _save(
             if days is None:
                 return {"days": terms.NO_DAYS}
             switching.set_policy(host, session, own, days, actor=actor)
+            return {}
+        if typed.get("do") == "doors":
+            minutes = terms.whole(typed.get("minutes", ""), hours.MOST_MINUTES)
+            if minutes is None:
+                return {"minutes": terms.NO_MINUTES}
+            hours.set_opening(host, session, own, minutes, actor=actor)
             return {}
         wanted, problems = terms.read(_rows(typed))
         if not problems:
@@ -107,7 +116,7 @@ def _page(
         changeable = reading.changeable(session, own.id, now)
         tickets, _ = reading.good_tickets(session, own.id)
     rows = [(str(each.days_before), str(each.percent)) for each in promised]
-    if typed and typed.get("do") != "changes":
+    if typed and typed.get("do") not in ("changes", "doors"):
         rows = _rows(typed)
         while rows and rows[-1] == ("", ""):
             rows.pop()
@@ -123,5 +132,6 @@ def _page(
         tickets=tickets,
         rows=rows,
         days=(typed or {}).get("days", days),
+        minutes=(typed or {}).get("minutes", str(own.doors_open_minutes)),
         problems=problems or {},
     )

@@ -10,6 +10,7 @@ from marketplace.api import Lazy, lazy
 MOST_TERMS: Final = 20
 MOST_DAYS: Final = 3650
 Problems = dict[str, Lazy]
+NO_MINUTES: Final = lazy("A whole number of minutes, 10,080 at most, which are seven days.")
 NO_DAYS: Final = lazy("A whole number of days, 3650 at most.")
 
 

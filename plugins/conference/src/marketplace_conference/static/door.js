@@ -38,9 +38,34 @@
   let shown = null; // Nonce of the answer on the screen.
   let refused = false; // A key that was withdrawn stays so: nobody is asked again.
   const byId = new Map();
+  const parts = new Map(); // Sessions by id.
   const index = () => {
     byId.clear();
+    parts.clear();
+    for (const each of list?.sessions ?? []) parts.set(each.id, each);
     for (const each of list?.tickets ?? []) byId.set(each.id, each);
+  };
+
+  // What the clock of this device lacks, as the marketplace said last: a door opens by the latter's.
+  // No clock that was set back meanwhile makes it earlier than what is known already.
+  let skew = read("skew", 0);
+  let told = false; // Whether that was said since there was no network.
+  const now = () =>
+    Math.max(Date.now() + skew, Date.parse(list?.as_of ?? 0), queue.at(-1)?.at ?? 0);
+  const learn = (answer) => {
+    skew = Date.parse(answer.as_of) - Date.now();
+    told = true;
+    write("skew", skew);
+    return answer;
+  };
+
+  // Hours are shown as at the event, where this browser knows its zone.
+  const timeZone = () => {
+    try {
+      return new Intl.DateTimeFormat("en", { timeZone: list?.time_zone }).resolvedOptions().timeZone;
+    } catch {
+      return undefined;
+    }
   };
 
   const ask = async (path, body) => {
@@ -104,6 +129,17 @@
     }
   };
 
+  // Where a scan was not within the hours of its session: why. Of a session that is not on the list
+  // yet only the marketplace can tell.
+  const untimely = (id, scan) => {
+    const part = parts.get(id);
+    if (!part || scan.anyway) return null;
+    const { opens_at, closes_at } = part;
+    if (scan.at < Date.parse(opens_at)) return { result: "too_early", opens_at, closes_at };
+    if (scan.at >= Date.parse(closes_at)) return { result: "closed", opens_at, closes_at };
+    return null;
+  };
+
   // What this door finds by itself; the marketplace says the same once it is asked.
   const alone = async (scan) => {
     let id = scan.ticket;
@@ -121,6 +157,8 @@
       // Sold since the list was made, where the code is ours.
       if (!real) return { result: real === null ? "unsure" : "forged" };
       if (session && code.session !== session) return { result: "other_session" };
+      const why = untimely(code.session, scan);
+      if (why) return { ...why, admitted_at: mine[id] };
       if (mine[id]) return { result: "double", admitted_at: mine[id] };
       return { result: "admitted", ticket: id, of: code.session };
     }
@@ -130,26 +168,46 @@
     if (other) return { result: "forged" };
     if (session && found.session !== session) return { ...facts, result: "other_session" };
     const before = found.admitted_at ?? mine[found.id];
+    const why = untimely(found.session, scan);
+    if (why) return { ...facts, ...why, admitted_at: before };
     if (before) return { ...facts, result: "double", admitted_at: before };
     return { ...facts, result: "admitted", ticket: found.id, of: found.session };
   };
 
   // -- what people see -------------------------------------------------------------------------
-  const TONES = { admitted: "good", double: "double", unsure: "double" };
+  const TONES = {
+    admitted: "good",
+    double: "double",
+    unsure: "double",
+    too_early: "double",
+    closed: "double",
+  };
   // As the pages of the house say hours: in English those of Europe.
   const speech = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
-  const clock = (moment) =>
-    new Date(moment).toLocaleTimeString(speech, {
-      hour: "2-digit",
-      minute: "2-digit",
-    });
-  const show = (answer) => {
+  const HOUR = { hour: "2-digit", minute: "2-digit" };
+  const DAY = { weekday: "short", day: "numeric", month: "short" };
+  const said = (moment, how) =>
+    new Date(moment).toLocaleString(speech, { ...how, timeZone: timeZone() });
+  const clock = (moment) => said(moment, HOUR);
+  // The day too, where it is not today.
+  const when = (moment) =>
+    said(moment, said(moment, DAY) === said(now(), DAY) ? HOUR : { ...DAY, ...HOUR });
+  let again = null; // What is let in anyway, should somebody say so.
+  const show = (answer, scan) => {
+    const shut = answer?.result === "too_early" || answer?.result === "closed";
+    again = shut && !answer.admitted_at ? scan : null;
+    part("door-anyway").hidden = !again;
     const box = part("door-answer");
     box.dataset.tone = answer ? (TONES[answer.result] ?? "bad") : "";
     box.querySelector("strong").textContent = answer ? words[answer.result] : words.checking;
     const facts = [answer?.name, answer?.category, answer?.seat].filter(Boolean);
-    if (answer?.result === "double" && answer.admitted_at)
-      facts.push([clock(answer.admitted_at), answer.admitted_by].filter(Boolean).join(", "));
+    if (answer?.result === "too_early")
+      facts.push(words.opens.replace("#", when(answer.opens_at)));
+    if (answer?.result === "closed") facts.push(words.closes.replace("#", when(answer.closes_at)));
+    if ((shut || answer?.result === "double") && answer.admitted_at) {
+      const inside = [clock(answer.admitted_at), answer.admitted_by].filter(Boolean).join(", ");
+      facts.push(shut ? `${words.double} ${inside}` : inside);
+    }
     box.querySelector("span").textContent = facts.join(" · ");
     navigator.vibrate?.(answer?.result === "admitted" ? 60 : [120, 60, 120]);
   };
@@ -204,18 +262,20 @@
       const batch = some.filter((each) => each.session === session);
       let answers;
       try {
-        const now = Date.now();
+        // A clock may have been set while there was no network.
+        if (!told) counted = learn(await ask("counts"));
         answers = await ask("scans", {
           session: session || null,
-          scans: batch.map(({ nonce, code, ticket, at }) => ({
+          scans: batch.map(({ nonce, code, ticket, at, anyway }) => ({
             nonce,
             ...(code ? { code } : { ticket }),
-            age_ms: Math.max(0, now - at),
+            age_ms: Math.max(0, now() - at),
+            anyway: Boolean(anyway),
           })),
         });
         online = true;
       } catch {
-        online = false;
+        online = told = false;
         return;
       }
       const done = new Map(answers.scans.map((each) => [each.nonce, each]));
@@ -223,7 +283,7 @@
         const answer = done.get(each.nonce);
         if (answer) tally(answer);
         if (answer?.ticket && answer.admitted_at) mine[answer.ticket] = answer.admitted_at;
-        if (each.nonce === shown) show(answer);
+        if (each.nonce === shown) show(answer, each);
         // Whoever was let in on this door's own word is inside, also where it is still on show.
         if (each.said === "admitted" && answer && answer.result !== "admitted") note(answer);
       }
@@ -237,7 +297,7 @@
   const handle = async (what) => {
     const scan = {
       nonce: crypto.randomUUID(),
-      at: Date.now(),
+      at: now(),
       session: part("door-session").value,
       ...what,
     };
@@ -248,7 +308,7 @@
       scan.of = own.of;
       write("queue", queue);
       tell();
-      show(own);
+      show(own, scan);
     };
     queue.push(scan);
     write("queue", queue);
@@ -264,6 +324,12 @@
     await Promise.race([flush(), new Promise((done) => setTimeout(done, PATIENCE_MS))]);
     if (shown === scan.nonce && queue.includes(scan)) decide();
   };
+
+  part("door-anyway").addEventListener("click", () => {
+    const { code, ticket } = again;
+    part("door-answer").focus(); // The button goes away.
+    handle({ ...(code ? { code } : { ticket }), anyway: true });
+  });
 
   // -- finding by name -------------------------------------------------------------------------
   const flat = (text) => text.toLocaleLowerCase().normalize("NFD").replace(/\p{M}/gu, "");
@@ -329,7 +395,7 @@
     await flush();
     if (queue.length) return;
     try {
-      list = await ask("list");
+      list = learn(await ask("list"));
       online = true;
       furnish();
       // What the list does not know yet was scanned while it was on its way.
@@ -341,13 +407,13 @@
     } catch (error) {
       if (error instanceof DOMException && error.name === "QuotaExceededError")
         part("door-too-long").hidden = false;
-      else online = false;
+      else online = told = false;
     }
     state();
   };
   const count = async () => {
     try {
-      counted = await ask("counts");
+      counted = learn(await ask("counts"));
       tell();
     } catch {
       // The last ones stay.

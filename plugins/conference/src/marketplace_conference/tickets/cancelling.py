@@ -150,7 +150,7 @@ def call_off(host: Host, event: Event, reason: str, *, actor: str) -> UUID:
             models.waiter.c.state.in_(("waiting", "offered")),
         )
         tokens = session.scalars(waits).all()
-        telling.called_off(host, session, event.name, reason, tokens=tokens)
+        telling.called_off(host, session, telling.name_of(event), reason, tokens=tokens)
         host.audit(
             session,
             actor=actor,
@@ -238,7 +238,7 @@ def _give_all_back(host: Host, session: Transaction, row: Any, void: Sequence[Ti
         if burn is not None:
             whole = policies.share(burn.points, each.position, sizes[each.order_reference])
             _owe(host, session, each, 100, whole, row.reason, row.actor)
-    name = repository.events(session, [row.event_id])[row.event_id].name
+    name = telling.name_of(repository.events(session, [row.event_id])[row.event_id])
     orders = dict.fromkeys(each.order_reference for each in void)
     telling.called_off(host, session, name, row.reason, orders=list(orders))
 

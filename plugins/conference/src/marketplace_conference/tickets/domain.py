@@ -6,7 +6,9 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
+from marketplace_conference.names import Names, Said, said
 from marketplace_conference.places import Event, Session
 from marketplace_conference.tickets.codes import Stub
 
@@ -20,6 +22,7 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     event_id: UUID
     session_id: UUID
     category: str
+    category_names: Names
     seat_label: str | None
     attendee_name: str
     locator: str
@@ -52,3 +55,22 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
     def is_cancelled(self) -> bool:
         """It admits nobody: the ticket or its event was called off."""
         return self.ticket.cancelled_at is not None or self.event.status == "cancelled"
+
+    def called(self, language: str) -> tuple[Said, Said, Said]:
+        """Event, session and category, as a reader of this language knows them."""
+        event, session, ticket = self.event, self.session, self.ticket
+        return (
+            said(event.name, event.names, event.language, language),
+            said(session.name, session.names, event.language, language),
+            said(ticket.category, ticket.category_names, event.language, language),
+        )
+
+    def in_language(self, language: str) -> Sheet:
+        """The same with these names."""
+        event, session, category = (each.text for each in self.called(language))
+        return replace(
+            self,
+            event=replace(self.event, name=event),
+            session=replace(self.session, name=session),
+            ticket=replace(self.ticket, category=category),
+        )

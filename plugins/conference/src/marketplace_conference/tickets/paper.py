@@ -13,6 +13,7 @@ import segno
 from babel import dates
 
 from marketplace.api import Lazy, lazy, typeset
+from marketplace_conference.places import Session
 from marketplace_conference.tickets.domain import Sheet
 
 TEMPLATE: Final = Path(__file__).parent.parent / "templates" / "conference" / "ticket.typ"
@@ -41,17 +42,21 @@ def tell(sheets: Sequence[Sheet], say: Say, locale: str) -> dict[str, object]:
 
 def _sheet(sheet: Sheet, say: Say, locale: str) -> dict[str, object]:
     ticket, event, session = sheet.ticket, sheet.event, sheet.session
+    called, part, category = sheet.called(locale)
     rows = [
         (say(lazy("When")), when(session.starts_at, session.ends_at, event.time_zone, locale)),
+        (say(lazy("Doors open")), opening(session, event.time_zone, locale)),
         (say(lazy("Where")), ", ".join(filter(None, (event.venue, event.address)))),
         (say(lazy("Room")), session.room),
-        (say(lazy("Category")), ticket.category),
+        (say(lazy("Category")), category.text),
         (say(lazy("Seat number")), ticket.seat_label or ""),
     ]
     return {
         "position": ticket.position,
-        "event": event.name,
-        "session": session.name if session.name != event.name else "",
+        "event": called.text,
+        "event_language": called.language,
+        "session": part.text if part.text != called.text else "",
+        "session_language": part.language,
         "attendee": ticket.attendee_name or say(lazy("Name not given yet")),
         "rows": [row for row in rows if row[1]],
         "locator": ticket.locator,
@@ -82,6 +87,14 @@ def when(starts_at: datetime, ends_at: datetime, time_zone: str, locale: str) ->
     # In the night that the clocks change, the two hours are of two zones.
     first = "" if start.tzname() == end.tzname() else f" ({start.tzname()})"
     return f"{_moment(start, locale)}{first} \N{EN DASH} {last} ({end.tzname()})"
+
+
+def opening(session: Session, time_zone: str, locale: str) -> str:
+    """When the door opens; the day is said where it is another than the session's."""
+    zone = ZoneInfo(time_zone)
+    opens, start = session.opens_at.astimezone(zone), session.starts_at.astimezone(zone)
+    shown = _hour(opens, locale) if opens.date() == start.date() else _moment(opens, locale)
+    return f"{shown} ({opens.tzname()})"
 
 
 def _moment(at: datetime, locale: str) -> str:

@@ -24,6 +24,7 @@ TICKETS = (
         ticket.c.event_id,
         ticket.c.session_id,
         category.c.name.label("category"),
+        category.c.names.label("category_names"),
         seat.c.label.label("seat_label"),
         place.c.attendee_name,
         ticket.c.locator,
@@ -111,16 +112,21 @@ def sessions_of(session: Transaction, event_id: UUID) -> list[Session]:
 
 
 def _sessions(session: Transaction, where: sa.ColumnElement[bool]) -> dict[UUID, Session]:
-    table = models.session
+    table, event = models.session, models.event
+    before = sa.func.make_interval(0, 0, 0, 0, 0, event.c.doors_open_minutes)
     rows = session.execute(
         sa.select(
             table.c.id,
             table.c.event_id,
             table.c.name,
+            table.c.names,
             table.c.starts_at,
             table.c.ends_at,
+            (table.c.starts_at - before).label("opens_at"),
             table.c.room,
-        ).where(where)
+        )
+        .join(event, event.c.id == table.c.event_id)
+        .where(where)
     )
     return {row["id"]: Session(**row) for row in rows.mappings()}
 
@@ -142,6 +148,7 @@ def _events(session: Transaction, where: sa.ColumnElement[bool]) -> dict[UUID, E
             table.c.id,
             table.c.slug,
             table.c.name,
+            table.c.names,
             table.c.language,
             table.c.venue,
             table.c.address,
@@ -150,6 +157,7 @@ def _events(session: Transaction, where: sa.ColumnElement[bool]) -> dict[UUID, E
             table.c.ends_at,
             table.c.organiser_id.label("organiser_member_id"),
             table.c.status,
+            table.c.doors_open_minutes,
         ).where(where)
     )
     return {row["id"]: Event(**row) for row in rows.mappings()}

@@ -90,10 +90,12 @@ def make_routes(host: Host) -> Routes:
         media_type=CALENDAR,
     )
     def read_calendar(
-        order: FromPath[UUID], principal: NamedDependency[Principal]
+        order: FromPath[UUID],
+        principal: NamedDependency[Principal],
+        page: NamedDependency[Page],
     ) -> Response[bytes]:
         """Importing it again after a change changes the entries, and takes cancelled ones away."""
-        return calendar_of(host, principal, order)
+        return calendar_of(host, principal, page, order)
 
     return [read_tickets, read_paper, read_calendar]
 
@@ -105,10 +107,11 @@ async def paper_of(host: Host, principal: Principal, page: Page, order: UUID) ->
     return file(made, "application/pdf", f"tickets-{found[0].event.slug}.pdf")
 
 
-def calendar_of(host: Host, principal: Principal, order: UUID) -> Response[bytes]:
-    """The tickets of an order as calendar entries."""
+def calendar_of(host: Host, principal: Principal, page: Page, order: UUID) -> Response[bytes]:
+    """The tickets of an order as calendar entries, with names in the reader's language."""
     found = showing.sheets_of(host, principal, str(order))
-    return file(calendars.calendar(found), CALENDAR, f"tickets-{found[0].event.slug}.ics")
+    made = calendars.calendar([each.in_language(page.locale) for each in found])
+    return file(made, CALENDAR, f"tickets-{found[0].event.slug}.ics")
 
 
 def file(made: bytes, media_type: str, name: str) -> Response[bytes]:
@@ -140,9 +143,11 @@ def file_routes(host: Host) -> Routes:
         sync_to_thread=True,
     )
     def show_calendar(
-        order: FromPath[UUID], principal: NamedDependency[Principal]
+        order: FromPath[UUID],
+        principal: NamedDependency[Principal],
+        page: NamedDependency[Page],
     ) -> Response[bytes]:
         """For a calendar."""
-        return calendar_of(host, principal, order)
+        return calendar_of(host, principal, page, order)
 
     return [show_paper, show_calendar]

@@ -27,6 +27,7 @@ from marketplace_conference import (
     waiting,
 )
 from marketplace_conference.door.tables import admission
+from marketplace_conference.names import said
 from marketplace_conference.places import Event
 from marketplace_conference.schemas import SwitchOption
 from marketplace_conference.tickets import cancelling, issuing, keys, policies, repository
@@ -67,28 +68,47 @@ def set_policy(
     )
 
 
-def options(host: Host, principal: Principal, reference: str, position: int) -> list[SwitchOption]:
-    """Everything else that the event sells, and why the ticket cannot be changed to some of it."""
+def options(
+    host: Host, principal: Principal, reference: str, position: int, language: str | None = None
+) -> list[SwitchOption]:
+    """Everything else that the event sells, and why the ticket cannot be changed to some of it.
+
+    Named in `language` where there are such names.
+    """
     _let_in(host, principal, reference)
     with host.transaction() as session:
         of = cancelling.found(session, reference, position)
         now = host.now(session)
         counts = counting.of_event(session, of.event_id, now)
         shut = None if _is_allowed(session, of, now) else "not_allowed"
+        own = _category_of(session, of)
         return [
-            SwitchOption(
-                sku=row.sku,
-                category=row.name,
-                session=row.code,
-                session_name=row.session_name,
-                starts_at=row.starts_at.astimezone(ZoneInfo(row.time_zone)),
-                ends_at=row.ends_at.astimezone(ZoneInfo(row.time_zone)),
-                numbered=row.numbered,
-                why_not=shut or _why_not(host, session, of, row, now, _free(row, counts)),
+            _option(
+                row,
+                language,
+                shut or _why_not(host, session, of, row, now, _free(row, counts)),
             )
             for row in _rows(session, of)
-            if row.id != _category_of(session, of)
+            if row.id != own
         ]
+
+
+def _option(row: Any, language: str | None, why_not: str) -> SwitchOption:
+    category = said(row.name, row.names, row.language, language)
+    part = said(row.session_name, row.session_names, row.language, language)
+    zone = ZoneInfo(row.time_zone)
+    return SwitchOption(
+        sku=row.sku,
+        category=category.text,
+        category_language=category.language,
+        session=row.code,
+        session_name=part.text,
+        session_language=part.language,
+        starts_at=row.starts_at.astimezone(zone),
+        ends_at=row.ends_at.astimezone(zone),
+        numbered=row.numbered,
+        why_not=why_not,
+    )
 
 
 def open_to(host: Host, tickets: Sequence[Ticket]) -> set[int]:
@@ -160,14 +180,17 @@ def _rows(session: Transaction, of: Ticket) -> Sequence[Any]:
             category.c.id,
             category.c.sku,
             category.c.name,
+            category.c.names,
             category.c.numbered,
             part.c.id.label("session_id"),
             part.c.code,
             part.c.name.label("session_name"),
+            part.c.names.label("session_names"),
             part.c.starts_at,
             part.c.ends_at,
             models.event.c.status,
             models.event.c.time_zone,
+            models.event.c.language,
         )
         .join(part, part.c.id == category.c.session_id)
         .join(models.event, models.event.c.id == part.c.event_id)

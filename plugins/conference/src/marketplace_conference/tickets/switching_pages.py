@@ -76,7 +76,7 @@ def _options(
     error: ChangeRefused | None = None,
 ) -> Html:
     sheets = {each.ticket.position: each for each in showing.sheets_of(host, principal, str(order))}
-    found = switching.options(host, principal, str(order), position)
+    found = switching.options(host, principal, str(order), position, page.locale)
     page.active = "rewards"
     return page.render(
         "conference/switch.html",
@@ -84,6 +84,7 @@ def _options(
         order=order,
         position=position,
         sheet=sheets[position],
+        called=sheets[position].called(page.locale),
         options=found,
         reasons=switching.REASONS,
         error=error and switching.REASONS[error.extra["reason"]],

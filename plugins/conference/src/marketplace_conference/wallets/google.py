@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from marketplace.api import NotConfigured
+from marketplace_conference.names import Names
 from marketplace_conference.settings import ConferenceSettings, pem
 from marketplace_conference.tickets.domain import Sheet
 
@@ -84,12 +85,13 @@ def object_id(sheet: Sheet, settings: ConferenceSettings) -> str:
 def object_of(sheet: Sheet, settings: ConferenceSettings) -> dict[str, object]:
     """A ticket."""
     ticket, language = sheet.ticket, sheet.event.language
+    category = _said(ticket.category, language, ticket.category_names)
     made: dict[str, object] = {
         "id": object_id(sheet, settings),
         "classId": class_id(sheet, settings),
         "state": "INACTIVE" if sheet.is_cancelled else "ACTIVE",
         "ticketNumber": ticket.locator,
-        "ticketType": _said(ticket.category, language),
+        "ticketType": category,
         "barcode": {"type": "QR_CODE", "value": sheet.code, "alternateText": ticket.locator},
     }
     if ticket.attendee_name:
@@ -103,10 +105,10 @@ def class_of(sheet: Sheet, settings: ConferenceSettings) -> dict[str, object]:
     """A session."""
     event, session = sheet.event, sheet.session
     address = ", ".join(filter(None, (session.room, event.address))) or event.venue
-    return {
+    made: dict[str, object] = {
         "id": class_id(sheet, settings),
         "issuerName": event.name,
-        "eventName": _said(session.name, event.language),
+        "eventName": _said(session.name, event.language, session.names),
         "reviewStatus": "UNDER_REVIEW",
         "venue": {
             "name": _said(event.venue, event.language),
@@ -117,10 +119,19 @@ def class_of(sheet: Sheet, settings: ConferenceSettings) -> dict[str, object]:
             "end": session.ends_at.isoformat(),
         },
     }
+    if event.names:
+        made["localizedIssuerName"] = _said(event.name, event.language, event.names)
+    return made
 
 
-def _said(words: str, language: str) -> dict[str, object]:
-    return {"defaultValue": {"language": language, "value": words}}
+def _said(words: str, language: str, others: Names | None = None) -> dict[str, object]:
+    """In the event's own language, and in others: Google shows the reader's."""
+    made: dict[str, object] = {"defaultValue": {"language": language, "value": words}}
+    if others:
+        made["translatedValues"] = [
+            {"language": code, "value": name} for code, name in sorted(others.items())
+        ]
+    return made
 
 
 def _part(told: object) -> bytes:

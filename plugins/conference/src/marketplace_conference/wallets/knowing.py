@@ -24,7 +24,9 @@ FACE: Final = """
 select t.id, n.ends_at, md5(row(t.session_id, t.edition, t.key, t.locator,
     coalesce(t.cancelled_at, p.cancelled_at) is null, p.attendee_name, c.name, s.label,
     e.name, e.language, e.venue, e.address, e.time_zone, e.status,
-    n.name, n.room, n.starts_at, n.ends_at)::text) as face
+    n.name, n.room, n.starts_at, n.ends_at)::text
+    || coalesce(nullif(row(c.names, e.names, n.names)::text, '({},{},{})'), ''))
+    as face
 from conference_ticket t
 join conference_place p on p.id = t.id
 join conference_category c on c.id = p.category_id
@@ -34,9 +36,10 @@ left join conference_seat s on s.id = p.seat_id
 """
 
 REMEMBER: Final = sa.text(f"""
-insert into conference_pass (ticket_id, face, changed_at)
-select f.id, f.face, :now from ({FACE} where t.id = :ticket) f
-on conflict do nothing
+insert into conference_pass as p (ticket_id, face, changed_at, language)
+select f.id, f.face, :now, :language from ({FACE} where t.id = :ticket) f
+on conflict (ticket_id) do update set language = excluded.language
+    where excluded.language is not null and excluded.language is distinct from p.language
 """)
 
 # Last-Modified has whole seconds: of two changes within one, the second is dated to the next.
@@ -78,9 +81,12 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True):
     """What the pass shows: once the copy was told, it is told this."""
 
 
-def remember(session: Transaction, ticket_id: int, now: datetime) -> None:
-    """A pass of this ticket is given away: from now on it is kept as it should be."""
-    session.execute(REMEMBER, {"ticket": ticket_id, "now": now})
+def remember(
+    session: Transaction, ticket_id: int, now: datetime, language: str | None = None
+) -> None:
+    """A pass of this ticket is given away: from now on it is kept as it should be, in `language`;
+    None: the one that was given before."""
+    session.execute(REMEMBER, {"ticket": ticket_id, "now": now, "language": language})
     note(session, now, ticket_id)
 
 

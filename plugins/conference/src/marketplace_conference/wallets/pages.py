@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from marketplace.api import Host, NotFound, Principal, Role, Routes, access
+from marketplace.api import Host, NotFound, Page, Principal, Role, Routes, access
 from marketplace_conference.tickets import showing
 from marketplace_conference.tickets.domain import Sheet
 from marketplace_conference.tickets.routes import file
@@ -35,7 +35,10 @@ def make_pages(host: Host) -> Routes:
         sync_to_thread=True,
     )
     def show_pass(
-        order: FromPath[UUID], position: FromPath[int], principal: NamedDependency[Principal]
+        order: FromPath[UUID],
+        position: FromPath[int],
+        principal: NamedDependency[Principal],
+        page: NamedDependency[Page],
     ) -> Response[bytes]:
         """For Apple Wallet."""
         settings = host.settings()
@@ -45,8 +48,8 @@ def make_pages(host: Host) -> Routes:
         updates = registering.updates_of(host, found.ticket, settings)
         if updates is not None:
             with host.transaction() as session:
-                knowing.remember(session, found.ticket.id, host.now(session))
-        made = apple.make(found, settings, updates)
+                knowing.remember(session, found.ticket.id, host.now(session), page.locale)
+        made = apple.make(found.in_language(page.locale), settings, updates)
         return file(made, apple.MEDIA_TYPE, "ticket.pkpass")
 
     @get(

@@ -136,12 +136,13 @@ def latest(
     with host.transaction() as session:
         of = _let_in(host, session, serial, authorization)
         knowing.remember(session, of.id, host.now(session))
-        changed_at = session.execute(
-            sa.select(shown.c.changed_at).where(shown.c.ticket_id == of.id)
-        ).scalar_one()
+        changed_at, language = session.execute(
+            sa.select(shown.c.changed_at, shown.c.language).where(shown.c.ticket_id == of.id)
+        ).one()
         if since is not None and changed_at.replace(microsecond=0) <= since:
             return None
         (sheet,) = issuing.sheets(host, session, [of])
+        sheet = sheet.in_language(language or sheet.event.language)
     made = apple.make(sheet, settings, updates_of(host, of, settings))
     return Latest(file=made, changed_at=changed_at)
 

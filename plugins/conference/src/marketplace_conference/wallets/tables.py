@@ -13,6 +13,7 @@ shown = sa.Table(
     sa.Column("face", sa.Text, nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("changed_at", MOMENT, nullable=False),
+    sa.Column("language", sa.Text),
     sa.Index("ix_conference_pass_version", "version"),
     comment="A ticket that was given to a wallet: a digest of what its pass shows, since when.",
 )
