@@ -23,6 +23,7 @@ from settlement.clearing.checks import CHECKS
 from settlement.clearing.tasks import make_tasks as make_clearing_tasks
 from settlement.commands import positions
 from settlement.console import routes as own_routes
+from settlement.disputes import checks as undone
 from settlement.disputes import commands as disputes
 from settlement.disputes import routes as dispute_routes
 from settlement.disputes.tasks import disputes_task
@@ -106,7 +107,7 @@ def marketplace_register_tasks(host: api.Host) -> Sequence[api.PeriodicTask]:
 @api.hookimpl
 def marketplace_register_checks() -> Sequence[api.Check]:
     """Invariants of settlements and of the clearing house's books."""
-    return CHECKS
+    return [*CHECKS, *undone.CHECKS]
 
 
 @api.hookimpl
