@@ -26,6 +26,7 @@ from settlement.console import routes as own_routes
 from settlement.disputes import checks as undone
 from settlement.disputes import commands as disputes
 from settlement.disputes import routes as dispute_routes
+from settlement.disputes.notes import NOTES
 from settlement.disputes.tasks import disputes_task
 from settlement.journal.commands import journal
 from settlement.pages.site import PAGES
@@ -108,6 +109,12 @@ def marketplace_register_tasks(host: api.Host) -> Sequence[api.PeriodicTask]:
 def marketplace_register_checks() -> Sequence[api.Check]:
     """Invariants of settlements and of the clearing house's books."""
     return [*CHECKS, *undone.CHECKS]
+
+
+@api.hookimpl
+def marketplace_register_journal_notes() -> Sequence[api.JournalNotes]:
+    """Which lines adjustments undo, in the exported journal."""
+    return NOTES
 
 
 @api.hookimpl
