@@ -318,12 +318,8 @@ async def raised(session: AsyncSession, wanted: Sequence[Campaign]) -> dict[UUID
     shares = (
         sa.select(
             Gift.campaign_id,
-            sa.func.coalesce(
-                sa.func.sum(Share.points - Share.returned_points).filter(captured), 0
-            ).label("points"),
-            sa.func.coalesce(
-                sa.func.sum(Share.points - Share.returned_points).filter(promised), 0
-            ).label("promised"),
+            sa.func.coalesce(sa.func.sum(Share.kept_points).filter(captured), 0).label("points"),
+            sa.func.coalesce(sa.func.sum(Share.kept_points).filter(promised), 0).label("promised"),
         )
         .select_from(Gift)
         .join(Share, Gift.burn_id == Share.burn_id)
@@ -332,28 +328,34 @@ async def raised(session: AsyncSession, wanted: Sequence[Campaign]) -> dict[UUID
     )
     own = {row.campaign_id: row for row in await session.execute(query)}
     others = {row.campaign_id: row for row in await session.execute(shares)}
-    short = await _short(session, ids)
+    odd = await _odd(session, ids)
     return {
-        each.id: _raised(each, own.get(each.id), others.get(each.id), short.get(each.id, 0))
+        each.id: _raised(each, own.get(each.id), others.get(each.id), odd.get(each.id, 0))
         for each in wanted
     }
 
 
-async def _short(session: AsyncSession, ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Micros that firms matched, and that disputes took back of the gifts behind their matches."""
+async def _odd(session: AsyncSession, ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Micros less than a point that disputes left of gifts behind matches of firms, all of whose
+    whole points are added to gifts."""
+    added = (
+        sa.select(sa.func.coalesce(sa.func.sum(Share.kept_points), 0))
+        .where(Share.match_id == Match.id)
+        .correlate(Match)
+        .scalar_subquery()
+    )
     owed = (Gift.points - Gift.refunded_points) * Campaign.rate_micros - Gift.taken_back_micros
-    missing = Match.used_points * Campaign.rate_micros - owed
     query = (
-        sa.select(Match.campaign_id, sa.func.sum(missing))
+        sa.select(Match.campaign_id, sa.func.sum(owed - Gift.kept_points * Campaign.rate_micros))
         .join(Campaign, Campaign.id == Match.campaign_id)
         .join(Gift, Gift.burn_id == Match.fund_id)
-        .where(Match.campaign_id.in_(ids), Gift.taken_back_micros > 0, missing > 0)
+        .where(Match.campaign_id.in_(ids), Gift.taken_back_micros > 0, added == Gift.kept_points)
         .group_by(Match.campaign_id)
     )
     return {row[0]: int(row[1]) for row in await session.execute(query)}
 
 
-def _raised(campaign: Campaign, own: Any, more: Any, short_micros: int) -> Raised:
+def _raised(campaign: Campaign, own: Any, more: Any, odd_micros: int) -> Raised:
     if own is None:
         return Raised()
     rate = campaign.rate_micros
@@ -362,7 +364,7 @@ def _raised(campaign: Campaign, own: Any, more: Any, short_micros: int) -> Raise
         points=int(own.points),
         money_micros=int(own.owed) * rate - int(own.back),
         matched_points=matched_points,
-        matched_micros=matched_points * rate - short_micros,
+        matched_micros=matched_points * rate + odd_micros,
         givers=own.givers,
         gifts=own.gifts,
         promised_points=int(own.promised),

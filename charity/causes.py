@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from charity import campaigns, pictures, registry, surplus
 from charity.campaigns import Raised
 from charity.domain import GiftStatus, MatchMode, Origin, Surplus
-from charity.models import Campaign, Charity, Gift, Match
+from charity.models import Campaign, Charity, Gift, Match, Share
 from charity.pictures import PictureView
 from charity.surplus import Flow, Passed
 from marketplace.clock import now
@@ -201,8 +201,14 @@ def charity_view(charity: Charity, today: date) -> CharityView:
 
 
 async def _matches(session: AsyncSession, campaign_id: UUID) -> list[MatchView]:
+    back = (
+        sa.select(sa.func.sum(Share.taken_back_points))
+        .where(Share.match_id == Match.id)
+        .correlate(Match)
+        .scalar_subquery()
+    )
     query = (
-        sa.select(Match, sa.func.coalesce(Member.name, Firm.name))
+        sa.select(Match, sa.func.coalesce(Member.name, Firm.name), back)
         .outerjoin(Member, Member.id == Match.member_id)
         .outerjoin(Firm, Firm.id == Match.firm_id)
         .where(
@@ -217,11 +223,11 @@ async def _matches(session: AsyncSession, campaign_id: UUID) -> list[MatchView]:
             member=name,
             ratio_bps=match.ratio_bps,
             cap_points=match.cap_points,
-            used_points=match.used_points,
+            used_points=match.used_points - int(back or 0),
             mode=match.mode,
             ended=match.ended_at is not None,
         )
-        for match, name in (await session.execute(query)).all()
+        for match, name, back in (await session.execute(query)).all()
     ]
 
 

@@ -56,8 +56,9 @@ where s.points > div(g.points::numeric * m.ratio_bps, 10000)
    or (g.status in ('cancelled', 'voided', 'refused') and s.returned_points <> s.points)
    or (g.status = 'captured' and s.points - s.returned_points
         <> div(s.points::numeric * (g.points - g.refunded_points - g.taken_back_points), g.points))
-   or s.booked_micros <> case when g.status = 'captured' and m.mode = 'billed'
-        then (s.points - s.returned_points) * c.rate_micros else 0 end
+   or (s.undone_at is null and s.booked_micros <>
+        case when g.status = 'captured' and m.mode = 'billed'
+        then (s.points - s.returned_points) * c.rate_micros else 0 end)
 """
 DEBTS: Final = """
 with promise (name, micros) as (
@@ -137,6 +138,41 @@ where g.status = 'captured' and b.refunded_points = g.refunded_points
   and (g.taken_back_micros <> coalesce(u.micros, 0)
        or g.taken_back_points <> div(g.taken_back_micros + c.rate_micros - 1, c.rate_micros))
 """
+TAKEN_MATCHES: Final = """
+select format('match %s of gift %s', s.match_id, s.burn_id) as subject,
+       'all of it taken back by a dispute about its debt, or nothing' as expected,
+       format('%s of %s points', s.taken_back_points, s.points - s.returned_points) as found
+from charity_share s join charity_match m on m.id = s.match_id
+where m.fund_id is null and s.taken_back_points <> case
+      when coalesce(s.undone_at, m.undone_at) is null then 0 else s.points - s.returned_points end
+union all
+select format('match %s', m.id), format('%s points of the firm', max(g.points - g.refunded_points
+              - g.taken_back_points)),
+       format('%s points added', sum(s.points - s.returned_points - s.taken_back_points))
+from charity_match m
+join charity_gift g on g.burn_id = m.fund_id
+join burn b on b.id = g.burn_id and b.wallet_id = g.wallet_id
+join charity_share s on s.match_id = m.id
+where b.refunded_points = g.refunded_points
+group by m.id
+having sum(s.points - s.returned_points - s.taken_back_points)
+       > max(g.points - g.refunded_points - g.taken_back_points)
+union all
+select format('gift %s', g.burn_id), 'a receipt that says what stays of its match',
+       format('%s points stay', sum(s.points - s.returned_points - s.taken_back_points))
+from charity_gift g
+join charity_share s on s.burn_id = g.burn_id
+join lateral (
+    select coalesce(sum((each ->> 'points')::bigint), 0) as points
+    from (select facts from charity_receipt where burn_id = g.burn_id
+          order by version desc limit 1) last
+    left join lateral jsonb_array_elements(last.facts -> 'matchers') each on true
+) r on true
+where g.status = 'captured'
+group by g.burn_id, r.points
+having not bool_or(s.untold)
+   and sum(s.points - s.returned_points - s.taken_back_points) <> r.points
+"""
 OWNERS: Final = """
 select format('gift %s', g.burn_id) as subject, 'the owner of its wallet' as expected,
        format('%s %s', g.donor, coalesce(g.participant_id, g.firm_id)) as found
@@ -182,6 +218,7 @@ CHECKS: Final = [
     Check("charity_receipts", "Receipts are numbered without gaps by charity and year.", RECEIPTS),
     Check("charity_receipt_of_each", "Each captured gift has one that says so.", RECEIPT_OF_EACH),
     Check("charity_taken_back", "What disputes took back of a gift is not raised.", TAKEN_BACK),
+    Check("charity_taken_matches", "Receipts name what stays of a match.", TAKEN_MATCHES),
     Check("charity_surplus", "A surplus goes where its campaign says, once, and no more.", SURPLUS),
     Check("charity_donors", "Who owned the points is the donor of record.", OWNERS),
 ]

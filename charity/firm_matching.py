@@ -212,7 +212,7 @@ def views(
         raise UnknownCause("You manage no firm.")
     gifts = (
         sa.select(sa.func.count())
-        .where(Share.match_id == Match.id, Share.points > Share.returned_points)
+        .where(Share.match_id == Match.id, Share.kept_points > 0)
         .scalar_subquery()
     )
     query = (

@@ -1,4 +1,5 @@
-"""Brings gifts to what became of their burns: captured, voided, refused, refunded.
+"""Brings gifts to what became of their burns: captured, voided, refused, refunded; and of their
+matches.
 
 Facts are told after commit and may be lost, so the clock asks as well. Whoever follows first wins;
 the others find nothing left to do.
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from charity import matching, receipts
 from charity.domain import OPEN, GiftStatus, Origin
-from charity.models import Campaign, Gift
+from charity.models import Campaign, Gift, Share
 from marketplace.exchange.domain import BurnStatus
 from marketplace.exchange.models import Burn, BurnResolution
 
@@ -54,7 +55,12 @@ def behind(session: Session) -> Sequence[UUID]:
         Gift.asked_at < old,
         ~sa.exists().where(_SAME),
     )
-    return list(session.scalars(sa.union(moved, refunded, lost).limit(AT_ONCE)))
+    untold = (
+        sa.select(Gift.burn_id)
+        .join(Share, Share.burn_id == Gift.burn_id)
+        .where(Share.untold, Gift.status == GiftStatus.CAPTURED)
+    )
+    return list(session.scalars(sa.union(moved, refunded, lost, untold).limit(AT_ONCE)))
 
 
 def follow(session: Session, burn_id: UUID) -> None:
@@ -69,8 +75,10 @@ def follow(session: Session, burn_id: UUID) -> None:
         _give_up(session, gift)
     elif gift.status in OPEN:
         _resolve(session, gift, burn)
-    elif gift.status is GiftStatus.CAPTURED and _brought(session, gift, burn.refunded_points):
-        receipts.issue(session, gift, matching.settle(session, gift))
+    elif gift.status is GiftStatus.CAPTURED:
+        changed = _brought(session, gift, burn.refunded_points)
+        if changed or matching.is_untold(session, gift):
+            receipts.issue(session, gift, matching.settle(session, gift))
     if gift.origin is Origin.MATCH:
         matching.follow_fund(session, gift)
 

@@ -26,7 +26,9 @@ select greatest((c.starts_at at time zone 'UTC')::date, date '1970-01-01') as da
        x.id::text as match, c.slug as campaign, x.mode::text as mode,
        coalesce(m.slug, 'firm:' || f.reference) as matcher,
        x.fund_id::text as fund, x.ratio_bps::text as ratio_bps, x.cap_points::text as cap_points,
-       x.used_points::text as used_points
+       x.used_points::text as used_points,
+       (select coalesce(sum(s.taken_back_points), 0)::text
+        from charity_share s where s.match_id = x.id) as taken_back_points
 from charity_match x
 join charity_campaign c on c.id = x.campaign_id
 left join member m on m.id = x.member_id
@@ -35,8 +37,10 @@ order by x.id
 """
 SHARES: Final = """
 select (g.captured_at at time zone 'UTC')::date as day, s.burn_id::text as burn,
-       s.match_id::text as match, (s.points - s.returned_points)::text as points,
-       ((s.points - s.returned_points) * c.rate_micros)::text as micros
+       s.match_id::text as match,
+       (s.points - s.returned_points - s.taken_back_points)::text as points,
+       ((s.points - s.returned_points - s.taken_back_points) * c.rate_micros)::text as micros,
+       s.taken_back_points::text as taken_back_points
 from charity_share s
 join charity_gift g on g.burn_id = s.burn_id
 join charity_campaign c on c.id = g.campaign_id

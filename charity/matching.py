@@ -95,7 +95,80 @@ def follow_fund(session: Session, gift: Gift) -> None:
     if gone and match.ended_at is None:
         match.ended_at = now_of(session)
         note(session, SYSTEM, "match_ended", match.id, used_points=match.used_points)
+    if match.funded_at is not None:
+        _level(session, match, gift.kept_points)
     session.flush()
+
+
+# In proportion, and the points that are left by rounding down to those that lost most by it.
+LEVEL = """
+with added as (
+    select burn_id, points - returned_points as points from charity_share where match_id = :match_id
+),
+total as (
+    select sum(points) as points, least(sum(points), :left_points) as stays from added
+),
+part as (
+    select a.burn_id, a.points, div(a.points::numeric * t.stays, t.points) as own,
+           mod(a.points::numeric * t.stays, t.points) as odd, t.stays
+    from added a cross join total t where a.points > 0
+),
+placed as (
+    select burn_id, points, own, row_number() over (order by odd desc, burn_id) as place,
+           stays - sum(own) over () as over
+    from part
+)
+update charity_share s
+set taken_back_points = p.points - p.own - (p.place <= p.over)::integer, untold = true
+from placed p
+where s.match_id = :match_id and s.burn_id = p.burn_id
+  and s.taken_back_points <> p.points - p.own - (p.place <= p.over)::integer
+"""
+
+
+def _level(session: Session, match: Match, left_points: int) -> None:
+    """What a firm's locked match has added is as much as the charity has left of its own gift."""
+    given = {"match_id": match.id, "left_points": left_points}
+    session.execute(sa.text(LEVEL), given)
+
+
+def debt_undone(session: Session, name: str, number: int) -> None:
+    """A dispute undid a debt of a match, which stood: the match of a gift, or all that a match that
+    was paid ahead has added, is taken back. `name` is as `rebook` calls it."""
+    kind, *ids = name.split(":")
+    if kind == "share":
+        burn_id, match_id = map(UUID, ids)
+        gift = session.get_one(Gift, burn_id, with_for_update=True, populate_existing=True)
+        (found,) = [each for each in shares_of(session, gift) if each[1].id == match_id]
+        share, match = found
+        share.undone_at = now_of(session)
+        _take_back(session, Share.burn_id == burn_id, Share.match_id == match_id)
+        if share.booked != number:
+            _book_share(session, gift, share, match, 0)
+        return
+    match = session.get_one(Match, UUID(ids[0]), with_for_update=True, populate_existing=True)
+    match.undone_at = now_of(session)
+    if match.ended_at is None:
+        match.ended_at = match.undone_at
+        note(session, SYSTEM, "match_ended", match.id, used_points=match.used_points)
+    _take_back(session, Share.match_id == match.id)
+    if match.booked != number:
+        _book_match(session, match, 0)
+
+
+def _take_back(session: Session, *which: sa.ColumnElement[bool]) -> None:
+    session.flush()
+    session.execute(
+        sa.update(Share)
+        .where(*which, Share.kept_points > 0)
+        .values(taken_back_points=Share.points - Share.returned_points, untold=True)
+    )
+
+
+def is_untold(session: Session, gift: Gift) -> bool:
+    """Whether matches of a gift were taken back that its receipt knows nothing of."""
+    query = sa.select(Share.match_id).where(Share.burn_id == gift.burn_id, Share.untold).limit(1)
+    return session.scalar(query) is not None
 
 
 def of_campaign(session: Session, campaign_id: UUID) -> Sequence[Match]:
@@ -168,13 +241,22 @@ def reserve(session: Session, gift: Gift) -> int:
 
 
 def shares_of(session: Session, gift: Gift) -> list[tuple[Share, Match]]:
-    """What matches add to a gift, both locked."""
+    """What matches add to a gift, with the matches locked: nobody else changes either."""
+    locked = (
+        sa.select(Match)
+        .join(Share, Share.match_id == Match.id)
+        .where(Share.burn_id == gift.burn_id)
+        .order_by(Match.id)
+        .with_for_update(of=Match)
+        .execution_options(populate_existing=True)
+    )
+    session.scalars(locked).all()
+    # Read once they are, for whoever had them may have changed shares.
     query = (
         sa.select(Share, Match)
         .join(Match, Match.id == Share.match_id)
         .where(Share.burn_id == gift.burn_id)
         .order_by(Match.id)
-        .with_for_update()
         .execution_options(populate_existing=True)
     )
     return [(share, match) for share, match in session.execute(query).all()]
@@ -184,7 +266,8 @@ def settle(session: Session, gift: Gift) -> int:
     """Bring a gift's matches to how the gift stands; the points that are matched now.
 
     Captured: billed shares are owed. Refunded in part, or taken back after a dispute: the match in
-    the same proportion, rounded down. Never came: all of it goes back below the cap.
+    the same proportion, rounded down. Never came: all of it goes back below the cap. What was
+    taken back of a match itself stays so.
     """
     came = gift.status is GiftStatus.CAPTURED
     gone = gift.status in (GiftStatus.CANCELLED, GiftStatus.VOIDED, GiftStatus.REFUSED)
@@ -193,10 +276,14 @@ def settle(session: Session, gift: Gift) -> int:
         stays = 0 if gone else still_matched(share.points, gift.points, gift.kept_points)
         back = share.points - stays - share.returned_points
         match.used_points -= back
+        before = share.points - share.returned_points
+        if share.taken_back_points:
+            share.taken_back_points = -(-share.taken_back_points * stays // before)
         share.returned_points += back
+        share.untold = False
         session.flush()
-        total += stays
-        if came and match.mode is MatchMode.BILLED:
+        total += share.kept_points
+        if came and match.mode is MatchMode.BILLED and share.undone_at is None:
             _book_share(session, gift, share, match, stays)
         if back and match.ended_at is not None:
             _settle_prefunded(session, match)
@@ -204,9 +291,9 @@ def settle(session: Session, gift: Gift) -> int:
 
 
 def _settle_prefunded(session: Session, match: Match) -> None:
-    """A member's prefunded match that is over owes what it gave, no more. A firm's points are
-    given back by `firm_matching`."""
-    if match.mode is MatchMode.PREFUNDED and match.firm_id is None:
+    """A member's prefunded match that is over owes what it gave, no more; nothing where a dispute
+    undid what it owed. A firm's points are given back by `firm_matching`."""
+    if match.mode is MatchMode.PREFUNDED and match.firm_id is None and match.undone_at is None:
         _book_match(session, match, match.used_points)
 
 

@@ -151,6 +151,8 @@ class Match(CharityBase):
     """A firm's gift of the whole cap; what was not matched is refunded when it ends."""
     funded_at: Mapped[datetime | None] = mapped_column(utc_timestamp())
     """When that gift was captured; a firm's match adds nothing before."""
+    undone_at: Mapped[datetime | None] = mapped_column(utc_timestamp())
+    """When a dispute undid its whole debt: it owes nothing from then on."""
 
 
 class Gift(CharityBase):
@@ -229,6 +231,18 @@ class UndoneGift(CharityBase):
     heard_at: Mapped[datetime] = mapped_column(utc_timestamp())
 
 
+class UndoneDebt(CharityBase):
+    """A debt of a match, undone whole after a dispute that was upheld."""
+
+    __tablename__ = "charity_undone_debt"
+    __table_args__ = ({"info": INSERT_ONLY},)
+
+    reference: Mapped[str] = mapped_column(primary_key=True)
+    """As it was booked."""
+    undone_at: Mapped[datetime] = mapped_column(utc_timestamp())
+    heard_at: Mapped[datetime] = mapped_column(utc_timestamp())
+
+
 class Share(CharityBase):
     """What a match adds to one gift."""
 
@@ -236,7 +250,11 @@ class Share(CharityBase):
     __table_args__ = (
         sa.CheckConstraint("points > 0", name="points_are_positive"),
         sa.CheckConstraint("returned_points between 0 and points", name="return_is_within"),
+        sa.CheckConstraint(
+            "taken_back_points between 0 and points - returned_points", name="dispute_is_within"
+        ),
         sa.Index("ix_charity_share_match_id", "match_id"),
+        sa.Index("ix_charity_share_untold", "burn_id", postgresql_where="untold"),
     )
 
     burn_id: Mapped[UUID] = mapped_column(sa.ForeignKey("charity_gift.burn_id"), primary_key=True)
@@ -247,6 +265,18 @@ class Share(CharityBase):
     booked: Mapped[int] = mapped_column(server_default="0")
     """Debts booked for it where it is billed; the last one stands."""
     booked_micros: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
+    undone_at: Mapped[datetime | None] = mapped_column(utc_timestamp())
+    """When a dispute undid its debt: it owes nothing from then on."""
+    taken_back_points: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
+    """Of those that were not returned: whose money the charity gave back after disputes. The cap
+    is used by them all the same."""
+    untold: Mapped[bool] = mapped_column(server_default=sa.false())
+    """The gift's receipt does not know of `taken_back_points` yet."""
+
+    @hybrid_property
+    def kept_points(self) -> int:
+        """Points that the charity has the money of, once the gift is captured."""
+        return self.points - self.returned_points - self.taken_back_points
 
 
 class Schedule(CharityBase):

@@ -91,7 +91,7 @@ async def gifts(
 
 def _query() -> sa.Select[tuple[Gift, str, str, str, str, int, int, int]]:
     matched = (
-        sa.select(sa.func.coalesce(sa.func.sum(Share.points - Share.returned_points), 0))
+        sa.select(sa.func.coalesce(sa.func.sum(Share.kept_points), 0))
         .where(Share.burn_id == Gift.burn_id)
         .correlate(Gift)
         .scalar_subquery()

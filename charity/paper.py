@@ -54,6 +54,10 @@ def tell(receipt: ReceiptView, language: Language) -> dict[str, object]:
             points = number(facts.taken_back_points)
             worth = exact(facts.taken_back_micros, facts.currency)
             rows.append((_("Points taken back after a dispute"), f"{points} ({worth})"))
+        if facts.match_taken_back_points:
+            points = number(facts.match_taken_back_points)
+            worth = exact(facts.match_taken_back_micros, facts.currency)
+            rows.append((_("Match taken back after a dispute"), f"{points} ({worth})"))
         return {
             "title": _("Receipt %(code)s") % {"code": receipt.code},
             "author": facts.charity,
@@ -75,6 +79,13 @@ def _notes(receipt: ReceiptView, language: Language) -> list[str]:
             _(
                 "A dispute about this gift was upheld: the charity gave back the money of the "
                 "points taken back, and this receipt does not count them."
+            )
+        )
+    if receipt.facts.match_taken_back_points:
+        notes.append(
+            _(
+                "A dispute about what was added to this gift was upheld: the charity gave back "
+                "the money of the match taken back, and this receipt does not count it."
             )
         )
     if receipt.facts.donor is Donor.FIRM:

@@ -238,7 +238,7 @@ async def _causes(session: AsyncSession, ids: set[UUID]) -> Mapping[UUID, tuple[
 
 async def _matched(session: AsyncSession, ids: Sequence[UUID]) -> Mapping[UUID, int]:
     query = (
-        sa.select(Share.burn_id, sa.func.sum(Share.points - Share.returned_points))
+        sa.select(Share.burn_id, sa.func.sum(Share.kept_points))
         .where(Share.burn_id.in_(ids))
         .group_by(Share.burn_id)
     )

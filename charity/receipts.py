@@ -60,6 +60,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Whose money the charity gave back, because a dispute about them was upheld."""
     taken_back_micros: int = 0
     matchers: list[Matcher]
+    match_taken_back_points: int = 0
+    """Of the match; in `matchers` they are left out."""
+    match_taken_back_micros: int = 0
     dedication: str
     given_on: date
     captured_at: datetime
@@ -100,12 +103,23 @@ def issue(session: Session, gift: Gift, matched_points: int) -> Receipt:
     )
     session.add(receipt)
     session.flush()
-    new = facts.taken_back_points > 0 and (
-        before is None or facts.taken_back_points > facts_of(before).taken_back_points
+    said = facts if before is None else facts_of(before)
+    telling.receipt_ready(
+        session,
+        gift,
+        receipt,
+        code_of(charity, receipt),
+        taken_back_points=_more(before, facts.taken_back_points, said.taken_back_points),
+        match_taken_back_points=_more(
+            before, facts.match_taken_back_points, said.match_taken_back_points
+        ),
     )
-    code = code_of(charity, receipt)
-    telling.receipt_ready(session, gift, receipt, code, facts.taken_back_points if new else 0)
     return receipt
+
+
+def _more(before: Receipt | None, now: int, said: int) -> int:
+    """The points taken back, where the receipt before says fewer; else zero."""
+    return now if before is None or now > said else 0
 
 
 def _next_number(session: Session, charity_id: UUID, year: int) -> int:
@@ -121,6 +135,7 @@ def _facts(session: Session, gift: Gift, campaign: Campaign, charity: Charity) -
     if gift.captured_at is None:
         raise RuntimeError(f"gift {gift.burn_id} is not captured")
     left = gift.points - gift.refunded_points
+    match_back = _match_back(session, gift)
     return Facts(
         charity=charity.legal_name,
         country=charity.country,
@@ -139,6 +154,8 @@ def _facts(session: Session, gift: Gift, campaign: Campaign, charity: Charity) -
         taken_back_points=gift.taken_back_points,
         taken_back_micros=gift.taken_back_micros,
         matchers=_matchers(session, gift, campaign.rate_micros),
+        match_taken_back_points=match_back,
+        match_taken_back_micros=match_back * campaign.rate_micros,
         dedication=gift.dedication,
         given_on=gift.made_at.date(),
         captured_at=gift.captured_at,
@@ -152,7 +169,7 @@ def _donor_name(session: Session, gift: Gift) -> str:
 
 
 def _matchers(session: Session, gift: Gift, rate_micros: int) -> list[Matcher]:
-    stays = Share.points - Share.returned_points
+    stays = Share.kept_points
     query = (
         sa.select(sa.func.coalesce(Member.name, Firm.name), stays)
         .select_from(Share)
@@ -166,6 +183,11 @@ def _matchers(session: Session, gift: Gift, rate_micros: int) -> list[Matcher]:
         Matcher(name=name, points=points, money_micros=points * rate_micros)
         for name, points in session.execute(query).all()
     ]
+
+
+def _match_back(session: Session, gift: Gift) -> int:
+    query = sa.select(sa.func.coalesce(sa.func.sum(Share.taken_back_points), 0))
+    return int(session.scalar(query.where(Share.burn_id == gift.burn_id)) or 0)
 
 
 def facts_of(receipt: Receipt) -> Facts:

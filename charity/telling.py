@@ -49,11 +49,19 @@ def _person(
 
 
 def receipt_ready(
-    session: Session, gift: Gift, receipt: Receipt, code: str, taken_back_points: int
+    session: Session,
+    gift: Gift,
+    receipt: Receipt,
+    code: str,
+    *,
+    taken_back_points: int,
+    match_taken_back_points: int,
 ) -> int:
     """The giver's receipt is there, or the correction of one: of what was refunded, or (above zero)
-    because a dispute took so many points back. Of a pool's gift whoever gave it is told."""
+    because a dispute took so many points back, of the gift or of its match. Of a pool's gift
+    whoever gave it is told."""
     campaign = session.get_one(Campaign, gift.campaign_id)
+    told = taken_back_points or match_taken_back_points
     telling = Telling(
         once_key=f"receipt:{receipt.id}",
         participant_id=gift.participant_id,
@@ -62,12 +70,14 @@ def receipt_ready(
             "campaign": title_of(session, campaign, gift.locale),
             "receipt": code,
             "path": f"/charity/receipts/{receipt.id}",
-            **({"points": taken_back_points} if taken_back_points else {}),
+            **({"points": told} if told else {}),
         },
     )
     kind = "donation_receipt" if receipt.corrects_id is None else "donation_corrected"
     if taken_back_points:
         kind = "donation_taken_back"
+    elif match_taken_back_points:
+        kind = "donation_match_taken_back"
     return notify_many_sync(session, kind, [telling])
 
 

@@ -1,7 +1,8 @@
-"""Gifts whose money a charity gives back, because a dispute about their lines was upheld.
+"""Gifts and matches whose money a charity gives back, because disputes about them were upheld.
 
-The clearing house is asked by the clock which lines were undone. How much that is of a gift is read
-from the ledger, without what was refunded of the same lines, wherever a gift follows its burn.
+The clearing house is asked by the clock which lines and debts were undone. How much that is of a
+gift is read from the ledger, without what was refunded of the same lines, wherever a gift follows
+its burn. Of a match it is the whole.
 """
 
 from __future__ import annotations
@@ -15,17 +16,19 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from charity import following
+from charity import following, matching, models
+from charity.domain import SLUG
 from charity.models import Charity, Gift, UndoneGift
 from charity.notes import now_of
-from marketplace.api import PayoutTracer, UndoneLine
+from marketplace.api import PayoutTracer, UndoneDebt, UndoneLine
 from marketplace.host import PluginHost
+from marketplace.ledger.models import MemberDebt
 
 log = logging.getLogger(__name__)
 
 
 def hear_all(host: PluginHost) -> int:
-    """Bring gifts to what disputes undid of them; how many gifts."""
+    """Bring gifts and matches to what disputes undid of them; how many of both."""
     with host.transaction() as session:
         payees = list(session.scalars(sa.select(Charity.member_id)))
     heard = 0
@@ -34,6 +37,7 @@ def hear_all(host: PluginHost) -> int:
             try:
                 for page in _pages(tracer, payees):
                     heard += _hear(host, page)
+                heard += sum(_hear_debt(host, each) for each in _debts(tracer))
             except Exception:
                 log.exception("plugin %s: its tracer of payments raised", slug)
     return heard
@@ -44,6 +48,37 @@ def _pages(tracer: PayoutTracer, payees: Sequence[UUID]) -> Iterator[Sequence[Un
     while page := tracer.undone(payees, after):
         yield page
         after = page[-1].burn_id
+
+
+def _debts(tracer: PayoutTracer) -> Iterator[UndoneDebt]:
+    after: int | None = None
+    while page := tracer.undone_debts(SLUG, after):
+        yield from page
+        after = page[-1].id
+
+
+def _hear_debt(host: PluginHost, debt: UndoneDebt) -> bool:
+    with host.transaction() as session:
+        if session.get(models.UndoneDebt, debt.reference) is not None:
+            return False
+        new = insert(models.UndoneDebt).values(
+            reference=debt.reference, undone_at=debt.undone_at, heard_at=now_of(session)
+        )
+        made = session.scalar(new.on_conflict_do_nothing().returning(models.UndoneDebt.reference))
+        if made is None or _was_over(session, debt):
+            return False
+        name, _, number = debt.reference.rpartition(":")
+        matching.debt_undone(session, name, int(number))
+        return True
+
+
+def _was_over(session: Session, debt: UndoneDebt) -> bool:
+    """Whether it was not owed any more when the dispute was decided: undone, and another booked in
+    its place, which was not disputed."""
+    query = sa.select(MemberDebt.id).where(
+        MemberDebt.undoes_id == debt.id, MemberDebt.effective_at < debt.undone_at
+    )
+    return session.scalar(query) is not None
 
 
 def _hear(host: PluginHost, page: Sequence[UndoneLine]) -> int:

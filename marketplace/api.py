@@ -78,6 +78,7 @@ from marketplace.contract.tracing import (
     BurnTracer,
     FailedPayout,
     PayoutTracer,
+    UndoneDebt,
     UndoneLine,
 )
 from marketplace.errors import (
@@ -220,6 +221,7 @@ __all__ = [
     "Supplier",
     "TooManyRequests",
     "Unanswered",
+    "UndoneDebt",
     "UndoneLine",
     "Unknown",
     "Unreachable",

@@ -23,8 +23,10 @@ from settlement.clearing.checks import CHECKS
 from settlement.clearing.tasks import make_tasks as make_clearing_tasks
 from settlement.commands import positions
 from settlement.console import routes as own_routes
+from settlement.disputes import checks as undone
 from settlement.disputes import commands as disputes
 from settlement.disputes import routes as dispute_routes
+from settlement.disputes.notes import NOTES
 from settlement.disputes.tasks import disputes_task
 from settlement.journal.commands import journal
 from settlement.pages.site import PAGES
@@ -106,7 +108,13 @@ def marketplace_register_tasks(host: api.Host) -> Sequence[api.PeriodicTask]:
 @api.hookimpl
 def marketplace_register_checks() -> Sequence[api.Check]:
     """Invariants of settlements and of the clearing house's books."""
-    return CHECKS
+    return [*CHECKS, *undone.CHECKS]
+
+
+@api.hookimpl
+def marketplace_register_journal_notes() -> Sequence[api.JournalNotes]:
+    """Which lines adjustments undo, in the exported journal."""
+    return NOTES
 
 
 @api.hookimpl

@@ -40,6 +40,9 @@ class BankAnswer(StrEnum):
     """Of a batch: its legs fare differently."""
     REJECTED = "rejected"
     """No money moves."""
+    UNKNOWN = "unknown"
+    """Something that you know no meaning of, or nothing: `status` has it as it is written, and a
+    person looks at it. Since 1.3."""
 
 
 class StatementStart(msgspec.Struct, frozen=True, kw_only=True, tag="start"):
@@ -159,6 +162,8 @@ class LegStatus(msgspec.Struct, frozen=True, kw_only=True, tag="leg_status"):
     payment_information_id: str = ""
     instruction_id: str = ""
     state: BankAnswer
+    status: str = ""
+    """As the bank writes it (`ACWC`). Since 1.3."""
     code: str = ""
     """Why: `AC04`."""
     text: str = ""
@@ -172,6 +177,8 @@ class BatchStatus(msgspec.Struct, frozen=True, kw_only=True, tag="batch_status")
     payment_information_id: str = ""
     """Empty: of the file."""
     state: BankAnswer
+    status: str = ""
+    """As in `LegStatus`. Since 1.3."""
     code: str = ""
     text: str = ""
     line: int = 0

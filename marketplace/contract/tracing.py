@@ -72,6 +72,17 @@ class UndoneLine(msgspec.Struct, frozen=True, kw_only=True):
     """Of the obligation, in its wallet."""
 
 
+class UndoneDebt(msgspec.Struct, frozen=True, kw_only=True):
+    """A debt between members, undone whole because a dispute about it was upheld. Since 1.3."""
+
+    id: int
+    """Of the debt; later ones have larger ids."""
+    reference: str
+    """As whoever booked it named it."""
+    undone_at: datetime
+    """Business time of what undoes it."""
+
+
 @runtime_checkable
 class PayoutTracer(Protocol):
     """Knows which payments to members failed, and what members gave back after disputes.
@@ -94,5 +105,13 @@ class PayoutTracer(Protocol):
         """Every line that these members were to be paid for and that was undone, by burn.
 
         All of some burns at once, of those after `after`; an empty answer is the end.
+        """
+        ...
+
+    def undone_debts(self, plugin: str, after: int | None) -> Sequence[UndoneDebt]:
+        """Every debt between members that this plugin booked and that was undone, by id.
+
+        Some at once, of those after `after`; an empty answer is the end. Debts that undo others are
+        left out. Since 1.3.
         """
         ...

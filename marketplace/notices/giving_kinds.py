@@ -69,6 +69,23 @@ DONATION_TAKEN_BACK: Final = Kind(
     action=N_("See the receipt"),
 )
 
+DONATION_MATCH_TAKEN_BACK: Final = Kind(
+    slug="donation_match_taken_back",
+    category=Category.GIVING,
+    subject=Phrase(N_("A dispute took back the match of your gift to %(campaign)s")),
+    text=NN_(
+        "Your gift stays whole. A dispute about what was added to it was upheld, so the charity "
+        "gives back the money of %(points)s point. Receipt %(receipt)s takes the place of the one "
+        "before.",
+        "Your gift stays whole. A dispute about what was added to it was upheld, so the charity "
+        "gives back the money of %(points)s points. Receipt %(receipt)s takes the place of the one "
+        "before.",
+    ),
+    fields={**_RECEIPT, "points": Field.NUMBER},
+    path="%(path)s",
+    action=N_("See the receipt"),
+)
+
 MONTHLY_MADE: Final = Kind(
     slug="monthly_made",
     category=Category.GIVING,
@@ -246,6 +263,7 @@ GIVING_KINDS: Final = (
     DONATION_RECEIPT,
     DONATION_CORRECTED,
     DONATION_TAKEN_BACK,
+    DONATION_MATCH_TAKEN_BACK,
     MONTHLY_MADE,
     MONTHLY_FAILED,
     MONTHLY_ENDED,

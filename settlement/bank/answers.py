@@ -1,4 +1,7 @@
-"""What a bank says of the legs it was sent: taken, or refused. Said twice it changes nothing."""
+"""What a bank says of the legs it was sent: taken, refused, or what nobody knows the meaning of.
+
+Said twice it changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from marketplace.contract.bank_records import BankAnswer, BatchStatus
 from marketplace.contract.bank_records import LegStatus as LegAnswer
 from settlement.arrays import among
-from settlement.bank import files
+from settlement.bank import breaking, files, unread
+from settlement.bank.domain import BreakKind
 from settlement.clearing import legs
 from settlement.clearing.domain import LegStatus
 from settlement.clearing.models import Settlement, SettlementLeg
@@ -31,6 +35,9 @@ class Answered(msgspec.Struct, kw_only=True):
     rejected: list[str] = []
     unchanged: list[str] = []
     """What they say was known, or says nothing yet."""
+    unknown: list[str] = []
+    """Legs of which the bank says what nobody knows the meaning of: it is kept in their history,
+    and a break while their money may still move."""
     strange: list[str] = []
     """Answers in words, that name nothing of ours or contradict what the bank said before."""
 
@@ -39,8 +46,6 @@ async def apply(
     session: AsyncSession, said: Sequence[LegAnswer | BatchStatus], *, actor: str
 ) -> Answered:
     """Accept and reject legs. What is said of one leg goes before what is said of its batch."""
-    found = Answered()
-    judged: set[UUID] = set()
     single = [each for each in said if isinstance(each, LegAnswer)]
     batches = [each for each in said if isinstance(each, BatchStatus)]
     known = await legs.by_reference(session, [each.reference for each in single if each.reference])
@@ -50,18 +55,20 @@ async def apply(
     blocks = await files.legs_of(session, [_name(each) for each in batches])
     named = [*known.values(), *by_instruction.values(), *chain.from_iterable(blocks.values())]
     await _hold(session, named)
+    judging = _Judging(session, actor)
     for each in single:
         leg = known.get(each.reference) or by_instruction.get(each.instruction_id)
         if leg is None:
             said_of = each.reference or each.instruction_id or "without a reference"
-            found.strange.append(f"{said_of}: there is no such leg")
+            judging.found.strange.append(f"{said_of}: there is no such leg")
             continue
-        judged.add(leg.id)
-        await _judge(session, leg, each, found, actor)
+        judging.judged.add(leg.id)
+        await judging.leg(leg, each)
     # The whole file last: its blocks know better.
     for batch in sorted(batches, key=lambda each: not each.payment_information_id):
-        await _judge_batch(session, batch, blocks.get(_name(batch), []), judged, found, actor)
-    return found
+        await judging.batch(batch, blocks.get(_name(batch), []))
+    await unread.keep(session, judging.unread, actor=actor)
+    return judging.found
 
 
 async def _hold(session: AsyncSession, named: Sequence[SettlementLeg]) -> None:
@@ -77,46 +84,61 @@ def _name(batch: BatchStatus) -> files.Name:
     return batch.payment_information_id, batch.original_message_id
 
 
-async def _judge_batch(
-    session: AsyncSession,
-    batch: BatchStatus,
-    members: Sequence[SettlementLeg],
-    judged: set[UUID],
-    found: Answered,
-    actor: str,
-) -> None:
-    if batch.state in (BankAnswer.PENDING, BankAnswer.PARTIAL):
-        return
-    if not members:
-        named = " ".join(filter(None, reversed(_name(batch)))) or "without an id"
-        found.strange.append(f"{named}: there is no such file of payments")
-    for leg in members:
-        if leg.id not in judged:
-            judged.add(leg.id)
-            await _judge(session, leg, batch, found, actor)
+class _Judging:
+    """The answers of one file, one after the other."""
 
+    def __init__(self, session: AsyncSession, actor: str) -> None:
+        self._session, self._actor = session, actor
+        self.found = Answered()
+        self.judged: set[UUID] = set()
+        self.unread: list[tuple[SettlementLeg, str]] = []
 
-async def _judge(
-    session: AsyncSession,
-    leg: SettlementLeg,
-    said: LegAnswer | BatchStatus,
-    found: Answered,
-    actor: str,
-) -> None:
-    if said.state is BankAnswer.ACCEPTED and leg.status in WAITING:
-        await legs.accept(session, leg.id, actor=actor, note=_words(said))
-        found.accepted.append(leg.reference)
-    elif said.state is BankAnswer.REJECTED and leg.status in REFUSABLE:
-        await legs.reject(
-            session, leg.id, reason=_words(said) or "the bank refused it", actor=actor
-        )
-        found.rejected.append(leg.reference)
-    elif said.state is BankAnswer.REJECTED and leg.status is not LegStatus.REJECTED:
-        found.strange.append(f"{leg.reference}: the bank refuses it, but it is {leg.status}")
-    else:
-        found.unchanged.append(leg.reference)
+    async def batch(self, batch: BatchStatus, members: Sequence[SettlementLeg]) -> None:
+        """What is said of a whole file or block is said of its legs that it says no more of."""
+        if batch.state in (BankAnswer.PENDING, BankAnswer.PARTIAL):
+            return
+        if not members:
+            named = " ".join(filter(None, reversed(_name(batch)))) or "without an id"
+            self.found.strange.append(f"{named}: there is no such file of payments")
+        for leg in members:
+            if leg.id not in self.judged:
+                self.judged.add(leg.id)
+                await self.leg(leg, batch)
+
+    async def leg(self, leg: SettlementLeg, said: LegAnswer | BatchStatus) -> None:
+        """What is said of one leg."""
+        if said.state is BankAnswer.UNKNOWN:
+            self.found.unknown.append(leg.reference)
+            self.unread.append((leg, _unread_words(said)))
+        elif said.state is BankAnswer.ACCEPTED and leg.status in WAITING:
+            await legs.accept(self._session, leg.id, actor=self._actor, note=_words(said))
+            await self._is_known(leg)
+            self.found.accepted.append(leg.reference)
+        elif said.state is BankAnswer.REJECTED and leg.status in REFUSABLE:
+            reason = _words(said) or "the bank refused it"
+            await legs.reject(self._session, leg.id, reason=reason, actor=self._actor)
+            await self._is_known(leg)
+            self.found.rejected.append(leg.reference)
+        elif said.state is BankAnswer.REJECTED and leg.status is not LegStatus.REJECTED:
+            self.found.strange.append(
+                f"{leg.reference}: the bank refuses it, but it is {leg.status}"
+            )
+        else:
+            self.found.unchanged.append(leg.reference)
+
+    async def _is_known(self, leg: SettlementLeg) -> None:
+        why = "the bank said what is known"
+        await breaking.let_go(self._session, BreakKind.UNKNOWN_ANSWER, [leg.id], why)
 
 
 def _words(said: LegAnswer | BatchStatus) -> str:
     text = re.sub(r"[\s\0]+", " ", f"{said.code} {said.text}")
     return text.strip()[:500]
+
+
+def _unread_words(said: LegAnswer | BatchStatus) -> str:
+    """What the bank says, with its own word and why."""
+    status = re.sub(r"[\s\0]+", " ", said.status).strip()[:100]
+    begin = f"the bank says {status}" if status else "the bank names it and says no status"
+    why = _words(said)
+    return f"{begin} ({why})" if why else begin

@@ -180,7 +180,7 @@ def _told(report: ImportReport) -> list[str]:
             f"{each.entries} entries, {each.outcome}"
         )
     answers = report.answers
-    for name in ("accepted", "rejected", "strange"):
+    for name in ("accepted", "rejected", "unknown", "strange"):
         if found := getattr(answers, name):
             said.append(f"  {name}: {', '.join(found)}")
     if report.gaps:

@@ -86,6 +86,8 @@ class BreakKind(StrEnum):
     """A leg was booked long after it was due."""
     STATEMENT_GAP = "statement_gap"
     """A statement does not begin where the one before it ended."""
+    UNKNOWN_ANSWER = "unknown_answer"
+    """The bank says of a leg what nobody knows the meaning of."""
 
 
 class BreakStatus(StrEnum):
@@ -134,7 +136,6 @@ LINE_BREAKS: Final = frozenset(
     {BreakKind.DUPLICATE, BreakKind.AMOUNT_DIFFERS, BreakKind.UNKNOWN_PAYER}
 )
 """Kinds that are of a line of a statement, whose money is on the suspense account."""
-LEG_BREAKS: Final = frozenset({BreakKind.MISSING, BreakKind.RETURNED, BreakKind.LATE})
 
 
 def normal_account(text: str) -> str:

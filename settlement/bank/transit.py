@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from marketplace.clock import now
 from marketplace.contract.rails import Direction
 from marketplace.money import decimal_from_micros
-from settlement.bank import breaking, lines, moves
+from settlement.bank import breaking, lines, moves, unread
 from settlement.bank.domain import BreakKind
 from settlement.bank.models import Break
 from settlement.clearing import books
@@ -124,6 +124,7 @@ async def watch(session: AsyncSession, *, late_days: int) -> int:
     await _let_go_found(session, subjects)
     await _late(session, today, late_days)
     await _returned(session)
+    await unread.let_go(session)
     return len(missing) + len(own)
 
 

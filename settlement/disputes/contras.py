@@ -7,12 +7,19 @@ so what it books is put right here: by whoever decides, and by the clock for wha
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from settlement.disputes.domain import LineId
+from settlement.disputes.models import ClockPass
+
+SAME_PASS: Final = timedelta(minutes=4)
+"""The clock may pass twice at once, and passes every five minutes."""
 
 # Lines of the same lot and payer are the same points. A debt is undone whole, once at most.
 CONTRAS = """
@@ -45,3 +52,17 @@ async def standing(session: AsyncSession) -> list[tuple[UUID, LineId]]:
     """Refunds and contras that undo a second time what a dispute has undone, with that dispute."""
     rows = await session.execute(sa.text(CONTRAS), {"no_wallet": UUID(int=0)})
     return [(row.dispute_id, LineId(row.wallet_id, row.line_id)) for row in rows]
+
+
+async def begin_pass(session: AsyncSession) -> None:
+    """Keep that the clock passes now, whatever comes of it: what was there when it passed before
+    is put right, or else `marketplace ledger verify` says so."""
+    now = sa.func.statement_timestamp()
+    new = insert(ClockPass).values(id=1, began_at=now)
+    await session.execute(
+        new.on_conflict_do_update(
+            index_elements=["id"],
+            set_={"before_at": ClockPass.began_at, "began_at": now},
+            where=ClockPass.began_at < now - SAME_PASS,
+        )
+    )

@@ -86,6 +86,19 @@ class DisputedLineSettled(SettlementBase):
     action: Mapped[LineAction] = mapped_column(text_enum(LineAction, "settlement_line_action"))
 
 
+class ClockPass(SettlementBase):
+    """One row: the last two passes of the clock over what disputes undid. Real times, for the clock
+    goes by them; passes less than `SAME_PASS` apart are one."""
+
+    __tablename__ = "settlement_clock_pass"
+    __table_args__ = (sa.CheckConstraint("id = 1", name="clock_pass_is_one_row"),)
+
+    id: Mapped[int] = mapped_column(sa.SmallInteger, primary_key=True, autoincrement=False)
+    began_at: Mapped[datetime] = mapped_column(utc_timestamp())
+    before_at: Mapped[datetime | None] = mapped_column(utc_timestamp())
+    """When the one before it began: over by now."""
+
+
 class Adjustment(SettlementBase):
     """One debt that undoes a part of a line; it names its origin and is never changed."""
 

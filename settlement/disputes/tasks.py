@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from marketplace.api import PeriodicTask
 from marketplace.host import PluginHost
+from settlement.disputes.contras import begin_pass
 from settlement.disputes.service import decide_overdue, undo_contras
 
 EVERY_S = 300
@@ -16,6 +17,7 @@ def disputes_task(host: PluginHost) -> PeriodicTask:
     """
 
     def run() -> None:
+        host.transact(begin_pass)
         host.transact(decide_overdue)
         host.transact(undo_contras)
 

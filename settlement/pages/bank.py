@@ -121,11 +121,12 @@ def _told(report: ImportReport) -> Lazy:
     found = report.matched
     return _l(
         "Imported. Statements: %(new)s. Lines matched: %(matched)s, left for people: %(open)s. "
-        "Payments that the bank rejected: %(rejected)s.",
+        "Payments that the bank rejected: %(rejected)s. Answers to look at: %(answers)s.",
         new=fresh,
         matched=found.matched if found else 0,
         open=found.opened if found else 0,
         rejected=len(report.answers.rejected),
+        answers=len(report.answers.unknown) + len(report.answers.strange),
     )
 
 

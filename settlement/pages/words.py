@@ -115,6 +115,7 @@ BREAK_KINDS: Final = {
     BreakKind.RETURNED: _l("The money came back"),
     BreakKind.LATE: _l("Paid late"),
     BreakKind.STATEMENT_GAP: _l("A gap between statements"),
+    BreakKind.UNKNOWN_ANSWER: _l("An answer of the bank that nobody knows"),
 }
 BREAK_STATUSES: Final = {
     BreakStatus.OPEN: (_l("Waits"), "care"),

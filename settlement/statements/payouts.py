@@ -9,7 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marketplace.api import FailedPayout, UndoneLine
+from marketplace.api import FailedPayout, UndoneDebt, UndoneLine
 from marketplace.coalition.models import Member
 from marketplace.contract.rails import Direction
 from marketplace.db import raw_connection
@@ -17,7 +17,7 @@ from marketplace.host import PluginHost
 from settlement.clearing.domain import LegStatus
 from settlement.clearing.models import SettlementLeg
 from settlement.clearing.repository import FAILED, legs_by_reference
-from settlement.disputes.domain import line_id
+from settlement.disputes.domain import NO_WALLET, line_id
 from settlement.statements import frozen, repository
 from settlement.statements.domain import Reader
 
@@ -51,6 +51,16 @@ with undone as (
 select * from undone
 where burn_id in (select distinct burn_id from undone order by burn_id limit $3)
 order by burn_id, id
+"""
+# A debt that undoes another is no debt of its own.
+UNDONE_DEBTS: Final = """
+select d.id, d.reference, min(b.effective_at) as undone_at
+from settlement_adjustment a
+join member_debt d on d.id = a.line_id
+join member_debt b on b.id = a.debt_id
+where a.wallet_id = $1 and d.plugin = $2 and d.undoes_id is null and d.id > $3
+group by d.id, d.reference
+order by d.id limit $4
 """
 
 
@@ -90,6 +100,16 @@ class SettlementPayouts:
                 UndoneLine(burn_id=row["burn_id"], wallet_id=row["wallet_id"], line_id=row["id"])
                 for row in rows
             ]
+
+        return self._host.transact(work)
+
+    def undone_debts(self, plugin: str, after: int | None) -> Sequence[UndoneDebt]:
+        """See `marketplace.api.PayoutTracer.undone_debts`."""
+
+        async def work(session: AsyncSession) -> list[UndoneDebt]:
+            connection = await raw_connection(session)
+            rows = await connection.fetch(UNDONE_DEBTS, NO_WALLET, plugin, after or 0, AT_ONCE)
+            return [UndoneDebt(**row) for row in rows]
 
         return self._host.transact(work)
 

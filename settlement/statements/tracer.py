@@ -47,7 +47,7 @@ def _steps(lines: Sequence[LineTraced]) -> list[BurnStep]:
     captured = [line for line in lines if line.kind is LineKind.CAPTURE]
     adjusted = {line.undoes for line in lines if line.kind is LineKind.ADJUSTMENT}
     undone = {
-        line.line: abs(line.points) if line.line in adjusted else line.refunded_points
+        line.line: line.own_points if line.line in adjusted else line.own_refunded_points
         for line in captured
     }
     steps: dict[tuple[str, str], BurnStep] = {}
@@ -71,10 +71,10 @@ def _steps(lines: Sequence[LineTraced]) -> list[BurnStep]:
         add(_taken("settlement", line, line.settlement.reference, line.settlement.status))
         for step in _payments(line, line.settlement):
             add(msgspec.structs.replace(step, undone_points=undone[line.line]))
-    points = {line.line: abs(line.points) - line.refunded_points for line in captured}
+    points = {line.line: line.own_points - line.own_refunded_points for line in captured}
     for line in lines:
         if line.kind is LineKind.REFUND:
-            add(_undone("refund", line, abs(line.points)))
+            add(_undone("refund", line, abs(line.own_points)))
         elif line.kind is LineKind.ADJUSTMENT and line.undoes in undone:
             # In parts: the cost, and the fee on it. What undoes refunds is nothing of its own.
             add(_undone("adjusted", line, points.pop(line.undoes or "", 0)))
@@ -86,7 +86,7 @@ def _settled_by(line: LineTraced) -> str:
 
 
 def _taken(stage: str, line: LineTraced, reference: str, status: str) -> BurnStep:
-    return BurnStep(stage=stage, reference=reference, status=status, points=abs(line.points))
+    return BurnStep(stage=stage, reference=reference, status=status, points=abs(line.own_points))
 
 
 def _window(line: LineTraced) -> BurnStep:
@@ -119,7 +119,7 @@ def _payments(line: LineTraced, settlement: SettlementTraced) -> list[BurnStep]:
             reference=names[leg.reference],
             status=leg.status,
             booked_on=leg.booked_on,
-            points=abs(line.points),
+            points=abs(line.own_points),
             replaces=names.get(leg.replaces) if leg.replaces else None,
         )
         for leg in paying

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Final
@@ -12,17 +11,15 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marketplace.coalition.domain import Funding
 from marketplace.coalition.models import Contract, Member
 from marketplace.errors import NotFound
 from marketplace.exchange.models import Burn, Offer
 from marketplace.fulfilment.models import SupplierConfirmation
-from marketplace.ledger.domain import ObligationKind
 from marketplace.ledger.models import Lot
 from settlement.clearing.models import Settlement, SettlementLeg
 from settlement.disputes.domain import LineId, line_id
 from settlement.disputes.repository import adjusting
-from settlement.statements import frozen, repository
+from settlement.statements import frozen, repository, shared
 from settlement.statements.domain import (
     Indebted,
     Line,
@@ -100,6 +97,11 @@ class LineTraced(msgspec.Struct, frozen=True, kw_only=True):
     points: int
     refunded_points: int
     """Of a capture: those of `points` that were refunded since."""
+    own_points: int
+    """Of `points`: those that this line brings, in proportion to its cost where the issuer and its
+    pool each pay a part of every point; over the lines of a burn they add up to its points."""
+    own_refunded_points: int
+    """Of a capture: those of `own_points` that were refunded since."""
     funded_micros: int | None
     """What leaves the issuer or its pool; None: not the caller's to see, or a debt."""
     cost_micros: int | None
@@ -165,9 +167,11 @@ async def trace(session: AsyncSession, line: str, *, member_id: UUID | None = No
     ]
     lines = [*map(_line_of, found), *map(_line_of, debts)]
     fates = await frozen.fates(session, lines)
-    back = await _refunded(session, found)
+    burns = {each.burn_id for each in found} - {None}
+    points = [await repository.find_obligations(session, burn_id=each) for each in burns]
+    own = shared.points_of([line for each in points for line in each])
     traced = [
-        await _obligation(session, each, seer, fates.get(_line_of(each), UNDISPUTED), back)
+        await _obligation(session, each, seer, fates.get(_line_of(each), UNDISPUTED), own)
         for each in found
     ]
     for each in debts:
@@ -177,18 +181,6 @@ async def trace(session: AsyncSession, line: str, *, member_id: UUID | None = No
     if not traced:
         raise NotFound(NOTHING)
     return Trace(traced)
-
-
-async def _refunded(
-    session: AsyncSession, found: Sequence[Obligated]
-) -> Counter[tuple[UUID | None, int, Funding]]:
-    """Points that were refunded of what is captured here, by burn, lot and payer."""
-    counted: Counter[tuple[UUID | None, int, Funding]] = Counter()
-    for burn_id in {each.burn_id for each in found} - {None}:
-        for each in await repository.find_obligations(session, burn_id=burn_id):
-            if each.kind is ObligationKind.REFUND:
-                counted[each.burn_id, each.lot_id, each.funding] += abs(each.points)
-    return counted
 
 
 def _line_of(found: Obligated | Indebted) -> LineId:
@@ -216,10 +208,9 @@ async def _obligation(
     found: Obligated,
     seer: _Seer,
     fate: frozen.Fate,
-    back: Mapping[tuple[UUID | None, int, Funding], int],
+    shares: Mapping[LineId, shared.Points],
 ) -> LineTraced:
-    captured = found.kind is ObligationKind.CAPTURE
-    place = (found.burn_id, found.lot_id, found.funding)
+    points = shares.get(_line_of(found), shared.Points(own=found.points))
     sees_issuer, sees_acceptor = seer.of(found.issuer), seer.of(found.acceptor)
     names = [found.issuer, *([found.acceptor] if found.acceptor else [])]
     status, settlement = await _settled(session, found.window_id, names, seer, fate)
@@ -229,7 +220,9 @@ async def _obligation(
         at=found.at,
         currency=found.currency,
         points=found.points,
-        refunded_points=back.get(place, 0) if captured else 0,
+        refunded_points=points.refunded,
+        own_points=points.own,
+        own_refunded_points=points.own_refunded,
         funded_micros=found.funded_micros if sees_issuer else None,
         cost_micros=found.cost_micros if sees_acceptor else None,
         amount_micros=None,
@@ -263,6 +256,8 @@ async def _debt(
         currency=found.currency,
         points=0,
         refunded_points=0,
+        own_points=0,
+        own_refunded_points=0,
         funded_micros=None,
         cost_micros=None,
         amount_micros=found.amount_micros,

@@ -37,9 +37,10 @@ async def start(cause: Cause, cap: int, **more: object) -> tuple[UUID, Given]:
 
 
 async def funded(cause: Cause, cap: int, points: int = 5_000) -> UUID:
-    """A match of Acme's that has begun."""
-    await cause.pool()
-    await cause.coalition.issue("acme", points)
+    """A match of Acme's that has begun, out of a new pool with so many points; 0: it has one."""
+    if points:
+        await cause.pool()
+        await cause.coalition.issue("acme", points)
     match_id, given = await start(cause, cap)
     await cause.deliver(given)
     return match_id

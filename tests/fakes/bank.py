@@ -82,6 +82,11 @@ class Bank:
         (message_id,) = {each.message_id for each in found}
         return self._report(message_id, "PART", found, code)
 
+    def puzzle(self, reference: str, status: str) -> bytes:
+        """Say of a payment what only the bank understands; it is booked as others are."""
+        each = self.payments[reference]
+        return self._report(each.message_id, "PART", [each], "NARR", status)
+
     def reject_file(self, message_id: str, code: str = "FF01") -> bytes:
         """Refuse all of a file, without naming its payments."""
         for each in self.payments.values():
@@ -185,9 +190,11 @@ class Bank:
             Entry(amount, self.today, reference, transactions, batch, reversal, text)
         )
 
-    def _report(self, message_id: str, group: str, legs: list[Payment], code: str) -> bytes:
+    def _report(
+        self, message_id: str, group: str, legs: list[Payment], code: str, status: str = "RJCT"
+    ) -> bytes:
         self._reports += 1
-        return status_report(self._reports, self._now(), message_id, group, legs, code)
+        return status_report(self._reports, self._now(), message_id, group, legs, code, status)
 
 
 def _split(amount: Decimal, parts: int) -> list[Decimal]:

@@ -265,11 +265,12 @@ def status_report(
     group: str,
     payments: Sequence[Payment],
     code: str,
+    status: str,
 ) -> bytes:
-    """A pain.002: of the whole file, and of each of these payments that is refused."""
+    """A pain.002: of the whole file, and of each of these payments that has this status."""
     legs = "".join(
         f"<OrgnlPmtInfAndSts><OrgnlPmtInfId>{each.block_id}</OrgnlPmtInfId><TxInfAndSts>"
-        f"<OrgnlEndToEndId>{each.reference}</OrgnlEndToEndId><TxSts>RJCT</TxSts>"
+        f"<OrgnlEndToEndId>{each.reference}</OrgnlEndToEndId><TxSts>{status}</TxSts>"
         f"<StsRsnInf><Rsn><Cd>{code}</Cd></Rsn></StsRsnInf></TxInfAndSts></OrgnlPmtInfAndSts>\n"
         for each in payments
     )

@@ -85,6 +85,9 @@ class Postman:
     def undone(self, payee_ids: Sequence[UUID], after: UUID | None) -> Sequence[api.UndoneLine]:
         return []
 
+    def undone_debts(self, plugin: str, after: int | None) -> Sequence[api.UndoneDebt]:
+        return []
+
 
 class Acme:
     """A plugin that implements every hook and writes down what it is told."""

@@ -45,6 +45,7 @@ def test_single_legs_are_refused_beside_others_that_are_taken() -> None:
         original_message_id="S-1-T",
         payment_information_id="P-1",
         state=BankAnswer.REJECTED,
+        status="RJCT",
         code="AC04",
         text="closed",
         line=1,
@@ -73,9 +74,57 @@ def test_a_leg_that_does_not_say_how_it_fares_does_as_its_block() -> None:
     assert (found.state, found.code) == (BankAnswer.REJECTED, "FF01")
 
 
-def test_a_status_that_nobody_knows_is_refused() -> None:
-    with pytest.raises(InvalidRequest, match="MAYBE"):
-        read(report("<GrpSts>MAYBE</GrpSts>"))
+@pytest.mark.parametrize(
+    ("written", "state"),
+    [
+        *[(each, BankAnswer.ACCEPTED) for each in ("ACCP", "ACWC", "ACWP", "ACFC", "ACCC", "acsp")],
+        *[(each, BankAnswer.PENDING) for each in ("RCVD", "PDNG", "PATC", "Pdng")],
+        *[(each, BankAnswer.REJECTED) for each in ("RJCT", "CANC", "rjct")],
+        *[(each, BankAnswer.UNKNOWN) for each in ("MAYBE", "PART", "ÜBER")],
+    ],
+)
+def test_what_the_statuses_of_a_leg_mean(written: str, state: BankAnswer) -> None:
+    (found,) = read(report("", block(leg("L-1", written))))
+    assert isinstance(found, LegStatus)
+    assert (found.state, found.status) == (state, written)
+
+
+def test_a_status_that_nobody_knows_loses_nothing_of_the_rest() -> None:
+    group = "<GrpSts>SOSO</GrpSts>" + reason("XT99", "ask us")
+    own = "<PmtInfSts><Prtry>OWN-7</Prtry></PmtInfSts>"
+    legs = leg("L-1", "MAYBE", reason("AB12", "wait")) + leg("L-2", "RJCT") + leg("L-3")
+    whole, part, first, second, third = read(report(group, block(own + legs)))
+    assert isinstance(whole, BatchStatus)
+    assert isinstance(part, BatchStatus)
+    assert (whole.state, whole.status, whole.code) == (BankAnswer.UNKNOWN, "SOSO", "XT99")
+    assert (part.state, part.status) == (BankAnswer.UNKNOWN, "OWN-7")
+    assert isinstance(first, LegStatus)
+    assert (first.state, first.status, first.code, first.text) == (
+        BankAnswer.UNKNOWN,
+        "MAYBE",
+        "AB12",
+        "wait",
+    )
+    assert isinstance(second, LegStatus)
+    assert second.state is BankAnswer.REJECTED
+    # It says nothing of its own, so it fares as its block does: nobody knows how.
+    assert isinstance(third, LegStatus)
+    assert (third.state, third.status) == (BankAnswer.UNKNOWN, "OWN-7")
+
+
+def test_a_leg_without_a_status_is_not_known_where_legs_fare_differently() -> None:
+    for group in ("<GrpSts>PART</GrpSts>", ""):
+        *_, found = read(report(group, block(leg("L-1", why=reason("AC04")))))
+        assert isinstance(found, LegStatus)
+        assert (found.state, found.code) == (BankAnswer.UNKNOWN, "AC04")
+    (alone,) = read(report(reason("FF05")))
+    assert isinstance(alone, BatchStatus)
+    assert (alone.state, alone.status, alone.code) == (BankAnswer.UNKNOWN, "", "FF05")
+
+
+def test_a_report_that_is_cut_off_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="broken"):
+        read(report("", block(leg("L-1", "MAYBE")))[:-30])
 
 
 def test_two_blocks_keep_their_own_ids() -> None:

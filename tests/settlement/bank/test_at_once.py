@@ -223,7 +223,7 @@ class Paused:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.there, self.on = asyncio.Event(), asyncio.Event()
-        whole = answers._judge
+        whole = answers._Judging.leg
 
         async def judge(*of: Any) -> None:
             self.there.set()
@@ -231,7 +231,7 @@ class Paused:
                 await self.on.wait()
             await whole(*of)
 
-        patch.setattr(answers, "_judge", judge)
+        patch.setattr(answers._Judging, "leg", judge)
 
 
 async def meanwhile(

@@ -132,13 +132,18 @@ async def test_a_month_from_burns_to_bank_lines_and_back(month: Month, tmp_path:
     report = await month.take(month.bank.statement())
     assert report["matched"]["legs"] == len(debits)
 
-    # Now that it is there, creditors are paid.
+    # Now that it is there, creditors are paid. Of one the bank says what only it understands:
+    # somebody is to ask, until the statement shows the money.
     credits = await month.carry(at)
+    await month.take(month.bank.puzzle(credits[0], "WAIT-7"))
+    [asked] = (await month.anna.get("/bank/breaks"))["breaks"]
+    assert (asked["kind"], "WAIT-7" in asked["reason"]) == ("unknown_answer", True)
     month.bank.book()
     statement = tmp_path / "camt.053.xml"
     statement.write_bytes(month.bank.statement())
     await month.said("bank", "import", str(statement))
     await month.said("bank", "import", str(statement))
+    assert not (await month.anna.get("/bank/breaks"))["breaks"]
     assert (await month.anna.get(at))["settlement"]["status"] == "settled"
     paid_on = month.bank.today
     await month.green(paid_on)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 from xml.etree.ElementTree import Element
 
 from marketplace.api import BankAnswer, BankRecord, BatchStatus, LegStatus
-from marketplace_sepa.stream import Part, Unreadable
+from marketplace_sepa.stream import Part
 from marketplace_sepa.values import identifier, text, texts
 
 ANSWERS: Final = {
@@ -22,12 +22,21 @@ ANSWERS: Final = {
 }
 
 
+class Said(NamedTuple):
+    """What is said of a payment, a block or a file; `state` is None where nothing is."""
+
+    state: BankAnswer | None = None
+    status: str = ""
+    code: str = ""
+    words: str = ""
+
+
 class Answers:
     """One status report while it is read."""
 
     def __init__(self) -> None:
         self._message_id = ""
-        self._group: tuple[BankAnswer | None, str, str] = (None, "", "")
+        self._group = Said()
         self._block = Element("OrgnlPmtInfAndSts")
         self._block_line = 0
         self._block_told = False
@@ -47,15 +56,7 @@ class Answers:
         if part.tag == "OrgnlGrpInfAndSts":
             self._message_id = identifier(part.tree, "OrgnlMsgId")
             self._group = _answer(part.tree, "GrpSts")
-            state, code, words = self._group
-            if state is not None:
-                yield BatchStatus(
-                    original_message_id=self._message_id,
-                    state=state,
-                    code=code,
-                    text=words,
-                    line=part.line,
-                )
+            yield from self._batch(self._group, "", part.line)
         elif part.tag == "TxInfAndSts":
             yield from self._tell_block()
             yield from self._leg(part)
@@ -66,15 +67,18 @@ class Answers:
         if self._block_told or not self._block_line:
             return
         self._block_told = True
-        state, code, words = _answer(self._block, "PmtInfSts")
-        if state is not None:
+        yield from self._batch(_answer(self._block, "PmtInfSts"), self._block_id, self._block_line)
+
+    def _batch(self, said: Said, block_id: str, line: int) -> Iterator[BankRecord]:
+        if said.state is not None:
             yield BatchStatus(
                 original_message_id=self._message_id,
-                payment_information_id=self._block_id,
-                state=state,
-                code=code,
-                text=words,
-                line=self._block_line,
+                payment_information_id=block_id,
+                state=said.state,
+                status=said.status,
+                code=said.code,
+                text=said.words,
+                line=line,
             )
 
     @property
@@ -82,32 +86,32 @@ class Answers:
         return identifier(self._block, "OrgnlPmtInfId")
 
     def _leg(self, part: Part) -> Iterator[BankRecord]:
-        """A leg that does not say how it fares does as its block does, or as the whole file."""
+        """A leg that does not say how it fares does as its block does, or as the whole file. Where
+        these only say that legs fare differently, or nothing, it is not known."""
         own = _answer(part.tree, "TxSts")
         around = (_answer(self._block, "PmtInfSts"), self._group)
-        state, code, words = next((each for each in (own, *around) if each[0]), own)
-        if state is None:
-            return
+        found = next((each for each in (own, *around) if each.status), own)
+        state = None if found.state is BankAnswer.PARTIAL else found.state
         group_id = identifier(part.tree, "OrgnlGrpInf/OrgnlMsgId")
         yield LegStatus(
             reference=identifier(part.tree, "OrgnlEndToEndId"),
             original_message_id=group_id or self._message_id,
             payment_information_id=self._block_id,
             instruction_id=identifier(part.tree, "OrgnlInstrId"),
-            state=state,
-            code=own[1] or code,
-            text=own[2] or words,
+            state=state or BankAnswer.UNKNOWN,
+            status=found.status,
+            code=own.code or found.code,
+            text=own.words or found.words,
             line=part.line,
         )
 
 
-def _answer(found: Element, tag: str) -> tuple[BankAnswer | None, str, str]:
-    """State, code and words; a state that is not said is None, but a reason alone is a refusal."""
-    written = text(found, tag).upper()
+def _answer(found: Element, tag: str) -> Said:
+    """What is said there. Banks have statuses of their own, which nobody else knows; a reason
+    without a status says that something is the matter, not what."""
+    status = text(found, tag, f"{tag}/Cd", f"{tag}/Prtry")
     code = text(found, "StsRsnInf/Rsn/Cd", "StsRsnInf/Rsn/Prtry", "StsRsnInf/StsRsn/Cd")
     words = texts(found, "StsRsnInf/AddtlInf") or texts(found, "StsRsnInf/AddtlStsRsnInf")
-    if not written:
-        return None, code, words
-    if written not in ANSWERS:
-        raise Unreadable(f"{tag} is {written!r}, which is no status of a payment")
-    return ANSWERS[written], code, words
+    if not status and not code and not words:
+        return Said()
+    return Said(ANSWERS.get(status.upper(), BankAnswer.UNKNOWN), status, code, words)
