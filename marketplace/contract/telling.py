@@ -109,5 +109,6 @@ def _words(
         by_code = _translated(words.message, folder) if isinstance(words, Lazy) else _given(words)
         for each in by_code.values():
             check(name, each)
-        made[name] = dict(by_code)
+        # In place of English, where there is none, the first: what is stored has no order.
+        made[name] = {SOURCE: next(iter(by_code.values())), **by_code}
     return made

@@ -116,8 +116,10 @@ def _events(client: Client, address: str, state: DemoState) -> dict[str, Any]:
     full = not gatherings.standing(client, gatherings.TRAINING, gatherings.PLACE)["free"]
     if not (seats["sold"] and seats["free"] and expected) or (full and not waits):
         raise CheckFailed(f"At the events: {seats}, {expected} expected, {waits} waiting.")
+    (training,) = client.call("GET", f"/v1/conference/events/{gatherings.TRAINING}")["sessions"]
     told = {"sold": seats["sold"], "free": seats["free"], "seat": mine["seats"][0]}
-    return {**told, "expected_at_the_door": expected, "waiting": waits}
+    told |= {"waiting": waits, "attended_before": training["requires"]}
+    return {**told, "expected_at_the_door": expected}
 
 
 async def _proved(settings: Settings) -> dict[str, Any]:

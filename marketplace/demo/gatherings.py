@@ -1,16 +1,19 @@
-"""What the demonstration holds: a conference with a plan of its hall, a training that is full.
+"""What the demonstration holds: a conference with a plan of its hall, a training that is full and
+is only for who attended another one, which ends a few minutes after the program was first started.
 
 Organised by the plugin's own commands before the program starts; taken by people over HTTP once it
-runs: two seats with tickets in one burn, and somebody who waits.
+runs: two seats with tickets in one burn, somebody who waits, and one who is let in to the training
+that ends, and has its certificate soon.
 """
 
 from __future__ import annotations
 
 import tempfile
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -20,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from marketplace.demo import files
 from marketplace.demo.calling import CheckFailed, Client
 from marketplace.demo.logins import ACTOR, COLLEAGUE, FIRST, LOGINS, DemoState
+from marketplace.demo.plan import DemoPerson
 from marketplace.demo.terminal import Terminal
 from marketplace.exchange.domain import OfferStatus
 from marketplace.exchange.models import Offer
@@ -29,8 +33,12 @@ PLUGIN: Final = "conference"
 ORGANISER: Final = "forum-baltica"
 CONFERENCE: Final = "baltic-building-days"
 TRAINING: Final = "heat-pump-masterclass"
+BASICS: Final = "heat-pump-basics"
+"""What has to be attended before the training."""
 SEAT, PASS, PLACE = "vilnius-opening", "vilnius-pass", "heat-pumps"
 """Skus: of numbered seats, of a pass without a seat, of the training."""
+FIRST_BENCH: Final = "heat-pump-basics-bench"
+"""Of what has to be attended before; its offer is made by publishing it."""
 ON_SALE: Final = tuple(f"{ORGANISER}/{sku}" for sku in (SEAT, PASS, PLACE))
 """Offers whose events are held."""
 ROWS, ACROSS = "ABCDEF", 12
@@ -43,7 +51,14 @@ POLICY: Final = ((30, 90), (7, 50))
 DOOR: Final = "north door"
 ZONE: Final = ZoneInfo("Europe/Vilnius")
 CONFERENCE_IN, TRAINING_IN = timedelta(days=75), timedelta(days=45)
+BASICS_BEGAN: Final = timedelta(hours=6)
+BASICS_POINTS, BASICS_COST_MICROS = 6_000, 36_000_000
 RELEASED_BEFORE: Final = timedelta(days=14)
+BENCH_NAMES: Final = {
+    "ru": "Место за верстаком",
+    "pl": "Miejsce przy stanowisku",
+    "it": "Un posto al banco",
+}
 DELIVERED_WITHIN_S: Final = 60.0
 POLL_S: Final = 0.2
 
@@ -60,7 +75,7 @@ async def announce(terminal: Terminal, now: datetime) -> None:
     training = training_of(now)
     released = datetime.fromisoformat(training["starts_at"]) - RELEASED_BEFORE
     with tempfile.TemporaryDirectory() as folder:
-        for document in (conference_of(now), training):
+        for document in (conference_of(now), basics_of(now), training):
             file = Path(folder) / f"{document['slug']}.json"
             file.write_bytes(msgspec.json.format(msgspec.json.encode(document)))
             await terminal.run(PLUGIN, "put", str(file))
@@ -106,6 +121,11 @@ def conference_of(now: datetime) -> dict[str, Any]:
     return {
         "slug": CONFERENCE,
         "name": "Baltic Building Days",
+        "names": {
+            "ru": "Балтийские дни строительства",
+            "pl": "Bałtyckie Dni Budowy",
+            "it": "Giornate baltiche dell'edilizia",
+        },
         "organiser": ORGANISER,
         "language": "en",
         "description": "An evening to open, then a day of talks among people who build.",
@@ -118,6 +138,11 @@ def conference_of(now: datetime) -> dict[str, Any]:
             {
                 "code": "opening",
                 "name": "Opening evening",
+                "names": {
+                    "ru": "Вечер открытия",
+                    "pl": "Wieczór otwarcia",
+                    "it": "Serata di apertura",
+                },
                 "room": "Great hall",
                 "starts_at": _at(first, 17),
                 "ends_at": _at(first, 21),
@@ -125,14 +150,39 @@ def conference_of(now: datetime) -> dict[str, Any]:
             {
                 "code": "day",
                 "name": "Day of talks",
+                "names": {
+                    "ru": "День докладов",
+                    "pl": "Dzień wykładów",
+                    "it": "Giornata di interventi",
+                },
                 "starts_at": _at(second, 9),
                 "ends_at": _at(second, 18),
             },
         ],
         "quotas": {"passes": PASSES},
         "categories": [
-            {"sku": SEAT, "name": "Seat in the great hall", "session": "opening", "numbered": True},
-            {"sku": PASS, "name": "Day pass", "session": "day", "quota": "passes"},
+            {
+                "sku": SEAT,
+                "name": "Seat in the great hall",
+                "names": {
+                    "ru": "Место в большом зале",
+                    "pl": "Miejsce w dużej sali",
+                    "it": "Posto nella sala grande",
+                },
+                "session": "opening",
+                "numbered": True,
+            },
+            {
+                "sku": PASS,
+                "name": "Day pass",
+                "names": {
+                    "ru": "Билет на день",
+                    "pl": "Bilet na dzień",
+                    "it": "Biglietto giornaliero",
+                },
+                "session": "day",
+                "quota": "passes",
+            },
         ],
         "questions": [
             {
@@ -145,6 +195,54 @@ def conference_of(now: datetime) -> dict[str, Any]:
     }
 
 
+def basics_of(now: datetime) -> dict[str, Any]:
+    """The document of what has to be attended before: it ends in two to seven minutes."""
+    soon = now.astimezone(ZONE).replace(second=0, microsecond=0) + timedelta(minutes=7)
+    ends = soon - timedelta(minutes=soon.minute % 5)
+    hours = {"starts_at": (ends - BASICS_BEGAN).isoformat(), "ends_at": ends.isoformat()}
+    return {
+        "slug": BASICS,
+        "name": "Heat pumps, the basics",
+        "names": {
+            "ru": "Тепловые насосы, основы",
+            "pl": "Pompy ciepła, podstawy",
+            "it": "Pompe di calore, le basi",
+        },
+        "organiser": ORGANISER,
+        "language": "en",
+        "description": "What everybody knows who comes to the masterclass.",
+        "venue": "Workshop 4, Kaunas",
+        "time_zone": ZONE.key,
+        **hours,
+        "sessions": [
+            {
+                "code": "training",
+                "name": "Heat pumps, the basics",
+                "names": {
+                    "ru": "Тепловые насосы, основы",
+                    "pl": "Pompy ciepła, podstawy",
+                    "it": "Pompe di calore, le basi",
+                },
+                "room": "Workshop 4",
+                "certified": True,
+                **hours,
+            }
+        ],
+        "quotas": {"benches": TRAINED},
+        "categories": [
+            {
+                "sku": FIRST_BENCH,
+                "name": "A place at a bench",
+                "names": BENCH_NAMES,
+                "session": "training",
+                "quota": "benches",
+                "points": BASICS_POINTS,
+                "cost_micros": BASICS_COST_MICROS,
+            }
+        ],
+    }
+
+
 def training_of(now: datetime) -> dict[str, Any]:
     """The document of the training."""
     day = now + TRAINING_IN
@@ -152,16 +250,37 @@ def training_of(now: datetime) -> dict[str, Any]:
     return {
         "slug": TRAINING,
         "name": "Heat pumps, a masterclass",
+        "names": {
+            "ru": "Тепловые насосы, мастер-класс",
+            "pl": "Pompy ciepła, warsztat mistrzowski",
+            "it": "Pompe di calore, un corso dal vivo",
+        },
         "organiser": ORGANISER,
         "language": "en",
         "description": "Twelve people, one heat pump, and whoever built it.",
         "venue": "Workshop 4, Kaunas",
         "time_zone": ZONE.key,
         **hours,
-        "sessions": [{"code": "training", "name": "Training", "room": "Workshop 4", **hours}],
+        "sessions": [
+            {
+                "code": "training",
+                "name": "Training",
+                "names": {"ru": "Обучение", "pl": "Szkolenie", "it": "Formazione"},
+                "room": "Workshop 4",
+                "certified": True,
+                "requires": [f"{BASICS}/training"],
+                **hours,
+            }
+        ],
         "quotas": {"benches": TRAINED},
         "categories": [
-            {"sku": PLACE, "name": "A place at a bench", "session": "training", "quota": "benches"}
+            {
+                "sku": PLACE,
+                "name": "A place at a bench",
+                "names": BENCH_NAMES,
+                "session": "training",
+                "quota": "benches",
+            }
         ],
     }
 
@@ -175,16 +294,41 @@ def attend(address: str, state: DemoState) -> None:
     if standing(buyer, CONFERENCE, SEAT)["sold"]:
         return
     organiser = Client(address, state.keys["organiser"])
+    shop = Client(address, state.keys["shop"])
     if not waiting(organiser) and not standing(waiter, TRAINING, PLACE)["free"]:
         waiter.call("POST", "/v1/conference/waiting", {"skus": [PLACE]})
     promise = {"terms": [{"days_before": days, "percent": rate} for days, rate in POLICY]}
     organiser.call("PUT", f"/v1/conference/events/{CONFERENCE}/refund-policy", promise)
-    _buy(buyer, Client(address, state.keys["shop"]), state.wallet_id)
-    began = time.monotonic()
-    while not standing(buyer, CONFERENCE, SEAT)["sold"]:
-        if time.monotonic() - began > DELIVERED_WITHIN_S:
-            raise CheckFailed(f"No tickets came within {DELIVERED_WITHIN_S:g} s.")
-        time.sleep(POLL_S)
+    if not _is_public(buyer, BASICS):
+        _train(buyer, shop, organiser, state.wallet_id)
+    guests = [_guest(each, meal="fish") for each in (FIRST, COLLEAGUE)]
+    # As much again is left, for whoever tries the demonstration to take a seat too.
+    _buy(buyer, shop, state.wallet_id, SEAT, guests, spare=1)
+
+
+def _is_public(client: Client, slug: str) -> bool:
+    """Whether an event was published, also where it is over by now."""
+    try:
+        client.call("GET", f"/v1/conference/events/{slug}")
+    except CheckFailed:
+        return False
+    return True
+
+
+def _train(buyer: Client, shop: Client, organiser: Client, wallet_id: str) -> None:
+    """The first participant is let in to the training that is about to end."""
+    organiser.call("PUT", "/v1/conference/events", basics_of(datetime.now(UTC)))
+    organiser.call("POST", f"/v1/conference/events/{BASICS}/publish")
+    order = _buy(buyer, shop, wallet_id, FIRST_BENCH, [_guest(FIRST)])
+    (ticket,) = buyer.call("GET", f"/v1/conference/tickets/{order}")
+    doors = f"/v1/conference/events/{BASICS}/doors"
+    key = organiser.call("POST", doors, {"name": "workshop door"})["key"]
+    scans = {"scans": [{"nonce": str(uuid4()), "code": ticket["code"]}]}
+    (seen,) = organiser.call("POST", "/v1/conference/door/scans", scans, **{"Door-Key": key})[
+        "scans"
+    ]
+    if seen["result"] != "admitted":
+        raise CheckFailed(f"The door of {BASICS} said {seen['result']}.")
 
 
 def _signed_in(address: str, participant: str) -> Client:
@@ -193,29 +337,45 @@ def _signed_in(address: str, participant: str) -> Client:
     return Client(address, Client(address, "").call("POST", "/v1/session", body)["token"])
 
 
-def _buy(buyer: Client, shop: Client, wallet_id: str) -> None:
-    """Two seats beside each other, one for a colleague, with points that a purchase earned."""
-    asked = {
-        "sku": SEAT,
-        "quantity": 2,
-        "attendees": [
-            {"name": each.name, "email": each.email, "answers": {"meal": "fish"}}
-            for each in (FIRST, COLLEAGUE)
-        ],
-    }
+def _guest(of: DemoPerson, **answers: str) -> dict[str, Any]:
+    return {"name": of.name, "email": of.email, "answers": answers}
+
+
+def _buy(
+    buyer: Client,
+    shop: Client,
+    wallet_id: str,
+    sku: str,
+    guests: list[dict[str, Any]],
+    *,
+    spare: int = 0,
+) -> str:
+    """Places beside each other, with points that a purchase earned, `spare` times as many more;
+    the order, once it is delivered."""
+    asked = {"sku": sku, "quantity": len(guests), "attendees": guests}
     mine = buyer.call("POST", "/v1/conference/reservations", asked)
     reference = f"seats-{mine['selection'][:12]}"
-    # As much again is left, for whoever tries the demonstration to take a seat too.
-    earned = {"reference": reference, "wallet_id": wallet_id, "points": 2 * mine["points"]}
+    points = mine["points"] * (1 + spare)
+    earned = {"reference": reference, "wallet_id": wallet_id, "points": points}
     shop.call("POST", "/v1/issuances", {"issuances": [earned]})
     offer = next(each for each in _offers(shop) if each["reference"] == mine["offer"])
     body = {
         "wallet_id": wallet_id,
         "offer_id": offer["id"],
-        "quantity": 2,
+        "quantity": len(guests),
         "selection": mine["selection"],
     }
-    buyer.call("POST", "/v1/burns", body, **{"Idempotency-Key": reference})
+    burn = buyer.call("POST", "/v1/burns", body, **{"Idempotency-Key": reference})
+    began = time.monotonic()
+    while burn["status"] == "held":
+        if time.monotonic() - began > DELIVERED_WITHIN_S:
+            raise CheckFailed(f"No tickets came within {DELIVERED_WITHIN_S:g} s.")
+        time.sleep(POLL_S)
+        burn = buyer.call("GET", f"/v1/burns/{burn['id']}")
+    if burn["status"] != "captured":
+        raise CheckFailed(f"The burn for {sku} is {burn['status']}.")
+    order: str = burn["id"]
+    return order
 
 
 def _offers(shop: Client) -> list[dict[str, Any]]:

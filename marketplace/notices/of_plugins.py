@@ -26,7 +26,7 @@ from marketplace.notices.kind import Field
 from marketplace.notices.kinds import PATTERNS, PLUGIN_NOTICE
 from marketplace.notices.models import NoticeSubscription
 from marketplace.notices.posting import TAIL, terms
-from marketplace.web.i18n import NAMES
+from marketplace.web.i18n import NAMES, SOURCE
 
 MOST_A_DAY: Final = 20
 """Notices of one plugin to one person within a day; what is more is not told."""
@@ -141,12 +141,12 @@ def _values(kind: NoticeKind, each: News) -> dict[str, Any]:
 
 
 def _in_languages(kind: NoticeKind, name: str, words: Mapping[str, str]) -> dict[str, str]:
-    """A text in several languages: those that pages have, with one at least for all others."""
-    told = {code: each for code, each in words.items() if code in NAMES}
-    told = told or dict(list(words.items())[:1])
-    if not told or not all(isinstance(each, str) for each in told.values()):
+    """A text in the languages that pages have; in place of English, where there is none, the first,
+    since what is stored forgets which that was."""
+    if not words or not all(isinstance(each, str) for each in words.values()):
         raise ValueError(f"{name} of {kind.slug} is no text: {words!r}")
-    return {code: each[:LONGEST_TEXT] for code, each in told.items()}
+    told = {SOURCE: next(iter(words.values())), **words}
+    return {code: each[:LONGEST_TEXT] for code, each in told.items() if code in NAMES}
 
 
 def _path(plugin: str, kind: NoticeKind, each: News, values: Mapping[str, Any]) -> str:
