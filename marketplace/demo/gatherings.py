@@ -196,8 +196,8 @@ def conference_of(now: datetime) -> dict[str, Any]:
 
 
 def basics_of(now: datetime) -> dict[str, Any]:
-    """The document of what has to be attended before: it ends in two to seven minutes."""
-    soon = now.astimezone(ZONE).replace(second=0, microsecond=0) + timedelta(minutes=7)
+    """The document of what has to be attended before: it ends in five to ten minutes."""
+    soon = now.astimezone(ZONE).replace(second=0, microsecond=0) + timedelta(minutes=10)
     ends = soon - timedelta(minutes=soon.minute % 5)
     hours = {"starts_at": (ends - BASICS_BEGAN).isoformat(), "ends_at": ends.isoformat()}
     return {
