@@ -17,6 +17,12 @@ Path = tuple[str | int, ...]
 """Where something stands in a document: names of fields and places in lists."""
 Problem = tuple[Path, str]
 
+NO_PLACE: Final = {"Factory", "localtime"}
+"""Zones of machines that nobody has told where they are."""
+UNSEEN: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+"""Control characters, and marks that turn the direction of the writing around them."""
 BLANK: Final = re.compile(r"[ \t\r\n]*")
 BYTE: Final = re.compile(r"\(byte (\d+)\)")
 WHERE: Final = re.compile(r"(?P<reason>.*) - at (?:`key` in )?`(?P<path>[^`]*)`", re.DOTALL)
@@ -45,12 +51,22 @@ def read(body: bytes) -> NewEvent:
     return new
 
 
+def zones() -> set[str]:
+    """Time zones that a place may be in, by name."""
+    return available_timezones() - NO_PLACE
+
+
 def problems(new: NewEvent) -> Iterator[Problem]:
     """All that does not fit together, and where it stands."""
-    if new.time_zone not in available_timezones():
+    if new.time_zone not in zones():
         yield ("time_zone",), f"{new.time_zone!r} is no time zone, like Europe/Warsaw"
     if new.ends_at <= new.starts_at:
         yield ("ends_at",), f"{new.name!r} ends before it starts"
+    for path, words in _lines(new):
+        if UNSEEN.search(words):
+            yield path, f"{words!r} has a character that cannot be seen"
+        elif path[-1] not in ("room", "address") and not words.strip():
+            yield path, "nothing is said here"
     for path, each in _named(new):
         if new.language in (each.names or {}):
             words = f"{each.name!r} is its name in {new.language!r}, the language of the event"
@@ -95,6 +111,22 @@ def _named(new: NewEvent) -> Iterator[tuple[Path, NewEvent | NewSession | NewCat
         yield ("sessions", at), part
     for at, of in enumerate(new.categories):
         yield ("categories", at), of
+
+
+def _lines(new: NewEvent) -> Iterator[tuple[Path, str]]:
+    """All words of one line, and where they stand."""
+    for path, each in _named(new):
+        yield (*path, "name"), each.name
+        for code, words in (each.names or {}).items():
+            yield (*path, "names", code), words
+        if isinstance(each, NewSession):
+            yield (*path, "room"), each.room
+    yield ("venue",), new.venue
+    yield ("address",), new.address
+    for at, asked in enumerate(new.questions):
+        yield ("questions", at, "label"), asked.label
+        for number, option in enumerate(asked.options):
+            yield ("questions", at, "options", number), option
 
 
 def _path(written: str) -> Path:

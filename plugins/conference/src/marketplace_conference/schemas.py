@@ -17,7 +17,16 @@ Text = Annotated[str, msgspec.Meta(max_length=4_000)]
 SessionName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,64}/[a-z0-9-]{1,64}(?!\n)$")]
 Units = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
 Size = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+Line = Annotated[str, msgspec.Meta(max_length=200)]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+FIRST_YEAR, LAST_YEAR = 2000, 3000
+"""Of whatever is held: no zone and no calendar takes such a moment out of what time there is."""
+
+
+def _require_possible(*moments: datetime) -> None:
+    for each in moments:
+        if not FIRST_YEAR <= each.year <= LAST_YEAR:
+            raise ValueError(f"{each:%Y-%m-%d} is not between {FIRST_YEAR} and {LAST_YEAR}")
 
 
 class NewQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -63,11 +72,14 @@ class NewSession(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """In other languages than the event's."""
     starts_at: Moment
     ends_at: Moment
-    room: str = ""
+    room: Line = ""
     certified: bool = False
     """Who was let in gets a certificate of attendance once it is over."""
     requires: Annotated[list[SessionName], msgspec.Meta(max_length=20)] = []
     """Sessions that whoever comes has to have attended before, as `event/session`."""
+
+    def __post_init__(self) -> None:
+        _require_possible(self.starts_at, self.ends_at)
 
 
 class NewEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -90,10 +102,13 @@ class NewEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     quotas: dict[Slug, Size] = {}
     questions: Annotated[list[NewQuestion], msgspec.Meta(max_length=50)] = []
     description: Text = ""
-    address: str = ""
+    address: Line = ""
     hold_minutes: Annotated[int, msgspec.Meta(ge=1, le=1_440)] = 10
     doors_open_minutes: Annotated[int, msgspec.Meta(ge=0, le=10_080)] | None = None
     """So long before each session its door opens. None: as it is, 180 of a new event."""
+
+    def __post_init__(self) -> None:
+        _require_possible(self.starts_at, self.ends_at)
 
 
 class NewAllotment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -104,6 +119,9 @@ class NewAllotment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Its reference."""
     size: Size
     releases_at: Moment
+
+    def __post_init__(self) -> None:
+        _require_possible(self.releases_at)
 
 
 class CategoryView(msgspec.Struct, frozen=True, kw_only=True):
@@ -247,8 +265,11 @@ class NewTime(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     code: Slug
     starts_at: Moment
     ends_at: Moment
-    room: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+    room: Line | None = None
     """None: the same as before."""
+
+    def __post_init__(self) -> None:
+        _require_possible(self.starts_at, self.ends_at)
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -261,6 +282,9 @@ class Move(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     venue: Name | None = None
     address: Name | None = None
     sessions: Annotated[list[NewTime], msgspec.Meta(max_length=500)] = []
+
+    def __post_init__(self) -> None:
+        _require_possible(self.refund_until)
 
 
 class MoveProgress(msgspec.Struct, frozen=True, kw_only=True):

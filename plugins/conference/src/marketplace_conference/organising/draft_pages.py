@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from zoneinfo import available_timezones
 
 from litestar import get, post
 from litestar.di import NamedDependency
@@ -16,6 +15,7 @@ from litestar.params import FromPath, URLEncodedBody
 
 from marketplace.api import Console, Host, Html, Page, Principal, Routes, lazy
 from marketplace_conference import events
+from marketplace_conference.documents import zones
 from marketplace_conference.errors import (
     EventExists,
     EventOff,
@@ -107,7 +107,7 @@ def _event_page(page: Page, form: Form, event: NewEvent | None, **more: Any) -> 
         status_code=422 if form.problems else 200,
         form=form,
         languages=_languages(form["language"]),
-        zones=sorted(available_timezones()),
+        zones=sorted(zones()),
         others=other_languages(event.language if event else ""),
         event=event,
         **more,

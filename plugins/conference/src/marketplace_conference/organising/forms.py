@@ -12,10 +12,11 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from marketplace.api import LANGUAGES as PAGE_LANGUAGES
 from marketplace.api import Lazy, lazy, micros_from_decimal
+from marketplace_conference.documents import zones
 from marketplace_conference.names import Names
 from marketplace_conference.organising.moves import HOUR, read_moment
 
@@ -132,7 +133,7 @@ class Form:
     def zone(self, name: str) -> ZoneInfo:
         """A time zone; UTC where it is none, which is noted."""
         words = self[name].strip()
-        if words in available_timezones():
+        if words in zones():
             return ZoneInfo(words)
         self.wrong(name, lazy("A time zone of the list, like Europe/Warsaw.") if words else NEEDED)
         return ZoneInfo("UTC")

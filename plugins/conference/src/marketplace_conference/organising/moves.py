@@ -8,7 +8,14 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from marketplace.api import Lazy, lazy
-from marketplace_conference.schemas import EventView, Move, NewTime, SessionView
+from marketplace_conference.schemas import (
+    FIRST_YEAR,
+    LAST_YEAR,
+    EventView,
+    Move,
+    NewTime,
+    SessionView,
+)
 
 HOUR: Final = "%Y-%m-%dT%H:%M"
 """As a browser sends the hour of a day."""
@@ -113,7 +120,7 @@ def read_moment(words: str, zone: ZoneInfo) -> datetime | None:
         there = moment.astimezone(zone).replace(tzinfo=None)
     except (ValueError, OverflowError):
         return None
-    return moment if there == naive else None
+    return moment if there == naive and FIRST_YEAR <= naive.year <= LAST_YEAR else None
 
 
 def concerned(of: EventView, move: Move) -> list[SessionView]:
