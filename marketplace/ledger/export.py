@@ -127,9 +127,12 @@ def _head(journal: Journal, accounts: dict[Key, Held], paths: Paths, today: date
     first = min((held.opened for held in accounts.values()), default=today)
     parts = [journal.begin()]
     parts += [journal.commodity(first, unit) for unit in sorted({key[2] for key in accounts})]
+    # An account with money in two currencies is opened once: the operator's margin, mostly.
+    opened: dict[str, dict[str, date]] = {}
+    for (account, owner, unit), held in accounts.items():
+        opened.setdefault(paths[account, owner], {})[unit] = held.opened
     parts += [
-        journal.account(held.opened, paths[account, owner], unit)
-        for (account, owner, unit), held in accounts.items()
+        journal.account(min(units.values()), path, sorted(units)) for path, units in opened.items()
     ]
     return "".join(parts)
 

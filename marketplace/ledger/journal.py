@@ -70,8 +70,8 @@ class Journal(Protocol):
         """Declare a unit."""
         ...
 
-    def account(self, day: date, path: str, unit: str) -> str:
-        """Open an account that holds one unit."""
+    def account(self, day: date, path: str, units: Sequence[str]) -> str:
+        """Open an account that holds these units, and no others; once."""
         ...
 
     def entry(self, entry: Entry) -> str:
@@ -117,8 +117,8 @@ class Beancount:
     def commodity(self, day: date, unit: str) -> str:
         return f"{day} commodity {unit}\n"
 
-    def account(self, day: date, path: str, unit: str) -> str:
-        return f"{day} open {path} {unit}\n"
+    def account(self, day: date, path: str, units: Sequence[str]) -> str:
+        return f"{day} open {path} {','.join(units)}\n"
 
     def entry(self, entry: Entry) -> str:
         known = {entry.id_of: entry.id, **entry.facts}
@@ -148,8 +148,8 @@ class Hledger:
     def commodity(self, day: date, unit: str) -> str:
         return f"commodity {'1000.' if unit == POINTS else '1000.00'} {unit}\n"
 
-    def account(self, day: date, path: str, unit: str) -> str:
-        return f"account {path.lower()}  ; unit:{unit}\n"
+    def account(self, day: date, path: str, units: Sequence[str]) -> str:
+        return f"account {path.lower()}  ; unit:{' '.join(units)}\n"
 
     def entry(self, entry: Entry) -> str:
         facts = ", ".join(f"{name}:{value}" for name, value in entry.facts.items())

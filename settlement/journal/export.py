@@ -12,6 +12,7 @@ import io
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from enum import StrEnum
+from itertools import groupby
 from typing import Final
 
 import msgspec
@@ -85,8 +86,11 @@ async def _journal(session: AsyncSession, chosen: Chosen, form: Format) -> Async
     first = min((each.opened for each in seen.values()), default=last)
     for unit in sorted({unit for _, unit in seen}):
         yield journal.commodity(first, unit)
-    for (path, unit), account in sorted(seen.items()):
-        yield journal.account(account.opened, path, unit)
+    # An account with money in two currencies is opened once.
+    for path, own in groupby(sorted(seen.items()), lambda each: each[0][0]):
+        found = list(own)
+        opened = min(account.opened for _, account in found)
+        yield journal.account(opened, path, [unit for (_, unit), _ in found])
     async for entry in entries(session, chosen):
         yield journal.entry(entry)
     yield "\n"

@@ -18,6 +18,7 @@ from beancount.core.data import Balance, Custom, Transaction
 from click.testing import CliRunner
 
 from marketplace.cli import main
+from marketplace.coalition.domain import ContractRole
 from marketplace.db import Database
 from marketplace.ledger.export import NONE, export
 from marketplace.ledger.journal import Format
@@ -27,6 +28,7 @@ from tests.conftest import SECRET_KEY
 from tests.factories import Coalition
 from tests.ledger.busy import make_busy
 from tests.ledger.checkers import bean_check, hledger_check
+from tests.ledger.driver import Driver
 
 Totals = dict[tuple[str, str], Decimal]
 
@@ -121,7 +123,7 @@ HLEDGER_AMOUNT = r"(-?\d+(?:\.\d{2,6})?) ([A-Z]+)"
 HLEDGER_LINES = {
     "comment": re.compile(r"; .*"),
     "directive": re.compile(r"decimal-mark \.|commodity 1000\.(00)? [A-Z]+"),
-    "account": re.compile(r"account ([a-z0-9:-]+)  ; unit:([A-Z]+)"),
+    "account": re.compile(r"account ([a-z0-9:-]+)  ; unit:([A-Z]+(?: [A-Z]+)*)"),
     "entry": re.compile(
         r"\d{4}-\d\d-\d\d \* (?:\([0-9a-z.-]+\) [a-z]+  ; [a-z]+:[\w./:-]+(?:, [a-z]+:[\w./:-]+)*"
         r"|balance)"
@@ -142,7 +144,8 @@ def hledger_totals(text: str) -> Totals:
         match = HLEDGER_LINES[kinds[0]].fullmatch(line)
         assert match is not None
         if kinds == ["account"]:
-            declared.add((match[1], match[2]))
+            assert match[1] not in {account for account, _ in declared}
+            declared |= {(match[1], unit) for unit in match[2].split()}
         elif kinds == ["posting"]:
             account, number, unit, asserted, asserted_unit = match.groups()
             assert (account, unit) in declared
@@ -161,6 +164,26 @@ async def test_both_formats_have_the_same_totals(runtime: Runtime, coalition: Co
     totals = hledger_totals(await exported(runtime, Format.HLEDGER))
     assert totals == beancount_totals(entries)
     assert totals["income:margin:operator", "EUR"] != 0
+
+
+@pytest.mark.parametrize("form", Format)
+async def test_an_operator_earns_in_two_currencies(
+    form: Format, runtime: Runtime, coalition: Coalition, tmp_path: Path
+) -> None:
+    await coalition.add_member("dakota", role=ContractRole.ISSUER, currency="USD")
+    await coalition.add_offer("diner", acceptor="shop", currency="USD")
+    await coalition.issue("ann", 1_000, issuer="dakota")
+    await coalition.issue("ann", 1_000)
+    async with Driver.start(coalition) as drive:
+        for offer in ("card", "diner"):
+            await drive.capture("ann", await drive.burn("ann", offer))
+    text = await exported(runtime, form)
+    path = tmp_path / f"ledger.{form}"
+    path.write_text(text)
+    assert await CHECKERS[form](path) == ""
+    totals = hledger_totals(await exported(runtime, Format.HLEDGER))
+    margin = "income:margin:operator"
+    assert {unit for account, unit in totals if account == margin} == {"EUR", "USD"}
 
 
 @pytest.mark.parametrize("form", Format)

@@ -33,14 +33,18 @@ Totals = dict[tuple[str, str], Decimal]
 
 @pytest.fixture
 async def month(coalition: Coalition, owner: Database) -> UUID:
-    """A closed window in which everything happened, burns of mixed points too."""
+    """A closed window in which everything happened, burns of mixed points and of dollars too."""
     await make_busy(coalition)
     await coalition.add_member(
         "delta", role=ContractRole.BOTH, funding=Funding.MIXED, pooled_bps=3_333
     )
     await coalition.add_participant("cleo", firm="acme")
     await coalition.issue("cleo", 1_500, issuer="delta")
+    await coalition.add_member("dakota", role=ContractRole.ISSUER, currency="USD")
+    await coalition.add_offer("diner", acceptor="shop", currency="USD")
+    await coalition.issue("cleo", 1_000, issuer="dakota")
     async with Driver.start(coalition) as drive:
+        await drive.capture("cleo", await drive.burn("cleo", "diner"))
         burn = await drive.burn("cleo", "card")
         await drive.capture("cleo", burn)
         await drive.refund("cleo", burn, 333)
@@ -71,7 +75,7 @@ async def test_three_forms_have_the_same_totals_and_beancount_finds_no_fault(
     assert hledger_totals(hledger) == totals
     table = await exported(coalition, JournalForm.CSV, window_ids=[month])
     assert table_totals(table) == totals
-    for unit in ("EUR", "POINTS"):
+    for unit in ("EUR", "USD", "POINTS"):
         assert sum(number for key, number in totals.items() if key[1] == unit) == 0
 
 
@@ -151,7 +155,7 @@ async def test_the_table_is_as_spreadsheets_import_it(coalition: Coalition, mont
     text = await exported(coalition, JournalForm.CSV, window_ids=[month])
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     capture = [row for row in rows if row["code"] == "capture"]
-    assert {row["unit"] for row in capture} == {"EUR", "POINTS"}
+    assert {row["unit"] for row in capture} == {"EUR", "USD", "POINTS"}
     assert all(row["burn"] and row["lot"] and row["window"] == str(month) for row in capture)
     assert all(len(row["date"]) == 10 for row in rows)
     assert all(text.splitlines())
