@@ -134,12 +134,13 @@ async def test_the_demonstration_from_the_first_start_to_a_crash_and_on(
     assert first["ok"]
     assert first["burn"]["status"] == "captured"
     assert first["ledger"]["violations"] == 0
+    assert first["events"]["attended_before"] == ["Heat pumps, the basics"]
     assert len(first["finance"]["settled"]) == 3
     assert len(first["finance"]["waiting"]) == 1
     # On one day both the bank and Stripe paid creditors; the stranger's day is not green.
     assert len(first["finance"]["green"]) == first["finance"]["statements"] - 2
     made = await counts(owner)
-    assert (made["Member"], made["Firm"], made["Participant"], made["Offer"]) == (12, 30, 400, 60)
+    assert (made["Member"], made["Firm"], made["Participant"], made["Offer"]) == (12, 30, 400, 61)
     assert made["Lot"] > 3000
     assert made["Burn"] > 800
     assert made["Refund"] > 30
