@@ -37,7 +37,7 @@ def hear_all(host: PluginHost) -> int:
             try:
                 for page in _pages(tracer, payees):
                     heard += _hear(host, page)
-                heard += sum(_hear_debt(host, each) for each in _debts(tracer))
+                heard += sum(_hear_debt(host, each) for each in _new_debts(host, tracer))
             except Exception:
                 log.exception("plugin %s: its tracer of payments raised", slug)
     return heard
@@ -50,17 +50,19 @@ def _pages(tracer: PayoutTracer, payees: Sequence[UUID]) -> Iterator[Sequence[Un
         after = page[-1].burn_id
 
 
-def _debts(tracer: PayoutTracer) -> Iterator[UndoneDebt]:
+def _new_debts(host: PluginHost, tracer: PayoutTracer) -> Iterator[UndoneDebt]:
     after: int | None = None
     while page := tracer.undone_debts(SLUG, after):
-        yield from page
+        asked = [each.reference for each in page]
+        with host.transaction() as session:
+            query = sa.select(models.UndoneDebt.reference)
+            known = set(session.scalars(query.where(models.UndoneDebt.reference.in_(asked))))
+        yield from (each for each in page if each.reference not in known)
         after = page[-1].id
 
 
 def _hear_debt(host: PluginHost, debt: UndoneDebt) -> bool:
     with host.transaction() as session:
-        if session.get(models.UndoneDebt, debt.reference) is not None:
-            return False
         new = insert(models.UndoneDebt).values(
             reference=debt.reference, undone_at=debt.undone_at, heard_at=now_of(session)
         )

@@ -42,7 +42,7 @@ class BankAccount(SettlementBase):
     name: Mapped[str]
     made_by: Mapped[str]
     made_at: Mapped[datetime] = mapped_column(utc_timestamp())
-    trouble: Mapped[str] = mapped_column(server_default="")
+    trouble: Mapped[str] = mapped_column(sa.Text(), server_default="")
     """Why its statements do not come in by themselves; empty where they do, or need not."""
 
 

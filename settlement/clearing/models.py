@@ -276,7 +276,7 @@ class SentFile(SettlementBase):
 
     __tablename__ = "settlement_file"
     __table_args__ = (
-        sa.UniqueConstraint("batch_id", "name"),
+        sa.UniqueConstraint("batch_id", "name", name="uq_settlement_file_batch_id"),
         sa.Index("ix_settlement_file_message_id", "message_id"),
         sa.Index("ix_settlement_file_blocks", "blocks", postgresql_using="gin"),
         {"info": INSERT_ONLY},
