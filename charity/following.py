@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from charity import matching, receipts
 from charity.domain import OPEN, GiftStatus, Origin
-from charity.models import Campaign, Gift, Share
+from charity.models import Campaign, Gift, Match, Share
 from marketplace.exchange.domain import BurnStatus
 from marketplace.exchange.models import Burn, BurnResolution
 
@@ -60,7 +60,17 @@ def behind(session: Session) -> Sequence[UUID]:
         .join(Share, Share.burn_id == Gift.burn_id)
         .where(Share.untold, Gift.status == GiftStatus.CAPTURED)
     )
-    return list(session.scalars(sa.union(moved, refunded, lost, untold).limit(AT_ONCE)))
+    # Of gifts behind matches that were taken back before matches followed them.
+    unlevelled = (
+        sa.select(Gift.burn_id)
+        .join(Match, Match.fund_id == Gift.burn_id)
+        .join(Share, Share.match_id == Match.id)
+        .where(Gift.status == GiftStatus.CAPTURED, Gift.taken_back_points > 0)
+        .group_by(Gift.burn_id, Gift.wallet_id)
+        .having(sa.func.sum(Share.kept_points) > sa.func.max(Gift.kept_points))
+    )
+    found = sa.union(moved, refunded, lost, untold, unlevelled)
+    return list(session.scalars(found.limit(AT_ONCE)))
 
 
 def follow(session: Session, burn_id: UUID) -> None:

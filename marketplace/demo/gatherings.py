@@ -197,9 +197,13 @@ def conference_of(now: datetime) -> dict[str, Any]:
 
 def basics_of(now: datetime) -> dict[str, Any]:
     """The document of what has to be attended before: it ends in five to ten minutes."""
-    soon = now.astimezone(ZONE).replace(second=0, microsecond=0) + timedelta(minutes=10)
+    soon = now.astimezone(UTC).replace(second=0, microsecond=0) + timedelta(minutes=10)
     ends = soon - timedelta(minutes=soon.minute % 5)
-    hours = {"starts_at": (ends - BASICS_BEGAN).isoformat(), "ends_at": ends.isoformat()}
+    begins = ends - BASICS_BEGAN
+    hours = {
+        "starts_at": begins.astimezone(ZONE).isoformat(),
+        "ends_at": ends.astimezone(ZONE).isoformat(),
+    }
     return {
         "slug": BASICS,
         "name": "Heat pumps, the basics",

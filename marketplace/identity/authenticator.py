@@ -18,6 +18,7 @@ from marketplace.db import Database
 from marketplace.errors import NotAuthenticated
 from marketplace.identity import repository
 from marketplace.identity.credentials import (
+    BEARER_LENGTH,
     Credential,
     RawHeaders,
     read_bearer,
@@ -98,7 +99,7 @@ class Authenticator:
             self._note_use(known)
             return known
         known = self._recall(read_bearer(authorization))
-        if known is not None:
+        if known is not None and len(authorization) == BEARER_LENGTH:
             if len(self._bearers) >= BEARERS:
                 self._bearers.clear()
             self._bearers[authorization] = known

@@ -20,6 +20,8 @@ KEY_PREFIX = "mk_"
 SESSION_PREFIX = "ms_"
 COOKIE = "marketplace_session"
 TOKEN_LENGTH = 46
+BEARER_LENGTH = len("Bearer ") + TOKEN_LENGTH
+"""Of an `Authorization` header as it is usually written."""
 HINT_LENGTH = 9
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 

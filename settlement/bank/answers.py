@@ -68,6 +68,8 @@ async def apply(
     for batch in sorted(batches, key=lambda each: not each.payment_information_id):
         await judging.batch(batch, blocks.get(_name(batch), []))
     await unread.keep(session, judging.unread, actor=actor)
+    why = "the bank said what is known"
+    await breaking.let_go(session, BreakKind.UNKNOWN_ANSWER, sorted(judging.known), why)
     return judging.found
 
 
@@ -92,6 +94,8 @@ class _Judging:
         self.found = Answered()
         self.judged: set[UUID] = set()
         self.unread: list[tuple[SettlementLeg, str]] = []
+        self.known: set[UUID] = set()
+        """Legs of which the last thing that is said is known."""
 
     async def batch(self, batch: BatchStatus, members: Sequence[SettlementLeg]) -> None:
         """What is said of a whole file or block is said of its legs that it says no more of."""
@@ -108,27 +112,27 @@ class _Judging:
     async def leg(self, leg: SettlementLeg, said: LegAnswer | BatchStatus) -> None:
         """What is said of one leg."""
         if said.state is BankAnswer.UNKNOWN:
+            self.known.discard(leg.id)
             self.found.unknown.append(leg.reference)
             self.unread.append((leg, _unread_words(said)))
         elif said.state is BankAnswer.ACCEPTED and leg.status in WAITING:
             await legs.accept(self._session, leg.id, actor=self._actor, note=_words(said))
-            await self._is_known(leg)
+            self.known.add(leg.id)
             self.found.accepted.append(leg.reference)
         elif said.state is BankAnswer.REJECTED and leg.status in REFUSABLE:
             reason = _words(said) or "the bank refused it"
             await legs.reject(self._session, leg.id, reason=reason, actor=self._actor)
-            await self._is_known(leg)
+            self.known.add(leg.id)
             self.found.rejected.append(leg.reference)
+        elif said.state is BankAnswer.ACCEPTED:
+            self.known.add(leg.id)
+            self.found.unchanged.append(leg.reference)
         elif said.state is BankAnswer.REJECTED and leg.status is not LegStatus.REJECTED:
             self.found.strange.append(
                 f"{leg.reference}: the bank refuses it, but it is {leg.status}"
             )
         else:
             self.found.unchanged.append(leg.reference)
-
-    async def _is_known(self, leg: SettlementLeg) -> None:
-        why = "the bank said what is known"
-        await breaking.let_go(self._session, BreakKind.UNKNOWN_ANSWER, [leg.id], why)
 
 
 def _words(said: LegAnswer | BatchStatus) -> str:

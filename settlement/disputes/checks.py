@@ -6,7 +6,8 @@ from typing import Final
 
 from marketplace.contract.proving import Check
 
-# Of each line that a dispute undid, whatever undid it too, and all adjustments of both: what every
+# Of each capture or debt that a dispute undid (one that was about a refund or a contra alone leaves
+# the line standing), whatever undid it too, and all adjustments of both: what every
 # member has of it, but for fees, which windows reckon on sums. The clock puts right what comes
 # later, so only what was there before its last pass but one began is left. Of a pass that begins
 # now nobody knows yet, and where the clock stands still nothing was passed over.
@@ -15,12 +16,12 @@ with undone (wallet_id, burn_id, lot_id, funding) as (
     select distinct c.wallet_id, c.burn_id, c.lot_id, c.funding
     from settlement_adjustment a
     join obligation c on c.wallet_id = a.wallet_id and c.id = a.line_id
-    where c.kind in ('capture', 'refund')
+    where c.kind = 'capture'
 ),
 debt (first_id) as (
-    select distinct coalesce(d.undoes_id, d.id)
+    select distinct d.id
     from settlement_adjustment a join member_debt d on d.id = a.line_id
-    where a.wallet_id = '00000000-0000-0000-0000-000000000000'
+    where a.wallet_id = '00000000-0000-0000-0000-000000000000' and d.undoes_id is null
 ),
 line (subject, wallet_id, id) as (
     select format('burn %s, lot %s, %s', o.burn_id, o.lot_id, o.funding), o.wallet_id, o.id

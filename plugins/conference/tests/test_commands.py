@@ -66,6 +66,8 @@ def test_places_are_kept_changed_and_released_at_the_terminal(
 
 
 def test_bad_words_keep_nothing(hall: Hall, host: Host, run: Run) -> None:
+    refused = run("allot", hall.row, "F-1", "4", "--until", "3500-01-01")
+    assert (refused.exit_code, "is not between 2000 and 3000" in refused.output) == (2, True)
     until = ("--until", "2998-03-01")
     with pytest.raises(UnknownCategory):
         run("allot", "NOTHING", "F-1", "4", *until)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from marketplace_conference.organising.category_forms import category_fields, owned, pools
+from marketplace_conference.organising.drafting import event_fields, read_event
 from marketplace_conference.organising.forms import Form, code_of, money_field
-from marketplace_conference.schemas import NewCategory, NewEvent, NewSession
+from marketplace_conference.organising.moves import read_moment
+from marketplace_conference.schemas import NewCategory, NewEvent, NewSession, NewTime
 
 HOURS = {
     "starts_at": datetime(2999, 5, 4, 9, tzinfo=UTC),
@@ -71,3 +74,28 @@ def test_the_first_that_names_a_quota_has_it_and_others_share() -> None:
     assert (floor["places"], floor["size"]) == ("own", "80")
     assert (guest["places"], guest["with"]) == ("with", "hall")
     assert row["places"] == "plan"
+
+
+@pytest.mark.parametrize(
+    ("words", "zone"),
+    [("2000-01-01T00:30", "Europe/Warsaw"), ("3000-12-31T23:30", "America/New_York")],
+)
+def test_an_hour_at_the_edge_of_what_there_is_is_one_for_everybody(words: str, zone: str) -> None:
+    moment = read_moment(words, ZoneInfo(zone))
+    assert moment is not None
+    NewTime(code="day", starts_at=moment, ends_at=moment, room="")
+
+
+def test_an_event_whose_language_alone_is_changed_keeps_its_names() -> None:
+    typed = event_fields(EVENT) | {"name-pl": "Targi", "language": "pl"}
+    form = Form(typed)
+    made = read_event(form, "shop", EVENT)
+    assert not form.problems
+    assert made is not None
+    assert (made.name, made.language, made.names) == ("Targi", "pl", {"en": "Forum"})
+
+
+def test_what_was_kept_on_two_lines_is_one_once_it_is_saved() -> None:
+    form = Form({"address": "Street 1 00-001 Warsaw"})
+    assert form.line("address", kept="Street 1\n00-001 Warsaw") == "Street 1 00-001 Warsaw"
+    assert form.line("address", kept="Street 1  00-001 Warsaw") == "Street 1  00-001 Warsaw"

@@ -64,6 +64,15 @@ def test_a_whole_file_and_a_block_are_refused() -> None:
     assert (part.payment_information_id, part.state) == ("P-1", BankAnswer.REJECTED)
 
 
+def test_a_block_that_gives_a_reason_alone_fares_as_the_whole_file() -> None:
+    (whole,) = read(report("<GrpSts>RJCT</GrpSts>", block(reason("AC04"))))
+    assert isinstance(whole, BatchStatus)
+    assert (whole.state, whole.payment_information_id) == (BankAnswer.REJECTED, "")
+    _, alone = read(report("<GrpSts>PART</GrpSts>", block(reason("AC04"))))
+    assert isinstance(alone, BatchStatus)
+    assert (alone.state, alone.code) == (BankAnswer.UNKNOWN, "AC04")
+
+
 def test_a_leg_that_does_not_say_how_it_fares_does_as_its_block() -> None:
     refused = "<PmtInfSts>RJCT</PmtInfSts>" + reason("AC01")
     _, found = read(report("", block(refused + leg("L-1", why=reason("MS03")))))

@@ -77,6 +77,28 @@ async def test_an_unknown_answer_is_kept_and_the_others_of_the_file_do_what_they
     assert not await house.findings()
 
 
+async def test_what_is_said_last_is_what_is_known(house: House, desk: Desk, teller: Teller) -> None:
+    _, found = await submitted(house)
+    leg, other = found[:2]
+
+    def taken(of: SettlementLeg) -> LegAnswer:
+        return LegAnswer(reference=of.reference, state=BankAnswer.ACCEPTED, status="ACSP")
+
+    await desk.take(teller.file([taken(leg)]))
+    await desk.take(teller.file([unknown(leg)]))
+    assert len(await open_breaks(house, BreakKind.UNKNOWN_ANSWER)) == 1
+    await desk.take(teller.file([taken(leg)]))
+    assert not await open_breaks(house, BreakKind.UNKNOWN_ANSWER)
+    # The same in one file, in both orders; the word is kept in either.
+    await desk.take(
+        teller.file([unknown(leg, "PERHAPS"), taken(leg), taken(other), unknown(other)])
+    )
+    [row] = await open_breaks(house, BreakKind.UNKNOWN_ANSWER)
+    assert row.leg_id == other.id
+    assert len(await said_of(house, leg)) == 2
+    await prove(house.runtime)
+
+
 async def test_a_person_looks_at_each_new_answer_until_the_statement_shows_the_money(
     house: House, desk: Desk, teller: Teller
 ) -> None:

@@ -127,3 +127,34 @@ async def test_the_contra_of_a_debt_that_the_clock_passed_over_is_found(
     assert {each.found for each in finding.examples} == {"5000000 micros", "-5000000 micros"}
     assert await undo(runtime) == 1
     assert await found(runtime) == []
+
+
+async def test_a_refund_or_a_contra_that_was_disputed_alone_accuses_nobody(
+    runtime: Runtime, coalition: Coalition, drive: Driver, owner: Database
+) -> None:
+    debt = Debt(
+        plugin="charity",
+        reference="share:1",
+        debtor_id=coalition.members["alpha"],
+        creditor_id=coalition.members["shop"],
+        amount_micros=5_000_000,
+        currency="EUR",
+        reason="a match",
+    )
+    async with runtime.database.begin() as session:
+        await session.run_sync(owe, debt)
+    await coalition.issue("ann", 1_000)
+    burn_id = await drive.burn("ann", "card")
+    await drive.capture("ann", burn_id)
+    await close_window(runtime)
+    contra = msgspec.structs.replace(
+        debt, reference="share:1:undone", amount_micros=-5_000_000, undoes="share:1"
+    )
+    async with runtime.database.begin() as session:
+        await session.run_sync(owe, contra)
+    await drive.refund("ann", burn_id, 500)
+    for line in await lines_in(runtime, await close_window(runtime)):
+        await decide(runtime, await dispute(coalition, [line], member="shop"), upheld=True)
+    assert await found(runtime) == []
+    await pass_over(runtime, owner)
+    assert await found(runtime) == []

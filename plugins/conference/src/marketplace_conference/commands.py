@@ -122,7 +122,10 @@ def _place_commands(host: Host) -> list[click.Command]:
     @click.option("--until", type=DAY, required=True, help="Then they are everybody's (UTC).")
     def allot(sku: str, firm: str, size: int, until: datetime) -> None:
         """Keep SIZE places of SKU for the people of FIRM (its reference); 0 keeps none."""
-        new = NewAllotment(sku=sku, firm=firm, size=size, releases_at=until.replace(tzinfo=UTC))
+        try:
+            new = NewAllotment(sku=sku, firm=firm, size=size, releases_at=until.replace(tzinfo=UTC))
+        except ValueError as error:
+            raise click.BadParameter(f"{error}.", param_hint="--until") from None
         events.allot(host, new, None, actor=actor())
         click.echo(f"{sku}: {size} places for {firm}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 import msgspec
@@ -20,12 +20,16 @@ Size = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 Line = Annotated[str, msgspec.Meta(max_length=200)]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 FIRST_YEAR, LAST_YEAR = 2000, 3000
+DAY = timedelta(days=1)
 """Of whatever is held: no zone and no calendar takes such a moment out of what time there is."""
 
 
 def _require_possible(*moments: datetime) -> None:
     for each in moments:
-        if not FIRST_YEAR <= each.year <= LAST_YEAR:
+        # A day more, for a year begins at another moment in each time zone.
+        if not FIRST_YEAR - 1 <= each.year <= LAST_YEAR + 1 or not (
+            (each + DAY).year >= FIRST_YEAR and (each - DAY).year <= LAST_YEAR
+        ):
             raise ValueError(f"{each:%Y-%m-%d} is not between {FIRST_YEAR} and {LAST_YEAR}")
 
 

@@ -67,7 +67,10 @@ class Answers:
         if self._block_told or not self._block_line:
             return
         self._block_told = True
-        yield from self._batch(_answer(self._block, "PmtInfSts"), self._block_id, self._block_line)
+        said = _answer(self._block, "PmtInfSts")
+        if not said.status and self._group.state not in (None, BankAnswer.PARTIAL):
+            return  # it fares as the whole file does
+        yield from self._batch(said, self._block_id, self._block_line)
 
     def _batch(self, said: Said, block_id: str, line: int) -> Iterator[BankRecord]:
         if said.state is not None:

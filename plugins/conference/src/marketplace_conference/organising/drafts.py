@@ -41,7 +41,7 @@ def document(session: Session, slug: str, member_id: UUID, organiser: str) -> Ne
         names=_others(row.names, row.language),
         organiser=organiser,
         language=row.language,
-        venue=row.venue,
+        venue=_line(row.venue),
         time_zone=row.time_zone,
         starts_at=row.starts_at.astimezone(zone),
         ends_at=row.ends_at.astimezone(zone),
@@ -50,7 +50,7 @@ def document(session: Session, slug: str, member_id: UUID, organiser: str) -> Ne
         quotas=_quotas(session, row.id),
         questions=attendees.questions(session, row.id),
         description=row.description,
-        address=row.address,
+        address=_line(row.address),
         hold_minutes=row.hold_minutes,
         doors_open_minutes=row.doors_open_minutes,
     )
@@ -70,12 +70,19 @@ def _sessions(session: Session, event_id: UUID, language: str, zone: ZoneInfo) -
             names=_others(row.names, language),
             starts_at=row.starts_at.astimezone(zone),
             ends_at=row.ends_at.astimezone(zone),
-            room=row.room,
+            room=_line(row.room),
             certified=row.certified,
             requires=needs.get(row.id, []),
         )
         for row in rows
     ]
+
+
+def _line(words: str) -> str:
+    """As a document may have it: what was taken before versions that look closer stays editable."""
+    if words.isprintable():
+        return words
+    return " ".join("".join(each if each.isprintable() else " " for each in words).split())
 
 
 def _others(names: Names, own: str) -> dict[str, str]:

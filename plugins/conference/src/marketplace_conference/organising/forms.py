@@ -69,7 +69,7 @@ class Form:
         """One line of text; `kept`, what it was, where only blanks differ."""
         words = " ".join(self[name].split())
         if words and words == " ".join(kept.split()):
-            return kept
+            return kept if kept.isprintable() else words
         if required and not words:
             self.wrong(name, NEEDED)
         elif len(words) > LONGEST_LINE or not words.isprintable():

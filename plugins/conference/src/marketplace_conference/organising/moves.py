@@ -82,7 +82,10 @@ def read(of: EventView, typed: Mapping[str, str], now: datetime) -> tuple[Move |
 def _end_of(day: str, zone: ZoneInfo) -> datetime | None:
     """When a day ends; None where it is none."""
     try:
-        after = date.fromisoformat(day.strip()) + timedelta(days=1)
+        last = date.fromisoformat(day.strip())
+        if not FIRST_YEAR <= last.year <= LAST_YEAR:
+            return None
+        after = last + timedelta(days=1)
         return datetime.combine(after, time(), zone).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

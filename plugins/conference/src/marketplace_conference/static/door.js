@@ -53,7 +53,9 @@
   const now = () =>
     Math.max(Date.now() + skew, Date.parse(list?.as_of ?? 0), queue.at(-1)?.at ?? 0);
   const learn = (answer) => {
-    skew = Date.parse(answer.as_of) - Date.now();
+    const moment = Date.parse(answer.as_of);
+    if (Number.isNaN(moment)) return answer; // It was said by a version before this one.
+    skew = moment - Date.now();
     told = true;
     write("skew", skew);
     return answer;
@@ -192,9 +194,10 @@
   // The day too, where it is not today.
   const when = (moment) =>
     said(moment, said(moment, DAY) === said(now(), DAY) ? HOUR : { ...DAY, ...HOUR });
+  const isShut = (answer) => ["too_early", "closed"].includes(answer?.result);
   let again = null; // What is let in anyway, should somebody say so.
   const show = (answer, scan) => {
-    const shut = answer?.result === "too_early" || answer?.result === "closed";
+    const shut = isShut(answer);
     again = shut && !answer.admitted_at ? scan : null;
     part("door-anyway").hidden = !again;
     const box = part("door-answer");
@@ -269,7 +272,7 @@
           scans: batch.map(({ nonce, code, ticket, at, anyway }) => ({
             nonce,
             ...(code ? { code } : { ticket }),
-            age_ms: Math.max(0, now() - at),
+            age_ms: at ? Math.max(0, Date.now() + skew - at) : 0,
             anyway: Boolean(anyway),
           })),
         });
@@ -283,6 +286,9 @@
         const answer = done.get(each.nonce);
         if (answer) tally(answer);
         if (answer?.ticket && answer.admitted_at) mine[answer.ticket] = answer.admitted_at;
+        // Turned away after all, and told so: nobody is inside.
+        else if (answer?.ticket && each.said !== "admitted" && isShut(answer))
+          delete mine[answer.ticket];
         if (each.nonce === shown) show(answer, each);
         // Whoever was let in on this door's own word is inside, also where it is still on show.
         if (each.said === "admitted" && answer && answer.result !== "admitted") note(answer);
