@@ -50,6 +50,7 @@ def test_a_fault_at_the_order_and_one_at_the_question_make_no_second_order(
     lab.enable("pretix", "shop", settings)
     asked = SupplierConformance.order(sku)
     worker = PretixSupplier(host, settle_s=0.1)
+    double.slow_s = 20 * supplier_module.TIMEOUT_S  # also where both wait for a processor
     double.mischief = first
     (outcome,) = worker.fulfil([asked])
     assert isinstance(outcome, api.Unknown | api.Retry), outcome
