@@ -128,14 +128,10 @@ def direct_search(runtime: Runtime, authenticator: Authenticator) -> DirectHandl
         shelf = shop.nearly_fresh()
         if shelf is None:
             return False
-        accept, personal = "", False
-        for name, value in request.headers:
-            if name == b"accept-language":
-                accept = value.decode("latin-1")
-            elif name in CREDENTIALS:
-                personal = True
-            elif name == b"if-none-match":
-                return False
+        if b"if-none-match" in request.fields:
+            return False
+        accept = request.fields.get(b"accept-language", b"").decode("latin-1")
+        personal = not CREDENTIALS.isdisjoint(request.fields)
         asked = request.query.decode("latin-1")
         try:
             if personal:

@@ -95,7 +95,7 @@ class FormDoor:
         """The same on the connection; the application says what is wrong with a form that cannot be
         read, and leads who is not signed in to where one signs in.
         """
-        kind = next((value for name, value in request.headers if name == b"content-type"), b"")
+        kind = request.fields.get(b"content-type", b"")
         if kind.partition(b";")[0].strip().lower() != _FORM or request.query:
             return False
         try:

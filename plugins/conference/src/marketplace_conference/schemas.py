@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import msgspec
@@ -19,17 +19,19 @@ Units = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
 Size = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 Line = Annotated[str, msgspec.Meta(max_length=200)]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+MOST_MINUTES = 10_080
+"""Before a session its door may open: a week."""
+Minutes = Annotated[int, msgspec.Meta(ge=0, le=MOST_MINUTES)]
 FIRST_YEAR, LAST_YEAR = 2000, 3000
-DAY = timedelta(days=1)
 """Of whatever is held: no zone and no calendar takes such a moment out of what time there is."""
 
 
 def _require_possible(*moments: datetime) -> None:
+    # A day more on either side: a year begins at another moment in each time zone.
+    first = datetime(FIRST_YEAR - 1, 12, 31, tzinfo=UTC)
+    last = datetime(LAST_YEAR + 1, 1, 2, tzinfo=UTC)
     for each in moments:
-        # A day more, for a year begins at another moment in each time zone.
-        if not FIRST_YEAR - 1 <= each.year <= LAST_YEAR + 1 or not (
-            (each + DAY).year >= FIRST_YEAR and (each - DAY).year <= LAST_YEAR
-        ):
+        if not first <= each < last:
             raise ValueError(f"{each:%Y-%m-%d} is not between {FIRST_YEAR} and {LAST_YEAR}")
 
 
@@ -108,7 +110,7 @@ class NewEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     description: Text = ""
     address: Line = ""
     hold_minutes: Annotated[int, msgspec.Meta(ge=1, le=1_440)] = 10
-    doors_open_minutes: Annotated[int, msgspec.Meta(ge=0, le=10_080)] | None = None
+    doors_open_minutes: Minutes | None = None
     """So long before each session its door opens. None: as it is, 180 of a new event."""
 
     def __post_init__(self) -> None:

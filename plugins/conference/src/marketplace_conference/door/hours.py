@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import sqlalchemy as sa
 from sqlalchemy.orm import Session as Transaction
 
 from marketplace.api import Host
 from marketplace_conference.models import event as events
 from marketplace_conference.places import Event
-
-MOST_MINUTES: Final = 10_080
-"""A week."""
 
 
 def set_opening(

@@ -12,7 +12,6 @@ from litestar.params import Body, FromPath, HeaderParameter, QueryParameter
 
 from marketplace.api import Host, Principal, Role, Routes, Scope, access
 from marketplace_conference.door import checking, devices, hours
-from marketplace_conference.door.hours import MOST_MINUTES
 from marketplace_conference.door.schemas import (
     Counts,
     DeviceMade,
@@ -23,8 +22,8 @@ from marketplace_conference.door.schemas import (
     NewScans,
     ScanViews,
 )
+from marketplace_conference.schemas import Minutes
 
-Minutes = Annotated[int, msgspec.Meta(ge=0, le=MOST_MINUTES)]
 Key = Annotated[str, HeaderParameter(name="Door-Key", min_length=1, max_length=200)]
 DEVICES = access(public=True)
 """Whoever has the key of a device; the handler looks at it."""

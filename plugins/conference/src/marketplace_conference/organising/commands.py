@@ -10,7 +10,7 @@ from marketplace.api import Host, InvalidRequest
 from marketplace_conference import events
 from marketplace_conference.door import hours
 from marketplace_conference.organising import moves, reading, terms
-from marketplace_conference.schemas import Move
+from marketplace_conference.schemas import MOST_MINUTES, Move
 from marketplace_conference.tickets import cancelling, moving, switching
 
 Times = tuple[tuple[str, str, str], ...]
@@ -132,7 +132,7 @@ def _policy(host: Host, actor: Callable[[], str]) -> click.Command:
         days = None if changes is None else terms.whole(changes, terms.MOST_DAYS)
         if changes is not None and days is None:
             problems["changes"] = terms.NO_DAYS
-        minutes = None if doors_open is None else terms.whole(doors_open, hours.MOST_MINUTES)
+        minutes = None if doors_open is None else terms.whole(doors_open, MOST_MINUTES)
         if doors_open is not None and minutes is None:
             problems["doors-open"] = terms.NO_MINUTES
         if problems:

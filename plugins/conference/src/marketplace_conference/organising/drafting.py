@@ -60,7 +60,7 @@ def read_event(form: Form, organiser: str, present: NewEvent | None) -> NewEvent
         return None
     starts_at, ends_at = map(utc, span)
     given |= {"time_zone": zone.key, "starts_at": starts_at, "ends_at": ends_at}
-    if present is not None and (own := _other_name(form, present)):
+    if present is not None and (own := _other_name(form, present, name)):
         given |= {"name": own, "names": {**given["names"], present.language: name}}
     if present is None:
         called = {"name": name, "names": given["names"]}
@@ -70,9 +70,9 @@ def read_event(form: Form, organiser: str, present: NewEvent | None) -> NewEvent
     return replace(present, sessions=_following(present, given), categories=sold, **given)
 
 
-def _other_name(form: Form, present: NewEvent) -> str:
+def _other_name(form: Form, present: NewEvent, name: str) -> str:
     """Its name in the language it is changed to, where only the language is; else empty."""
-    if form["language"] == present.language or form.line("name") != present.name:
+    if form["language"] == present.language or name != present.name:
         return ""
     return form.line(f"name-{form['language']}", required=False)
 

@@ -37,7 +37,7 @@ def document(session: Session, slug: str, member_id: UUID, organiser: str) -> Ne
     zone = ZoneInfo(row.time_zone)
     return NewEvent(
         slug=row.slug,
-        name=row.name,
+        name=_line(row.name),
         names=_others(row.names, row.language),
         organiser=organiser,
         language=row.language,
@@ -66,7 +66,7 @@ def _sessions(session: Session, event_id: UUID, language: str, zone: ZoneInfo) -
     return [
         NewSession(
             code=row.code,
-            name=row.name,
+            name=_line(row.name),
             names=_others(row.names, language),
             starts_at=row.starts_at.astimezone(zone),
             ends_at=row.ends_at.astimezone(zone),
@@ -117,7 +117,7 @@ def _categories(session: Session, event_id: UUID, language: str) -> list[NewCate
     return [
         NewCategory(
             sku=row.sku,
-            name=row.name,
+            name=_line(row.name),
             names=_others(row.names, language),
             session=row.code,
             quota=row.quota,

@@ -15,6 +15,7 @@ from marketplace_conference.door import hours
 from marketplace_conference.errors import EventOff
 from marketplace_conference.organising import reading, terms
 from marketplace_conference.organising.pages import HOME, IN_CONSOLE
+from marketplace_conference.schemas import MOST_MINUTES
 from marketplace_conference.tickets import cancelling, switching
 
 SAVED: Final = lazy("Saved. It holds for what is sold from now on.")
@@ -82,7 +83,7 @@ def _save(
             switching.set_policy(host, session, own, days, actor=actor)
             return {}
         if typed.get("do") == "doors":
-            minutes = terms.whole(typed.get("minutes", ""), hours.MOST_MINUTES)
+            minutes = terms.whole(typed.get("minutes", ""), MOST_MINUTES)
             if minutes is None:
                 return {"minutes": terms.NO_MINUTES}
             hours.set_opening(host, session, own, minutes, actor=actor)
