@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from charity import firm_matching, receipts
 from charity.domain import MatchMode
+from charity.models import Share
 from charity.receipts import Facts
 from marketplace.ledger.models import MemberDebt
 from settlement.disputes import service
@@ -217,6 +218,23 @@ async def test_a_firms_gift_that_is_taken_back_whole_leaves_no_match(
     # What it had added is not given back to the firm: nobody refunded it.
     assert (await match_of(cause, match_id)).used_points == 400
     assert await cause.balance("acme") == (4_600, 0)
+    await agrees(finance)
+
+
+async def test_what_was_taken_back_by_a_version_that_left_matches_alone_is_followed(
+    cause: Cause, finance: Finance
+) -> None:
+    await funded(cause, 900)
+    given = await cause.done(400)
+    window_id = await finance.house.close_window()
+    await finance.decide(await finance.dispute(window_id, "acme"), upheld=True)
+    await heard(finance)
+    async with cause.runtime.database.begin() as session:
+        await session.execute(sa.update(Share).values(taken_back_points=0))
+    await cause.follow()
+    await heard(finance)
+    facts = await last(cause, given.burn_id)
+    assert (facts.matchers, facts.match_taken_back_points) == ([], 400)
     await agrees(finance)
 
 

@@ -106,6 +106,7 @@ async def test_what_is_wrong_is_said_at_its_field_and_nothing_is_moved(
         ({"reason": "x" * 201}, "reason", "Say why"),
         ({"refund_until": ""}, "refund_until", "A day, like"),
         ({"refund_until": "9999-12-31"}, "refund_until", "A day, like"),
+        ({"refund_until": "3500-01-01"}, "refund_until", "A day, like"),
         ({"refund_until": "2020-01-01"}, "refund_until", "not over yet"),
         ({"venue": " "}, "venue", "Say where it is."),
         ({"venue": "x" * 201}, "venue", "200 characters"),

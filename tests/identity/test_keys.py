@@ -169,3 +169,17 @@ async def test_the_fast_way_remembers_who_a_key_is_and_the_slow_way_does_not(
     for asked in (authenticator.identify(raw), authenticator.verify(raw, "GET")):
         with pytest.raises(NotAuthenticated):
             await asked
+
+
+async def test_only_headers_as_they_are_usually_written_are_known_as_they_are(
+    coalition: Coalition, api_key: MakeKey
+) -> None:
+    sent = (await api_key("alpha", Scope.BURNS_WRITE))["Authorization"].encode()
+    authenticator = Authenticator(coalition.runtime.database)
+    first = await authenticator.identify([(b"authorization", sent)])
+    long = sent.replace(b" ", b" " * 10_000)
+    for _ in range(2):
+        assert authenticator.remembered_bearer(sent) is first
+        assert authenticator.remembered_bearer(long) is first
+    # A caller who writes it in a thousand ways takes no more memory.
+    assert list(authenticator._bearers) == [sent]

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 
 from marketplace.clock import now
 from marketplace.ids import next_key, uuid7
+from marketplace.ledger.debts import Debt, owe
 from marketplace.ledger.domain import WindowStatus
 from marketplace.ledger.models import MemberDebt, Obligation, SettlementWindow
 from marketplace.ledger.totals import Total, complete
@@ -18,6 +20,7 @@ from settlement.clearing.domain import Mode, SettlementKind, SettlementStatus
 from settlement.clearing.models import CoveredWindow, Settlement
 from settlement.disputes.domain import NO_WALLET, LineId
 from settlement.disputes.freezing import frozen
+from tests.factories import Coalition
 
 
 async def close_window(runtime: Runtime) -> UUID:
@@ -33,6 +36,30 @@ async def close_window(runtime: Runtime) -> UUID:
         await session.flush()
         session.add(SettlementWindow(id=uuid7(), status=WindowStatus.OPEN, opened_at=row.closed_at))
         return row.id
+
+
+async def owe_a_match(coalition: Coalition) -> Debt:
+    """Alpha owes the shop 5.00 for what it added to a gift."""
+    debt = Debt(
+        plugin="charity",
+        reference="share:1",
+        debtor_id=coalition.members["alpha"],
+        creditor_id=coalition.members["shop"],
+        amount_micros=5_000_000,
+        currency="EUR",
+        reason="a match",
+    )
+    async with coalition.runtime.database.begin() as session:
+        await session.run_sync(owe, debt)
+    return debt
+
+
+async def owe_the_contra(coalition: Coalition, debt: Debt) -> None:
+    """That is not owed any more: its contra is."""
+    undone = {"reference": f"{debt.reference}:undone", "undoes": debt.reference}
+    contra = msgspec.structs.replace(debt, **undone, amount_micros=-debt.amount_micros)
+    async with coalition.runtime.database.begin() as session:
+        await session.run_sync(owe, contra)
 
 
 async def draft(runtime: Runtime, windows: Sequence[UUID]) -> tuple[UUID, list[Total]]:

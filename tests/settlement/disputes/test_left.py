@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 import sqlalchemy as sa
 
 from marketplace.coalition.domain import ContractRole, Funding
 from marketplace.db import Database
-from marketplace.ledger.debts import Debt, owe
 from marketplace.ledger.domain import Finding
 from marketplace.ledger.models import Obligation
 from marketplace.ledger.verify import verify
@@ -20,7 +18,12 @@ from settlement.disputes.domain import LineId
 from settlement.disputes.models import ClockPass
 from tests.factories import Coalition
 from tests.ledger.driver import Driver
-from tests.settlement.disputes.stage import close_window, lines_in
+from tests.settlement.disputes.stage import (
+    close_window,
+    lines_in,
+    owe_a_match,
+    owe_the_contra,
+)
 from tests.settlement.disputes.test_disputes import decide, dispute
 from tests.settlement.disputes.test_disputes import drive as drive
 
@@ -104,24 +107,10 @@ async def test_a_refund_that_the_clock_passed_over_is_found(
 async def test_the_contra_of_a_debt_that_the_clock_passed_over_is_found(
     runtime: Runtime, coalition: Coalition, owner: Database
 ) -> None:
-    debt = Debt(
-        plugin="charity",
-        reference="share:1",
-        debtor_id=coalition.members["alpha"],
-        creditor_id=coalition.members["shop"],
-        amount_micros=5_000_000,
-        currency="EUR",
-        reason="a match",
-    )
-    async with runtime.database.begin() as session:
-        await session.run_sync(owe, debt)
+    debt = await owe_a_match(coalition)
     lines = await lines_in(runtime, await close_window(runtime))
     await decide(runtime, await dispute(coalition, lines), upheld=True)
-    contra = msgspec.structs.replace(
-        debt, reference="share:1:undone", amount_micros=-5_000_000, undoes="share:1"
-    )
-    async with runtime.database.begin() as session:
-        await session.run_sync(owe, contra)
+    await owe_the_contra(coalition, debt)
     await pass_over(runtime, owner)
     [finding] = await found(runtime)
     assert {each.found for each in finding.examples} == {"5000000 micros", "-5000000 micros"}
@@ -132,26 +121,12 @@ async def test_the_contra_of_a_debt_that_the_clock_passed_over_is_found(
 async def test_a_refund_or_a_contra_that_was_disputed_alone_accuses_nobody(
     runtime: Runtime, coalition: Coalition, drive: Driver, owner: Database
 ) -> None:
-    debt = Debt(
-        plugin="charity",
-        reference="share:1",
-        debtor_id=coalition.members["alpha"],
-        creditor_id=coalition.members["shop"],
-        amount_micros=5_000_000,
-        currency="EUR",
-        reason="a match",
-    )
-    async with runtime.database.begin() as session:
-        await session.run_sync(owe, debt)
+    debt = await owe_a_match(coalition)
     await coalition.issue("ann", 1_000)
     burn_id = await drive.burn("ann", "card")
     await drive.capture("ann", burn_id)
     await close_window(runtime)
-    contra = msgspec.structs.replace(
-        debt, reference="share:1:undone", amount_micros=-5_000_000, undoes="share:1"
-    )
-    async with runtime.database.begin() as session:
-        await session.run_sync(owe, contra)
+    await owe_the_contra(coalition, debt)
     await drive.refund("ann", burn_id, 500)
     for line in await lines_in(runtime, await close_window(runtime)):
         await decide(runtime, await dispute(coalition, [line], member="shop"), upheld=True)

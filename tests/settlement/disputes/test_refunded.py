@@ -9,7 +9,6 @@ import pytest
 import sqlalchemy as sa
 
 from marketplace.coalition.domain import ContractRole, Funding
-from marketplace.ledger.debts import Debt, owe
 from marketplace.ledger.models import MemberDebt, Obligation
 from marketplace.ledger.verify import verify
 from marketplace.runtime import Runtime
@@ -17,7 +16,12 @@ from settlement.disputes import service
 from settlement.disputes.errors import NotDisputable
 from tests.factories import Coalition
 from tests.ledger.driver import Driver
-from tests.settlement.disputes.stage import close_window, lines_in
+from tests.settlement.disputes.stage import (
+    close_window,
+    lines_in,
+    owe_a_match,
+    owe_the_contra,
+)
 from tests.settlement.disputes.test_disputes import debts, decide, dispute
 from tests.settlement.disputes.test_disputes import drive as drive
 
@@ -122,32 +126,11 @@ async def test_a_pool_has_back_what_covers_the_points_and_its_issuer_pays_for_th
 async def test_the_contra_of_a_debt_that_was_undone_is_undone(
     runtime: Runtime, coalition: Coalition
 ) -> None:
-    debt = Debt(
-        plugin="charity",
-        reference="share:1",
-        debtor_id=coalition.members["alpha"],
-        creditor_id=coalition.members["shop"],
-        amount_micros=5_000_000,
-        currency="EUR",
-        reason="a match",
-    )
-    async with runtime.database.begin() as session:
-        await session.run_sync(owe, debt)
+    debt = await owe_a_match(coalition)
     (line,) = await lines_in(runtime, await close_window(runtime))
     dispute_id: UUID = await dispute(coalition, [line])
     await decide(runtime, dispute_id, upheld=True)
-    contra = Debt(
-        plugin="charity",
-        reference="share:1:undone",
-        debtor_id=debt.debtor_id,
-        creditor_id=debt.creditor_id,
-        amount_micros=-5_000_000,
-        currency="EUR",
-        reason="a refund",
-        undoes="share:1",
-    )
-    async with runtime.database.begin() as session:
-        await session.run_sync(owe, contra)
+    await owe_the_contra(coalition, debt)
     assert await nets(runtime, coalition) != {}
     assert await undo_contras(runtime) == 1
     assert await nets(runtime, coalition) == {}
