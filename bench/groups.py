@@ -30,8 +30,7 @@ GROUPS: Final = (
         name="burns",
         about="burns per second over HTTP against pgbench",
         minutes=4,
-        arguments=("--seconds", "8"),
-        quick=("--seconds", "1", "--processes", "1", "--clients", "8"),
+        quick=("--seconds", "1", "--rounds", "1", "--processes", "1", "--clients", "8"),
     ),
     Group(
         name="hot",

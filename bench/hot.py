@@ -26,7 +26,7 @@ from bench import load, machine
 from bench.burns import MOST_FAILED, prepare_log, say
 from bench.load import Load, Target
 from bench.reference import OFFERS, WALLETS
-from bench.rows import Row, ratio_row, tell
+from bench.rows import Row, ratio_row, tell, turns_row
 from bench.seed import BURN_MICROS, ISSUERS, LOTS_PER_WALLET, RAISE_CAP, seed
 from bench.server import (
     BenchError,
@@ -173,12 +173,14 @@ def _require_answers(name: str, one: Load) -> None:
 
 
 def judge(found: dict[str, list[Load]], row: str, usual: str) -> Row:
-    """Burns per second of `row` against those of `usual`: the median of the rounds' ratios."""
-    pairs = zip(found[row], found[usual], strict=True)
-    ratio = statistics.median(one.per_second / other.per_second for one, other in pairs)
-    reference = statistics.median(each.per_second for each in found[usual])
-    return ratio_row(
-        row, ratio * reference, "burns/s", against=usual, reference=reference, at_least=GOAL
+    """Burns per second of `row` against those of `usual`, in turns."""
+    return turns_row(
+        row,
+        [each.per_second for each in found[row]],
+        "burns/s",
+        against=usual,
+        references=[each.per_second for each in found[usual]],
+        at_least=GOAL,
     )
 
 

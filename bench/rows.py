@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from typing import Literal
 
@@ -47,6 +48,36 @@ def ratio_row(
         ratio=round(ratio, 3),
         goal=goal,
         verdict=("met" if met else "missed") if goal else "",
+    )
+
+
+def turns_row(
+    row: str,
+    values: Sequence[float],
+    unit: str,
+    *,
+    against: str,
+    references: Sequence[float],
+    at_least: float | None = None,
+    at_most: float | None = None,
+) -> Row:
+    """A figure taken in turns with its reference, a value and a reference for each round.
+
+    Judged by the median of the rounds' ratios, which a machine that changes its speed between them
+    does not move; the value shown is that ratio of the median reference.
+    """
+    ratio = statistics.median(
+        value / reference for value, reference in zip(values, references, strict=True)
+    )
+    reference = statistics.median(references)
+    return ratio_row(
+        row,
+        ratio * reference,
+        unit,
+        against=against,
+        reference=reference,
+        at_least=at_least,
+        at_most=at_most,
     )
 
 
