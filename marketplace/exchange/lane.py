@@ -1,8 +1,9 @@
 """One batch of burns on one connection: read, decide, write, and what can go wrong with that.
 
-Two round trips: a read without locks and a write that checks what was read. A batch that lost a
-race is decided again with its wallets locked; one that fails for another reason is made burn by
-burn; after an ambiguous commit the keys are looked up.
+Plain burns are held in one round trip (`plain.py`). The others take two: a read without locks and a
+write that checks what was read. A batch that lost a race is decided again with its wallets locked;
+one that fails for another reason is made burn by burn; after an ambiguous commit the keys are
+looked up.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from marketplace.exchange.decide import (
     decide,
 )
 from marketplace.exchange.domain import OfferTerms
+from marketplace.exchange.plain import plain_burns
 from marketplace.exchange.troubles import (
     CONNECTION_LOST,
     LOCKED,
@@ -49,6 +51,8 @@ TRIES = 8
 """Tries of one batch before it is split, and of one burn before it is refused as busy."""
 LOOK_FIRST = 64
 """Batches that look keys up first once a used one was met: clients that retry come in crowds."""
+READ_FIRST = 16
+"""Batches that are read first once the write alone held few of the burns it was asked for."""
 MORE_LOTS = 4
 """Times as many lots are read for a batch in which a burn needed more than were read."""
 CALM_BATCHES = 32
@@ -91,6 +95,7 @@ class Lane:
         self._read: dict[UUID, WalletState] = {}
         self._offers: dict[UUID, OfferTerms] = {}
         self._look_first = 0
+        self._read_first = 0
         self._capped = True
         self._lots = repository.FEWEST_LOTS
         self._calm = 0
@@ -112,7 +117,8 @@ class Lane:
     async def serve(self, batch: Sequence[Waiting]) -> None:
         """Answer every burn of the batch, whatever happens."""
         try:
-            answers = await self._outcomes([request for request, _ in batch])
+            batch = await self._hold_plain(batch)
+            answers = await self._outcomes([request for request, _ in batch]) if batch else []
         except asyncpg.LockNotAvailableError:
             await self._serve_around_locks(batch)
             return
@@ -123,10 +129,57 @@ class Lane:
                     await self.serve([each])
                 return
             answers = [Answer(None, as_business_error(error))] * len(batch)
+        self._tell(batch, answers)
+
+    def _tell(self, batch: Sequence[Waiting], answers: Sequence[Answer]) -> None:
         answering.tell_all(batch, answers)
         if self._common.tally is not None:
             for outcome, count in Counter(map(outcome_of, answers)).items():
                 self._common.tally.add("burns", count, label=outcome)
+
+    async def _hold_plain(self, batch: Sequence[Waiting]) -> Sequence[Waiting]:
+        """Hold and answer the plain burns of a batch; returns the others, all if none is worth it.
+
+        A batch of which few are plain is read anyway. Where the write fails nothing of it is told:
+        what became of it the read will find, which looks the keys up where that is not known.
+        """
+        if self._common.locks_first or self._look_first:
+            return batch
+        if self._read_first:
+            self._read_first -= 1
+            return batch
+        plain = plain_burns(batch, self._offers)
+        if 2 * len(plain) < len(batch):
+            return batch
+        hold_for = self._common.hold_for
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                await self.open()
+                now, held = await holding_repository.hold_plain(
+                    self._connection, plain, hold_for, capped=self._capped
+                )
+        except asyncpg.LockNotAvailableError:
+            raise
+        except CONNECTION_LOST as error:
+            log.warning("database connection lost (%r); reconnecting", error)
+            self._drop_connection()
+            self._look_first = LOOK_FIRST
+            return batch
+        except asyncpg.PostgresError as error:
+            log.debug("%d plain burns are read first: %s", len(plain), error)
+            self._note_lost_race(error)
+            self._read_first = READ_FIRST
+            return batch
+        if held is not None:
+            if 2 * len(held) < len(plain):
+                self._read_first = READ_FIRST
+            plain = [each for each in plain if each.request.burn_id in held]
+        answers = {
+            each.request.burn_id: answering.answer(each, now, hold_for, {}) for each in plain
+        }
+        told = [each for each in batch if each[0].burn_id in answers]
+        self._tell(told, [answers[request.burn_id] for request, _ in told])
+        return [each for each in batch if each[0].burn_id not in answers]
 
     async def _serve_around_locks(self, batch: Sequence[Waiting]) -> None:
         """Somebody holds a lock and does not let go: refuse whom it concerns, serve the others."""
@@ -169,8 +222,7 @@ class Lane:
                     again = attempt > 0 or self._common.locks_first
                     return await self._attempt(requests, again=again)
             except LOST_RACE as error:
-                if isinstance(error, asyncpg.UniqueViolationError):
-                    self._look_first = LOOK_FIRST
+                self._note_lost_race(error)
                 log.debug("batch of %d, attempt %d: %s", len(requests), attempt, error)
                 failure = Busy("Too many others changed the same things at once.")
             except CONNECTION_LOST as error:
@@ -292,6 +344,10 @@ class Lane:
         for terms in await repository.load_offers(self._connection, stale):
             offers[terms.id] = terms
         return True
+
+    def _note_lost_race(self, error: Exception) -> None:
+        if isinstance(error, asyncpg.UniqueViolationError):
+            self._look_first = LOOK_FIRST
 
     def _drop_connection(self) -> None:
         self._read = {}  # what changes now may be what this process wrote without hearing of it

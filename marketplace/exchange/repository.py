@@ -38,6 +38,23 @@ FEWEST_LOTS = 1
 # asked, not walk them. Each row has to be decoded value by value, so a wallet comes with its first
 # lot, and of offers only those that changed or have stock. {} is the number of a part's parameter.
 NO_WALLET = "null, null, null, null, null"
+OPEN_LOTS = f"""
+    select ctid, id, issuer_id, remaining, price_micros, currency
+    from lot
+    where lot.wallet_id = w.id and open and expires_at > (select marketplace_now())
+    order by {DRAW_ORDER}"""
+"""Of the wallet `w`, in the order in which they are drawn from."""
+LIVE_API_KEYS = "from api_key where id = any({0}::uuid[]) and revoked_at is null"
+LIVE_SIGN_INS = """from sign_in join person on person.id = sign_in.person_id
+where sign_in.id = any({0}::uuid[]) and sign_in.revoked_at is null
+  and sign_in.expires_at > statement_timestamp() and person.disabled_at is null"""
+USED = """from burn
+    where burn.wallet_id = asked.wallet_id and burn.offer_id = asked.offer_id and limited
+      and status in ('held', 'captured') and refunded_points < points"""
+"""Burns of the wallet and offer `asked` that count towards the offer's limit."""
+CAP_IN_FORCE = """left join contract c on c.member_id = e.member_id
+ and c.valid_from <= marketplace_now() and (c.valid_to is null or c.valid_to > marketplace_now())"""
+"""The contract `c` that caps the exposure `e`."""
 READ_ALWAYS = f"""
 select 0 as tag, null::uuid as a, null::uuid as b, null::uuid as c,
        (extract(epoch from marketplace_now()) * 1000000)::bigint as i,
@@ -47,11 +64,7 @@ union all
 select 3, w.id, w.participant_id, w.sponsor_id, w.version, l.id, l.remaining, l.currency, null,
        l.issuer_id, l.price_micros, w.last_hold_id, w.ctid, l.ctid
 from wallet w
-left join lateral (
-    select ctid, id, issuer_id, remaining, price_micros, currency
-    from lot
-    where lot.wallet_id = w.id and open and expires_at > (select marketplace_now())
-    order by {DRAW_ORDER}
+left join lateral ({OPEN_LOTS}
     limit $2::int
 ) l on true
 where w.id = any($1::uuid[])
@@ -64,13 +77,11 @@ where o.version <> asked.version or s.offer_id is not null
 """
 READ_API_KEYS = f"""union all
 select 1, id, null, null, null, null, null, null, null, {NO_WALLET}
-from api_key where id = any({{}}::uuid[]) and revoked_at is null
+{LIVE_API_KEYS}
 """
 READ_SIGN_INS = f"""union all
 select 1, sign_in.id, null, null, null, null, null, null, null, {NO_WALLET}
-from sign_in join person on person.id = sign_in.person_id
-where sign_in.id = any({{}}::uuid[]) and sign_in.revoked_at is null
-  and sign_in.expires_at > statement_timestamp() and person.disabled_at is null
+{LIVE_SIGN_INS}
 """
 READ_EARLIER = f"""union all
 select 2, e.caller_id, e.subject_id, e.wallet_id, null, null, null, e.key, e.request_hash,
@@ -84,23 +95,16 @@ cross join lateral (
 ) e
 """
 READ_USED = f"""union all
-select 6, u.wallet_id, u.offer_id, null, b.quantity, null, null, null, null, {NO_WALLET}
-from unnest({{}}::engine_use[]) as u
-cross join lateral (
-    select sum(quantity) as quantity
-    from burn
-    where burn.wallet_id = u.wallet_id and burn.offer_id = u.offer_id and limited
-      and status in ('held', 'captured') and refunded_points < points
-) b
+select 6, asked.wallet_id, asked.offer_id, null, b.quantity, null, null, null, null, {NO_WALLET}
+from unnest({{}}::engine_use[]) as asked
+cross join lateral (select sum(quantity) as quantity {USED}) b
 where b.quantity is not null
 """
 READ_EXPOSURES = f"""union all
 select 7, e.member_id, null, null, e.used_micros, c.exposure_cap_micros + e.prefunded_micros,
        null, null, null, {NO_WALLET}
-from exposure e left join contract c on c.member_id = e.member_id
- and c.valid_from <= marketplace_now() and (c.valid_to is null or c.valid_to > marketplace_now())
+from exposure e {CAP_IN_FORCE}
 """
-
 READ_PROMISES = f"""union all
 select 8, p.offer_id, null, null, p.points, p.cost_micros, null, p.selection, null, {NO_WALLET}
 from price_promise p where p.selection = any({{}}::text[]) and p.until > marketplace_now()
@@ -153,7 +157,7 @@ async def read(
     known = known or {}
     offer_ids = {request.offer_id for request in requests}
     versions = {offer_id: known[offer_id].version for offer_id in offer_ids if offer_id in known}
-    api_keys, sign_ins = _credentials(requests)
+    api_keys, sign_ins = credentials(requests)
     parts = [
         (READ_API_KEYS, api_keys),
         (READ_SIGN_INS, sign_ins),
@@ -209,7 +213,7 @@ def statement(first: str, parameter: int, *parts: str) -> str:
     )
 
 
-def _credentials(requests: Sequence[BurnRequest]) -> tuple[list[UUID], list[UUID]]:
+def credentials(requests: Sequence[BurnRequest]) -> tuple[list[UUID], list[UUID]]:
     """Ids of the API keys and of the sign-ins behind these requests."""
     keys: set[UUID] = set()
     sign_ins: set[UUID] = set()

@@ -43,9 +43,9 @@ class Point(NamedTuple):
 
 POINTS = {
     # An API process: the statement that writes a batch commits by itself.
-    "engine.before_commit": Point("marketplace.exchange.holding_repository", "write", "before"),
-    "engine.during_commit": Point("marketplace.exchange.holding_repository", "write", "during"),
-    "engine.after_commit": Point("marketplace.exchange.holding_repository", "write", "after"),
+    "engine.before_commit": Point("marketplace.exchange.holding_repository", "send", "before"),
+    "engine.during_commit": Point("marketplace.exchange.holding_repository", "send", "during"),
+    "engine.after_commit": Point("marketplace.exchange.holding_repository", "send", "after"),
     "engine.half_answered": Point("marketplace.exchange.answering", "tell_all", "halfway"),
     # The relay.
     "relay.before_publish": Point("marketplace.fulfilment.relay", "Relay._send", "before"),

@@ -75,7 +75,10 @@ async def test_a_lock_that_nobody_lets_go_of_holds_up_only_whom_it_concerns(
     }
 
 
-WAITS = "select exists (select 1 from pg_locks where not granted and locktype = 'transactionid')"
+WAITS = """
+select exists (select 1 from pg_locks join pg_stat_activity using (pid)
+               where not granted and locktype = 'transactionid' and datname = current_database())
+"""
 
 
 async def test_stock_is_locked_after_all_else_of_a_batch_is_written(
@@ -208,8 +211,8 @@ class Troubled:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
-    async def fetchval(self, *arguments: Any) -> Any:
-        result = await self._real.fetchval(*arguments)
+    async def fetchrow(self, *arguments: Any) -> Any:
+        result = await self._real.fetchrow(*arguments)
         if not self._troubles:
             return result
         trouble = self._troubles.pop()
