@@ -87,6 +87,10 @@ order by 1
 """
 
 
+LOOK_UPS = {"Index Cond", "Recheck Cond", "TID Cond"}
+"""What a node of a plan has that finds rows and does not walk a table."""
+
+
 @pytest.fixture
 def spied(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Burns that were read before they were written, by batch."""
@@ -370,3 +374,30 @@ async def test_a_price_that_changed_is_not_taken_for_the_one_that_was_known(
     answer = await one.submit(ask("ann"))
     assert answer.held is not None
     assert answer.held.points == 2_000
+
+
+async def test_a_plan_made_on_small_tables_looks_up_what_is_asked(
+    runtime: Runtime, coalition: Coalition
+) -> None:
+    connection = await runtime.database.connect_raw()
+    await connection.execute(lane.SESSION)
+    text = holding_repository.plain_statement(True, True, True)
+    await connection.execute("prepare p (engine_ask[], interval, bigint, uuid[], uuid[]) as" + text)
+    plan = msgspec.json.decode(
+        await connection.fetchval("explain (format json) execute p ('{}', '1 hour', 0, '{}', '{}')")
+    )
+    await connection.close()
+    scans = [node for node in nodes(plan[0]["Plan"]) if "Relation Name" in node]
+    touched = {"wallet", "lot", "offer", "offer_stock", "burn", "api_key", "sign_in", "person"}
+    assert touched <= {node["Relation Name"] for node in scans}
+    walked = [
+        node["Relation Name"]
+        for node in scans
+        if node["Node Type"] != "ModifyTable" and not LOOK_UPS & set(node)
+    ]
+    assert set(walked) <= {"clock", "exposure", "contract"}, "a row, or one for each member"
+
+
+def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """A plan's nodes, itself first."""
+    return [plan, *(each for part in plan.get("Plans", ()) for each in nodes(part))]
