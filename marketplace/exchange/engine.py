@@ -85,7 +85,14 @@ class BurnEngine:
         self._contested: dict[UUID, float] = {}
         self._stocked: set[UUID] = set()
         common = Common(
-            connect, hold_for, rules, tally, locks_first, self._note_contested, self._stocked
+            connect,
+            hold_for,
+            rules,
+            tally,
+            locks_first,
+            self._note_contested,
+            self._join,
+            self._stocked,
         )
         self._lanes = [Lane(common) for _ in range(lanes)]
         self._free = self._lanes[::-1]  # the last is taken first
@@ -215,6 +222,15 @@ class BurnEngine:
             queue.popleft()
         queue.extendleft(reversed(passed))
         return batch
+
+    def _join(self, batch: list[Waiting]) -> None:
+        """Add what is queued for the wallets of the batch: it waited for their locks meanwhile."""
+        wallets = {request.wallet_id for request, _ in batch}
+        room = self._batch_limit - len(batch)
+        more = [each for each in self._queue if each[0].wallet_id in wallets][:room]
+        batch += more
+        for each in more:
+            self._queue.remove(each)
 
     def _fly(self, lane: Lane, batch: list[Waiting]) -> None:
         # Nobody cancels this task: a batch is never left half way.

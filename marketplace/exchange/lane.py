@@ -83,6 +83,8 @@ class Common(msgspec.Struct, frozen=True):
     """Every batch locks its wallets before it reads them."""
     note_contested: Callable[[UUID], None]
     """Told of each wallet that others have changed between two tries of a batch."""
+    join: Callable[[list[Waiting]], None]
+    """Adds to a batch that has locked its wallets what was queued for these meanwhile."""
     stocked: set[UUID]
     """Offers whose stock is limited, as far as was read."""
 
@@ -114,11 +116,11 @@ class Lane:
             await self._connection.close()
             self._connection = None
 
-    async def serve(self, batch: Sequence[Waiting]) -> None:
+    async def serve(self, batch: list[Waiting]) -> None:
         """Answer every burn of the batch, whatever happens."""
         try:
             batch = await self._hold_plain(batch)
-            answers = await self._outcomes([request for request, _ in batch]) if batch else []
+            answers = await self._outcomes(batch) if batch else []
         except asyncpg.LockNotAvailableError:
             await self._serve_around_locks(batch)
             return
@@ -137,7 +139,7 @@ class Lane:
             for outcome, count in Counter(map(outcome_of, answers)).items():
                 self._common.tally.add("burns", count, label=outcome)
 
-    async def _hold_plain(self, batch: Sequence[Waiting]) -> Sequence[Waiting]:
+    async def _hold_plain(self, batch: list[Waiting]) -> list[Waiting]:
         """Hold and answer the plain burns of a batch; returns the others, all if none is worth it.
 
         A batch of which few are plain is read anyway. Where the write fails nothing of it is told:
@@ -181,7 +183,7 @@ class Lane:
         self._tell(told, [answers[request.burn_id] for request, _ in told])
         return [each for each in batch if each[0].burn_id not in answers]
 
-    async def _serve_around_locks(self, batch: Sequence[Waiting]) -> None:
+    async def _serve_around_locks(self, batch: list[Waiting]) -> None:
         """Somebody holds a lock and does not let go: refuse whom it concerns, serve the others."""
         wallets = {request.wallet_id for request, _ in batch}
         try:
@@ -201,7 +203,7 @@ class Lane:
         if rest:
             await self.serve(rest)
 
-    async def _serve_by_offer(self, batch: Sequence[Waiting]) -> None:
+    async def _serve_by_offer(self, batch: list[Waiting]) -> None:
         """The lock is on no wallet, so on what burns of an offer share, or an issuer's cap."""
         by_offer: dict[UUID, list[Waiting]] = {}
         for each in batch:
@@ -212,7 +214,7 @@ class Lane:
         for burns in by_offer.values():
             await self.serve(burns)
 
-    async def _outcomes(self, requests: list[BurnRequest]) -> list[Answer]:
+    async def _outcomes(self, batch: list[Waiting]) -> list[Answer]:
         """Try until the batch is durable; raises what cannot be mended by trying again."""
         failure = Busy()
         for attempt in range(TRIES):
@@ -220,10 +222,10 @@ class Lane:
                 async with asyncio.timeout(ANSWER_S):
                     await self.open()
                     again = attempt > 0 or self._common.locks_first
-                    return await self._attempt(requests, again=again)
+                    return await self._attempt(batch, again=again)
             except LOST_RACE as error:
                 self._note_lost_race(error)
-                log.debug("batch of %d, attempt %d: %s", len(requests), attempt, error)
+                log.debug("batch of %d, attempt %d: %s", len(batch), attempt, error)
                 failure = Busy("Too many others changed the same things at once.")
             except CONNECTION_LOST as error:
                 # The commit may or may not have happened: the next read finds it by its key.
@@ -232,23 +234,27 @@ class Lane:
                 await asyncio.sleep(RECONNECT_S * attempt)
                 failure = DatabaseAway("The database cannot be reached.")
             except REFUSED as error:
-                log.warning("the database refuses a batch of %d: %s", len(requests), error)
+                log.warning("the database refuses a batch of %d: %s", len(batch), error)
                 raise DatabaseAway("The database cannot write just now.") from None
         raise failure
 
-    async def _attempt(self, requests: list[BurnRequest], *, again: bool) -> list[Answer]:
+    async def _attempt(self, batch: list[Waiting], *, again: bool) -> list[Answer]:
         """One read, decision and write; `again` locks the wallets first, so that it wins.
 
         New keys are the rule, so the first try does not look them up: a used one fails the write.
         """
         if not again:
             self._look_first = max(self._look_first - 1, 0)
+            requests = [request for request, _ in batch]
             return await self._decide_and_write(requests, keys=self._look_first > 0)
         async with self._connection.transaction():
             await repository.lock_wallets(
-                self._connection, {request.wallet_id for request in requests}
+                self._connection, {request.wallet_id for request, _ in batch}
             )
+            if self._common.locks_first:
+                self._common.join(batch)
             before = self._read
+            requests = [request for request, _ in batch]
             answers = await self._decide_and_write(requests, keys=True)
             for wallet_id, wallet in self._read.items():
                 earlier = before.get(wallet_id)
