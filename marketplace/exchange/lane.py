@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -61,6 +62,8 @@ RECONNECT_S = 0.2
 ANSWER_S = 20.0
 """Longest a batch waits for the database, which gives up a statement sooner; after that the
 connection is dead, though nobody said so."""
+TRIED_S = 25.0
+"""No batch is tried on another connection after so long: its callers want to hear something."""
 OFFERS_KEPT = 10_000
 SESSION = (
     # Index nested loops are right for every batch; a plan made on empty tables must not be kept.
@@ -106,8 +109,9 @@ class Lane:
     async def open(self) -> None:
         """Connect, unless that is done already."""
         if self._connection is None:
-            connection = await self._common.connect()
-            await connection.execute(SESSION)
+            async with asyncio.timeout(ANSWER_S):
+                connection = await self._common.connect()
+                await connection.execute(SESSION)
             self._connection = connection
 
     async def close(self) -> None:
@@ -155,8 +159,8 @@ class Lane:
             return batch
         hold_for = self._common.hold_for
         try:
-            async with asyncio.timeout(ANSWER_S):
-                await self.open()
+            await self.open()
+            with self._in_time():
                 now, held = await holding_repository.hold_plain(
                     self._connection, plain, hold_for, capped=self._capped
                 )
@@ -187,7 +191,8 @@ class Lane:
         """Somebody holds a lock and does not let go: refuse whom it concerns, serve the others."""
         wallets = {request.wallet_id for request, _ in batch}
         try:
-            free = await repository.unlocked_wallets(self._connection, wallets)
+            with self._in_time():
+                free = await repository.unlocked_wallets(self._connection, wallets)
         except Exception as error:
             log.warning("it cannot be seen which wallets are locked (%s)", error)
             free = set()
@@ -217,10 +222,11 @@ class Lane:
     async def _outcomes(self, batch: list[Waiting]) -> list[Answer]:
         """Try until the batch is durable; raises what cannot be mended by trying again."""
         failure = Busy()
+        began = asyncio.get_running_loop().time()
         for attempt in range(TRIES):
             try:
-                async with asyncio.timeout(ANSWER_S):
-                    await self.open()
+                await self.open()
+                with self._in_time():
                     again = attempt > 0 or self._common.locks_first
                     return await self._attempt(batch, again=again)
             except LOST_RACE as error:
@@ -231,8 +237,10 @@ class Lane:
                 # The commit may or may not have happened: the next read finds it by its key.
                 log.warning("database connection lost (%r); reconnecting", error)
                 self._drop_connection()
-                await asyncio.sleep(RECONNECT_S * attempt)
                 failure = DatabaseAway("The database cannot be reached.")
+                if asyncio.get_running_loop().time() - began > TRIED_S:
+                    break
+                await asyncio.sleep(RECONNECT_S * attempt)
             except REFUSED as error:
                 log.warning("the database refuses a batch of %d: %s", len(batch), error)
                 raise DatabaseAway("The database cannot write just now.") from None
@@ -350,6 +358,19 @@ class Lane:
         for terms in await repository.load_offers(self._connection, stale):
             offers[terms.id] = terms
         return True
+
+    @contextmanager
+    def _in_time(self) -> Iterator[None]:
+        """End the connection once it has said nothing for long, which fails what waits for it.
+
+        To cancel what waits would not do: the driver then waits for the server to agree, without
+        end where that stands still.
+        """
+        timer = asyncio.get_running_loop().call_later(ANSWER_S, self._connection.terminate)
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def _note_lost_race(self, error: Exception) -> None:
         if isinstance(error, asyncpg.UniqueViolationError):

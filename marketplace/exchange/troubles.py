@@ -36,6 +36,7 @@ REFUSED = (
     asyncpg.InsufficientResourcesError,  # no disk, no memory
     asyncpg.QueryCanceledError,  # too slow
     asyncpg.ReadOnlySQLTransactionError,  # a standby
+    asyncpg.PostgresSystemError,  # a disk that fails
 )
 """Nothing was written, and no part of the batch would fare better."""
 

@@ -41,8 +41,9 @@ BY_STATUS: dict[int, type[MarketplaceError]] = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: TooLarge,
     HTTPStatus.TOO_MANY_REQUESTS: TooManyRequests,
 }
-AWAY_OR_LOST = ("40", "53", "55P03", "57", "08")
-"""SQLSTATEs a second try may mend: lost race, no resources, lock, shutdown, connection."""
+AWAY_OR_LOST = ("08", "25006", "25P03", "25P04", "40", "53", "55P03", "57", "58")
+"""SQLSTATEs a second try may mend: connection, a standby, a process that stood still, lost race, no
+resources, lock, shutdown, a disk that fails."""
 CALLER_GONE = "client disconnected prematurely"
 """What the framework calls a fault of the server; nobody is there any more to be answered."""
 # Details of these come from the framework and say nothing a caller needs.
@@ -119,6 +120,16 @@ def on_database_away(request: AnyRequest, error: Exception) -> Response[bytes]:
     return problem_response(request, Busy("The database is busy or away; try again."))
 
 
+def on_system_error(request: AnyRequest, error: OSError) -> Response[bytes]:
+    """No socket, no answer, no file left to open: of the database where its driver was asked."""
+    frame = error.__traceback__
+    while frame is not None:
+        if str(frame.tb_frame.f_globals.get("__name__")).startswith("asyncpg."):
+            return on_database_away(request, error)
+        frame = frame.tb_next
+    return on_crash(request, error)
+
+
 def on_group(request: AnyRequest, group: ExceptionGroup[Exception]) -> Response[bytes]:
     """Cleaning up failed too, as it must where the connection broke: answer what came first."""
     first = group.__cause__
@@ -163,6 +174,7 @@ HANDLERS: ExceptionHandlersMap = {
     asyncpg.InternalClientError: on_database_away,
     sa.exc.TimeoutError: on_database_away,
     ConnectionError: on_database_away,
+    OSError: on_system_error,
     ExceptionGroup: on_group,
     UnicodeDecodeError: on_unreadable,
     RecursionError: on_unreadable,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections import Counter
 from typing import Any
 
@@ -11,24 +13,30 @@ import pytest
 
 from marketplace.db import Database
 from marketplace.exchange import lane as lane_module
+from marketplace.exchange import repository
 from marketplace.exchange.engine import BurnEngine
 from marketplace.runtime import Runtime
-from tests.exchange.conftest import Ask, code, make_engine
+from tests.exchange.conftest import HOLD_FOR, Ask, code, make_engine
 from tests.factories import Coalition
 
 FULL = """
 create function full_disk() returns trigger language plpgsql as
-$$ begin raise exception 'No space left on device' using errcode = '53100'; end $$;
+$$ begin raise exception 'it will not hold this' using errcode = '%s'; end $$;
 create trigger full_disk before insert on transfer for each statement execute function full_disk()
 """
 
 
-async def test_a_full_disk_refuses_for_now_and_the_same_keys_burn_once_it_has_room(
-    owner: Database, coalition: Coalition, engine: BurnEngine, ask: Ask
+@pytest.mark.parametrize("sqlstate", ["53100", "58030", "25006"])
+async def test_a_full_or_broken_disk_refuses_for_now_and_the_same_keys_burn_once_it_has_room(
+    owner: Database, coalition: Coalition, engine: BurnEngine, ask: Ask, sqlstate: str
 ) -> None:
     await coalition.issue("ann", 50_000)
+    await coalition.issue("bob", 50_000)
+    assert code(await engine.submit(ask("bob"))) == "held"  # the offer is known now
     connection = await owner.connect_raw()
-    await connection.execute(FULL)
+    await connection.execute(FULL % sqlstate)
+    alone = await engine.submit(ask("bob"))
+    assert code(alone) == "busy"
     keys = [f"k{number}" for number in range(5)]
     answers = await asyncio.gather(*(engine.submit(ask("ann", key=key)) for key in keys))
     assert [code(answer) for answer in answers] == ["busy"] * 5
@@ -198,6 +206,63 @@ async def test_a_connection_that_answers_no_more_is_given_up_and_the_burn_found_
     await engine.stop()
 
 
+async def test_a_session_that_stands_still_with_a_lock_is_given_up_and_others_are_served(
+    runtime: Runtime, coalition: Coalition, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane_module, "ANSWER_S", 0.5)
+    for name in ("ann", "bob"):
+        await coalition.issue(name, 50_000)
+    made: list[Any] = []
+
+    async def connect() -> Any:
+        made.append(await runtime.database.connect_raw())
+        return made[-1]
+
+    engine = BurnEngine(
+        connect, queue_limit=99, batch_limit=64, hold_for=HOLD_FOR, rules={}, locks_first=True
+    )
+    await engine.start()
+    stopped: list[int] = []
+    read = repository.read
+
+    async def stand_still_once(connection: Any, *more: Any, **named: Any) -> Any:
+        if not stopped:
+            stopped.append(connection.get_server_pid())
+            os.kill(stopped[0], signal.SIGSTOP)
+        return await read(connection, *more, **named)
+
+    monkeypatch.setattr(repository, "read", stand_still_once)
+    asked = ask("ann")
+    try:
+        # Her wallet is locked by the session that stands still; his is not.
+        assert code(await asyncio.wait_for(engine.submit(asked), 15)) == "busy"
+        assert code(await asyncio.wait_for(engine.submit(ask("bob")), 15)) == "held"
+    finally:
+        os.kill(stopped[0], signal.SIGCONT)
+    answer = await asyncio.wait_for(engine.submit(asked), 15)
+    assert (code(answer), answer.replayed) == ("held", False)
+    assert len(made) > 1
+    await engine.stop()
+
+
+async def test_a_batch_is_not_tried_for_minutes(
+    runtime: Runtime, coalition: Coalition, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane_module, "ANSWER_S", 0.05)
+    monkeypatch.setattr(lane_module, "TRIED_S", 0.0)
+    await coalition.issue("ann", 50_000)
+    silences: list[Exception | None] = [None] * 9
+    engine = make_engine(runtime, connect=Troubled(runtime, silences).connect)
+    await engine.start()
+    asked = ask("ann")
+    assert code(await engine.submit(asked)) == "busy"
+    assert len(silences) == 8
+    silences.clear()
+    answer = await engine.submit(asked)
+    assert (code(answer), answer.replayed) == ("held", True)
+    await engine.stop()
+
+
 class Troubled:
     """Connections whose writes commit, then raise what is in `troubles`, or say nothing (None)."""
 
@@ -218,5 +283,6 @@ class Troubled:
         trouble = self._troubles.pop()
         if trouble is not None:
             raise trouble
-        await asyncio.Event().wait()
-        return result
+        while not self._real.is_closed():  # noqa: ASYNC110 - it is silent
+            await asyncio.sleep(0.01)
+        raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle")

@@ -73,7 +73,45 @@ async def cut_while_sending() -> None:
     raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is going")
 
 
-TRIALS = [take_points, take_limit, crash, store, change_then_fail, cut_off, cut_while_sending]
+@get("/v1/trial/no-socket", opt=PUBLIC)
+async def no_socket() -> None:
+    """PostgreSQL on a socket of this machine was stopped, and its socket went with it."""
+    await asyncpg.connect("postgresql:///x?host=/nowhere/postgres")
+
+
+@get("/v1/trial/no-file", opt=PUBLIC)
+async def no_file() -> None:
+    """Something of ours is missing."""
+    raise FileNotFoundError("/nowhere/template")
+
+
+@post("/v1/trial/read-only", opt=PUBLIC)
+async def write_on_a_standby(session: NamedDependency[AsyncSession]) -> None:
+    await session.execute(sa.text("set transaction read only"))
+    await session.execute(sa.text("update clock set shift = interval '1 day'"))
+
+
+@get("/v1/trial/refused", opt=PUBLIC)
+async def refused_with(
+    sqlstate: Annotated[str, QueryParameter()], session: NamedDependency[AsyncSession]
+) -> None:
+    text = f"do $$ begin raise exception 'so it is' using errcode = '{sqlstate}'; end $$"
+    await session.execute(sa.text(text))
+
+
+TRIALS = [
+    take_points,
+    take_limit,
+    crash,
+    store,
+    change_then_fail,
+    cut_off,
+    cut_while_sending,
+    no_socket,
+    no_file,
+    write_on_a_standby,
+    refused_with,
+]
 
 
 @pytest_asyncio.fixture
@@ -166,6 +204,24 @@ async def test_a_connection_that_breaks_in_the_middle_is_busy_not_broken(
     answer = await client.get(path)
     problem(answer, 503, "busy")
     assert answer.headers["retry-after"] == "1"
+
+
+@pytest.mark.parametrize("sqlstate", ["25P03", "25P04", "53100", "55P03", "58030"])
+async def test_what_the_database_will_do_later_is_busy(
+    client: httpx.AsyncClient, sqlstate: str
+) -> None:
+    problem(await client.get("/v1/trial/refused", params={"sqlstate": sqlstate}), 503, "busy")
+
+
+async def test_a_database_that_only_reads_is_busy_not_broken(client: httpx.AsyncClient) -> None:
+    problem(await client.post("/v1/trial/read-only"), 503, "busy")
+
+
+async def test_a_database_without_its_socket_is_away_and_a_missing_file_of_ours_a_crash(
+    client: httpx.AsyncClient,
+) -> None:
+    problem(await client.get("/v1/trial/no-socket"), 503, "busy")
+    problem(await client.get("/v1/trial/no-file"), 500, "internal_error")
 
 
 async def test_text_the_database_cannot_hold_is_the_callers_fault(
