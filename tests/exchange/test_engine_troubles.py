@@ -248,7 +248,7 @@ async def test_a_session_that_stands_still_with_a_lock_is_given_up_and_others_ar
 async def test_a_batch_is_not_tried_for_minutes(
     runtime: Runtime, coalition: Coalition, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lane_module, "ANSWER_S", 0.05)
+    monkeypatch.setattr(lane_module, "ANSWER_S", 1.0)
     monkeypatch.setattr(lane_module, "TRIED_S", 0.0)
     await coalition.issue("ann", 50_000)
     silences: list[Exception | None] = [None] * 9
