@@ -12,11 +12,13 @@ from sqlalchemy.engine import make_url
 from marketplace.db import UNACKNOWLEDGED_S
 from marketplace.fulfilment.schedule import BEAT_LOCK
 from marketplace.worker import make_app, publisher
-from tests.chaos.arena import Arena
+from tests.chaos.arena import DATABASE, Arena
 from tests.chaos.faults import all_killed, fault
 
 AWAY_S = 10.0
 """Longer than a burn engine tries."""
+FROZEN_S = 25.0
+"""Longer than a burn engine waits for an answer."""
 
 # -- the database ---------------------------------------------------------------------------------
 
@@ -89,6 +91,50 @@ async def half_open(arena: Arena) -> int:
     await asyncio.sleep(UNACKNOWLEDGED_S)
     arena.database_proxy.cut(only_forgotten=True)
     return int(forgotten > 0)
+
+
+@fault("every session of PostgreSQL stands still for 25 s, with what it has locked; new ones work")
+async def sessions_frozen(arena: Arena) -> int:
+    postgres = arena.ground.postgres
+    frozen = await asyncio.to_thread(postgres.pause_backends)
+    await asyncio.sleep(FROZEN_S)
+    postgres.resume_backends(frozen)
+    return int(len(frozen) > 0)
+
+
+@fault("every statement that is seen cancelled, for 4 s")
+async def statements_cancelled(arena: Arena) -> int:
+    connection = await arena.connect()
+    cancelled = 0
+    try:
+        for _ in range(80):
+            cancelled += await connection.fetchval(
+                "select count(*) filter (where pg_cancel_backend(pid)) from pg_stat_activity"
+                " where datname = current_database() and state = 'active'"
+                " and pid <> pg_backend_pid()"
+            )
+            await asyncio.sleep(0.05)
+    finally:
+        await connection.close()
+    return int(cancelled > 0)
+
+
+@fault("the database only reads for 4 s, as a standby does")
+async def database_read_only(arena: Arena) -> int:
+    connection = await arena.connect()
+    try:
+        for only_reads in ("on", "off"):
+            await connection.execute(
+                f"alter database {DATABASE} set default_transaction_read_only = {only_reads}"
+            )
+            ended = await connection.fetchval(
+                "select count(*) filter (where pg_terminate_backend(pid)) from pg_stat_activity"
+                " where datname = current_database() and pid <> pg_backend_pid()"
+            )
+            await asyncio.sleep(4)
+    finally:
+        await connection.close()
+    return int(ended > 0)
 
 
 @fault("a slow database: 100 ms on every message")

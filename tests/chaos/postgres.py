@@ -64,6 +64,22 @@ class Postgres:
                 os.kill(row["pid"], signal.SIGKILL)
                 return
 
+    def pause_backends(self) -> list[int]:
+        """Stop every session of the product where it stands; those that come later are well."""
+        return self._signal([row["pid"] for row in self._sessions()], signal.SIGSTOP)
+
+    def resume_backends(self, pids: list[int]) -> None:
+        """Let them go on."""
+        self._signal(pids, signal.SIGCONT)
+
+    def _signal(self, pids: list[int], number: signal.Signals) -> list[int]:
+        reached = []
+        for pid in pids:
+            with suppress(ProcessLookupError):  # it has just ended
+                os.kill(pid, number)
+                reached.append(pid)
+        return reached
+
     def _sessions(self) -> list[asyncpg.Record]:
         """Those of the product, busy ones first; waits for a server that still recovers."""
         deadline = time.monotonic() + START_S
