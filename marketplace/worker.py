@@ -27,6 +27,7 @@ from kombu.entity import Exchange, Queue
 
 from marketplace import heap
 from marketplace.errors import UsageError
+from marketplace.fulfilment.consuming import HardyConsumer
 from marketplace.fulfilment.domain import stale_s
 from marketplace.fulfilment.home import Home, open_home
 from marketplace.fulfilment.relay import Publish, Relay, run_relay
@@ -263,20 +264,26 @@ def _workers(broker_url: str, home: Home, lane: Lane) -> list[WorkController]:
     webhooks.register(app, webhooks.WebhookWork(home))
     issuing.register(app, issuing.IssuingWork(home))
     app.set_default()  # where Celery looks a task up by its name; each of our apps has them all
-    return [
-        WorkController(
-            app=app,
-            pool="solo",
-            concurrency=1,
-            queues=lane.queues,
-            use_eventloop=False,
-            without_gossip=True,
-            without_mingle=True,
-            without_heartbeat=True,
-            quiet=True,
-        )
-        for _ in range(lane.threads)
-    ]
+    return [controller(app, lane.queues) for _ in range(lane.threads)]
+
+
+def controller(app: Celery, queues: Sequence[str]) -> WorkController:
+    """A Celery worker on these queues of an app; a message that is not fit to be read ends it not.
+
+    All those of one app have the same queues.
+    """
+    return WorkController(
+        app=app,
+        pool="solo",
+        concurrency=1,
+        queues=list(queues),
+        use_eventloop=False,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        quiet=True,
+        consumer_cls=HardyConsumer,
+    )
 
 
 def _quieten_celery() -> None:
