@@ -32,6 +32,7 @@ from marketplace.fulfilment.domain import stale_s
 from marketplace.fulfilment.home import Home, open_home
 from marketplace.fulfilment.relay import Publish, Relay, run_relay
 from marketplace.fulfilment.schedule import Entry, Send, entries, run_schedule
+from marketplace.fulfilment.sending import SEND_S, GiveUp
 from marketplace.fulfilment.tasks import Work, register
 from marketplace.issuing import tasks as issuing
 from marketplace.notices import tasks as notices
@@ -47,6 +48,8 @@ LOOK_S = 1.0
 """How often it is looked whether every thread of the worker lives."""
 POLL_S = 0.02
 """How often each of the workers looks into an empty queue in memory."""
+CONFIRM_S = SEND_S * 2 / 3
+"""How long the broker may take to confirm a message; then there is one try on a new connection."""
 AMQP = ("amqp://", "amqps://", "pyamqp://")
 CHATTY = ("celery.app.trace", "celery.worker.strategy", "celery.worker.consumer", "kombu")
 IRRELEVANT = (
@@ -121,6 +124,7 @@ def publisher(app: Celery, expiration_s: float) -> Publish:
             args=(plugin, list(pairs), probe),
             queue=queue_of(plugin),
             expiration=expiration_s,
+            confirm_timeout=CONFIRM_S,
         )
 
     return publish
@@ -130,9 +134,24 @@ def sender(app: Celery) -> Send:
     """Sends periodic work; what waits for a whole period is dropped by the broker."""
 
     def send(entry: Entry) -> None:
-        app.send_task(entry.task, args=entry.args, queue=entry.queue, expiration=entry.every_s)
+        app.send_task(
+            entry.task,
+            args=entry.args,
+            queue=entry.queue,
+            expiration=entry.every_s,
+            confirm_timeout=CONFIRM_S,
+        )
 
     return send
+
+
+def hanging_up(app: Celery) -> GiveUp:
+    """Closes the connections this app publishes on, those in use too: who waits there goes on."""
+
+    def give_up() -> None:
+        app.pool.force_close_all(close_pool=False)
+
+    return give_up
 
 
 def broker_of(settings: Settings) -> str:
@@ -181,10 +200,12 @@ def serve_beat(app: Celery, home: Home) -> None:
     """Run relay and schedule on the loop of `home`."""
     settings, runtime = home.settings, home.runtime
     publish = publisher(app, stale_s(settings.supplier_timeout_s))
-    relay = Relay(runtime, publish, fill_s=settings.relay_fill_s)
+    give_up = hanging_up(app)
+    relay = Relay(runtime, publish, fill_s=settings.relay_fill_s, give_up=give_up)
     home.serve(run_relay(relay, settings.relay_idle_s, home.stopping), "relay")
     work = entries(runtime, queue_of)
-    home.serve(run_schedule(runtime.database, work, sender(app), home.stopping), "schedule")
+    keeping = run_schedule(runtime.database, work, sender(app), home.stopping, give_up)
+    home.serve(keeping, "schedule")
 
 
 class Lane(msgspec.Struct, frozen=True):

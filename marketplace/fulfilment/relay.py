@@ -10,7 +10,6 @@ them come a plugin gets full messages, and one that is not full every `fill_s` s
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
 import threading
@@ -26,6 +25,7 @@ from marketplace.fulfilment.breaker import PROBE_ORDERS, Breaker, state_of
 from marketplace.fulfilment.domain import stale_s
 from marketplace.fulfilment.home import pause
 from marketplace.fulfilment.repository import Due
+from marketplace.fulfilment.sending import GiveUp, in_time, keep_all
 from marketplace.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -47,10 +47,21 @@ MISDATED_EVERY_S = 60.0
 class Relay:
     """One relay. Any number may run at once."""
 
-    def __init__(self, runtime: Runtime, publish: Publish, *, fill_s: float = 0.0) -> None:
-        """`fill_s`: the shortest time between two messages to a plugin that are not full."""
+    def __init__(
+        self,
+        runtime: Runtime,
+        publish: Publish,
+        *,
+        fill_s: float = 0.0,
+        give_up: GiveUp = keep_all,
+    ) -> None:
+        """`fill_s`: the shortest time between two messages to a plugin that are not full.
+
+        `give_up` is called where `publish` takes too long.
+        """
         self._runtime = runtime
         self._publish = publish
+        self._give_up = give_up
         self._fill_s = fill_s
         self._not_full_at: dict[str, float] = {}
         """When (monotonic) a plugin last got such a message."""
@@ -142,7 +153,7 @@ class Relay:
 
     async def _send(self, plugin: str, burns: Sequence[Due], *, probe: bool) -> None:
         pairs = [(str(burn.id), str(burn.wallet_id)) for burn in burns]
-        await asyncio.to_thread(self._publish, plugin, pairs, probe)
+        await in_time(self._give_up, self._publish, plugin, pairs, probe)
         if len(burns) < self._runtime.settings.relay_chunk:
             self._not_full_at[plugin] = time.monotonic()
 
