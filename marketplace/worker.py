@@ -51,6 +51,7 @@ POLL_S = 0.02
 CONFIRM_S = SEND_S * 2 / 3
 """How long the broker may take to confirm a message; then there is one try on a new connection."""
 AMQP = ("amqp://", "amqps://", "pyamqp://")
+REDIS = ("redis://", "rediss://")
 CHATTY = ("celery.app.trace", "celery.worker.strategy", "celery.worker.consumer", "kombu")
 IRRELEVANT = (
     # JSON only, so root can be sent nothing that runs.
@@ -102,6 +103,8 @@ def make_app(broker_url: str, plugins: Iterable[str]) -> Celery:
 def _transport_options(broker_url: str, amqp: bool) -> dict[str, Any]:
     if amqp:
         return {"confirm_publish": True}
+    if broker_url.startswith(REDIS):
+        return {"socket_timeout": CONFIRM_S}
     return {"polling_interval": POLL_S} if broker_url == IN_MEMORY else {}
 
 

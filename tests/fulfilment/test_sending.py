@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 import pytest
+from kombu.exceptions import OperationalError
 
 from marketplace.fulfilment import schedule, sending
 from marketplace.fulfilment.relay import Relay
 from marketplace.runtime import Runtime
+from marketplace.worker import hanging_up, make_app, publisher
 from tests.fulfilment.conftest import Counter, Mailbox
 from tests.fulfilment.shop import FakeShop
 
@@ -95,3 +98,34 @@ async def test_a_silent_broker_does_not_end_the_schedule(runtime: Runtime, silen
         await asyncio.wait_for(running, PATIENCE_S)
     assert sent == ["b"]
     assert silent.given_up.is_set()
+
+
+@pytest.mark.parametrize("url", ["redis://localhost:1/0", "rediss://localhost:1/0"])
+def test_a_thread_that_waits_for_a_silent_redis_is_set_free(url: str) -> None:
+    # Closing the connection frees nobody there, as it does with AMQP.
+    options = make_app(url, []).conf.broker_transport_options
+    assert 1 < options["socket_timeout"] < sending.SEND_S
+
+
+class SilentPort:
+    """A port that takes connections and all they say, and answers nothing."""
+
+    def __init__(self) -> None:
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self.listening.getsockname()[1]
+
+
+@pytest.mark.parametrize("url", ["amqp://guest:guest@127.0.0.1:{}//", "redis://127.0.0.1:{}/0"])
+async def test_a_port_that_answers_nothing_ends_the_round(
+    url: str, counter: Counter, runtime: Runtime, shop: FakeShop, mailbox: Mailbox, silent: Silent
+) -> None:
+    runtime.suppliers[shop.slug] = shop
+    await counter.burn(2)
+    port = SilentPort()
+    app = make_app(url.format(port.port), [shop.slug])
+    relay = Relay(runtime, publisher(app, 60.0), give_up=hanging_up(app))
+    for _ in range(2):
+        with pytest.raises((TimeoutError, OperationalError)):
+            await asyncio.wait_for(relay.round(), PATIENCE_S)
+    port.listening.close()
+    assert await Relay(runtime, mailbox.publish).round() == 2
