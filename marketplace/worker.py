@@ -27,10 +27,12 @@ from kombu.entity import Exchange, Queue
 
 from marketplace import heap
 from marketplace.errors import UsageError
+from marketplace.fulfilment.consuming import HardyConsumer
 from marketplace.fulfilment.domain import stale_s
 from marketplace.fulfilment.home import Home, open_home
 from marketplace.fulfilment.relay import Publish, Relay, run_relay
 from marketplace.fulfilment.schedule import Entry, Send, entries, run_schedule
+from marketplace.fulfilment.sending import SEND_S, GiveUp
 from marketplace.fulfilment.tasks import Work, register
 from marketplace.issuing import tasks as issuing
 from marketplace.notices import tasks as notices
@@ -46,7 +48,10 @@ LOOK_S = 1.0
 """How often it is looked whether every thread of the worker lives."""
 POLL_S = 0.02
 """How often each of the workers looks into an empty queue in memory."""
+CONFIRM_S = SEND_S * 2 / 3
+"""How long the broker may take to confirm a message; then there is one try on a new connection."""
 AMQP = ("amqp://", "amqps://", "pyamqp://")
+REDIS = ("redis://", "rediss://")
 CHATTY = ("celery.app.trace", "celery.worker.strategy", "celery.worker.consumer", "kombu")
 IRRELEVANT = (
     # JSON only, so root can be sent nothing that runs.
@@ -98,6 +103,8 @@ def make_app(broker_url: str, plugins: Iterable[str]) -> Celery:
 def _transport_options(broker_url: str, amqp: bool) -> dict[str, Any]:
     if amqp:
         return {"confirm_publish": True}
+    if broker_url.startswith(REDIS):
+        return {"socket_timeout": CONFIRM_S}
     return {"polling_interval": POLL_S} if broker_url == IN_MEMORY else {}
 
 
@@ -120,6 +127,7 @@ def publisher(app: Celery, expiration_s: float) -> Publish:
             args=(plugin, list(pairs), probe),
             queue=queue_of(plugin),
             expiration=expiration_s,
+            confirm_timeout=CONFIRM_S,
         )
 
     return publish
@@ -129,9 +137,24 @@ def sender(app: Celery) -> Send:
     """Sends periodic work; what waits for a whole period is dropped by the broker."""
 
     def send(entry: Entry) -> None:
-        app.send_task(entry.task, args=entry.args, queue=entry.queue, expiration=entry.every_s)
+        app.send_task(
+            entry.task,
+            args=entry.args,
+            queue=entry.queue,
+            expiration=entry.every_s,
+            confirm_timeout=CONFIRM_S,
+        )
 
     return send
+
+
+def hanging_up(app: Celery) -> GiveUp:
+    """Closes the connections this app publishes on, those in use too: who waits there goes on."""
+
+    def give_up() -> None:
+        app.pool.force_close_all(close_pool=False)
+
+    return give_up
 
 
 def broker_of(settings: Settings) -> str:
@@ -180,10 +203,12 @@ def serve_beat(app: Celery, home: Home) -> None:
     """Run relay and schedule on the loop of `home`."""
     settings, runtime = home.settings, home.runtime
     publish = publisher(app, stale_s(settings.supplier_timeout_s))
-    relay = Relay(runtime, publish, fill_s=settings.relay_fill_s)
+    give_up = hanging_up(app)
+    relay = Relay(runtime, publish, fill_s=settings.relay_fill_s, give_up=give_up)
     home.serve(run_relay(relay, settings.relay_idle_s, home.stopping), "relay")
     work = entries(runtime, queue_of)
-    home.serve(run_schedule(runtime.database, work, sender(app), home.stopping), "schedule")
+    keeping = run_schedule(runtime.database, work, sender(app), home.stopping, give_up)
+    home.serve(keeping, "schedule")
 
 
 class Lane(msgspec.Struct, frozen=True):
@@ -263,20 +288,26 @@ def _workers(broker_url: str, home: Home, lane: Lane) -> list[WorkController]:
     webhooks.register(app, webhooks.WebhookWork(home))
     issuing.register(app, issuing.IssuingWork(home))
     app.set_default()  # where Celery looks a task up by its name; each of our apps has them all
-    return [
-        WorkController(
-            app=app,
-            pool="solo",
-            concurrency=1,
-            queues=lane.queues,
-            use_eventloop=False,
-            without_gossip=True,
-            without_mingle=True,
-            without_heartbeat=True,
-            quiet=True,
-        )
-        for _ in range(lane.threads)
-    ]
+    return [controller(app, lane.queues) for _ in range(lane.threads)]
+
+
+def controller(app: Celery, queues: Sequence[str]) -> WorkController:
+    """A Celery worker on these queues of an app; a message that is not fit to be read ends it not.
+
+    All those of one app have the same queues.
+    """
+    return WorkController(
+        app=app,
+        pool="solo",
+        concurrency=1,
+        queues=list(queues),
+        use_eventloop=False,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        quiet=True,
+        consumer_cls=HardyConsumer,
+    )
 
 
 def _quieten_celery() -> None:

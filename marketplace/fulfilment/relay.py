@@ -10,7 +10,6 @@ them come a plugin gets full messages, and one that is not full every `fill_s` s
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
 import threading
@@ -21,11 +20,12 @@ from datetime import timedelta
 from typing import Any
 
 from marketplace.db import raw_connection
-from marketplace.fulfilment import repository
+from marketplace.fulfilment import misdated, repository
 from marketplace.fulfilment.breaker import PROBE_ORDERS, Breaker, state_of
 from marketplace.fulfilment.domain import stale_s
 from marketplace.fulfilment.home import pause
 from marketplace.fulfilment.repository import Due
+from marketplace.fulfilment.sending import GiveUp, in_time, keep_all
 from marketplace.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -40,23 +40,40 @@ MISSING_S = 60.0
 RESTING_S = 15.0
 """Orders of a plugin that is not active are looked at again after this."""
 LONGEST_BACKOFF_S = 10.0
+MISDATED_EVERY_S = 60.0
+"""So often it is looked whether the database's clock was set back."""
 
 
 class Relay:
     """One relay. Any number may run at once."""
 
-    def __init__(self, runtime: Runtime, publish: Publish, *, fill_s: float = 0.0) -> None:
-        """`fill_s`: the shortest time between two messages to a plugin that are not full."""
+    def __init__(
+        self,
+        runtime: Runtime,
+        publish: Publish,
+        *,
+        fill_s: float = 0.0,
+        give_up: GiveUp = keep_all,
+    ) -> None:
+        """`fill_s`: the shortest time between two messages to a plugin that are not full.
+
+        `give_up` is called where `publish` takes too long.
+        """
         self._runtime = runtime
         self._publish = publish
+        self._give_up = give_up
         self._fill_s = fill_s
         self._not_full_at: dict[str, float] = {}
         """When (monotonic) a plugin last got such a message."""
         self._stale_s = stale_s(runtime.settings.supplier_timeout_s)
+        self._limits = misdated.limits(runtime.settings.supplier_timeout_s)
+        self._dates_seen_at: float | None = None
+        """When (monotonic) it was last looked for times that lie too far ahead."""
         self._missing_logged: set[str] = set()
 
     async def round(self) -> int:
         """Publish one batch of what is due; returns how many burns were seen to."""
+        await self._see_to_dates()
         most = self._runtime.settings.relay_chunk * CHUNKS_A_ROUND
         async with self._runtime.database.begin() as session:
             connection = await raw_connection(session)
@@ -78,6 +95,25 @@ class Relay:
                 delays += await self._see_to(connection, plugin, burns, health)
             await repository.mark(connection, delays)
         return len(delays)
+
+    async def _see_to_dates(self) -> None:
+        """Bring back, now and then, what is due or open far later than was ever asked for."""
+        last = self._dates_seen_at
+        if last is not None and time.monotonic() - last < MISDATED_EVERY_S:
+            return
+        # A transaction of its own: that the broker is away takes none of it back.
+        async with self._runtime.database.begin() as session:
+            connection = await raw_connection(session)
+            orders, breakers = await misdated.bring_back(connection, self._limits)
+        if orders or breakers:
+            log.warning(
+                "the database's clock was set back: %d orders and the breakers of %s had times far "
+                "ahead and were brought back",
+                orders,
+                ", ".join(breakers) or "nobody",
+            )
+        if orders < misdated.AT_ONCE:
+            self._dates_seen_at = time.monotonic()
 
     def _takes(self, plugin: str, count: int) -> int:
         """How many of so many due burns are seen to now: all, or those that fill messages."""
@@ -102,16 +138,22 @@ class Relay:
         chunk = self._runtime.settings.relay_chunk
         for start in range(0, len(now), chunk):
             await self._send(plugin, now[start : start + chunk], probe=probe)
-        away_s = self._stale_s if probe else _away_s(health.get(plugin))
+        away_s = self._stale_s if probe else self._away_s(health.get(plugin))
         return [(burn, self._stale_s) for burn in now] + [
             # Spread out, so that a supplier that is back is not met by everything at once.
-            (burn, away_s * random.uniform(1.0, 1.2))  # noqa: S311 - spreads load
+            (burn, away_s * random.uniform(1.0, misdated.LONGEST_SPREAD))  # noqa: S311 - spreads load
             for burn in later
         ]
 
+    def _away_s(self, health: Any) -> float:
+        """Seconds until the breaker of this row lets a probe through."""
+        if health is None or health["open_s"] is None:
+            return 1.0
+        return min(max(float(health["open_s"]), 1.0), self._limits.longest_s)
+
     async def _send(self, plugin: str, burns: Sequence[Due], *, probe: bool) -> None:
         pairs = [(str(burn.id), str(burn.wallet_id)) for burn in burns]
-        await asyncio.to_thread(self._publish, plugin, pairs, probe)
+        await in_time(self._give_up, self._publish, plugin, pairs, probe)
         if len(burns) < self._runtime.settings.relay_chunk:
             self._not_full_at[plugin] = time.monotonic()
 
@@ -120,13 +162,6 @@ class Relay:
             self._missing_logged.add(plugin)
             reason = self._runtime.plugins.disabled.get(plugin, "it is not installed")
             log.error("%d orders wait for plugin %s: %s", count, plugin, reason)
-
-
-def _away_s(health: Any) -> float:
-    """Seconds until the breaker of this row lets a probe through."""
-    if health is None or health["open_s"] is None:
-        return 1.0
-    return max(float(health["open_s"]), 1.0)
 
 
 async def run_relay(relay: Relay, idle_s: float, stopping: threading.Event) -> None:

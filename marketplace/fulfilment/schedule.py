@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -18,6 +19,7 @@ import msgspec
 
 from marketplace.db import DRIVER_ERRORS, Database
 from marketplace.fulfilment.home import pause
+from marketplace.fulfilment.sending import GiveUp, in_time, keep_all
 from marketplace.plugins import slug_of
 from marketplace.runtime import Runtime
 
@@ -87,9 +89,16 @@ def entries(runtime: Runtime, queue_of: Callable[[str], str]) -> list[Entry]:
 
 
 async def run_schedule(
-    database: Database, work: Sequence[Entry], send: Send, stopping: threading.Event
+    database: Database,
+    work: Sequence[Entry],
+    send: Send,
+    stopping: threading.Event,
+    give_up: GiveUp = keep_all,
 ) -> None:
-    """Keep the schedule while this process holds the lock; stand by otherwise."""
+    """Keep the schedule while this process holds the lock; stand by otherwise.
+
+    `give_up` is called where `send` takes too long.
+    """
     while not stopping.is_set():
         try:
             connection = await database.connect_raw()
@@ -100,7 +109,7 @@ async def run_schedule(
         try:
             await connection.execute(f"set idle_session_timeout = '{SILENT_S}s'")
             if await connection.fetchval("select pg_try_advisory_lock($1)", BEAT_LOCK):
-                await _keep(connection, work, send, stopping)
+                await _keep(connection, work, partial(in_time, give_up, send), stopping)
             else:
                 await pause(stopping, STANDBY_S)
         except (OSError, *DRIVER_ERRORS):
@@ -113,7 +122,7 @@ async def run_schedule(
 async def _keep(
     connection: asyncpg.Connection[Any],
     work: Sequence[Entry],
-    send: Send,
+    send: Callable[[Entry], Coroutine[Any, Any, None]],
     stopping: threading.Event,
 ) -> None:
     clock = asyncio.get_running_loop().time
@@ -125,7 +134,7 @@ async def _keep(
                 continue
             due[index] = clock() + entry.every_s
             try:
-                await asyncio.to_thread(send, entry)
+                await send(entry)
             except Exception as error:
                 log.warning("beat cannot send %s (%s)", entry.task, type(error).__name__)
         await pause(stopping, 1.0)

@@ -1,0 +1,49 @@
+"""Taking messages from the broker: one that is not fit to be read ends no worker.
+
+Celery leaves some of what a bad message raises to whoever called: the thread would end, the process
+with it, and the message, still unacknowledged, go on to the next worker.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from celery.worker.consumer import Consumer
+
+log = logging.getLogger(__name__)
+
+LONGEST_SHOWN = 300
+"""Characters of a bad message that are logged."""
+
+
+class HardyConsumer(Consumer):  # type: ignore[misc]  # celery states no types
+    """Rejects what raises, without giving it back, and goes on to the next message."""
+
+    def create_task_handler(self, *given: Any, **named: Any) -> Callable[[Any], Any]:
+        """What is called with each message."""
+        return self._hardy(super().create_task_handler(*given, **named))
+
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        """What is called with a message whose body cannot be unpacked."""
+        self._hardy(lambda each: Consumer.on_decode_error(self, each, exc))(message)
+
+    def _hardy(self, take: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        lost = (*self.connection_errors, *self.channel_errors)
+
+        def hardy(message: Any) -> Any:
+            try:
+                return take(message)
+            except lost:
+                raise  # Celery connects anew; the message comes again
+            except Exception:
+                log.exception(
+                    "a message that cannot be worked on was thrown away: headers %.*r, body %.*r",
+                    *(LONGEST_SHOWN, message.headers, LONGEST_SHOWN, message.body),
+                )
+                if not message.acknowledged:
+                    message.reject_log_error(log, self.connection_errors)
+                return None
+
+        return hardy
