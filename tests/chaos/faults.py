@@ -121,6 +121,16 @@ async def all_killed(arena: Arena) -> int:
     return int(arena.house.send(signal.SIGKILL, *pids) > 0)
 
 
+@fault("one API process killed, half a second after the last, twelve times")
+async def api_killed_often(arena: Arena) -> int:
+    sent = 0
+    for _ in range(12):
+        if pids := arena.house.pids("api"):
+            sent += arena.house.send(signal.SIGKILL, random.choice(pids))
+        await asyncio.sleep(0.5)
+    return int(sent > 0)
+
+
 async def paused(arena: Arena, pid: int, seconds: float) -> int:
     """A process stands still, and goes on long after others took over."""
     sent = arena.house.send(signal.SIGSTOP, pid)

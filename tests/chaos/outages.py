@@ -11,7 +11,7 @@ from sqlalchemy.engine import make_url
 
 from marketplace.db import UNACKNOWLEDGED_S
 from marketplace.fulfilment.schedule import BEAT_LOCK
-from marketplace.worker import make_app, publisher
+from marketplace.worker import make_app, publisher, queue_of
 from tests.chaos.arena import DATABASE, Arena
 from tests.chaos.faults import all_killed, fault
 
@@ -252,6 +252,46 @@ async def broker_cut(arena: Arena) -> int:
         await asyncio.sleep(0.5)
         cut += arena.broker_proxy.cut() > 0
     return int(cut > 0)
+
+
+@fault(
+    "every connection to the broker silent for 25 s, then reset; new ones work", needs_broker=True
+)
+async def broker_silent(arena: Arena) -> int:
+    assert arena.broker_proxy is not None
+    forgotten = arena.broker_proxy.forget()
+    await asyncio.sleep(FROZEN_S)
+    arena.broker_proxy.cut(only_forgotten=True)
+    return int(forgotten > 0)
+
+
+@fault("messages that nobody can read in the queues of both workers", needs_broker=True)
+async def broker_poisoned(arena: Arena) -> int:
+    return await asyncio.to_thread(poison, arena)
+
+
+UNREADABLE: tuple[tuple[Any, dict[str, Any], str | None], ...] = (
+    (b"", {"task": "fulfil", "id": "1"}, "application/json"),
+    (b"null", {"task": "fulfil", "id": "2"}, "application/json"),
+    (b"[5", {"task": "fulfil", "id": "3"}, "application/json"),
+    (b"[]", {"task": "fulfil", "id": "4"}, None),
+    (b'[[], {}, {"chain": 7}]', {"task": "fulfil"}, "application/json"),
+    (bytes(range(256)), {}, "application/x-python-serialize"),
+)
+"""Bodies, headers and content types."""
+
+
+def poison(arena: Arena) -> int:
+    """Put each of them four times where orders of the gift fund wait."""
+    assert arena.ground.broker is not None
+    app = make_app(arena.ground.broker.url, ["giftfund"])
+    with app.connection_for_write() as connection, connection.channel() as channel:
+        for body, headers, content_type in UNREADABLE * 4:
+            message = channel.prepare_message(
+                body, content_type=content_type, content_encoding="utf-8", headers=headers
+            )
+            channel.basic_publish(message, exchange="", routing_key=queue_of("giftfund"))
+    return 1
 
 
 @fault("each due burn published three more times, at once, by a stranger", needs_broker=True)
