@@ -8,6 +8,7 @@ import sys
 import uvicorn
 
 from marketplace import heap
+from marketplace.tied import say_started
 from marketplace.web.direct import DirectProtocol
 
 KEEP_ALIVE_S = 75
@@ -23,6 +24,8 @@ class ApiServer(uvicorn.Server):
         """Start, then freeze: modules and routes live as long as the process does."""
         await super().startup(sockets)
         heap.freeze()
+        if self.started:
+            say_started()
 
 
 def run_api(fd: int) -> None:

@@ -36,6 +36,9 @@ IDLE_S, INTERVAL_S, PROBES, UNACKNOWLEDGED_S = 10, 5, 3, 25
 silence, or `UNACKNOWLEDGED_S` after something was sent to it; by default it would take hours."""
 STANDS_STILL_S = 300
 """Of a transaction: five minutes is longer than any of ours thinks."""
+LOCK_S = 5.0
+"""How long a request or a task of a worker waits for a row that somebody else has locked: whoever
+holds it longer, or has forgotten it, holds up those who need it and no others."""
 QUERY_CANCELED = "57014"
 DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """All that the asynchronous driver raises besides OSError; the last of them where the server ends a
@@ -67,11 +70,15 @@ def _socket_dir(url: URL) -> str | None:
     return host if isinstance(host, str) and host.startswith("/") else None
 
 
-def raw_arguments(url: URL, role: str | None) -> dict[str, Any]:
-    """Arguments of `asyncpg.connect` for this URL; the session acts as `role` if given."""
+def raw_arguments(url: URL, role: str | None, lock_s: float | None = None) -> dict[str, Any]:
+    """Arguments of `asyncpg.connect` for this URL; the session acts as `role` if given, and waits
+    `lock_s` for a lock, or as long as it takes.
+    """
     settings = {"application_name": "marketplace", "timezone": "UTC", **FORGOTTEN}
     if role:
         settings["role"] = role
+    if lock_s is not None:
+        settings["lock_timeout"] = str(int(lock_s * 1000))
     return {
         "host": _socket_dir(url) or url.host,
         "port": url.port or int(str(url.query.get("port", 5432))),
@@ -94,15 +101,18 @@ class Database:
         name: str = "marketplace",
         statement_s: float | None = None,
         idle_s: float | None = None,
+        lock_s: float | None = None,
     ) -> None:
-        """All but the pool is for the connections of `sync_engine`: what the server calls them, and
-        the longest that a statement, or a transaction that does nothing (as long), may take.
+        """`lock_s`: how long connections wait for a lock, those of `sync_engine` excepted. All else
+        but the pool is for these: what the server calls them, and the longest that a statement, or
+        a transaction that does nothing (as long), may take.
         """
         self.url = parse_url(url)
         self.role = role
         self._name = name
         self._statement_s = statement_s
         self._idle_s = statement_s if idle_s is None else idle_s
+        self._lock_s = lock_s
         self._pool_size = pool_size
         self.engine = self._async_engine(pool_size)
         self._sync: sa.Engine | None = None
@@ -119,7 +129,7 @@ class Database:
 
     async def connect_raw(self) -> asyncpg.Connection[Any]:
         """A new asyncpg connection; the caller closes it."""
-        connection = await asyncpg.connect(**raw_arguments(self.url, self.role))
+        connection = await asyncpg.connect(**raw_arguments(self.url, self.role, self._lock_s))
         notice_a_dead_server(connection)
         return connection
 
@@ -197,6 +207,11 @@ def notice_a_dead_server(connection: asyncpg.Connection[Any]) -> None:
                 same.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
+async def wait_for_locks(session: AsyncSession) -> None:
+    """Wait for locks as long as it takes, until this transaction ends."""
+    await session.execute(sa.text("select set_config('lock_timeout', '0', true)"))
+
+
 async def raw_connection(session: AsyncSession) -> Any:
     """The asyncpg connection under a session's transaction, for set-wise statements.
 
@@ -217,10 +232,13 @@ def took_too_long(error: BaseException) -> bool:
     return isinstance(details, dict) and details.get("C") == QUERY_CANCELED
 
 
-def open_database(settings: Settings, *, as_owner: bool = False, serving: bool = False) -> Database:
+def open_database(
+    settings: Settings, *, as_owner: bool = False, serving: bool = False, working: bool = False
+) -> Database:
     """The database of these settings; starts the embedded server where no URL is set.
 
-    `serving`: in an API process, where statements of plugins end after a while.
+    `serving`: in an API process, where statements of plugins end after a while. There and in a
+    worker (`working`) locks are waited for `LOCK_S`; commands wait as long as it takes.
     """
     if settings.database_url:
         url = settings.database_url
@@ -236,4 +254,5 @@ def open_database(settings: Settings, *, as_owner: bool = False, serving: bool =
         statement_s=settings.plugin_query_s if serving else None,
         # A handler may stream what it reads to somebody slow: that is no statement that hangs.
         idle_s=STANDS_STILL_S if serving else None,
+        lock_s=LOCK_S if serving or working else None,
     )

@@ -206,8 +206,11 @@ class Runtime:
 async def open_runtime(
     settings: Settings, *, contained: bool = False, keeper: Keeper | None = None
 ) -> AsyncIterator[Runtime]:
-    """Open a runtime for the length of the block; with the plugin processes of `keeper`, if any."""
-    database, vault = open_database(settings), open_vault(settings)
+    """Open a runtime for the length of the block; with the plugin processes of `keeper`, if any.
+
+    `contained`: in a worker, where each plugin has a process of its own.
+    """
+    database, vault = open_database(settings, working=contained), open_vault(settings)
     runtime = Runtime(settings, database, vault, contained=contained, keeper=keeper)
     with template.kept():
         try:

@@ -38,8 +38,16 @@ STOP_WITHIN_S = 10.0
 SHORT_LIFE_S = 20.0
 """A busy machine needs some seconds to start a child that fails."""
 SHORT_LIVES = 5
-"""A child that dies young so often in a row ends everything: something is wrong with all of it."""
+"""A child that ends young so often in a row, where none of its kind has ever started, ends
+everything: something is wrong with all of it."""
 AGAIN_AFTER_S = 0.2
+AGAIN_AT_MOST_S = 5.0
+"""The longest pause before a child is started again."""
+
+
+def pause_s(short_lives: int) -> float:
+    """Seconds to wait after so many short lives in a row."""
+    return float(min(AGAIN_AFTER_S * 2 ** min(short_lives, 16), AGAIN_AT_MOST_S))
 
 
 class Child(msgspec.Struct):
@@ -52,6 +60,11 @@ class Child(msgspec.Struct):
     """How much it gives way to others on a busy machine; what it starts does, too."""
     process: asyncio.subprocess.Process | None = None
 
+    @property
+    def kind(self) -> str:
+        """Children that run the same command start, or do not, for the same reasons."""
+        return self.command[0]
+
 
 class Supervisor:
     """Keeps children running until it is told to stop."""
@@ -59,6 +72,7 @@ class Supervisor:
     def __init__(self, environ: dict[str, str]) -> None:
         self._environ = environ
         self._stopping = asyncio.Event()
+        self._started: set[str] = set()
         self.failed = False
 
     def stop(self) -> None:
@@ -66,50 +80,82 @@ class Supervisor:
         self._stopping.set()
 
     async def run(self, children: Sequence[Child]) -> None:
-        """Keep `children` running until `stop`, or until one cannot be kept alive (`failed`)."""
+        """Keep `children` running until `stop`, or until one cannot be kept alive (`failed`): it
+        ends by itself again and again, and nothing of its kind has ever said that it started.
+        """
         await asyncio.gather(*(self._keep(child) for child in children))
 
     async def _keep(self, child: Child) -> None:
-        short_lives = 0
+        short_lives = failures = 0
         while not self._stopping.is_set():
             began = time.monotonic()
-            await self._run_once(child)
+            code = await self._run_once(child)
             if self._stopping.is_set():
                 return
             lived_s = time.monotonic() - began
-            short_lives = short_lives + 1 if lived_s < SHORT_LIFE_S else 0
-            log.error("%s ended by itself after %.1f s", child.name, lived_s)
-            if short_lives >= SHORT_LIVES:
+            if lived_s >= SHORT_LIFE_S:
+                short_lives = failures = 0
+            else:
+                short_lives += 1
+                failures += code >= 0  # who is killed might have lived
+            how = f"with exit code {code}" if code >= 0 else f"by signal {-code}"
+            if failures >= SHORT_LIVES and child.kind not in self._started:
+                log.error("%s ended %s after %.1f s and never started", child.name, how, lived_s)
                 self.failed = True
                 self.stop()
+                return
+            pause = pause_s(short_lives)
+            log.error(
+                *("%s ended %s after %.1f s, started again in %.1f s", child.name, how),
+                *(lived_s, pause),
+            )
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), AGAIN_AFTER_S * 2**short_lives)
+                await asyncio.wait_for(self._stopping.wait(), pause)
 
-    async def _run_once(self, child: Child) -> None:
-        """Start the child and wait until it has ended, by itself or because we stop."""
-        process = child.process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "marketplace.tied", *child.command),
-            env=self._environ,
-            stdin=asyncio.subprocess.PIPE,
-            pass_fds=child.fds,
-            # Ctrl-C reaches us alone; we stop the children.
-            start_new_session=True,
-        )
-        if child.nice and hasattr(os, "setpriority"):
-            with suppress(ProcessLookupError):
-                os.setpriority(os.PRIO_PROCESS, process.pid, child.nice)
-        ended = asyncio.create_task(process.wait())
-        stopping = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if not ended.done():
-            with suppress(ProcessLookupError):
-                process.terminate()
-            done, _ = await asyncio.wait({ended}, timeout=STOP_WITHIN_S)
-            if not done:
-                process.kill()
-                await ended
+    async def _run_once(self, child: Child) -> int:
+        """Start the child and wait until it has ended, by itself or because we stop.
+
+        The exit code, or less than zero: the signal that ended it.
+        """
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with ours:
+            with theirs:
+                process = child.process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    *("-m", "marketplace.tied", *child.command),
+                    env=self._environ,
+                    stdin=theirs.fileno(),
+                    pass_fds=child.fds,
+                    # Ctrl-C reaches us alone; we stop the children.
+                    start_new_session=True,
+                )
+            if child.nice and hasattr(os, "setpriority"):
+                with suppress(ProcessLookupError):
+                    os.setpriority(os.PRIO_PROCESS, process.pid, child.nice)
+            started = asyncio.create_task(self._note_start(child, ours))
+            ended = asyncio.create_task(process.wait())
+            stopping = asyncio.create_task(self._stopping.wait())
+            await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            if not ended.done():
+                with suppress(ProcessLookupError):
+                    process.terminate()
+                done, _ = await asyncio.wait({ended}, timeout=STOP_WITHIN_S)
+                if not done:
+                    process.kill()
+            code = await ended
+            # Of one that has ended all that it said is here; what it started may hold its end open.
+            await asyncio.wait({started}, timeout=0)
+            started.cancel()
+            await asyncio.wait({started})
+            return code
+
+    async def _note_start(self, child: Child, ours: socket.socket) -> None:
+        """Wait until the child says that it has started."""
+        with suppress(ConnectionError):
+            if await asyncio.get_running_loop().sock_recv(ours, 1):
+                self._started.add(child.kind)
 
 
 def bind(host: str, port: int, processes: int) -> list[socket.socket]:

@@ -38,6 +38,7 @@ from marketplace.issuing import tasks as issuing
 from marketplace.notices import tasks as notices
 from marketplace.registry.activation import sync
 from marketplace.settings import Settings
+from marketplace.tied import say_started
 from marketplace.webhooks import tasks as webhooks
 
 log = logging.getLogger(__name__)
@@ -196,6 +197,7 @@ def run_background(settings: Settings) -> None:
         declare_queues(app)
         home.transact(lambda session: sync(session, home.runtime.plugins))
         serve_beat(app, home)
+        say_started()
         _work(broker_url, home, lanes(home))
 
 

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace import api
 from marketplace.clock import NOW
+from marketplace.db import wait_for_locks
 from marketplace.errors import NotFound, UsageError
 from marketplace.ids import uuid7
 from marketplace.ledger.domain import WindowStatus
@@ -138,6 +139,7 @@ async def finish(session: AsyncSession, window_id: UUID, *, actor: str = SYSTEM)
 
     Raises StatusChanged where somebody has finished it.
     """
+    await wait_for_locks(session)  # whoever counts has the totals, longer than a request may wait
     await complete(session, window_id)
     await _move(session, window_id, WindowStatus.CLOSING, WindowStatus.CLOSED, actor)
     found = await counted(session, window_id)
@@ -221,6 +223,7 @@ async def ensure_open(session: AsyncSession, *, actor: str) -> tuple[UUID, bool]
     None is open only where somebody has meddled with the tables.
     """
     # One at a time; and no closer, which opens the next window itself.
+    await wait_for_locks(session)
     await session.execute(sa.select(sa.func.pg_advisory_xact_lock(GATE)))
     found = await session.scalar(_open_window())
     if found is not None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -104,6 +105,89 @@ async def test_a_child_that_never_lives_ends_it_all(
     assert supervisor.failed
     assert healthy.process is not None
     assert healthy.process.returncode is not None
+
+
+@asynccontextmanager
+async def one_api_process(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[serve.Supervisor, serve.Child, dict[str, str], str]]:
+    """A supervisor that keeps one, with what it starts it with and its address; fails as it does.
+
+    However long a start takes on a busy machine, to die soon after it is to live shortly.
+    """
+    monkeypatch.setattr(serve, "AGAIN_AFTER_S", 0.001)
+    monkeypatch.setattr(serve, "SHORT_LIVES", 2)
+    monkeypatch.setattr(serve, "SHORT_LIFE_S", 600.0)
+    environ = {
+        **os.environ,
+        "MARKETPLACE_DATABASE_URL": str(settings.database_url),
+        "MARKETPLACE_SECRET_KEYS": SECRET_KEY,
+    }
+    (listening,) = bind("127.0.0.1", 0, 1)
+    supervisor, fd = serve.Supervisor(environ), listening.fileno()
+    child = serve.Child("API process 1", ["api-process", str(fd)], (fd,))
+    running = asyncio.create_task(supervisor.run([child]))
+    with listening:
+        try:
+            yield supervisor, child, environ, f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            supervisor.stop()
+            await running
+
+
+async def next_start(
+    supervisor: serve.Supervisor, child: serve.Child, former: asyncio.subprocess.Process | None
+) -> asyncio.subprocess.Process:
+    """The process that came after `former`."""
+    async with asyncio.timeout(START_S):
+        while child.process is None or child.process is former:
+            assert not supervisor.failed
+            await asyncio.sleep(0.01)
+    return child.process
+
+
+async def test_a_child_killed_again_and_again_is_replaced_each_time(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with one_api_process(settings, monkeypatch) as (supervisor, child, _, address):
+        killed = None
+        for _ in range(10):
+            killed = await next_start(supervisor, child, killed)
+            killed.kill()
+        await next_start(supervisor, child, killed)
+        async with httpx.AsyncClient(timeout=START_S) as client:
+            assert (await client.get(f"{address}/health/ready")).status_code == 200
+        assert not supervisor.failed
+
+
+async def test_children_that_die_while_the_database_is_away_are_back_with_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with (
+        one_api_process(settings, monkeypatch) as (supervisor, child, environ, address),
+        httpx.AsyncClient(timeout=START_S) as client,
+    ):
+        assert (await client.get(f"{address}/health/ready")).status_code == 200
+        there = environ["MARKETPLACE_DATABASE_URL"]
+        environ["MARKETPLACE_DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/nowhere"
+        assert child.process is not None
+        died = child.process
+        died.kill()
+        for _ in range(serve.SHORT_LIVES + 1):
+            died = await next_start(supervisor, child, died)
+            assert await died.wait() > 0  # by itself
+        environ["MARKETPLACE_DATABASE_URL"] = there
+        await next_start(supervisor, child, died)
+        async with httpx.AsyncClient(timeout=START_S) as again:  # with a connection of its own
+            assert (await again.get(f"{address}/health/ready")).status_code == 200
+        assert not supervisor.failed
+    assert "started again in" in caplog.text
+
+
+def test_pauses_between_starts_grow_to_some_seconds() -> None:
+    pauses = [serve.pause_s(short_lives) for short_lives in range(1_000)]
+    assert pauses == sorted(pauses)
+    assert pauses[0] < 1 < max(pauses) < 10
 
 
 def test_a_taken_port_is_named() -> None:

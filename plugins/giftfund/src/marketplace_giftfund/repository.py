@@ -44,19 +44,29 @@ class GivenCode(NamedTuple):
 
 # What an order needs is sent and read as JSON, one value a statement: the driver takes longer over
 # an array or a row than the server over the whole order, and json longer than msgspec.
-CLAIM_CODES = sa.text("""
+# Secrets are ASCII; `escape` reads one that was spoilt too, where utf8 would end the statement.
+_FREE = """
 select cast(coalesce(json_agg(json_build_array(
-    free.id, wanted.sku, convert_from(free.secret, 'utf8'), free.label, free.expires_on
+    free.id, wanted.sku, encode(free.secret, 'escape'), free.label, free.expires_on
 )), '[]') as text)
 from json_to_recordset(cast(:wanted as json)) as wanted(sku text, units int)
 cross join lateral (
     select id, secret, label, expires_on from giftfund_code
     where sku = wanted.sku and order_reference is null
       and (expires_on is null or expires_on >= :today)
+      and id <> all(cast(:without as bigint[]))
     order by expires_on, id
     limit wanted.units
-    for update skip locked
+    {locking}
 ) free
+"""
+CLAIM_CODES = sa.text(_FREE.format(locking="for update skip locked"))
+LOOK_AT_CODES = sa.text(_FREE.format(locking=""))
+
+STILL_FREE = sa.text("""
+select id from giftfund_code
+where id = any(cast(:ids as bigint[])) and order_reference is null
+  and (expires_on is null or expires_on >= :today)
 """)
 
 GIVE = sa.text("""
@@ -110,6 +120,10 @@ REFUSE = sa.text("""
 update giftfund_order set given = false where reference = any(cast(:references as text[]))
 """)
 
+FORGET = sa.text("""
+delete from giftfund_order where reference = any(cast(:references as text[]))
+""")
+
 ANSWERS = sa.text("""
 select cast(coalesce(json_object_agg(reference, given), '{}') as text) from giftfund_order
 where reference in (select json_array_elements_text(cast(:references as json)))
@@ -130,7 +144,7 @@ select (select count(*) from giftfund_code
 
 CODES_OF = sa.text("""
 select cast(coalesce(json_agg(json_build_array(
-    order_reference, json_build_array(id, sku, convert_from(secret, 'utf8'), label, expires_on)
+    order_reference, json_build_array(id, sku, encode(secret, 'escape'), label, expires_on)
 ) order by order_reference, position), '[]') as text)
 from giftfund_code
 where order_reference in (select json_array_elements_text(cast(:references as json)))
@@ -216,16 +230,32 @@ def add_orders(session: Session, orders: Sequence[Order]) -> set[str]:
 
 
 def claim_codes(
-    session: Session, units: Mapping[str, int], today: date
+    session: Session,
+    units: Mapping[str, int],
+    today: date,
+    *,
+    without: Iterable[int] = (),
+    lock: bool = True,
 ) -> dict[str, list[GivenCode]]:
-    """Lock up to so many free codes of each sku, those that run out first; codes by sku."""
+    """Lock up to so many free codes of each sku, those that run out first; codes by sku.
+
+    None of the codes `without`. Not `lock`: look only, also at codes that others have locked.
+    """
     skus = sorted(units)
     wanted = _sent([{"sku": sku, "units": units[sku]} for sku in skus])
-    rows = session.execute(CLAIM_CODES, {"wanted": wanted, "today": today})
+    passed = "{" + ",".join(map(str, without)) + "}"
+    statement = CLAIM_CODES if lock else LOOK_AT_CODES
+    rows = session.execute(statement, {"wanted": wanted, "today": today, "without": passed})
     found: dict[str, list[GivenCode]] = {sku: [] for sku in skus}
     for code in _read(rows, list[GivenCode]):
         found[code.sku].append(code)
     return found
+
+
+def still_free(session: Session, ids: Iterable[int], today: date) -> set[int]:
+    """Which of these codes may still be given."""
+    asked = "{" + ",".join(map(str, ids)) + "}"
+    return set(session.execute(STILL_FREE, {"ids": asked, "today": today}).scalars())
 
 
 def give(session: Session, gifts: Sequence[tuple[int, str, int]]) -> None:
@@ -240,6 +270,11 @@ def give(session: Session, gifts: Sequence[tuple[int, str, int]]) -> None:
 def refuse(session: Session, references: Sequence[str]) -> None:
     """Note that these orders got nothing."""
     session.execute(REFUSE, {"references": list(references)})
+
+
+def forget(session: Session, references: Sequence[str]) -> None:
+    """Let these orders, which were added in this transaction, never have been asked."""
+    session.execute(FORGET, {"references": list(references)})
 
 
 def answers(session: Session, references: Sequence[str]) -> dict[str, bool]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time
 
 from sqlalchemy.orm import Session
 
@@ -16,11 +15,14 @@ from marketplace.api import (
     Order,
     Outcome,
     Rejected,
+    Retry,
+    Unknown,
 )
 from marketplace_giftfund import repository, service
-from marketplace_giftfund.repository import GivenCode
+from marketplace_giftfund.reading import Reader
 
 OUT_OF_CODES = "out of codes"
+UNREADABLE = "codes that this process has no key for; see docs/operations/running.md, Secret keys"
 
 
 class GiftFund:
@@ -32,6 +34,7 @@ class GiftFund:
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self._reader = Reader(host)
 
     def fulfil(self, orders: Sequence[Order]) -> Sequence[Outcome]:
         """Give codes to orders not answered before; answer the others as they were answered."""
@@ -51,9 +54,12 @@ class GiftFund:
             return self._answers(session, orders)
 
     def health(self) -> Health:
-        """That the pools can be read; which of them are empty."""
+        """That the pools can be read; which are empty, and how many codes cannot be read here."""
         empty = [each.sku for each in service.pools(self._host) if each.free == 0]
-        return Health(ok=True, message=f"empty pools: {', '.join(empty)}" if empty else "")
+        said = [f"empty pools: {', '.join(empty)}"] if empty else []
+        if unreadable := self._reader.unreadable():
+            said.append(f"unreadable codes passed over: {unreadable}")
+        return Health(ok=True, message="; ".join(said))
 
     def _give(self, session: Session, orders: Sequence[Order]) -> list[Outcome]:
         if not orders:
@@ -62,23 +68,34 @@ class GiftFund:
         for each in orders:
             wanted[each.sku] = wanted.get(each.sku, 0) + each.quantity
         now = self._host.now(session)
-        free = repository.claim_codes(session, wanted, now.date())
+        free = self._reader.claim(session, wanted, now.date())
         answers: list[Outcome] = []
         gifts: list[tuple[int, str, int]] = []
         refused: list[str] = []
+        later: list[str] = []
+        unreadable: dict[str, int] = {}
         for each in orders:
             mine, left = free[each.sku][: each.quantity], free[each.sku][each.quantity :]
             if len(mine) < each.quantity:  # a smaller order may still be served
+                if each.sku not in unreadable:
+                    unreadable[each.sku] = self._reader.still_free(session, each.sku, now.date())
+                if len(mine) + unreadable[each.sku] >= each.quantity:
+                    # Another process may have the key, or this one after a restart.
+                    later.append(each.reference)
+                    answers.append(Retry(reference=each.reference, reason=UNREADABLE))
+                    continue
                 refused.append(each.reference)
                 answers.append(Rejected(reference=each.reference, reason=OUT_OF_CODES))
                 continue
             free[each.sku] = left
-            gifts += [(code.id, each.reference, unit) for unit, code in enumerate(mine)]
-            answers.append(self._fulfilled(each.reference, mine))
+            gifts += [(code_id, each.reference, unit) for unit, (code_id, _) in enumerate(mine)]
+            answers.append(_fulfilled(each.reference, mine[0][0], [found for _, found in mine]))
         if gifts:
             repository.give(session, gifts)
         if refused:
             repository.refuse(session, refused)
+        if later:
+            repository.forget(session, later)
         service.warn_low(self._host, session, wanted, now)
         return answers
 
@@ -95,23 +112,22 @@ class GiftFund:
             elif not given[reference]:
                 answers.append(Rejected(reference=reference, reason=OUT_OF_CODES))
             else:
-                answers.append(self._fulfilled(reference, codes[reference]))
+                mine = codes[reference]
+                read = [self._reader.artefact(each) for each in mine]
+                artefacts = [each for each in read if each is not None]
+                answers.append(
+                    Unknown(reference=reference, reason=UNREADABLE)
+                    if len(artefacts) < len(read)
+                    else _fulfilled(reference, mine[0].id, artefacts)
+                )
         return answers
 
-    def _fulfilled(self, reference: str, codes: Sequence[GivenCode]) -> Fulfilled:
-        return Fulfilled(
-            reference=reference,
-            supplier_reference=f"GF-{codes[0].id}",
-            artefacts=tuple(
-                Artefact(
-                    kind="code",
-                    label=each.label or each.sku,
-                    secret=self._host.decrypt(each.secret.encode()),
-                    expires_at=_end_of(each.expires_on),
-                )
-                for each in codes
-            ),
-        )
+
+def _fulfilled(reference: str, first: int, artefacts: Sequence[Artefact]) -> Fulfilled:
+    """The answer of an order that has these codes; `first` is the id of one."""
+    return Fulfilled(
+        reference=reference, supplier_reference=f"GF-{first}", artefacts=tuple(artefacts)
+    )
 
 
 def _trial(order: Order) -> Outcome:
@@ -122,7 +138,3 @@ def _trial(order: Order) -> Outcome:
         supplier_reference="trial",
         artefacts=tuple(Artefact(kind="code", label=order.sku, secret=code) for code in codes),
     )
-
-
-def _end_of(day: date | None) -> datetime | None:
-    return datetime.combine(day, time.max, tzinfo=UTC) if day else None
