@@ -60,7 +60,10 @@ async def test_the_partner_sees_why_its_orders_are_dead_and_replays_them(
 
     page = (await client.get("/v1/dead-letters?limit=1", headers=shop)).json()
     rest = (await client.get(f"/v1/dead-letters?cursor={page['next']}", headers=shop)).json()
-    assert [page["items"][0], *rest["items"]] == found["items"]
+    paged = [page["items"][0], *rest["items"]]
+    for each in (*paged, *found["items"]):
+        each.pop("waiting_s")  # a second may have passed meanwhile
+    assert paged == found["items"]
 
     # Another member's partner neither sees nor replays them.
     stranger = await sign_in(Role.PARTNER, of="tickets")
