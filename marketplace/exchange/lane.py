@@ -167,8 +167,7 @@ class Lane:
         except asyncpg.LockNotAvailableError:
             raise
         except CONNECTION_LOST as error:
-            log.warning("database connection lost (%r); reconnecting", error)
-            self._drop_connection()
+            self._lose_connection(error)
             self._look_first = LOOK_FIRST
             return batch
         except asyncpg.PostgresError as error:
@@ -235,8 +234,7 @@ class Lane:
                 failure = Busy("Too many others changed the same things at once.")
             except CONNECTION_LOST as error:
                 # The commit may or may not have happened: the next read finds it by its key.
-                log.warning("database connection lost (%r); reconnecting", error)
-                self._drop_connection()
+                self._lose_connection(error)
                 failure = DatabaseAway("The database cannot be reached.")
                 if asyncio.get_running_loop().time() - began > TRIED_S:
                     break
@@ -376,7 +374,8 @@ class Lane:
         if isinstance(error, asyncpg.UniqueViolationError):
             self._look_first = LOOK_FIRST
 
-    def _drop_connection(self) -> None:
+    def _lose_connection(self, error: Exception) -> None:
+        log.warning("database connection lost (%r); reconnecting", error)
         self._read = {}  # what changes now may be what this process wrote without hearing of it
         if self._connection is not None:
             self._connection.terminate()
