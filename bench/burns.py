@@ -40,6 +40,7 @@ from marketplace.settings import Settings
 
 REFERENCES = (("a1", 8), ("a2", 8), ("a1", 32))
 MOST_FAILED = 0.005
+AT_LEAST_ONE = click.IntRange(min=1)
 WARM_UP_S = 10
 """On freshly seeded tables: their first touch (hint bits, whole pages into the WAL) is paid before
 the first round, for the references as for the product."""
@@ -230,8 +231,8 @@ def _numbers(_: click.Context, __: click.Parameter, text: str) -> tuple[int, ...
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per row.")
-@click.option("--seconds", default=4, show_default=True, help="Length of each round.")
-@click.option("--rounds", default=5, show_default=True, help="Of each reference and load.")
+@click.option("--seconds", type=AT_LEAST_ONE, default=4, show_default=True, help="Of each round.")
+@click.option("--rounds", type=AT_LEAST_ONE, default=5, show_default=True, help="Of every load.")
 @click.option("--processes", default="1,2", show_default=True, callback=_numbers)
 @click.option("--clients", default="1,8,32,64", show_default=True, callback=_numbers)
 def main(
