@@ -12,12 +12,12 @@ import pytest
 from playwright.async_api import expect
 
 from marketplace.identity.domain import Role
-from marketplace.ledger.totals import roll
 from settlement.clearing.domain import LegStatus
 from tests.browser.conftest import OpenTab, Tab
 from tests.browser.life import Life, Somebody
 from tests.browser.test_sights import none, sights
 from tests.settlement.clearing.house import House
+from tests.settlement.closing import catch_up
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 ACCEPTOR = "atlantico"
@@ -85,8 +85,7 @@ async def test_a_member_proves_and_disputes_and_sees_the_adjustment(
     await finance.page.get_by_role("button", name="Decide").click()
     await expect(finance.page.get_by_text("Adjustments are in the window")).to_be_visible()
     await life.deliver(await life.burn(nora))
-    async with life.runtime.database.begin() as session:
-        await roll(session)
+    await catch_up(life.runtime.database)
     wrong += await sights(tab, {"own-dispute-upheld": dispute})
     await page.get_by_role("link", name="The window they are in").click()
     await expect(page.get_by_text("Adjustment after a dispute").first).to_be_visible()

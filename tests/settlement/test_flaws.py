@@ -18,7 +18,6 @@ from marketplace.db import Database
 from marketplace.ids import uuid7
 from marketplace.ledger.debts import Debt, owe
 from marketplace.ledger.models import Exposure, SettlementWindow
-from marketplace.ledger.totals import roll
 from settlement.clearing import service as clearing
 from settlement.clearing.domain import LegStatus
 from settlement.clearing.errors import NothingToSettle
@@ -29,6 +28,7 @@ from tests.factories import Coalition
 from tests.ledger.busy import make_busy
 from tests.ledger.driver import Driver
 from tests.settlement.clearing.house import ANNA, House
+from tests.settlement.closing import catch_up
 
 MANY = sa.text("""
 insert into obligation (wallet_id, id, window_id, kind, funding, issuer_id, acceptor_id,
@@ -38,9 +38,6 @@ select gen_random_uuid(), n, w.id, 'capture', 'redemption', :issuer, :acceptor, 
        gen_random_uuid(), 1, 1, 'EUR', 8000, 7000, now()
 from generate_series(cast(:first as bigint), cast(:last as bigint)) as n, settlement_window w
 where w.status = 'open'
-""")
-LEFT = sa.text("""
-select exists (select 1 from obligation where txid >= (select watermark from window_total_mark))
 """)
 SUMMARIZE = sa.text("select brin_summarize_new_values('ix_obligation_txid')")
 BLOCK_ROWS = 5_000
@@ -160,13 +157,8 @@ async def test_closing_and_netting_cost_what_there_are_members(
 
 
 async def _count_in_the_background(database: Database, owner: Database) -> None:
-    """As the clock does: once nothing older runs, on this server, everything is counted; and what
-    PostgreSQL does by itself for an index of blocks."""
-    left = True
-    while left:
-        async with database.begin() as session:
-            await roll(session)
-            left = bool(await session.scalar(LEFT))
+    """As the clock does, and what PostgreSQL does by itself for an index of blocks."""
+    await catch_up(database)
     async with owner.begin() as session:
         await session.execute(SUMMARIZE)
 

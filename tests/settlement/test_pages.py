@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from html import unescape
@@ -11,11 +10,11 @@ import httpx
 
 from marketplace.clock import now, travel_to
 from marketplace.identity.domain import Role
-from marketplace.ledger.totals import lag, roll
 from tests.conftest import Headers
 from tests.exchange.browsing import Browser
 from tests.exchange.test_http import burn, burn_body, deliver
 from tests.factories import Coalition, days
+from tests.settlement.closing import catch_up
 
 Make = Callable[..., Awaitable[Headers]]
 
@@ -25,18 +24,7 @@ async def spend(client: httpx.AsyncClient, coalition: Coalition, sign_in: Make) 
     await coalition.issue("ann", 2_000)
     burnt = await burn(client, await sign_in(Role.PARTICIPANT), burn_body(coalition))
     await deliver(coalition.runtime, burnt.json()["id"])
-    await count(coalition)
-
-
-async def count(coalition: Coalition) -> None:
-    """Roll until nothing is uncounted: a transaction of another test may still run there."""
-    async with asyncio.timeout(30):
-        while True:
-            async with coalition.runtime.database.begin() as session:
-                await roll(session)
-                if not (await lag(session)).rows:
-                    return
-            await asyncio.sleep(0.05)
+    await catch_up(coalition.runtime.database)
 
 
 def found(pattern: str, browser: Browser) -> str:

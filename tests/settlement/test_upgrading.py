@@ -13,9 +13,9 @@ from alembic import command
 
 from marketplace.db import Database
 from marketplace.ids import uuid7
-from marketplace.ledger.totals import roll
 from marketplace.schema import alembic_config, histories, upgrade_all
 from tests.conftest import execute, make_settings, with_database
+from tests.settlement.closing import catch_up
 from tests.settlement.test_windows import sums_of, totals_of
 
 ROWS = """
@@ -63,8 +63,7 @@ async def test_old_rows_are_counted_once(bare_url: str) -> None:
         assert {str(each) for each in found} == {ids["old"]}
         await session.execute(sa.text("select 1"))
     for _ in range(2):
-        async with owner.begin() as session:
-            await roll(session)
+        await catch_up(owner)
         assert await totals_of(owner) == await sums_of(owner) != {}
     async with owner.begin() as session:
         with pytest.raises(sa.exc.DBAPIError, match="insert-only"):

@@ -13,7 +13,6 @@ import pytest
 
 from marketplace.clock import now, travel_to
 from marketplace.identity.domain import Role
-from marketplace.ledger.totals import roll
 from settlement.clearing.defaulting import Cover, default
 from settlement.statements.verify.checker import verify
 from tests.conftest import Headers
@@ -23,6 +22,7 @@ from tests.factories import Coalition, days
 from tests.ledger.driver import Driver
 from tests.settlement.clearing.house import ANNA, House
 from tests.settlement.clearing.test_members import capped, pay_ahead
+from tests.settlement.closing import catch_up
 
 Make = Callable[..., Awaitable[Headers]]
 OWN = "/settlement/partner"
@@ -41,14 +41,8 @@ async def spend(client: httpx.AsyncClient, coalition: Coalition, sign_in: Make) 
     await coalition.issue("ann", 2_000)
     burnt = await burn(client, await sign_in(Role.PARTICIPANT), burn_body(coalition))
     await deliver(coalition.runtime, burnt.json()["id"])
-    await count(coalition)
+    await catch_up(coalition.runtime.database)
     return UUID(burnt.json()["id"])
-
-
-async def count(coalition: Coalition) -> None:
-    """The running totals have counted everything."""
-    async with coalition.runtime.database.begin() as session:
-        await roll(session)
 
 
 def found(pattern: str, browser: Browser) -> str:
@@ -102,7 +96,7 @@ async def test_a_month_of_a_member(
     decide = here.replace("/partner", "")
     await finance.open(decide)
     await finance.send(f"{decide}/decide", outcome="upheld", note="The courier agrees.")
-    await count(coalition)
+    await catch_up(coalition.runtime.database)
     said = await shop.open(here)
     for words in ("Upheld", "The courier agrees.", "you owe €7.00", "operator"):
         assert words in said
