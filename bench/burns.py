@@ -10,7 +10,6 @@ clean, whether goals are met or not; 1 otherwise.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -26,11 +25,10 @@ from bench.rows import Row, tell, turns_row
 from bench.seed import seed
 from bench.server import (
     BenchError,
-    environment,
     execute,
     fresh_database,
     grow_log,
-    program,
+    prove_ledger,
     query,
     server_url,
     serving,
@@ -140,16 +138,7 @@ def check(settings: Settings, measured: Loads) -> None:
             if not accepted <= held <= accepted + one.broken + clients:
                 raise BenchError(f"{name}: {accepted} burns were accepted and {held} are held")
     say("checking the ledger")
-    done = subprocess.run(
-        program("ledger", "verify"),
-        env=environment(settings),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    say(done.stdout.strip() + done.stderr.strip())
-    if done.returncode:
-        raise BenchError("`marketplace ledger verify` failed")
+    say(prove_ledger(settings))
 
 
 def judge(measured: Loads, references: References) -> list[Row]:

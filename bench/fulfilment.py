@@ -30,14 +30,14 @@ from bench.rows import Row, ratio_row, tell
 from bench.seed import seed
 from bench.server import (
     BenchError,
-    environment,
     execute,
     free_port,
     fresh_database,
-    program,
+    prove_ledger,
     query,
     server_url,
     serving,
+    started,
     stop,
 )
 from marketplace.secrets import open_vault
@@ -130,21 +130,11 @@ def broker(folder: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
 @contextmanager
 def delivering(settings: Settings, url: str) -> Iterator[tuple[int, ...]]:
     """`marketplace worker` and `marketplace beat` for the length of the block; their ids."""
-    given = environment(settings, MARKETPLACE_BROKER_URL=url)
     running: list[subprocess.Popen[bytes]] = []
     try:
         for name in ("worker", "beat"):
             log = Path(tempfile.gettempdir()) / f"bench-fulfilment-{name}.log"
-            with log.open("wb") as output:
-                running.append(
-                    subprocess.Popen(
-                        program(name),
-                        env=given,
-                        stdout=output,
-                        stderr=subprocess.STDOUT,
-                        start_new_session=True,
-                    )
-                )
+            running.append(started(settings, log, name, MARKETPLACE_BROKER_URL=url))
         yield tuple(each.pid for each in running)
     finally:
         for each in running:
@@ -249,15 +239,7 @@ def check(settings: Settings) -> None:
     empty = query(own, "select count(*) from burn where status not in ('captured', 'rejected')")
     if empty[0][0]:
         raise BenchError(f"{empty[0][0]} burns were not captured")
-    done = subprocess.run(
-        program("ledger", "verify"),
-        env=environment(settings),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise BenchError(f"`marketplace ledger verify` failed: {done.stdout}{done.stderr}")
+    prove_ledger(settings)
 
 
 def judge(

@@ -9,7 +9,6 @@ server: what it is and how it is read, docs/operations/performance.md. Exit stat
 from __future__ import annotations
 
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -30,9 +29,8 @@ from bench.rows import Row, ratio_row, tell, turns_row
 from bench.seed import BURN_MICROS, ISSUERS, LOTS_PER_WALLET, RAISE_CAP, seed
 from bench.server import (
     BenchError,
-    environment,
     fresh_database,
-    program,
+    prove_ledger,
     query,
     server_url,
     serving,
@@ -196,15 +194,7 @@ def prove(on: Stage, *, verify: bool = True) -> None:
         raise BenchError("the hot wallet does not hold the points of its burns")
     if not verify:
         return
-    done = subprocess.run(
-        program("ledger", "verify"),
-        env=environment(on.settings),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise BenchError(f"`marketplace ledger verify` failed:\n{done.stdout[-2_000:]}")
+    prove_ledger(on.settings)
 
 
 def contention(url: str, seconds: int, rounds: int) -> list[Row]:

@@ -15,7 +15,6 @@ import asyncio
 import io
 import random
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -28,7 +27,7 @@ import click
 from bench import machine
 from bench.rows import Row, ratio_row, tell
 from bench.seed import ISSUERS, seed
-from bench.server import BenchError, environment, execute, fresh_database, program, server_url
+from bench.server import BenchError, execute, fresh_database, prove_ledger, server_url
 from marketplace import heap
 from marketplace.coalition.imports import import_file
 from marketplace.db import parse_url, raw_arguments
@@ -191,15 +190,7 @@ def run(rows: int, rounds: int) -> list[Row]:
         seed(own, wallets=WALLETS, offers=1)
         seconds = asyncio.run(measure(settings, rows, rounds))
         execute(own, "analyze")
-        done = subprocess.run(
-            program("ledger", "verify"),
-            env=environment(settings),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise BenchError(f"`marketplace ledger verify` failed: {done.stdout}{done.stderr}")
+        prove_ledger(settings)
     return judge(seconds, rows)
 
 

@@ -30,6 +30,7 @@ from bench.server import (
     execute,
     fresh_database,
     program,
+    prove_ledger,
     query,
     server_url,
     serving,
@@ -196,15 +197,7 @@ def _check(settings: Settings, refunds: int) -> None:
     made = query(own, "select count(*), count(distinct burn_id) from refund")[0]
     if left or tuple(made) != (refunds, refunds):
         raise BenchError(f"{left} lots did not expire; {made[0]} refunds of {made[1]} burns")
-    done = subprocess.run(
-        program("ledger", "verify"),
-        env=environment(settings),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise BenchError(f"`marketplace ledger verify` failed: {done.stdout}{done.stderr}")
+    prove_ledger(settings)
 
 
 @click.command()

@@ -32,10 +32,9 @@ from bench.rows import Row, ratio_row, tell
 from bench.seed import OFFER_POINTS, seed
 from bench.server import (
     BenchError,
-    environment,
     fresh_database,
     grow_log,
-    program,
+    prove_ledger,
     query,
     server_url,
     serving,
@@ -130,15 +129,7 @@ REFUSALS = ("conference_sold_out", "conference_seats_taken")
 def verify(settings: Settings) -> None:
     """Raise BenchError unless the ledger is clean."""
     say("checking the ledger")
-    done = subprocess.run(
-        program("ledger", "verify"),
-        env=environment(settings),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise BenchError(f"`marketplace ledger verify` failed: {done.stdout}{done.stderr}")
+    prove_ledger(settings)
 
 
 def sale_rows(seen: Sequence[Seen], seats: int) -> list[Row]:

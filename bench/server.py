@@ -142,6 +142,21 @@ def program(*arguments: str) -> list[str]:
     return [str(Path(sys.executable).with_name("marketplace")), *arguments]
 
 
+def prove_ledger(settings: Settings) -> str:
+    """What `marketplace ledger verify` says; raises BenchError where the ledger is wrong."""
+    done = subprocess.run(
+        program("ledger", "verify"),
+        env=environment(settings),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = f"{done.stdout}{done.stderr}".strip()
+    if done.returncode:
+        raise BenchError(f"`marketplace ledger verify` failed:\n{said[-2_000:]}")
+    return said
+
+
 def free_port() -> int:
     """A TCP port nobody listens on just now."""
     return processes.free_port("127.0.0.1")
@@ -158,6 +173,21 @@ def _answers(port: int) -> bool:
         connection.close()
 
 
+def started(
+    settings: Settings, log: Path, *arguments: str, **environ: str
+) -> subprocess.Popen[bytes]:
+    """`marketplace ...`, which ends when this process does, however it ends; prints to `log`."""
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "marketplace.tied", *arguments],
+            env=environment(settings, **environ),
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
 @contextmanager
 def serving(settings: Settings, log: Path, *arguments: str) -> Iterator[int]:
     """`marketplace serve` for the length of the block; yields its port. Its output goes to `log`.
@@ -165,25 +195,18 @@ def serving(settings: Settings, log: Path, *arguments: str) -> Iterator[int]:
     Raises BenchError, with the end of the log, where it does not answer within a minute.
     """
     port = free_port()
-    command = program("serve", "--port", str(port), *arguments)
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            env=environment(settings, MARKETPLACE_PORT=str(port)),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            deadline = time.monotonic() + START_S
-            while not _answers(port):
-                if process.poll() is not None or time.monotonic() > deadline:
-                    tail = log.read_text(errors="replace")[-2_000:]
-                    raise BenchError(f"`marketplace serve` did not start:\n{tail}")
-                time.sleep(0.1)
-            yield port
-        finally:
-            stop(process)
+    command = ("serve", "--port", str(port), *arguments)
+    process = started(settings, log, *command, MARKETPLACE_PORT=str(port))
+    try:
+        deadline = time.monotonic() + START_S
+        while not _answers(port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                tail = log.read_text(errors="replace")[-2_000:]
+                raise BenchError(f"`marketplace serve` did not start:\n{tail}")
+            time.sleep(0.1)
+        yield port
+    finally:
+        stop(process)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
@@ -195,3 +218,5 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+    if process.stdin is not None:
+        process.stdin.close()

@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -32,12 +31,12 @@ from bench.rows import Row, ratio_row, tell
 from bench.seed import seed
 from bench.server import (
     BenchError,
-    environment,
     execute,
     fresh_database,
-    program,
+    prove_ledger,
     query,
     server_url,
+    started,
     stop,
 )
 from marketplace.exchange.decide import BurnRequest
@@ -166,14 +165,7 @@ def requests_of(url: str, plugins: dict[str, int]) -> Iterator[BurnRequest]:
 def working(settings: Settings, site: Path) -> Iterator[None]:
     """`marketplace background` for the length of the block."""
     log = Path(tempfile.gettempdir()) / "bench-trust.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            program("background"),
-            env=environment(settings, PYTHONPATH=str(site)),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    process = started(settings, log, "background", PYTHONPATH=str(site))
     try:
         yield
     finally:
@@ -202,15 +194,7 @@ def fulfilled_per_second(url: str, site: Path, burns: int, *, hanging: bool) -> 
         asyncio.run(hold(settings, list(requests_of(own, wanted))))
         with working(settings, site):
             rate = _rate(own, len(well) * burns)
-        done = subprocess.run(
-            program("ledger", "verify"),
-            env=environment(settings),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise BenchError(f"`marketplace ledger verify` failed: {done.stdout}{done.stderr}")
+        prove_ledger(settings)
     return rate
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
@@ -146,6 +147,7 @@ class Past:
         supplier = self._runtime.suppliers[plugin]
         for _, chunk in groupby(enumerate(burns), key=lambda pair: pair[0] // ORDERS_AT_ONCE):
             pairs = [(burn.id, burn.wallet_id) for _, burn in chunk]
+            claimed_at = time.monotonic()
             async with database.begin() as session:
                 claims = await service.claim(session, plugin, pairs, settings)
             asked = await asyncio.to_thread(
@@ -154,6 +156,7 @@ class Past:
                 claims,
                 timeout_s=settings.supplier_timeout_s,
                 stopping=threading.Event(),
+                claimed_at=claimed_at,
             )
             async with database.begin() as session:
                 done = await service.resolve(session, claims, asked.outcomes, self._runtime)

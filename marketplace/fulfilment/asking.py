@@ -25,7 +25,7 @@ from marketplace.containment.process import (
 )
 from marketplace.containment.proxies import ProcessSupplier
 from marketplace.contract.judging import LONGEST_WORDS
-from marketplace.fulfilment.domain import Claimed, judge
+from marketplace.fulfilment.domain import Claimed, judge, lease_s
 
 T = TypeVar("T")
 
@@ -90,12 +90,16 @@ def ask(
     *,
     timeout_s: float,
     stopping: threading.Event,
+    claimed_at: float,
 ) -> Asked:
     """Order what is new and look up what the supplier may have; never orders without proof.
 
-    An order that the look-up says was never placed is ordered in the same go.
+    An order that the look-up says was never placed is ordered in the same go. Nothing is ordered so
+    long after `claimed_at` (of `time.monotonic`) that the lease may run out before the answer: a
+    process that stood still may have lost its claims to another, which may have given points back.
     """
     asked = Asked({}, [])
+    order_by = claimed_at + lease_s(timeout_s) - timeout_s
 
     def call(orders: Sequence[api.Order], *, lookup: bool) -> None:
         outcomes, faults = _call(supplier, orders, timeout_s, stopping, lookup=lookup)
@@ -111,8 +115,9 @@ def ask(
             for order in known
             if isinstance(asked.outcomes[order.reference], api.NeverOrdered)
         ]
-    if new and (asked.faults or stopping.is_set()):
-        # It is in trouble, or we are leaving: proof that these were not taken is at hand, keep it.
+    if new and (asked.faults or stopping.is_set() or time.monotonic() > order_by):
+        # It is in trouble, we are leaving or late: proof that these were not taken is at hand, so
+        # it is kept.
         for order in new:
             asked.outcomes[order.reference] = api.Retry(
                 reference=order.reference, reason="not asked this time", after_s=1

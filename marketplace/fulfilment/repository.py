@@ -3,6 +3,7 @@
 Held burns are the rows of `ix_burn_due`: every held burn has a `due_at`, a dead one `infinity`.
 Relays lock rows `for update skip locked`, so they never wait. A claim does wait: its message may
 arrive before the relay that sent it has committed, and skipping the rows would lose the message.
+Only where it waited in vain it skips what is locked.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ with locked as (
                       and c.cause in ('not_active', 'operator'))
       and fulfilment in ('queued', 'retry', 'pending', 'unknown')
     order by burn.id
-    for update of burn
+    for update of burn{}
 )
 update burn
 set fulfilment = 'ordering', attempts = least(burn.attempts + 1, 32000),
@@ -201,14 +202,21 @@ async def mark(connection: Any, delays: Sequence[tuple[Due, float]]) -> None:
 
 
 async def claim(
-    connection: Any, plugin: str, pairs: Sequence[Pair], lease_s: float
+    connection: Any,
+    plugin: str,
+    pairs: Sequence[Pair],
+    lease_s: float,
+    *,
+    unlocked_only: bool = False,
 ) -> list[Claimed]:
     """Take the burns of `pairs` that are held and nobody's, for `lease_s` seconds or a few more.
 
-    None where nothing may be sent to the plugin by now (`RESTING`).
+    With `unlocked_only` those that are locked stay where they are. None where nothing may be sent
+    to the plugin by now (`RESTING`).
     """
     ids, wallets = map(ids_as_text, _columns(pairs))
-    rows = await connection.fetch(CLAIM, ids, wallets, plugin, lease_s, CLAIMED_SOON_S)
+    text = CLAIM.format(" skip locked" if unlocked_only else "")
+    rows = await connection.fetch(text, ids, wallets, plugin, lease_s, CLAIMED_SOON_S)
     return [
         Claimed(
             burn_id=burn_id,

@@ -53,16 +53,19 @@ async def claim(
     settings: Settings,
     *,
     probe: bool = False,
+    unlocked_only: bool = False,
 ) -> list[Claimed]:
     """Take those of the burns (id, wallet) that are held and that no other worker has taken.
 
-    None while the plugin's breaker is open, unless this is the probe that may close it: what was
+    `unlocked_only` leaves out those that somebody has locked, instead of waiting for them. None
+    while the plugin's breaker is open, unless this is the probe that may close it: what was
     published before it opened is published again when it is due.
     """
     connection = await raw_connection(session)
     if not probe and await repository.is_open(connection, plugin):
         return []
-    return await repository.claim(connection, plugin, pairs, lease_s(settings.supplier_timeout_s))
+    lease = lease_s(settings.supplier_timeout_s)
+    return await repository.claim(connection, plugin, pairs, lease, unlocked_only=unlocked_only)
 
 
 async def resolve(

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, TypeVar
+from uuid import UUID
 
 import asyncpg
 import sqlalchemy as sa
@@ -21,6 +22,7 @@ from marketplace.fulfilment import service
 from marketplace.fulfilment.asking import Asked, ask, within
 from marketplace.fulfilment.domain import MARGIN_S, Claimed
 from marketplace.fulfilment.home import Home
+from marketplace.fulfilment.repository import Pair
 from marketplace.fulfilment.service import Resolved
 from marketplace.ids import FastUUID
 from marketplace.ledger import expiry, totals, verify
@@ -30,6 +32,8 @@ log = logging.getLogger(__name__)
 
 TRIES = 4
 COLLISIONS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+LOCKED = (asyncpg.LockNotAvailableError,)
+"""Somebody keeps a row locked for longer than a worker waits."""
 
 
 class Work:
@@ -47,14 +51,18 @@ class Work:
         if supplier is None:
             log.error("no supplier for plugin %s in this worker; its orders wait", plugin)
             return 0
-        settings = self.home.settings
         ids = [(FastUUID(burn_id), FastUUID(wallet_id)) for burn_id, wallet_id in pairs]
-        claims = self.home.transact(lambda s: service.claim(s, plugin, ids, settings, probe=probe))
+        claimed_at = time.monotonic()
+        claims = self._claim(plugin, ids, probe=probe)
         if not claims:
             return 0
         began = time.monotonic()
         asked = ask(
-            supplier, claims, timeout_s=settings.supplier_timeout_s, stopping=self.home.stopping
+            supplier,
+            claims,
+            timeout_s=self.home.settings.supplier_timeout_s,
+            stopping=self.home.stopping,
+            claimed_at=claimed_at,
         )
         self._count(plugin, asked, time.monotonic() - began)
         resolved = self._resolve(claims, asked.outcomes)
@@ -68,6 +76,19 @@ class Work:
         self.tell(resolved)
         return len(claims)
 
+    def _claim(self, plugin: str, ids: list[Pair], *, probe: bool) -> list[Claimed]:
+        """Claim them; where somebody keeps some of them locked, the others."""
+        claim = partial(
+            service.claim, plugin=plugin, pairs=ids, settings=self.home.settings, probe=probe
+        )
+        try:
+            return self.home.transact(claim)
+        except Exception as error:
+            if not _is(error, LOCKED):
+                raise
+            log.warning("some of %d orders are locked; the others are claimed", len(ids))
+        return self.home.transact(partial(claim, unlocked_only=True))
+
     def _count(self, plugin: str, asked: Asked, took_s: float) -> None:
         tally = self.home.runtime.tally
         tally.add("plugin_chunks", plugin=plugin)
@@ -78,7 +99,11 @@ class Work:
             tally.add("plugin_orders", count, plugin=plugin, label=kind.__name__.lower())
 
     def _resolve(self, claims: list[Claimed], outcomes: dict[str, api.Outcome]) -> Resolved:
-        """Resolve all in one transaction; where that fails, one by one, so one harms nobody."""
+        """Resolve all in one transaction; where that fails, one by one, so one harms nobody.
+
+        A wallet that somebody keeps locked is waited for once. An order that is not resolved has
+        its lease run out and is looked up again.
+        """
         try:
             return self._resolve_once(claims, outcomes)
         except Exception:
@@ -87,12 +112,16 @@ class Work:
             log.exception("resolving %d orders together failed; they go one by one", len(claims))
         captured: list[api.BurnFact] = []
         voided: list[api.BurnFact] = []
+        locked: set[UUID] = set()
         for claim in claims:
+            if claim.wallet_id in locked:
+                continue
             try:
                 one = self._resolve_once([claim], outcomes)
-            except Exception:
-                # Its lease runs out, then it is looked up again.
+            except Exception as error:
                 log.exception("burn %s could not be resolved", claim.burn_id)
+                if _is(error, LOCKED):
+                    locked.add(claim.wallet_id)
                 continue
             captured += one.captured
             voided += one.voided
@@ -108,11 +137,10 @@ class Work:
         for _ in range(TRIES - 1):
             try:
                 return self.home.transact(work)
-            except COLLISIONS as error:
-                log.info("collided (%s); again", type(error).__name__)
-            except sa.exc.DBAPIError as error:
-                if not isinstance(getattr(error.orig, "__cause__", None), COLLISIONS):
+            except Exception as error:
+                if not _is(error, COLLISIONS):
                     raise
+                log.info("collided (%s); again", error)
         return self.home.transact(work)
 
     def tell(self, resolved: Resolved) -> None:
@@ -185,6 +213,13 @@ class Work:
             if isinstance(error, KeyboardInterrupt):
                 raise
             log.exception("task %s of plugin %s failed", task.name, plugin)
+
+
+def _is(error: Exception, kinds: tuple[type[Exception], ...]) -> bool:
+    """Whether the driver raised one of these, by itself or through SQLAlchemy."""
+    if isinstance(error, sa.exc.DBAPIError):
+        return isinstance(getattr(error.orig, "__cause__", None), kinds)
+    return isinstance(error, kinds)
 
 
 async def _record(plugin: str, faults: list[str], session: AsyncSession) -> None:

@@ -12,7 +12,10 @@ from msgspec.structs import replace
 
 from marketplace import api
 from marketplace.db import Database, raw_connection
-from marketplace.fulfilment import repository, service
+from marketplace.fulfilment import repository, service, tasks
+from marketplace.fulfilment.asking import Asked, ask
+from marketplace.fulfilment.domain import lease_s
+from marketplace.fulfilment.tasks import Work
 from marketplace.runtime import Runtime
 from tests.fulfilment.conftest import Counter, Worker, make_due
 from tests.fulfilment.shop import FakeShop
@@ -156,6 +159,48 @@ async def test_a_claim_lasts_for_its_lease_and_a_late_worker_does_no_harm(
     assert await counter.states(pairs) == [DONE]
     assert await counter.balance() == (99_000, 0)
     assert await counter.verified()
+
+
+async def test_a_worker_that_stood_still_for_its_lease_orders_nothing(
+    counter: Counter,
+    worker: Worker,
+    shop: FakeShop,
+    owner: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another worker has seen to its orders meanwhile: what was refused must not be delivered."""
+    pairs = await counter.burn(2)
+    elsewhere = Work(worker.home)
+    shop.moods = ["reject"]
+    loop = asyncio.get_running_loop()
+
+    def lapse() -> None:
+        asyncio.run_coroutine_threadsafe(_lapse(owner), loop).result(60)
+        assert elsewhere.fulfil("fake", pairs) == 2
+
+    def ask_late(*args: Any, claimed_at: float, timeout_s: float, **more: Any) -> Asked:
+        monkeypatch.setattr(tasks, "ask", ask)
+        lapse()
+        stood_s = lease_s(timeout_s)
+        return ask(*args, claimed_at=claimed_at - stood_s, timeout_s=timeout_s, **more)
+
+    monkeypatch.setattr(tasks, "ask", ask_late)
+    assert await worker.fulfil(pairs) == 2
+    assert shop.calls[1:] == [("fulfil", [burn_id for burn_id, _ in pairs])]
+    assert await counter.states(pairs) == [("voided", "done")] * 2
+    assert await counter.balance() == (100_000, 0)
+    assert await counter.verified()
+
+
+async def _lapse(owner: Database) -> None:
+    """The lease ends, and a relay says that only a look-up is safe."""
+    connection = await owner.connect_raw()
+    try:
+        await connection.execute(
+            "update burn set fulfilment = 'unknown', due_at = clock_timestamp()"
+        )
+    finally:
+        await connection.close()
 
 
 async def test_one_order_that_cannot_be_written_harms_no_other(
