@@ -212,6 +212,21 @@ async def wait_for_locks(session: AsyncSession) -> None:
     await session.execute(sa.text("select set_config('lock_timeout', '0', true)"))
 
 
+_LOOK_UP_IN_ORDER = "select " + ", ".join(
+    f"set_config('enable_{way}', 'off', true)" for way in ("seqscan", "hashjoin", "mergejoin")
+)
+
+
+async def look_up_in_order(connection: Any) -> None:
+    """Have the statements of this transaction look rows up one by one, in the order given.
+
+    `connection` is asyncpg's, in a transaction. An update of the rows of an array that is sorted
+    then locks them in that order, and so waits for others instead of deadlocking with them; left to
+    itself the planner reads small tables whole and changes them as they lie.
+    """
+    await connection.execute(_LOOK_UP_IN_ORDER)
+
+
 async def raw_connection(session: AsyncSession) -> Any:
     """The asyncpg connection under a session's transaction, for set-wise statements.
 

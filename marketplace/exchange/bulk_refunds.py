@@ -16,7 +16,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marketplace.db import raw_connection
+from marketplace.db import look_up_in_order, raw_connection
 from marketplace.errors import NotFound
 from marketplace.exchange import resolution_repository as repository
 from marketplace.exchange.domain import BurnStatus
@@ -180,6 +180,7 @@ async def refund_batch(
         return []
     connection = await raw_connection(session)
     await pass_gate(connection)
+    await look_up_in_order(connection)
     locked = await repository.lock_burns(connection, pairs)
     burns = [
         burn

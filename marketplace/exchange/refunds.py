@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace import api
-from marketplace.db import raw_connection
+from marketplace.db import look_up_in_order, raw_connection
 from marketplace.errors import IdempotencyKeyReused, InvalidRequest, NotFound
 from marketplace.exchange import resolution_repository as repository
 from marketplace.exchange.domain import BurnStatus
@@ -55,6 +55,7 @@ async def refund(
     """
     connection = await raw_connection(session)
     await pass_gate(connection)
+    await look_up_in_order(connection)
     locked = await repository.lock_burns(connection, [(asked.burn_id, asked.wallet_id)])
     burn = locked.get(asked.burn_id)
     if burn is None:

@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace import api
-from marketplace.db import raw_connection
+from marketplace.db import look_up_in_order, raw_connection
 from marketplace.exchange import resolution_repository as repository
 from marketplace.exchange.domain import BurnStatus
 from marketplace.exchange.resolution_repository import LockedBurn
@@ -53,6 +53,7 @@ async def capture(
     """Spend the points of delivered burns: resolution, confirmation, artefacts, money."""
     connection = await raw_connection(session)
     await pass_gate(connection)
+    await look_up_in_order(connection)
     by_id = {each.burn_id: each for each in deliveries}
     books = await repository.open_books(connection)
     held, parts = await repository.take(
@@ -100,6 +101,7 @@ async def void(
     that have expired meanwhile live on for `grace`.
     """
     connection = await raw_connection(session)
+    await look_up_in_order(connection)
     reasons = {each.burn_id: each.reason for each in voids}
     locked = await _lock_held(connection, [(each.burn_id, each.wallet_id) for each in voids])
     held = [burn for burn in locked if not unless(burn)]

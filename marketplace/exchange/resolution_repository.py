@@ -1,6 +1,7 @@
 """All SQL of captures, voids and refunds: set-wise, on the asyncpg connection of the transaction.
 
-Locks are taken in one order: burns, wallets, lots, exposures, stock, each by id.
+Locks are taken in one order: burns, wallets, lots, exposures, stock, each by id. An update locks in
+the order of the array it is sent where `db.look_up_in_order` was called before, as all callers do.
 """
 
 from __future__ import annotations
