@@ -169,7 +169,10 @@ class Database:
 def _sync_engine(url: URL, statements: Sequence[str], pool_size: int) -> sa.Engine:
     socket = _socket_dir(url)
     port = url.port or int(str(url.query.get("port", 5432)))
-    arguments = {"unix_sock": f"{socket}/.s.PGSQL.{port}"} if socket else {}
+    arguments: dict[str, Any] = {}
+    if socket:
+        # No server offers TLS there, yet the driver would read all certificates of the machine.
+        arguments = {"unix_sock": f"{socket}/.s.PGSQL.{port}", "ssl_context": False}
     engine = sa.create_engine(
         url.set(drivername="postgresql+pg8000", query={}),
         connect_args=arguments,

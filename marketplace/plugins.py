@@ -16,7 +16,6 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import cache, partial
-from importlib.metadata import entry_points
 from typing import Any
 
 import pluggy
@@ -25,6 +24,7 @@ from marketplace import api, api_version, hookspecs
 from marketplace.containment import rail_calls
 from marketplace.containment.messages import FACTS, Finding
 from marketplace.containment.probe import findings
+from marketplace.installed import entries, slugs_installed
 from marketplace.interrupt import interrupting
 from marketplace.observers import Observer
 from marketplace.registry import forms
@@ -32,7 +32,6 @@ from marketplace.settings import Settings
 
 log = logging.getLogger(__name__)
 
-ENTRY_POINT_GROUP = "marketplace"
 BESIDE_THE_CORE = {
     "catalog": "catalog.hooks",
     "charity": "charity.hooks",
@@ -282,7 +281,7 @@ class Plugins:
 
 def installed(slug: str) -> bool:
     """Whether a distribution has a plugin of this name."""
-    return bool(entry_points(group=ENTRY_POINT_GROUP, name=slug))
+    return bool(entries(slug))
 
 
 def slug_of(name: str) -> str:
@@ -304,9 +303,9 @@ def load(
     for slug, module in BESIDE_THE_CORE.items():
         if slug not in off and importlib.util.find_spec(module) is not None:
             _register(plugins, slug, partial(importlib.import_module, module))
-    found = findings(settings, ENTRY_POINT_GROUP, off) if probed else {}
+    found = findings(settings, off) if probed else {}
     plugins.start_s = settings.plugin_start_s
-    for point in entry_points(group=ENTRY_POINT_GROUP):
+    for point in entries():
         if point.name in off:
             continue
         finding = found.get(point.name, Finding())
@@ -329,7 +328,7 @@ def _manager(make_host: HostMaker) -> Plugins:
 def load_one(slug: str, lend: Lender) -> Plugins:
     """One installed plugin alone, in a process of its own."""
     plugins = _manager(lambda slug: lend(slug, lambda: plugins.settings_of(slug)))
-    for point in entry_points(group=ENTRY_POINT_GROUP, name=slug):
+    for point in entries(slug):
         _register(plugins, slug, point.load)
     return plugins
 
@@ -359,8 +358,7 @@ def probe_one(slug: str, lend: Lender) -> Finding:
 
 def others_than(slug: str) -> list[str]:
     """Slugs of everything installed but one, for a house that holds that plugin alone."""
-    installed = {point.name for point in entry_points(group=ENTRY_POINT_GROUP)}
-    return sorted((installed | set(BESIDE_THE_CORE)) - {slug})
+    return sorted((slugs_installed() | set(BESIDE_THE_CORE)) - {slug})
 
 
 def _register(plugins: Plugins, slug: str, load_module: Callable[[], Any]) -> None:

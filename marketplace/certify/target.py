@@ -8,7 +8,7 @@ import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import Distribution, EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,7 +16,8 @@ from urllib.parse import unquote, urlsplit
 
 from marketplace.certify.domain import Target
 from marketplace.errors import UsageError
-from marketplace.plugins import ENTRY_POINT_GROUP, SLUG
+from marketplace.installed import ENTRY_POINT_GROUP, entries
+from marketplace.plugins import SLUG
 
 REHEARSAL_GROUP = "marketplace.rehearsal"
 NOT_OURS = ("__pycache__", ".pytest_cache", ".git")
@@ -28,7 +29,7 @@ def find(name_or_path: str) -> Target:
     if (path / "pyproject.toml").is_file():
         return _in_folder(path.resolve())
     if SLUG.fullmatch(name_or_path):
-        points = list(entry_points(group=ENTRY_POINT_GROUP, name=name_or_path))
+        points = entries(name_or_path)
         if len({point.value for point in points}) > 1:
             owners = sorted({point.dist.name for point in points if point.dist})
             raise UsageError(
@@ -168,7 +169,7 @@ def seen(folder: Path) -> Iterator[None]:
         target = find(str(folder))
     except UsageError:
         target = None
-    if target is None or list(entry_points(group=ENTRY_POINT_GROUP, name=target.slug)):
+    if target is None or entries(target.slug):
         yield
         return
     with TemporaryDirectory() as shim:

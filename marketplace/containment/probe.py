@@ -11,7 +11,6 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import entry_points
 
 import msgspec
 
@@ -19,6 +18,7 @@ from marketplace.containment.messages import Finding, Probe, Terms, decode
 from marketplace.containment.output import Listener
 from marketplace.containment.process import NotStarted, PluginProcess, PluginRaised, ProcessEnded
 from marketplace.containment.starting import template
+from marketplace.installed import slugs_installed
 from marketplace.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def terms_of(settings: Settings, slug: str, *, database_url: str | None, secret_
     )
 
 
-def findings(settings: Settings, group: str, off: set[str]) -> Findings:
+def findings(settings: Settings, off: set[str]) -> Findings:
     """A finding for each installed plugin that is not `off`; probes those not probed before.
 
     Without process groups and Unix sockets (Windows) nothing is probed.
@@ -61,7 +61,7 @@ def findings(settings: Settings, group: str, off: set[str]) -> Findings:
     found = handed_down()
     if sys.platform == "win32":
         return found
-    slugs = {point.name for point in entry_points(group=group)} - off
+    slugs = slugs_installed() - off
     missing = sorted(slugs - set(found))
     if missing:
         found |= probe(settings, missing)

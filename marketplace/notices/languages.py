@@ -10,11 +10,11 @@ import importlib.util
 import logging
 from collections.abc import Iterator
 from functools import lru_cache
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
 
-from marketplace.plugins import BESIDE_THE_CORE, ENTRY_POINT_GROUP
+from marketplace.installed import entries
+from marketplace.plugins import BESIDE_THE_CORE
 from marketplace.web.i18n import Languages, load_languages
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def languages() -> Languages:
 
 
 def _folders() -> Iterator[Path]:
-    points = sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda each: each.name)
+    points = sorted(entries(), key=lambda each: each.name)
     modules = [*BESIDE_THE_CORE.values(), *(each.module for each in points)]
     for package in dict.fromkeys(each.split(".")[0] for each in modules):
         try:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
-from importlib.metadata import entry_points
 from pathlib import Path
 from uuid import UUID
 
@@ -25,7 +24,8 @@ from marketplace.exchange import closures
 from marketplace.exchange.domain import Cause, Closed
 from marketplace.exchange.models import Offer
 from marketplace.identity.audit import audit
-from marketplace.plugins import BESIDE_THE_CORE, ENTRY_POINT_GROUP, Plugins
+from marketplace.installed import slugs_installed
+from marketplace.plugins import BESIDE_THE_CORE, Plugins
 from marketplace.registry import repository
 from marketplace.registry.domain import Activation, Installed, why_not_active
 from marketplace.registry.errors import NotCertified, UnknownPlugin
@@ -36,11 +36,6 @@ log = logging.getLogger(__name__)
 SYSTEM = "system:registry"
 DOES_NOT_START = "It does not start."
 NOT_YET = "It has not been activated."
-
-
-def slugs_installed() -> set[str]:
-    """Slugs of every plugin that is installed."""
-    return {point.name for point in entry_points(group=ENTRY_POINT_GROUP)}
 
 
 def look_at(slug: str) -> Installed:

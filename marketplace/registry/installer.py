@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from importlib.metadata import entry_points
 
 from marketplace.db import raw_connection
 from marketplace.errors import Conflict
@@ -11,7 +10,8 @@ from marketplace.exchange import closures
 from marketplace.exchange.domain import Cause
 from marketplace.fulfilment.repository import open_orders
 from marketplace.identity.audit import audit
-from marketplace.plugins import BESIDE_THE_CORE, ENTRY_POINT_GROUP
+from marketplace.installed import entries
+from marketplace.plugins import BESIDE_THE_CORE
 from marketplace.registry import activation, installing, repository
 from marketplace.registry.domain import why_not_active
 from marketplace.registry.errors import UnknownPlugin
@@ -70,14 +70,14 @@ async def uninstall(runtime: Runtime, slug: str, *, actor: str, force: bool) -> 
 
 
 def _distribution_of(slug: str) -> str:
-    for point in entry_points(group=ENTRY_POINT_GROUP, name=slug):
+    for point in entries(slug):
         if point.dist is not None:
             return point.dist.name
     raise UnknownPlugin(f"No plugin {slug!r} is installed.")
 
 
 def _version_of(slug: str) -> str | None:
-    for point in entry_points(group=ENTRY_POINT_GROUP, name=slug):
+    for point in entries(slug):
         if point.dist is not None:
             return point.dist.version
     return None

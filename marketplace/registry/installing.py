@@ -14,7 +14,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.metadata import Distribution, PackageNotFoundError, distribution, entry_points
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -25,7 +25,8 @@ from packaging.utils import canonicalize_name
 from marketplace import api_version
 from marketplace.certify.target import find
 from marketplace.errors import UsageError
-from marketplace.plugins import BESIDE_THE_CORE, ENTRY_POINT_GROUP
+from marketplace.installed import ENTRY_POINT_GROUP, entries
+from marketplace.plugins import BESIDE_THE_CORE
 from marketplace.registry.wheels import Candidate, read_wheel
 from marketplace.settings import Settings
 
@@ -156,7 +157,7 @@ def _wrong_api(candidate: Candidate) -> str | None:
 def _taken_slug(candidate: Candidate) -> str | None:
     if candidate.slug in {*BESIDE_THE_CORE, *_addresses()}:
         return f"the slug {candidate.slug!r} is the marketplace's own."
-    for point in entry_points(group=ENTRY_POINT_GROUP, name=candidate.slug):
+    for point in entries(candidate.slug):
         if point.dist is not None and not same(point.dist.name, candidate.distribution):
             return (
                 f"{point.dist.name} {point.dist.version} has a plugin {candidate.slug!r} already. "

@@ -12,9 +12,10 @@ from marketplace.errors import NotConfigured, UsageError
 from marketplace.exchange import closures
 from marketplace.exchange.domain import REASONS, Cause
 from marketplace.exchange.models import PluginClosure
+from marketplace.installed import slugs_installed
 from marketplace.plugins import BESIDE_THE_CORE
 from marketplace.registry import forms, repository, values
-from marketplace.registry.activation import look_at, slugs_installed
+from marketplace.registry.activation import look_at
 from marketplace.registry.domain import (
     Activation,
     Installed,

@@ -15,7 +15,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from marketplace.api_version import FIRST
 from marketplace.errors import UsageError
-from marketplace.plugins import ENTRY_POINT_GROUP, SLUG
+from marketplace.installed import ENTRY_POINT_GROUP
+from marketplace.plugins import SLUG
 
 MOST_BYTES = 50_000_000
 MOST_UNPACKED_BYTES = 200_000_000

@@ -6,7 +6,6 @@ import keyword
 import shutil
 import sys
 from collections.abc import Iterator
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +13,8 @@ from jinja2 import Environment, StrictUndefined
 
 from marketplace import __version__, api
 from marketplace.errors import UsageError
-from marketplace.plugins import BESIDE_THE_CORE, ENTRY_POINT_GROUP, SLUG
+from marketplace.installed import slugs_installed
+from marketplace.plugins import BESIDE_THE_CORE, SLUG
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 KINDS: Final = ("supplier", "eligibility", "notifier", "rail")
@@ -81,6 +81,6 @@ def _check_slug(slug: str) -> None:
             f"{slug!r} is no slug: 2 to 31 lower case letters and digits, a letter first."
         )
     ours = {"marketplace", "plugins", "core", "web", "v1", *BESIDE_THE_CORE}
-    taken = {point.name for point in entry_points(group=ENTRY_POINT_GROUP)} | ours
+    taken = slugs_installed() | ours
     if slug in taken or keyword.iskeyword(slug) or slug in sys.stdlib_module_names:
         raise UsageError(f"The slug {slug!r} is taken; choose another.")

@@ -10,7 +10,7 @@ import pytest
 
 from marketplace.containment.messages import LENGTH
 from marketplace.containment.probe import FOUND, findings, probe
-from marketplace.plugins import ENTRY_POINT_GROUP, others_than
+from marketplace.plugins import others_than
 from marketplace.settings import Settings
 from tests.containment.hostile import install
 
@@ -50,7 +50,7 @@ def test_a_plugin_that_registers_a_novel_keeps_no_process_from_starting(
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.setenv("PYTHONPATH", str(site))
     monkeypatch.setenv(FOUND, "{}")
-    found = findings(settings, ENTRY_POINT_GROUP, set(others_than("wordy")))
+    found = findings(settings, set(others_than("wordy")))
     assert "wordy" in found
     subprocess.run([sys.executable, "-c", ""], check=True)  # it is handed what was found
     assert "too much" in found["wordy"].refusal
