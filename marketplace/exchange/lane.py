@@ -42,6 +42,7 @@ from marketplace.exchange.troubles import (
     LOST_RACE,
     REFUSED,
     DatabaseAway,
+    NotConnected,
     as_business_error,
 )
 from marketplace.metrics.tally import Tally
@@ -64,6 +65,8 @@ ANSWER_S = 20.0
 connection is dead, though nobody said so."""
 TRIED_S = 25.0
 """No batch is tried on another connection after so long: its callers want to hear something."""
+MOST_IN_VAIN = 2
+"""Offers of a batch that are tried although a lock is in their way."""
 OFFERS_KEPT = 10_000
 SESSION = (
     # Index nested loops are right for every batch; a plan made on empty tables must not be kept.
@@ -107,11 +110,19 @@ class Lane:
         self._connection: Any = None
 
     async def open(self) -> None:
-        """Connect, unless that is done already."""
+        """Connect, unless that is done already; raises what is in CONNECTION_LOST."""
         if self._connection is None:
-            async with asyncio.timeout(ANSWER_S):
-                connection = await self._common.connect()
-                await connection.execute(SESSION)
+            connection: Any = None
+            try:
+                async with asyncio.timeout(ANSWER_S):
+                    connection = await self._common.connect()
+                    await connection.execute(SESSION)
+            except BaseException as error:
+                if connection is not None:
+                    connection.terminate()
+                if isinstance(error, asyncpg.PostgresError):
+                    raise NotConnected(str(error)) from error
+                raise
             self._connection = connection
 
     async def close(self) -> None:
@@ -120,22 +131,23 @@ class Lane:
             await self._connection.close()
             self._connection = None
 
-    async def serve(self, batch: list[Waiting]) -> None:
-        """Answer every burn of the batch, whatever happens."""
+    async def serve(self, batch: list[Waiting]) -> bool:
+        """Answer every burn of the batch, whatever happens; False if a lock was awaited in vain."""
         try:
             batch = await self._hold_plain(batch)
             answers = await self._outcomes(batch) if batch else []
         except asyncpg.LockNotAvailableError:
             await self._serve_around_locks(batch)
-            return
+            return False
         except Exception as error:
             if len(batch) > 1 and not isinstance(error, DatabaseAway):
                 log.warning("a batch of %d burns failed (%s); one by one now", len(batch), error)
                 for each in batch:
                     await self.serve([each])
-                return
+                return True
             answers = [Answer(None, as_business_error(error))] * len(batch)
         self._tell(batch, answers)
+        return True
 
     def _tell(self, batch: Sequence[Waiting], answers: Sequence[Answer]) -> None:
         answering.tell_all(batch, answers)
@@ -208,15 +220,23 @@ class Lane:
             await self.serve(rest)
 
     async def _serve_by_offer(self, batch: list[Waiting]) -> None:
-        """The lock is on no wallet, so on what burns of an offer share, or an issuer's cap."""
+        """The lock is on no wallet, so on what burns of an offer share, or on more than that.
+
+        An issuer's cap or a table: after a few offers the others are not tried, for each would wait
+        as long.
+        """
         by_offer: dict[UUID, list[Waiting]] = {}
         for each in batch:
             by_offer.setdefault(each[0].offer_id, []).append(each)
         if len(by_offer) == 1:
             answering.tell_all(batch, [Answer(None, Busy(LOCKED))] * len(batch))
             return
+        in_vain = 0
         for burns in by_offer.values():
-            await self.serve(burns)
+            if in_vain < MOST_IN_VAIN:
+                in_vain += not await self.serve(burns)
+            else:
+                answering.tell_all(burns, [Answer(None, Busy(LOCKED))] * len(burns))
 
     async def _outcomes(self, batch: list[Waiting]) -> list[Answer]:
         """Try until the batch is durable; raises what cannot be mended by trying again."""

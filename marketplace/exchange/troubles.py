@@ -25,9 +25,13 @@ CONNECTION_LOST = (
     asyncpg.InternalClientError,  # it broke while something was being sent
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
+    asyncpg.DatabaseDroppedError,
     asyncpg.CannotConnectNowError,  # it starts or recovers
     asyncpg.TooManyConnectionsError,
     asyncpg.IdleInTransactionSessionTimeoutError,  # this process stood still
+    asyncpg.IdleSessionTimeoutError,
+    asyncpg.TransactionTimeoutError,
+    asyncpg.StatementCompletionUnknownError,
     OSError,  # a time limit too
 )
 """Whether the batch was written shows when there is a connection again."""
@@ -37,8 +41,13 @@ REFUSED = (
     asyncpg.QueryCanceledError,  # too slow
     asyncpg.ReadOnlySQLTransactionError,  # a standby
     asyncpg.PostgresSystemError,  # a disk that fails
+    asyncpg.ProgramLimitExceededError,  # no transaction ids are left before a vacuum
 )
 """Nothing was written, and no part of the batch would fare better."""
+
+
+class NotConnected(ConnectionError):
+    """The database takes no session of ours just now, whatever it says."""
 
 
 class DatabaseAway(Busy):

@@ -41,9 +41,12 @@ BY_STATUS: dict[int, type[MarketplaceError]] = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: TooLarge,
     HTTPStatus.TOO_MANY_REQUESTS: TooManyRequests,
 }
-AWAY_OR_LOST = ("08", "25006", "25P03", "25P04", "40", "53", "55P03", "57", "58")
-"""SQLSTATEs a second try may mend: connection, a standby, a process that stood still, lost race, no
-resources, lock, shutdown, a disk that fails."""
+AWAY_OR_LOST = (
+    *("08", "28", "3D000", "55000"),  # no session: refused, or the database is restored or closed
+    *("25006", "53", "54000", "57", "58"),  # a standby, no resources or ids, shutdown, a bad disk
+    *("25P03", "25P04", "40", "55P03"),  # a process that stood still, a lost race, a lock
+)
+"""SQLSTATEs, or their beginnings, a second try may mend."""
 CALLER_GONE = "client disconnected prematurely"
 """What the framework calls a fault of the server; nobody is there any more to be answered."""
 # Details of these come from the framework and say nothing a caller needs.

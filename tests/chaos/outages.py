@@ -137,6 +137,23 @@ async def database_read_only(arena: Arena) -> int:
     return int(ended > 0)
 
 
+@fault("the database takes no session for 4 s, as in maintenance, and ends those it had")
+async def database_closed(arena: Arena) -> int:
+    connection = await arena.ground.postgres.connect("template1")
+    try:
+        await connection.execute(f"alter database {DATABASE} allow_connections false")
+        ended = await connection.fetchval(
+            "select count(*) filter (where pg_terminate_backend(pid)) from pg_stat_activity"
+            " where datname = $1",
+            DATABASE,
+        )
+        await asyncio.sleep(4)
+    finally:
+        await connection.execute(f"alter database {DATABASE} allow_connections true")
+        await connection.close()
+    return int(ended > 0)
+
+
 @fault("a slow database: 100 ms on every message")
 async def slow_database(arena: Arena) -> int:
     arena.database_proxy.delay_s = 0.1

@@ -12,10 +12,11 @@ import asyncpg
 import pytest
 
 from marketplace.db import Database
+from marketplace.exchange import holding_repository, repository
 from marketplace.exchange import lane as lane_module
-from marketplace.exchange import repository
 from marketplace.exchange.engine import BurnEngine
 from marketplace.runtime import Runtime
+from tests.conftest import execute
 from tests.exchange.conftest import HOLD_FOR, Ask, code, make_engine
 from tests.factories import Coalition
 
@@ -26,10 +27,18 @@ create trigger full_disk before insert on transfer for each statement execute fu
 """
 
 
-@pytest.mark.parametrize("sqlstate", ["53100", "58030", "25006"])
+@pytest.mark.parametrize(
+    "sqlstate", ["53100", "58030", "25006", "54000", "57P04", "25P04", "40003"]
+)
 async def test_a_full_or_broken_disk_refuses_for_now_and_the_same_keys_burn_once_it_has_room(
-    owner: Database, coalition: Coalition, engine: BurnEngine, ask: Ask, sqlstate: str
+    owner: Database,
+    coalition: Coalition,
+    engine: BurnEngine,
+    ask: Ask,
+    sqlstate: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(lane_module, "RECONNECT_S", 0.0)
     await coalition.issue("ann", 50_000)
     await coalition.issue("bob", 50_000)
     assert code(await engine.submit(ask("bob"))) == "held"  # the offer is known now
@@ -81,6 +90,61 @@ async def test_a_lock_that_nobody_lets_go_of_holds_up_only_whom_it_concerns(
         ("held", False): 10,
         ("held", True): 10,
     }
+
+
+async def test_a_locked_table_costs_a_batch_a_few_waits_and_not_one_for_each_offer(
+    owner: Database,
+    coalition: Coalition,
+    engine: BurnEngine,
+    ask: Ask,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await coalition.issue("ann", 50_000)
+    offers = [f"offer-{number}" for number in range(8)]
+    for offer in offers:
+        await coalition.add_offer(offer, acceptor="shop")
+    waited = 0
+    send = holding_repository.send
+
+    async def count(*given: Any) -> Any:
+        nonlocal waited
+        try:
+            return await send(*given)
+        except asyncpg.LockNotAvailableError:
+            waited += 1
+            raise
+
+    monkeypatch.setattr(holding_repository, "send", count)
+    asked = [ask("ann", offer, key=offer) for offer in offers]
+    connection = await owner.connect_raw()
+    await connection.execute("begin; lock table burn in share mode")
+    answers = await asyncio.gather(*map(engine.submit, asked))
+    assert [code(answer) for answer in answers] == ["busy"] * 8
+    assert waited == 1 + lane_module.MOST_IN_VAIN
+    await connection.close()
+    answers = await asyncio.gather(*map(engine.submit, asked))
+    assert [code(answer) for answer in answers] == ["held"] * 8
+
+
+async def test_a_database_closed_for_maintenance_refuses_for_now(
+    runtime: Runtime,
+    coalition: Coalition,
+    engine: BurnEngine,
+    ask: Ask,
+    postgres_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lane_module, "RECONNECT_S", 0.0)
+    await coalition.issue("ann", 50_000)
+    asked = [ask("ann", key=f"k{number}") for number in range(5)]
+    name = runtime.database.url.database
+    end = "select pg_terminate_backend(pid) from pg_stat_activity where datname = "
+    await execute(postgres_url, f"alter database {name} allow_connections false", f"{end}'{name}'")
+    answers = await asyncio.gather(*map(engine.submit, asked))
+    await execute(postgres_url, f"alter database {name} allow_connections true")
+    assert [code(answer) for answer in answers] == ["busy"] * 5
+    answers = await asyncio.gather(*map(engine.submit, asked))
+    assert [(code(answer), answer.replayed) for answer in answers] == [("held", False)] * 5
 
 
 WAITS = """

@@ -206,7 +206,9 @@ async def test_a_connection_that_breaks_in_the_middle_is_busy_not_broken(
     assert answer.headers["retry-after"] == "1"
 
 
-@pytest.mark.parametrize("sqlstate", ["25P03", "25P04", "53100", "55P03", "58030"])
+@pytest.mark.parametrize(
+    "sqlstate", ["25P03", "25P04", "28000", "3D000", "53100", "54000", "55000", "55P03", "58030"]
+)
 async def test_what_the_database_will_do_later_is_busy(
     client: httpx.AsyncClient, sqlstate: str
 ) -> None:
