@@ -47,7 +47,7 @@ class Flight(msgspec.Struct, frozen=True):
     wallets: set[UUID]
     offers: set[UUID]
     """Those with limited stock."""
-    task: asyncio.Task[None]
+    task: asyncio.Task[bool]
 
 
 class BurnEngine:
