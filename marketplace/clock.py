@@ -8,6 +8,7 @@ technical due times use the real clock. Moving the clock is refused unless
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -29,6 +30,7 @@ class Clock(Base):
     shift: Mapped[timedelta] = mapped_column(sa.Interval, server_default="0")
 
 
+_DATABASE_CLOCK = sa.text("select extract(epoch from clock_timestamp())::float8")
 NOW = sa.func.marketplace_now(type_=sa.DateTime(timezone=True))
 
 
@@ -41,6 +43,12 @@ async def now(session: AsyncSession) -> datetime:
 async def shift(session: AsyncSession) -> timedelta:
     """How far business time is ahead of the database clock (zero in production)."""
     return (await session.execute(sa.select(Clock.shift))).scalar_one()
+
+
+async def ahead_s(session: AsyncSession) -> float:
+    """Seconds that the database's clock is ahead of this machine's; about zero as a rule."""
+    theirs: float = (await session.execute(_DATABASE_CLOCK)).scalar_one()
+    return theirs - time.time()
 
 
 async def travel_to(session: AsyncSession, moment: datetime, *, allowed: bool) -> None:

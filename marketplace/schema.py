@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
 from marketplace.api import PluginTables
-from marketplace.db import open_database
+from marketplace.db import Database, open_database
 from marketplace.errors import UsageError
 from marketplace.models import insert_only_tables
 from marketplace.plugins import Plugins
@@ -24,10 +27,23 @@ from marketplace.secrets import open_vault
 from marketplace.settings import Settings
 from marketplace.tables import METADATA
 
+log = logging.getLogger(__name__)
+
 HERE = Path(__file__).parent / "migrations"
 OLDEST_POSTGRES = 150000
 # Two `db upgrade` at once wait for each other.
 UPGRADE_LOCK = 7_219_004_511
+LOCK_S = 1.0
+"""Longest an upgrade waits for a table that somebody uses: whoever comes after it waits as long."""
+PAUSE_S = 5.0
+"""In which those go on who waited behind it, before it tries again."""
+PATIENCE_S = 600.0
+LOCKED = "55P03"
+IN_USE = (
+    "Somebody has used tables that this upgrade changes for {0:.0f} minutes on end: a backup, a "
+    "report, a transaction that was forgotten (pg_stat_activity names it). Nothing was changed; "
+    "run the upgrade again when it has ended."
+)
 
 
 class History(msgspec.Struct, frozen=True):
@@ -69,6 +85,7 @@ def upgrade(connection: Connection, plugin_tables: dict[str, PluginTables], role
     if int(version) < OLDEST_POSTGRES:
         raise UsageError(f"PostgreSQL 15 or newer is needed; this server is {version}.")
     connection.exec_driver_sql(f"select pg_advisory_xact_lock({UPGRADE_LOCK})")
+    connection.exec_driver_sql(f"set local lock_timeout = '{LOCK_S}s'")
     for history in histories(plugin_tables):
         command.upgrade(alembic_config(connection, history), "head")
     _grant(connection, plugin_tables, role)
@@ -138,16 +155,33 @@ def is_current(connection: Connection, plugin_tables: dict[str, PluginTables]) -
 async def upgrade_all(settings: Settings, *, probed: bool = True) -> None:
     """Bring the database of these settings to the present schema, as its owner.
 
-    `probed` False is for a process that may die of the plugins whose tables are made.
+    While somebody uses a table that must change it is tried again, all or nothing; UsageError after
+    PATIENCE_S. `probed` False is for a process that may die of the plugins whose tables are made.
     """
     database, vault = open_database(settings, as_owner=True), open_vault(settings)
     runtime = Runtime(settings, database, vault, probed=probed)
     try:
         tables = plugin_tables(runtime.plugins)
-        async with runtime.database.engine.begin() as connection:
-            await connection.run_sync(upgrade, tables, settings.database_role)
+        deadline = time.monotonic() + PATIENCE_S
+        while not await _tried(runtime.database, tables, settings.database_role):
+            if time.monotonic() > deadline:
+                raise UsageError(IN_USE.format(PATIENCE_S / 60))
+            log.warning("a table that the upgrade changes is in use; again in %g s", PAUSE_S)
+            await asyncio.sleep(PAUSE_S)
     finally:
         await runtime.database.close()
+
+
+async def _tried(database: Database, tables: dict[str, PluginTables], role: str) -> bool:
+    """Upgrade in one transaction; False where a table was in use, and nothing was changed."""
+    try:
+        async with database.engine.begin() as connection:
+            await connection.run_sync(upgrade, tables, role)
+    except sa.exc.DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != LOCKED:
+            raise
+        return False
+    return True
 
 
 def plugin_tables(plugins: Plugins) -> dict[str, PluginTables]:

@@ -173,6 +173,15 @@ def fresh_database(postgres_url: str, template: str) -> FreshDatabase:
 
 
 @pytest.fixture
+def bare_url(postgres_url: str) -> Iterator[str]:
+    """An empty database."""
+    name = f"test_{uuid.uuid4().hex}"
+    asyncio.run(execute(postgres_url, f"create database {name}"))
+    yield with_database(postgres_url, name)
+    asyncio.run(execute(postgres_url, f"drop database {name} with (force)"))
+
+
+@pytest.fixture
 def database_url(fresh_database: FreshDatabase) -> Iterator[str]:
     """The URL of a fresh, migrated, empty database."""
     with fresh_database() as url:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from celery import Celery
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marketplace import api
+from marketplace import api, clock
 from marketplace.containment.proxies import HEALTH_S, TASK_S
 from marketplace.exchange import tally
 from marketplace.fulfilment import service
@@ -34,6 +34,8 @@ TRIES = 4
 COLLISIONS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 LOCKED = (asyncpg.LockNotAvailableError,)
 """Somebody keeps a row locked for longer than a worker waits."""
+MOST_AHEAD_S = 600.0
+"""Clocks that are further apart are not both right."""
 
 
 class Work:
@@ -182,7 +184,18 @@ class Work:
             self.insist(partial(_record, plugin, faults))
 
     def expire_points(self) -> None:
-        """Take points whose date has passed out of their wallets."""
+        """Take points whose date has passed out of their wallets.
+
+        Nothing takes that back, so it is left while the database's clock may be wrong.
+        """
+        ahead_s = self.home.transact(clock.ahead_s)
+        if ahead_s > MOST_AHEAD_S:
+            log.error(
+                "the database's clock is %.0f s ahead of this machine's: no points expire until "
+                "they agree",
+                ahead_s,
+            )
+            return
         self.home.run(expiry.expire_all(self.home.runtime.database, lambda _: None))
 
     def count_burns(self) -> int:

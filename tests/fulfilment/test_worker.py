@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
 import pytest
 from msgspec.structs import replace
 
-from marketplace import api
+from marketplace import api, clock
 from marketplace.db import Database, raw_connection
 from marketplace.fulfilment import repository, service, tasks
 from marketplace.fulfilment.asking import Asked, ask
@@ -22,6 +25,7 @@ from tests.fulfilment.shop import FakeShop
 
 HELD_UNKNOWN = ("held", "unknown")
 DONE = ("captured", "done")
+AGES_AGO = datetime(2025, 1, 1, tzinfo=UTC)
 
 
 async def test_a_burn_is_delivered_and_its_points_are_spent(
@@ -352,3 +356,23 @@ async def test_a_collision_while_the_breaker_counts_costs_nothing(
     async with counter.coalition.runtime.database.begin() as session:
         states = await repository.health(await raw_connection(session))
     assert states["fake"]["last_success_at"] is not None
+
+
+async def test_no_points_expire_while_the_databases_clock_is_ahead(
+    counter: Counter,
+    worker: Worker,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await counter.coalition.issue(
+        "bob", 500, effective_at=AGES_AGO, expires_at=AGES_AGO + timedelta(days=1)
+    )
+    behind = SimpleNamespace(time=lambda: time.time() - 3_600)
+    monkeypatch.setattr(clock, "time", behind)
+    await worker.do(worker.work.expire_points)
+    monkeypatch.undo()
+    assert await counter.balance("bob") == (500, 0)
+    assert "no points expire until they agree" in caplog.text
+    await worker.do(worker.work.expire_points)
+    assert await counter.balance("bob") == (0, 0)
+    assert await counter.verified()

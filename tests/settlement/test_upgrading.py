@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -14,7 +11,7 @@ from alembic import command
 from marketplace.db import Database
 from marketplace.ids import uuid7
 from marketplace.schema import alembic_config, histories, upgrade_all
-from tests.conftest import execute, make_settings, with_database
+from tests.conftest import execute, make_settings
 from tests.settlement.closing import catch_up
 from tests.settlement.test_windows import sums_of, totals_of
 
@@ -35,15 +32,6 @@ select '{wallet}', n, w.id, kind::obligation_kind, 'redemption', '{shop}', '{sho
 from settlement_window w,
      (values (1, 'capture', '2025-12-31'), (2, 'refund', '2026-02-01')) as v(n, kind, at);
 """
-
-
-@pytest.fixture
-def bare_url(postgres_url: str) -> Iterator[str]:
-    """An empty database."""
-    name = f"test_{uuid4().hex}"
-    asyncio.run(execute(postgres_url, f"create database {name}"))
-    yield with_database(postgres_url, name)
-    asyncio.run(execute(postgres_url, f"drop database {name} with (force)"))
 
 
 def _upgrade(connection: Any) -> None:
