@@ -372,9 +372,13 @@ select exists(
       and last_success_at > clock_timestamp() - interval '10 seconds')
 """
 
+# Of a row that somebody has locked there is no probe now: nobody waits for it with all else.
 PROBE = """
 update supplier_health set open_until = clock_timestamp() + $2
-where plugin = $1 and open_until <= clock_timestamp()
+where plugin = (
+    select plugin from supplier_health
+    where plugin = $1 and open_until <= clock_timestamp()
+    for update skip locked)
 returning plugin
 """
 

@@ -66,6 +66,8 @@ class Work:
         )
         self._count(plugin, asked, time.monotonic() - began)
         resolved = self._resolve(claims, asked.outcomes)
+        # First of all: what follows may fail.
+        self.tell(resolved)
         for fault in asked.faults[:3]:
             log.warning("supplier %s: %s", plugin, fault)
         # A call cut short because we are leaving says nothing about the supplier.
@@ -73,7 +75,6 @@ class Work:
         if news:
             # Closing offers may collide with whoever changes them.
             self.insist(lambda s: service.record_chunk(s, plugin, asked.faults))
-        self.tell(resolved)
         return len(claims)
 
     def _claim(self, plugin: str, ids: list[Pair], *, probe: bool) -> list[Claimed]:
