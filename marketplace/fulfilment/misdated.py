@@ -66,7 +66,10 @@ returning 1
 # Over at once: a probe finds out how the supplier is.
 BREAKERS = """
 update supplier_health set open_until = clock_timestamp()
-where open_until > clock_timestamp() + $1::float8 * interval '1 second'
+where plugin in (
+    select plugin from supplier_health
+    where open_until > clock_timestamp() + $1::float8 * interval '1 second'
+    for update skip locked)
 returning plugin
 """
 

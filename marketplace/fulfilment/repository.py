@@ -96,12 +96,21 @@ where burn.id = a.id and burn.wallet_id = a.wallet_id and status = 'held'
   and fulfilment = 'ordering' and attempts = a.attempt
 """
 
-TIMED_OUT = """
-select id, wallet_id from burn
-where due_at is not null and status = 'held' and hold_until < (select marketplace_now())
+_TIMED_OUT = """
+burn.due_at is not null and status = 'held' and hold_until < (select marketplace_now())
   and (fulfilment = 'retry' or (fulfilment = 'queued' and attempts = 0))
-order by id limit $1
-for update skip locked
+"""
+
+TIMED_OUT = f"""
+select id, wallet_id from burn where {_TIMED_OUT} and id > $1 order by id limit $2
+"""
+
+LOCK_TIMED_OUT = f"""
+select burn.id, burn.wallet_id from burn
+join unnest($1::uuid[], $2::uuid[]) as a(id, wallet_id) using (id, wallet_id)
+where {_TIMED_OUT}
+order by burn.id
+for update of burn skip locked
 """
 
 VOIDED = """
@@ -267,9 +276,15 @@ async def wait(connection: Any, rows: Sequence[Waiting]) -> None:
     )
 
 
-async def lock_timed_out(connection: Any, limit: int) -> list[Pair]:
-    """Burns whose hold has run out and which certainly no supplier has taken, locked."""
-    return [(row[0], row[1]) for row in await connection.fetch(TIMED_OUT, limit)]
+async def timed_out(connection: Any, after: UUID, limit: int) -> list[Pair]:
+    """Burns whose hold has run out and which certainly no supplier has taken, by id after one."""
+    return [(row[0], row[1]) for row in await connection.fetch(TIMED_OUT, after, limit)]
+
+
+async def lock_timed_out(connection: Any, pairs: Sequence[Pair]) -> list[Pair]:
+    """Those of the burns that still are such, locked; what somebody has locked is left out."""
+    rows = await connection.fetch(LOCK_TIMED_OUT, *_columns(pairs))
+    return [(row[0], row[1]) for row in rows]
 
 
 async def voided(connection: Any, pairs: Sequence[Pair]) -> set[UUID]:
@@ -372,9 +387,13 @@ select exists(
       and last_success_at > clock_timestamp() - interval '10 seconds')
 """
 
+# Of a row that somebody has locked there is no probe now: nobody waits for it with all else.
 PROBE = """
 update supplier_health set open_until = clock_timestamp() + $2
-where plugin = $1 and open_until <= clock_timestamp()
+where plugin = (
+    select plugin from supplier_health
+    where plugin = $1 and open_until <= clock_timestamp()
+    for update skip locked)
 returning plugin
 """
 

@@ -11,7 +11,8 @@ import logging
 import random
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -34,6 +35,8 @@ HOLD_TIMEOUT = "hold_timeout"
 """Reason of a void because no supplier took the order in time."""
 SWEEP_LIMIT = 500
 """Holds voided in one transaction."""
+FIRST: Final = UUID(int=0)
+"""Before the ids of all burns."""
 LONGEST_REASON = 200
 
 
@@ -195,16 +198,22 @@ def _log_dead(waits: Sequence[Waiting]) -> None:
             )
 
 
-async def void_timed_out(session: AsyncSession, settings: Settings) -> list[api.BurnFact]:
-    """Void up to SWEEP_LIMIT burns whose hold ran out and that certainly no supplier has taken.
+async def timed_out(session: AsyncSession, *, after: UUID = FIRST) -> list[Pair]:
+    """Up to SWEEP_LIMIT burns whose hold ran out and that certainly no supplier has taken."""
+    return await repository.timed_out(await raw_connection(session), after, SWEEP_LIMIT)
+
+
+async def void_timed_out(
+    session: AsyncSession, pairs: Sequence[Pair], settings: Settings
+) -> list[api.BurnFact]:
+    """Void those of the burns that still are such and that nobody has locked.
 
     What a supplier may have seen is never voided by time.
     """
-    connection = await raw_connection(session)
-    pairs = await repository.lock_timed_out(connection, SWEEP_LIMIT)
-    if not pairs:
+    locked = await repository.lock_timed_out(await raw_connection(session), pairs)
+    if not locked:
         return []
-    requests = [VoidRequest(burn_id, wallet_id, HOLD_TIMEOUT) for burn_id, wallet_id in pairs]
+    requests = [VoidRequest(burn_id, wallet_id, HOLD_TIMEOUT) for burn_id, wallet_id in locked]
     return await void(session, requests, grace=_grace(settings))
 
 

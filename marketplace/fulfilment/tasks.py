@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
@@ -68,6 +68,8 @@ class Work:
         )
         self._count(plugin, asked, time.monotonic() - began)
         resolved = self._resolve(claims, asked.outcomes)
+        # First of all: what follows may fail.
+        self.tell(resolved)
         for fault in asked.faults[:3]:
             log.warning("supplier %s: %s", plugin, fault)
         # A call cut short because we are leaving says nothing about the supplier.
@@ -75,7 +77,6 @@ class Work:
         if news:
             # Closing offers may collide with whoever changes them.
             self.insist(lambda s: service.record_chunk(s, plugin, asked.faults))
-        self.tell(resolved)
         return len(claims)
 
     def _claim(self, plugin: str, ids: list[Pair], *, probe: bool) -> list[Claimed]:
@@ -112,22 +113,29 @@ class Work:
             if len(claims) == 1:
                 raise
             log.exception("resolving %d orders together failed; they go one by one", len(claims))
-        captured: list[api.BurnFact] = []
-        voided: list[api.BurnFact] = []
-        locked: set[UUID] = set()
-        for claim in claims:
-            if claim.wallet_id in locked:
+        by_pair = {(each.burn_id, each.wallet_id): each for each in claims}
+        resolved = list(
+            self._singly(by_pair, lambda pair: self._resolve_once([by_pair[pair]], outcomes), set())
+        )
+        return Resolved(
+            [fact for one in resolved for fact in one.captured],
+            [fact for one in resolved for fact in one.voided],
+        )
+
+    def _singly(
+        self, pairs: Iterable[Pair], work: Callable[[Pair], T], locked: set[UUID]
+    ) -> Iterator[T]:
+        """Do it to each burn; one that fails is passed over, and so are wallets found locked."""
+        for pair in pairs:
+            burn_id, wallet_id = pair
+            if wallet_id in locked:
                 continue
             try:
-                one = self._resolve_once([claim], outcomes)
+                yield work(pair)
             except Exception as error:
-                log.exception("burn %s could not be resolved", claim.burn_id)
+                log.exception("burn %s could not be ended", burn_id)
                 if _is(error, LOCKED):
-                    locked.add(claim.wallet_id)
-                continue
-            captured += one.captured
-            voided += one.voided
-        return Resolved(captured, voided)
+                    locked.add(wallet_id)
 
     def _resolve_once(self, claims: list[Claimed], outcomes: dict[str, api.Outcome]) -> Resolved:
         return self.insist(
@@ -155,15 +163,35 @@ class Work:
             self.home.runtime.tell(facts)
 
     def void_timed_out(self) -> int:
-        """Void every burn whose hold ran out unseen; returns how many."""
-        total = 0
+        """Void every burn whose hold ran out unseen; returns how many.
+
+        What fails is passed over until the next run: it keeps nothing behind it from its turn.
+        """
+        total, after = 0, service.FIRST
+        locked: set[UUID] = set()
         while not self.home.stopping.is_set():
-            facts = self.insist(lambda s: service.void_timed_out(s, self.home.settings))
-            self.tell(Resolved([], facts))
-            total += len(facts)
-            if len(facts) < service.SWEEP_LIMIT:
+            found = self.home.transact(partial(service.timed_out, after=after))
+            total += self._void(found, locked)
+            if len(found) < service.SWEEP_LIMIT:
                 break
+            after = found[-1][0]
         return total
+
+    def _void(self, pairs: Sequence[Pair], locked: set[UUID]) -> int:
+        """Void all in one transaction; where that fails, one by one, but not of locked wallets."""
+        some = [pair for pair in pairs if pair[1] not in locked]
+        try:
+            if len(some) > 1:
+                return self._void_once(some)
+        except Exception:
+            log.exception("voiding %d burns together failed; they go one by one", len(some))
+        going_on = (pair for pair in some if not self.home.stopping.is_set())
+        return sum(self._singly(going_on, lambda pair: self._void_once([pair]), locked))
+
+    def _void_once(self, pairs: Sequence[Pair]) -> int:
+        facts = self.insist(lambda s: service.void_timed_out(s, pairs, self.home.settings))
+        self.tell(Resolved([], facts))
+        return len(facts)
 
     def try_idle(self) -> None:
         """Ask suppliers how they are whose breaker is due for a probe and that no order waits for.

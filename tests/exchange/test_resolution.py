@@ -20,7 +20,7 @@ from marketplace.exchange.refunds import RefundRequest, refund
 from marketplace.exchange.resolution import Delivery, VoidRequest, capture, void
 from marketplace.exchange.schemas import RefundView
 from marketplace.fulfilment.models import Artefact
-from marketplace.fulfilment.service import void_timed_out
+from marketplace.fulfilment.service import timed_out, void_timed_out
 from marketplace.identity.domain import Principal
 from marketplace.ledger.expiry import expire_all
 from marketplace.ledger.models import Lot, Obligation, Transfer, Wallet
@@ -185,7 +185,8 @@ async def test_time_that_steps_a_day_each_way_ends_no_burn_twice(
 
     async def sweep() -> int:
         async with runtime.database.begin() as session:
-            return len(await void_timed_out(session, runtime.settings))
+            due = await timed_out(session)
+            return len(await void_timed_out(session, due, runtime.settings))
 
     await coalition.issue("ann", 3_000)
     first = await engine.submit(ask("ann", key="k1"))
@@ -195,12 +196,12 @@ async def test_time_that_steps_a_day_each_way_ends_no_burn_twice(
         burn = await session.get_one(Burn, (first.held.id, first.held.wallet_id))
     assert await sweep() == 0
     await deliver(runtime, burn)
-    for days, timed_out in ((1, 1), (-1, 0), (0, 0), (1, 0)):
+    for days, ran_out in ((1, 1), (-1, 0), (0, 0), (1, 0)):
         await step(days)
         again = await engine.submit(ask("ann", key="k1"))
         assert (again.held, again.replayed) == (first.held, True)
         # Only the other one, which no supplier was asked for, and once.
-        assert await sweep() == timed_out
+        assert await sweep() == ran_out
         assert await balances(runtime, burn.wallet_id) == (2_000, 0)
         assert await deliver(runtime, burn) == []
         await clean(runtime)

@@ -14,6 +14,7 @@ import pytest
 from marketplace import db
 from marketplace.app import create_app
 from marketplace.db import Database, open_database, wait_for_locks
+from marketplace.fulfilment import service
 from marketplace.identity.domain import Scope
 from marketplace.runtime import Runtime
 from marketplace.secrets import Vault
@@ -59,6 +60,30 @@ async def test_orders_of_others_are_delivered_while_a_wallet_is_locked(
         assert [status for status, _ in await counter.states(stuck)] == [HELD]
     await make_due(owner)
     await counter.verified()
+
+
+@pytest.mark.parametrize("at_once", [2, 500])
+async def test_holds_that_ran_out_end_while_a_wallet_is_locked(
+    at_once: int,
+    impatient: None,
+    counter: Counter,
+    worker: Worker,
+    owner: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(service, "SWEEP_LIMIT", at_once)
+    await counter.coalition.issue("bob", 10_000)
+    stuck = await counter.burn(4)  # the first by their ids
+    others = await counter.burn(3, who="bob")
+    await make_due(owner, hold_over=True)
+    wallet = "select 1 from wallet where id = $1"
+    async with locked(owner, wallet, counter.coalition.wallets["ann"]):
+        async with asyncio.timeout(PATIENCE_S):
+            assert await worker.do(worker.work.void_timed_out) == 3
+        assert await counter.states(others) == [("voided", "done")] * 3
+        assert [status for status, _ in await counter.states(stuck)] == [HELD] * 4
+    assert await worker.do(worker.work.void_timed_out) == 4
+    assert await counter.verified()
 
 
 async def test_a_locked_burn_waits_and_the_others_of_its_message_are_delivered(

@@ -256,3 +256,12 @@ place = sa.Table(
     sa.Index("ix_conference_place_session_id", "session_id"),
     comment="A sold place; no seat has two of them that were not cancelled.",
 )
+
+comparison = sa.Table(
+    "conference_comparison",
+    metadata,
+    sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("compared_to", sa.Text, nullable=False),
+    sa.CheckConstraint("id = 1", name="comparison_is_one_row"),
+    comment="How far sold places were compared with the exchange, round by round.",
+)

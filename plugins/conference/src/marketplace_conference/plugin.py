@@ -21,7 +21,7 @@ from marketplace.api import (
     Supplier,
     hookimpl,
 )
-from marketplace_conference import events, reserving, selling, waiting
+from marketplace_conference import comparing, events, reserving, selling, waiting
 from marketplace_conference.certificates import certifying
 from marketplace_conference.certificates import pages as certificate_pages
 from marketplace_conference.commands import make_commands
@@ -109,6 +109,7 @@ def _certify(host: Host) -> None:
 
 
 def _pay(host: Host) -> None:
+    comparing.run(host)
     cancelling.pay_all(host)
 
 
@@ -176,4 +177,4 @@ def marketplace_register_tables() -> PluginTables:
 @hookimpl
 def marketplace_after_burn_refunded(fact: RefundFact, host: Host) -> None:
     """Places of a burn that was given back whole are free again."""
-    selling.release_refunded(host, fact)
+    selling.release_refunded(host, str(fact.burn_id))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from marketplace.api import Host, Order, RefundFact
+from marketplace.api import Host, Order
 from marketplace_conference import counting, prerequisites, stock, taking
 from marketplace_conference.models import category, place, reservation, seat, waiter
 from marketplace_conference.places import Place
@@ -20,6 +20,8 @@ UNKNOWN = "these seats are not sold here"
 NOT_CHOSEN = "seats of this kind are chosen first; nothing was reserved for you"
 NOT_THESE = "what was reserved is something else than what was burnt for"
 USED = "this reservation was used already"
+SET_LOCK_TIMEOUT = sa.text("select set_config('lock_timeout', :most, true)")
+LOCK_MS = 2_000
 LOST = "the time for the reservation was over, and somebody else has the seats"
 
 
@@ -189,14 +191,28 @@ def lock_pools(session: Session, categories: set[UUID], *, alone: bool) -> None:
     taking.lock(session, dict.fromkeys(pools, alone))
 
 
-def release_refunded(host: Host, fact: RefundFact) -> None:
-    """Places of a burn that was given back whole are free again."""
-    reference = str(fact.burn_id)
+def release_refunded(host: Host, reference: str) -> None:
+    """Places of a burn whose points are all back are free again.
+
+    What somebody keeps locked is waited for `LOCK_MS`: it would hold up other refunds.
+    """
     with host.transaction() as session:
-        placed = host.placed_orders(session, [reference], keep=True).get(reference)
-        if placed is None or placed.refunded_points < placed.points:
+        session.execute(SET_LOCK_TIMEOUT, {"most": str(LOCK_MS)})
+        if not given_back(host, session, [reference], keep=True):
             return
         freed = release(host, session, reference)
         if freed:
             details = {"places": freed}
             host.audit(session, actor="system", action="refunded", subject=reference, **details)
+
+
+def given_back(
+    host: Host, session: Session, references: Collection[str], *, keep: bool = False
+) -> set[str]:
+    """Those of the orders whose points are all back; `keep` as in `Host.placed_orders`."""
+    placed = host.placed_orders(session, sorted(references), keep=keep)
+    return {
+        each.reference
+        for each in placed.values()
+        if each.voided or each.refunded_points >= each.points
+    }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 from sqlalchemy.orm import Session as Transaction
 
 from marketplace.api import Host
+from marketplace_conference import selling
 from marketplace_conference.door import repository
 from marketplace_conference.door.domain import (
     Device,
@@ -28,6 +30,8 @@ from marketplace_conference.places import Session
 from marketplace_conference.tickets import keys
 from marketplace_conference.tickets import repository as tickets
 from marketplace_conference.tickets.domain import Ticket
+
+JUST_NOW: Final = timedelta(minutes=1)
 
 
 def authenticate(host: Host, session: Transaction, key: str) -> Device:
@@ -49,9 +53,7 @@ def check_in(host: Host, key: str, sent: NewScans) -> ScanViews:
         public = keys.public_keys(session, door.event_id)
         seen = [_seen(each, door, public, now) for each in sent.scans]
         numbers = {each.number for each in seen if each.number is not None}
-        known = {
-            each.id: each for each in tickets.of_event(session, door.event_id, sorted(numbers))
-        }
+        known = _known(host, session, door.event_id, numbers, now)
         parts = {each.id: each for each in tickets.sessions_of(session, door.event_id)}
         judged = [
             (each, judge(each, *_meant(each, known, parts), sent.session), each.number in known)
@@ -66,6 +68,26 @@ def check_in(host: Host, key: str, sent: NewScans) -> ScanViews:
             ticket, part = _meant(each, known, parts)
             views.append(_view(each, books[each.nonce], ticket, part, door.time_zone))
         return ScanViews(scans=views)
+
+
+def _known(
+    host: Host, session: Transaction, event_id: UUID, numbers: Collection[int], now: datetime
+) -> dict[int, Ticket]:
+    """Tickets of the event, by id; void where the points are back and nobody told us.
+
+    Since when, nobody says: what was scanned just now is void, what a door without a network
+    scanned before stays good.
+    """
+    known = tickets.of_event(session, event_id, sorted(numbers))
+    standing = {each.order_reference for each in known if each.cancelled_at is None}
+    back = selling.given_back(host, session, standing)
+    since = now - JUST_NOW
+    return {
+        each.id: replace(each, cancelled_at=since)
+        if each.cancelled_at is None and each.order_reference in back
+        else each
+        for each in known
+    }
 
 
 def _seen(sent: NewScan, door: Device, public: Mapping[int, bytes], now: datetime) -> Seen:
