@@ -17,6 +17,12 @@ from typing import Any, NamedTuple
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
+from marketplace.errors import (
+    PROBLEM_MEDIA_TYPE,
+    HeadTooLarge,
+    InvalidRequest,
+    MarketplaceError,
+)
 from marketplace.web.one_write import CorkedTransport, OneWriteProtocol
 from marketplace.web.request_id import HEADER, request_id_of
 
@@ -24,6 +30,13 @@ log = logging.getLogger(__name__)
 
 LONGEST_BODY = 8_192
 """Bytes; longer bodies go the long way."""
+LARGEST_HEAD = 65_536
+"""Bytes of address and headers, or of what may follow a body. One that begins behind another
+request is counted from the next read on: a read is a quarter of a megabyte at most."""
+LINGER_S = 2.0
+"""How long what a refused client still sends is taken and dropped: a connection that is closed upon
+it would lose the answer."""
+PROBLEM_LINES = b"content-type: %b\r\nconnection: close\r\n" % PROBLEM_MEDIA_TYPE.encode()
 ALWAYS = b"x-content-type-options: nosniff\r\n" + HEADER + b": "
 
 Headers = list[tuple[bytes, bytes]]
@@ -98,15 +111,36 @@ class DirectProtocol(OneWriteProtocol):
         self._defaults: Headers = []
         self._default_lines = b""
         self._quiet_since_s: float | None = None
+        self._in_head = False
+        self._head_bytes = 0
+        self._read_bytes = 0
+        self._is_refused = False
+
+    def data_received(self, data: bytes) -> None:
+        """Something has come: a request in most cases, which is whole."""
+        if self._is_refused:
+            return
+        self._read_bytes = len(data)
+        super().data_received(data)
+        if self._in_head:
+            self._head_bytes += self._read_bytes
+            if self._head_bytes > LARGEST_HEAD:
+                self._refuse(HeadTooLarge())
 
     def on_message_begin(self) -> None:
         """A request begins; what only the application needs is made once it is known to be its."""
+        self._in_head = True
+        self._head_bytes = 0
         self.url = b""
         self.expect_100_continue = False
         self.headers = []
 
     def on_headers_complete(self) -> None:
         """The head has come: whose request is it?"""
+        self._in_head = False
+        if self._head_bytes + self._read_bytes > LARGEST_HEAD and self._is_head_too_large():
+            self._refuse(HeadTooLarge())
+            raise HeadTooLarge  # which ends the parser
         path, _, self._query = self.url.partition(b"?")
         handler = self._routes.get((self.parser.get_method(), path))
         if handler is None:
@@ -118,6 +152,11 @@ class DirectProtocol(OneWriteProtocol):
             return
         self._handler = handler
         self._body = b""
+
+    def _is_head_too_large(self) -> bool:
+        """Counted by the byte, where some of what came may be a body."""
+        lines = sum(len(name) + len(value) for name, value in self.headers)
+        return len(self.url) + lines > LARGEST_HEAD
 
     def _open_scope(self) -> None:
         """Give the head to the application."""
@@ -137,8 +176,14 @@ class DirectProtocol(OneWriteProtocol):
             and len(self._fields) == len(self.headers)
         )
 
+    def on_chunk_header(self) -> None:
+        """A chunk of the body comes; behind the last one there may be headers again."""
+        self._in_head = True
+        self._head_bytes = 0
+
     def on_body(self, body: bytes) -> None:
         """Some of the body has come."""
+        self._in_head = False
         if self._handler is None:
             super().on_body(body)
             return
@@ -148,6 +193,8 @@ class DirectProtocol(OneWriteProtocol):
 
     def on_message_complete(self) -> None:
         """The request is whole."""
+        self._in_head = False
+        self._read_bytes = 0  # the rest of this read is another's
         if self._handler is None:
             super().on_message_complete()
         elif not self._handled(self._handler):
@@ -193,6 +240,23 @@ class DirectProtocol(OneWriteProtocol):
         if not cycle.keep_alive:
             self.transport.close()
         self.on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What came is no HTTP."""
+        self._refuse(InvalidRequest(msg))
+
+    def _refuse(self, error: MarketplaceError) -> None:
+        """Say why what comes on this connection is read no further, and end it."""
+        if self._is_refused:
+            return
+        self._is_refused = True
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.transport.close()  # to say it now would be to answer the request in hand
+            return
+        cycle = DirectCycle(self, request_id_of(None), keep_alive=True)
+        cycle.answer(error.status, PROBLEM_LINES, error.problem_json())
+        self.transport.write_eof()
+        self.loop.call_later(LINGER_S, self.transport.close)
 
     def on_response_complete(self) -> None:
         """The connection is quiet, unless more requests wait on it."""
