@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -90,6 +91,24 @@ def test_without_a_broker_the_background_process_runs_too(settings: Settings) ->
         wait_until_ready(address)
         commands = [each.cmdline()[-1] for each in psutil.Process(process.pid).children()]
         assert "background" in commands
+
+
+def test_processes_may_have_as_many_connections_as_the_system_lets_them(
+    settings: Settings,
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 256), hard))
+    try:
+        with serving(settings) as (process, address):
+            wait_until_ready(address)
+            children = psutil.Process(process.pid).children()
+            assert len(children) == 2
+            deadline = time.monotonic() + START_S
+            while min(each.rlimit(psutil.RLIMIT_NOFILE)[0] for each in children) <= 256:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 async def test_a_child_that_never_lives_ends_it_all(
