@@ -7,7 +7,7 @@ import sys
 
 import uvicorn
 
-from marketplace import heap
+from marketplace import heap, open_files
 from marketplace.tied import say_started
 from marketplace.web.direct import DirectProtocol
 
@@ -30,6 +30,7 @@ class ApiServer(uvicorn.Server):
 
 def run_api(fd: int) -> None:
     """Serve on the listening socket `fd` until told to stop; settings from the environment."""
+    open_files.allow_many()
     config = uvicorn.Config(
         "marketplace.app:asgi",
         factory=True,

@@ -111,6 +111,12 @@ class TooManyRequests(MarketplaceError):
     status = 429
 
 
+class HeadTooLarge(MarketplaceError):
+    code = "head_too_large"
+    title = "The address and headers of the request are larger than the limit"
+    status = 431
+
+
 class Busy(MarketplaceError):
     code = "busy"
     title = "The exchange is busy; retry with the same Idempotency-Key"

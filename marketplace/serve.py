@@ -43,6 +43,9 @@ everything: something is wrong with all of it."""
 AGAIN_AFTER_S = 0.2
 AGAIN_AT_MOST_S = 5.0
 """The longest pause before a child is started again."""
+NO_START = (OSError, RuntimeError)
+"""What a start raises where the system has no memory, process, file or thread to give for it. A
+child that was begun all the same ends by itself: we have let go of its input."""
 
 
 def pause_s(short_lives: int) -> float:
@@ -89,7 +92,12 @@ class Supervisor:
         short_lives = failures = 0
         while not self._stopping.is_set():
             began = time.monotonic()
-            code = await self._run_once(child)
+            try:
+                code = await self._run_once(child)
+            except NO_START as error:
+                code, how = 1, f"could not be started ({error})"
+            else:
+                how = f"ended with exit code {code}" if code >= 0 else f"ended by signal {-code}"
             if self._stopping.is_set():
                 return
             lived_s = time.monotonic() - began
@@ -98,17 +106,14 @@ class Supervisor:
             else:
                 short_lives += 1
                 failures += code >= 0  # who is killed might have lived
-            how = f"with exit code {code}" if code >= 0 else f"by signal {-code}"
             if failures >= SHORT_LIVES and child.kind not in self._started:
-                log.error("%s ended %s after %.1f s and never started", child.name, how, lived_s)
+                log.error("%s %s after %.1f s and never started", child.name, how, lived_s)
                 self.failed = True
                 self.stop()
                 return
             pause = pause_s(short_lives)
-            log.error(
-                *("%s ended %s after %.1f s, started again in %.1f s", child.name, how),
-                *(lived_s, pause),
-            )
+            again = "%s %s after %.1f s, started again in %.1f s"
+            log.error(again, child.name, how, lived_s, pause)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
 
@@ -131,7 +136,7 @@ class Supervisor:
                     start_new_session=True,
                 )
             if child.nice and hasattr(os, "setpriority"):
-                with suppress(ProcessLookupError):
+                with suppress(OSError):  # it has ended, or there are no such priorities here
                     os.setpriority(os.PRIO_PROCESS, process.pid, child.nice)
             started = asyncio.create_task(self._note_start(child, ours))
             ended = asyncio.create_task(process.wait())

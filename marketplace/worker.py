@@ -25,7 +25,7 @@ from celery.worker import state
 from celery.worker.worker import WorkController
 from kombu.entity import Exchange, Queue
 
-from marketplace import heap
+from marketplace import heap, open_files
 from marketplace.errors import UsageError
 from marketplace.fulfilment.consuming import HardyConsumer
 from marketplace.fulfilment.domain import stale_s
@@ -172,6 +172,7 @@ def run_worker(
     settings: Settings, *, queues: Sequence[str] = (), concurrency: int | None = None
 ) -> None:
     """Work on `queues` (all of them where empty) until SIGTERM."""
+    open_files.allow_many()
     broker_url = broker_of(settings)
     with open_home(settings) as home:
         home.transact(lambda session: sync(session, home.runtime.plugins))
@@ -180,6 +181,7 @@ def run_worker(
 
 def run_beat(settings: Settings) -> None:
     """Relay what is due and keep the schedule until SIGTERM."""
+    open_files.allow_many()
     broker_url = broker_of(settings)
     with open_home(settings) as home:
         app = make_app(broker_url, home.runtime.plugins.slugs)
@@ -191,6 +193,7 @@ def run_beat(settings: Settings) -> None:
 
 def run_background(settings: Settings) -> None:
     """Relay, schedule and worker in this one process; the broker is its memory."""
+    open_files.allow_many()
     with open_home(settings) as home:
         broker_url = settings.broker_url or IN_MEMORY
         app = make_app(broker_url, home.runtime.plugins.slugs)

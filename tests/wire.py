@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 import uvicorn
@@ -36,7 +37,66 @@ class Wire:
         return await self.reply()
 
     async def ended(self) -> bool:
-        return await self._reader.read() == b""
+        return await self.rest() == b""
+
+    async def rest(self) -> bytes:
+        """All that comes until the connection is closed."""
+        return await self._reader.read()
+
+
+class Recorder:
+    """A transport that remembers what was sent in one go."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        self.sent.append(data)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def write_eof(self) -> None:
+        """Nothing more is sent."""
+
+    def pause_reading(self) -> None:
+        """What comes stays where it is."""
+
+    def resume_reading(self) -> None:
+        """It is read again."""
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def get_extra_info(self, name: str) -> None:
+        """Nothing is known about the peer."""
+
+
+class Clock:
+    """The running event loop, but for its time and what is to be done later."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.later: list[tuple[float, Callable[[], None]]] = []
+
+    def time(self) -> float:
+        return self.now_s
+
+    def call_later(self, after_s: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+        self.later.append((self.now_s + after_s, call))
+        return asyncio.TimerHandle(self.now_s, call, (), asyncio.get_running_loop())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio.get_running_loop(), name)
+
+    def pass_by(self, seconds: float) -> None:
+        """Let time pass and do what is due by then."""
+        self.now_s += seconds
+        due = [call for moment, call in self.later if moment <= self.now_s]
+        self.later = [each for each in self.later if each[0] > self.now_s]
+        for call in due:
+            call()
 
 
 Connect = Callable[[], Awaitable[Wire]]

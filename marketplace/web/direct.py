@@ -17,6 +17,12 @@ from typing import Any, NamedTuple
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
+from marketplace.errors import (
+    PROBLEM_MEDIA_TYPE,
+    HeadTooLarge,
+    InvalidRequest,
+    MarketplaceError,
+)
 from marketplace.web.one_write import CorkedTransport, OneWriteProtocol
 from marketplace.web.request_id import HEADER, request_id_of
 
@@ -24,7 +30,22 @@ log = logging.getLogger(__name__)
 
 LONGEST_BODY = 8_192
 """Bytes; longer bodies go the long way."""
+LARGEST_HEAD = 65_536
+"""Bytes of address and headers, or of what may follow a body. One that begins behind another
+request is counted from the next read on: a read is a quarter of a megabyte at most."""
+PATIENCE_S = 30.0
+"""How long a new connection may say nothing, a head may take from its first byte on, and the next
+LEAST_BYTES of a body may. After an answer a connection may be quiet for as long as the server says
+(`timeout_keep_alive`), and what is left of a body that was answered early has to come by then."""
+LEAST_BYTES = 1_024
+LINGER_S = 2.0
+"""How long what a refused client still sends is taken and dropped: a connection that is closed upon
+it would lose the answer."""
+PROBLEM_LINES = b"content-type: %b\r\nconnection: close\r\n" % PROBLEM_MEDIA_TYPE.encode()
 ALWAYS = b"x-content-type-options: nosniff\r\n" + HEADER + b": "
+
+WHOLE, HEAD, BODY, TRAILER = range(4)
+"""What of a request is on its way: nothing where all that has begun is whole."""
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -97,16 +118,64 @@ class DirectProtocol(OneWriteProtocol):
         self._body = b""
         self._defaults: Headers = []
         self._default_lines = b""
-        self._quiet_since_s: float | None = None
+        self._since_s: float | None = None
+        """Since when its next bytes are waited for; None: from the end of this read on."""
+        self._part = WHOLE
+        self._head_bytes = 0
+        self._body_bytes = 0
+        self._read_bytes = 0
+        self._is_refused = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client has connected, and is waited for."""
+        super().connection_made(transport)
+        self._since_s = self.loop.time()
+        self._look_again(self._look_s())
+
+    def data_received(self, data: bytes) -> None:
+        """Something has come: a request in most cases, which is whole."""
+        if self._is_refused:
+            return
+        self._read_bytes = len(data)
+        super().data_received(data)
+        if self._part:
+            self._note_part()
+
+    def _note_part(self) -> None:
+        """Not all of a request has come yet: how much is it, and how long does it take?"""
+        if self._since_s is None:
+            self._since_s = self.loop.time()
+        if self._part != BODY:
+            self._head_bytes += self._read_bytes
+            if self._head_bytes > LARGEST_HEAD:
+                self._refuse(HeadTooLarge())
+            return
+        self._body_bytes += self._read_bytes
+        if self._body_bytes >= LEAST_BYTES:
+            self._body_bytes = 0
+            if self._handler is not None or self._is_in_hand():
+                self._since_s = self.loop.time()
+
+    def _is_in_hand(self) -> bool:
+        """Whether somebody works on an answer."""
+        return self.cycle is not None and not self.cycle.response_complete
 
     def on_message_begin(self) -> None:
         """A request begins; what only the application needs is made once it is known to be its."""
+        self._part = HEAD
+        self._head_bytes = 0
+        self._since_s = None
         self.url = b""
         self.expect_100_continue = False
         self.headers = []
 
     def on_headers_complete(self) -> None:
         """The head has come: whose request is it?"""
+        self._part = BODY
+        self._since_s = None
+        if self._head_bytes + self._read_bytes > LARGEST_HEAD and self._is_head_too_large():
+            self._refuse(HeadTooLarge())
+            raise HeadTooLarge  # which ends the parser
         path, _, self._query = self.url.partition(b"?")
         handler = self._routes.get((self.parser.get_method(), path))
         if handler is None:
@@ -119,6 +188,11 @@ class DirectProtocol(OneWriteProtocol):
         self._handler = handler
         self._body = b""
 
+    def _is_head_too_large(self) -> bool:
+        """Counted by the byte, where some of what came may be a body."""
+        lines = sum(len(name) + len(value) for name, value in self.headers)
+        return len(self.url) + lines > LARGEST_HEAD
+
     def _open_scope(self) -> None:
         """Give the head to the application."""
         url, expects, headers = self.url, self.expect_100_continue, self.headers
@@ -130,15 +204,21 @@ class DirectProtocol(OneWriteProtocol):
     def _is_plain(self) -> bool:
         """Whether nothing about the head or the connection needs the server's own care."""
         return (
-            (self.cycle is None or self.cycle.response_complete)
+            not self._is_in_hand()
             and not self.expect_100_continue
             and self.parser.get_http_version() == "1.1"
             and not self.parser.should_upgrade()
             and len(self._fields) == len(self.headers)
         )
 
+    def on_chunk_header(self) -> None:
+        """A chunk of the body comes; behind the last one there may be headers again."""
+        self._part = TRAILER
+        self._head_bytes = 0
+
     def on_body(self, body: bytes) -> None:
         """Some of the body has come."""
+        self._part = BODY
         if self._handler is None:
             super().on_body(body)
             return
@@ -148,6 +228,8 @@ class DirectProtocol(OneWriteProtocol):
 
     def on_message_complete(self) -> None:
         """The request is whole."""
+        self._part = WHOLE
+        self._read_bytes = 0  # the rest of this read is another's
         if self._handler is None:
             super().on_message_complete()
         elif not self._handled(self._handler):
@@ -194,20 +276,37 @@ class DirectProtocol(OneWriteProtocol):
             self.transport.close()
         self.on_response_complete()
 
+    def send_400_response(self, msg: str) -> None:
+        """What came is no HTTP."""
+        self._refuse(InvalidRequest(msg))
+
+    def _refuse(self, error: MarketplaceError) -> None:
+        """Say why what comes on this connection is read no further, and end it."""
+        if self._is_refused:
+            return
+        self._is_refused = True
+        if self._is_in_hand():
+            self.transport.close()  # to say it now would be to answer the request in hand
+            return
+        cycle = DirectCycle(self, request_id_of(None), keep_alive=True)
+        cycle.answer(error.status, PROBLEM_LINES, error.problem_json())
+        self.transport.write_eof()
+        self.loop.call_later(LINGER_S, self.transport.close)
+
     def on_response_complete(self) -> None:
         """The connection is quiet, unless more requests wait on it."""
+        self._since_s = self.loop.time()
         if self.pipeline or self.transport.is_closing():
             super().on_response_complete()
             return
         self.server_state.total_requests += 1
         self.flow.resume_reading()
-        self._quiet_since_s = self.loop.time()
-        if self.timeout_keep_alive_task is None:
-            self._look_again(self.timeout_keep_alive)
 
     def _unset_keepalive_if_required(self) -> None:
-        # The timer stays: to end it and make another for each request costs more than to look once.
-        self._quiet_since_s = None
+        """The timer stays: to end it and make another for each request costs more than to look."""
+
+    def _look_s(self) -> float:
+        return min(PATIENCE_S, self.timeout_keep_alive)
 
     def _look_again(self, after_s: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(
@@ -215,11 +314,17 @@ class DirectProtocol(OneWriteProtocol):
         )
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close the connection if it has been quiet for long, else look again when it may be."""
-        self.timeout_keep_alive_task = None
-        if self._quiet_since_s is None:
-            return  # a request is in hand, and its answer begins a new wait
-        left_s = self._quiet_since_s + self.timeout_keep_alive - self.loop.time()
+        """Close the connection if it is waited for too long, else look again when it may be."""
+        if self.flow.read_paused or (self._is_in_hand() and self._part in (WHOLE, HEAD)):
+            self._since_s = None  # it waits for us
+            self._look_again(self._look_s())
+            return
+        now_s = self.loop.time()
+        if self._since_s is None:
+            self._since_s = now_s
+        is_quiet = self._part == WHOLE and self.cycle is not None
+        most_s = self.timeout_keep_alive if is_quiet else PATIENCE_S
+        left_s = self._since_s + most_s - now_s
         if left_s > 0:
             self._look_again(left_s)
         else:

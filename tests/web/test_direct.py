@@ -18,7 +18,7 @@ from marketplace.ledger.models import Wallet
 from marketplace.web.direct import Answer, DirectProtocol, DirectRequest
 from marketplace.web.one_write import CorkedTransport
 from tests.factories import Coalition
-from tests.wire import Connect, Reply, Wire
+from tests.wire import Clock, Connect, Recorder, Reply, Wire
 
 Headers = dict[str, str]
 
@@ -187,49 +187,6 @@ async def test_connections_close_when_asked_to(
     assert await wire.ended()
     old = await connect()
     assert (await old.ask(burn("old", version="1.0")))[0] == 201
-
-
-class Recorder:
-    """A transport that remembers what was sent in one go."""
-
-    def __init__(self) -> None:
-        self.sent: list[bytes] = []
-        self.closed = False
-
-    def write(self, data: bytes) -> None:
-        self.sent.append(data)
-
-    def close(self) -> None:
-        self.closed = True
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def get_extra_info(self, name: str) -> None:
-        """Nothing is known about the peer."""
-
-
-class Clock:
-    """An event loop of which only the time and what is to be done later are asked for."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-        self.later: list[tuple[float, Callable[[], None]]] = []
-
-    def time(self) -> float:
-        return self.now_s
-
-    def call_later(self, after_s: float, call: Callable[[], None]) -> asyncio.TimerHandle:
-        self.later.append((self.now_s + after_s, call))
-        return asyncio.TimerHandle(self.now_s, call, (), asyncio.get_running_loop())
-
-    def pass_by(self, seconds: float) -> None:
-        """Let time pass and do what is due by then."""
-        self.now_s += seconds
-        due = [call for moment, call in self.later if moment <= self.now_s]
-        self.later = [each for each in self.later if each[0] > self.now_s]
-        for call in due:
-            call()
 
 
 async def test_a_connection_is_closed_once_it_has_been_quiet_for_long(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -90,6 +93,24 @@ def test_without_a_broker_the_background_process_runs_too(settings: Settings) ->
         wait_until_ready(address)
         commands = [each.cmdline()[-1] for each in psutil.Process(process.pid).children()]
         assert "background" in commands
+
+
+def test_processes_may_have_as_many_connections_as_the_system_lets_them(
+    settings: Settings,
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 256), hard))
+    try:
+        with serving(settings) as (process, address):
+            wait_until_ready(address)
+            children = psutil.Process(process.pid).children()
+            assert len(children) == 2
+            deadline = time.monotonic() + START_S
+            while min(each.rlimit(psutil.RLIMIT_NOFILE)[0] for each in children) <= 256:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 async def test_a_child_that_never_lives_ends_it_all(
@@ -182,6 +203,64 @@ async def test_children_that_die_while_the_database_is_away_are_back_with_it(
             assert (await again.get(f"{address}/health/ready")).status_code == 200
         assert not supervisor.failed
     assert "started again in" in caplog.text
+
+
+class Sleepers:
+    """Starts children that say that they have started, then sleep; some starts fail."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.failures: list[Exception] = []
+        self._start = asyncio.create_subprocess_exec
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", self)
+        monkeypatch.setattr(serve, "AGAIN_AFTER_S", 0.001)
+        monkeypatch.setattr(serve, "SHORT_LIVES", 2)
+        monkeypatch.setattr(serve, "SHORT_LIFE_S", 600.0)
+
+    async def __call__(self, program: str, *_: str, **options: Any) -> asyncio.subprocess.Process:
+        if self.failures:
+            raise self.failures.pop()
+        text = "import os, sys; os.write(0, b'+'); os.read(0, 1)"
+        return await self._start(program, "-c", text, **options)
+
+
+async def test_a_child_that_cannot_be_started_for_a_while_comes_back_and_takes_nobody_along(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sleepers = Sleepers(monkeypatch)
+    supervisor = serve.Supervisor(dict(os.environ))
+    first, second = (serve.Child(f"API process {each}", ["api-process"]) for each in (1, 2))
+    running = asyncio.create_task(supervisor.run([first, second]))
+    killed, other = [await next_start(supervisor, each, None) for each in (first, second)]
+    while "api-process" not in supervisor._started:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    sleepers.failures = [
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        OSError(errno.EMFILE, "Too many open files"),
+        BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"),
+        FileNotFoundError(errno.ENOENT, "No such file or directory"),
+        RuntimeError("can't start new thread"),
+    ]
+    killed.kill()
+    again = await next_start(supervisor, first, killed)
+    assert not sleepers.failures
+    assert not running.done()
+    assert (again.returncode, other.returncode) == (None, None)
+    assert "API process 1 could not be started ([Errno 12] Cannot allocate memory)" in caplog.text
+    supervisor.stop()
+    await running
+    assert not supervisor.failed
+
+
+async def test_children_that_cannot_be_started_at_all_end_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sleepers = Sleepers(monkeypatch)
+    sleepers.failures = [OSError(errno.ENOMEM, "Cannot allocate memory") for _ in range(100)]
+    supervisor = serve.Supervisor(dict(os.environ))
+    await supervisor.run([serve.Child("API process 1", ["api-process"])])
+    assert supervisor.failed
+    assert "could not be started ([Errno 12] Cannot allocate memory)" in caplog.text
+    assert "and never started" in caplog.text
 
 
 def test_pauses_between_starts_grow_to_some_seconds() -> None:
