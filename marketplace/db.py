@@ -43,6 +43,8 @@ QUERY_CANCELED = "57014"
 DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """All that the asynchronous driver raises besides OSError; the last of them where the server ends a
 connection at the very moment at which something is sent."""
+ISOLATION = {"default_transaction_isolation": "read committed"}
+"""What all our statements are written for, whatever the server or the database says."""
 FORGOTTEN = {
     # The server's side of the same, so that what a dead process has locked is free again.
     "tcp_keepalives_idle": str(IDLE_S),
@@ -74,7 +76,7 @@ def raw_arguments(url: URL, role: str | None, lock_s: float | None = None) -> di
     """Arguments of `asyncpg.connect` for this URL; the session acts as `role` if given, and waits
     `lock_s` for a lock, or as long as it takes.
     """
-    settings = {"application_name": "marketplace", "timezone": "UTC", **FORGOTTEN}
+    settings = {"application_name": "marketplace", "timezone": "UTC", **ISOLATION, **FORGOTTEN}
     if role:
         settings["role"] = role
     if lock_s is not None:
@@ -150,6 +152,7 @@ class Database:
     def _session_statements(self) -> list[str]:
         name = self._name.replace("'", "")
         statements = ["SET TIME ZONE 'UTC'", f"SET application_name = '{name}'"]
+        statements += [f"SET {setting} = '{value}'" for setting, value in ISOLATION.items()]
         limits = {
             "statement_timeout": self._statement_s,
             "idle_in_transaction_session_timeout": self._idle_s,

@@ -189,6 +189,9 @@ class Teller:
                 log.error(
                     "plugin %s: observers of %d facts: %s", self._pool.slug, len(facts), error
                 )
+            except Exception:
+                # Nobody starts this thread again: whatever it is, the next facts are told.
+                log.exception("plugin %s: observers of %d facts", self._pool.slug, len(facts))
 
 
 class Keeper:

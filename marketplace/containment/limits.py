@@ -61,16 +61,20 @@ def _tasks_of_this_user() -> int:
 
 
 class Usage:
-    """Looks at a running process and all that it started."""
+    """Looks at a running process and all that it started.
+
+    What cannot be looked at, as where this process has no descriptor left, is taken for nothing.
+    """
 
     def __init__(self, pid: int) -> None:
+        """Raises OSError and psutil.Error."""
         self._process = psutil.Process(pid)
 
     def started(self) -> list[psutil.Process]:
         """Processes below it; none where it is gone."""
         try:
             found: list[psutil.Process] = self._process.children(recursive=True)
-        except psutil.Error:
+        except (OSError, psutil.Error):
             return []
         return found
 
@@ -78,7 +82,7 @@ class Usage:
         """Resident memory of it and of `started`."""
         total = 0
         for each in (self._process, *started):
-            with suppress(psutil.Error):
+            with suppress(OSError, psutil.Error):
                 total += each.memory_info().rss
         return total // BYTES_IN_MB
 

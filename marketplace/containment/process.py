@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from enum import StrEnum
 
 import msgspec
@@ -73,23 +73,41 @@ class PluginProcess:
         `slugs` are those it may load, where its terms name none.
         """
         self._terms = terms
-        self._channel, theirs = socket.socketpair()
-        self._tie, tied = socket.socketpair()
-        reading, writing = os.pipe()
         try:
-            given = Given(theirs.fileno(), tied.fileno(), writing)
-            self._started = start(self._channel, given, *(slugs or [terms.slug]))
-        except (OSError, Closed) as error:
-            os.close(reading)
-            self._close()
+            self._start(listener, *(slugs or [terms.slug]))
+            self._usage = self._watched()
+        except (OSError, Closed, psutil.Error) as error:
             raise NotStarted(f"its process could not be started: {error}") from None
-        finally:
-            os.close(writing)
-            theirs.close()
-            tied.close()
-        listener.add(terms.slug or "probe", reading)
-        self._usage = Usage(self._started.pid)
         self._prepare(start_s)
+
+    def _start(self, listener: Listener, *slugs: str) -> None:
+        """Start it; where that fails, as for want of descriptors, none of its ends stays open."""
+        with ExitStack() as ours, ExitStack() as theirs:
+            self._channel, channel = socket.socketpair()
+            ours.enter_context(self._channel)
+            theirs.enter_context(channel)
+            self._tie, tied = socket.socketpair()
+            ours.enter_context(self._tie)
+            theirs.enter_context(tied)
+            reading, writing = os.pipe()
+            theirs.callback(os.close, writing)
+            try:
+                listener.add(
+                    self._terms.slug or "probe", reading
+                )  # closes it, once it is at its end
+            except OSError:
+                os.close(reading)
+                raise
+            given = Given(channel.fileno(), tied.fileno(), writing)
+            self._started = start(self._channel, given, *slugs)
+            ours.pop_all()
+
+    def _watched(self) -> Usage:
+        try:
+            return Usage(self._started.pid)
+        except (OSError, psutil.Error):
+            self._kill()
+            raise
 
     @property
     def pid(self) -> int:
@@ -140,7 +158,9 @@ class PluginProcess:
 
     def kill(self) -> None:
         """End the process and everything it started, at once."""
-        started = self._usage.started()
+        self._kill(*self._usage.started())
+
+    def _kill(self, *started: psutil.Process) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._started.pid, signal.SIGKILL)
         for each in started:  # those that left the group

@@ -2,11 +2,13 @@
 
 Ids of burns rise with the real clocks of API processes. All below the watermark are counted; what
 is younger than LAG by the database's clock, the one that all workers share, may still be on its way
-into the database, so it waits for the next round.
+into the database, so it waits for the next round. A watermark that lies ahead says that this clock
+was set back: which of the burns below it are counted nobody knows, so all are counted afresh.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
@@ -19,11 +21,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from marketplace.clock import NOW
 from marketplace.exchange.models import OfferTally
 
+log = logging.getLogger(__name__)
+
 LAG_S: Final = 60
 """Longer than a burn takes to be committed, and than clocks of machines differ."""
 LATELY: Final = timedelta(days=30)
 
 REAL_TIME: Final = sa.text("select extract(epoch from clock_timestamp())::float8")
+
+MARK: Final = sa.text("select counted_to from offer_tally_mark")
+
+FORGET: Final = (
+    sa.text("delete from offer_tally"),
+    sa.text("update offer_tally_mark set counted_to = '00000000-0000-0000-0000-000000000000'"),
+)
 
 COUNT: Final = sa.text("""
 with mark as (select counted_to from offer_tally_mark for update),
@@ -64,14 +75,20 @@ def floor_of(seconds: float) -> UUID:
 
 
 async def count_burns(session: AsyncSession, *, until: UUID | None = None) -> int:
-    """Count the burns that are new behind the watermark; returns how many.
+    """Count the burns that are new behind the watermark (`until` this id); returns how many.
 
-    Whoever counts at the same time waits, and finds nothing left to count.
+    Whoever counts at the same time waits, and finds nothing left to count. Where the watermark lies
+    ahead of the horizon, all below that are counted again, and what is above it waits.
     """
     lock = sa.text("select pg_advisory_xact_lock(hashtextextended('count burns', 0))")
     await session.execute(lock)
     now_s: float = (await session.execute(REAL_TIME)).scalar_one()
     horizon = until or floor_of(now_s - LAG_S)
+    mark: UUID = (await session.execute(MARK)).scalar_one()
+    if mark > horizon:
+        log.warning("the database's clock was set back: all burns of offers are counted afresh")
+        for statement in FORGET:
+            await session.execute(statement)
     counted: int = (await session.execute(COUNT, {"until": horizon})).scalar_one()
     return int(counted)
 

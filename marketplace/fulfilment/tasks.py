@@ -85,12 +85,12 @@ class Work:
             service.claim, plugin=plugin, pairs=ids, settings=self.home.settings, probe=probe
         )
         try:
-            return self.home.transact(claim)
+            return self.insist(claim)
         except Exception as error:
             if not _is(error, LOCKED):
                 raise
             log.warning("some of %d orders are locked; the others are claimed", len(ids))
-        return self.home.transact(partial(claim, unlocked_only=True))
+        return self.insist(partial(claim, unlocked_only=True))
 
     def _count(self, plugin: str, asked: Asked, took_s: float) -> None:
         tally = self.home.runtime.tally

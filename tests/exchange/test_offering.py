@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -244,6 +245,35 @@ async def test_a_worker_whose_clock_is_fast_counts_no_burn_too_early(
     async with coalition.runtime.database.begin() as session:
         assert await tally.count_burns(session) == 0
         assert await tally.count_burns(session, until=uuid7()) == 1
+
+
+async def test_burns_are_counted_once_though_the_databases_clock_is_set_back(
+    coalition: Coalition, client: httpx.AsyncClient, sign_in: Make
+) -> None:
+    await coalition.issue("ann", 5_000)
+    ann, card = await sign_in(Role.PARTICIPANT), str(coalition.offers["card"])
+
+    async def counted(until: UUID | None = None) -> tuple[int, int, int]:
+        """How many were counted now, and the burns and units that the tally has then."""
+        async with coalition.runtime.database.begin() as session:
+            new = await tally.count_burns(session, until=until)
+            sums = sa.select(sa.func.sum(OfferTally.burns), sa.func.sum(OfferTally.units))
+            burns, units = (await session.execute(sums)).one()
+            return new, int(burns or 0), int(units or 0)
+
+    await burn(client, coalition, ann, card)
+    between = uuid7()
+    await burn(client, coalition, ann, card)
+    ahead = tally.floor_of(time.time() + 3 * 3_600)
+    assert await counted(ahead) == (2, 2, 2)
+    await burn(client, coalition, ann, card)  # below the watermark
+    assert await counted(between) == (1, 1, 1)  # set back, and some are too young again
+    assert await counted(uuid7()) == (2, 3, 3)
+    assert await counted(uuid7()) == (0, 3, 3)
+    assert await counted(ahead) == (0, 3, 3)
+    await burn(client, coalition, ann, card)
+    assert await counted() == (0, 0, 0)
+    assert await counted(uuid7()) == (4, 4, 4)
 
 
 async def test_burns_are_counted_once_whoever_counts(
