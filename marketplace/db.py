@@ -132,7 +132,10 @@ class Database:
     async def connect_raw(self) -> asyncpg.Connection[Any]:
         """A new asyncpg connection; the caller closes it."""
         connection = await asyncpg.connect(**raw_arguments(self.url, self.role, self._lock_s))
-        notice_a_dead_server(connection)
+        wrapped = connection._transport.get_extra_info("socket")  # the driver offers no other way
+        # The loop's own object refuses options; a second handle on the same socket takes them.
+        with socket.socket(fileno=os.dup(wrapped.fileno())) as same:
+            notice_a_dead_server(same)
         return connection
 
     @asynccontextmanager
@@ -157,9 +160,12 @@ class Database:
             "statement_timeout": self._statement_s,
             "idle_in_transaction_session_timeout": self._idle_s,
         }
+        settings = dict(FORGOTTEN)
         for setting, most_s in limits.items():
             if most_s is not None:
-                statements.append(f"SET {setting} = {int(most_s * 1000)}")
+                settings[setting] = str(int(most_s * 1000))
+        each = [f"set_config('{setting}', '{value}', false)" for setting, value in settings.items()]
+        statements.append("SELECT " + ", ".join(each))
         return [*statements, f'SET ROLE "{self.role}"'] if self.role else statements
 
     async def close(self) -> None:
@@ -186,6 +192,7 @@ def _sync_engine(url: URL, statements: Sequence[str], pool_size: int) -> sa.Engi
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, _: Any) -> None:
+        notice_a_dead_server(connection._usock)  # the driver offers no other way
         cursor = connection.cursor()
         for statement in statements:
             cursor.execute(statement)
@@ -195,22 +202,19 @@ def _sync_engine(url: URL, statements: Sequence[str], pool_size: int) -> sa.Engi
     return engine
 
 
-def notice_a_dead_server(connection: asyncpg.Connection[Any]) -> None:
+def notice_a_dead_server(connected: socket.socket) -> None:
     """Have the kernel end a connection whose server is gone without a word."""
-    wrapped = connection._transport.get_extra_info("socket")  # the driver offers no other way
-    # The loop's own object refuses options; a second handle on the same socket takes them.
-    with socket.socket(fileno=os.dup(wrapped.fileno())) as same:
-        if same.family not in (socket.AF_INET, socket.AF_INET6):
-            return
-        same.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in (
-            ("TCP_KEEPIDLE", IDLE_S),
-            ("TCP_KEEPINTVL", INTERVAL_S),
-            ("TCP_KEEPCNT", PROBES),
-            ("TCP_USER_TIMEOUT", UNACKNOWLEDGED_S * 1000),
-        ):
-            if hasattr(socket, name):  # not everywhere
-                same.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    if connected.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (
+        ("TCP_KEEPIDLE", IDLE_S),
+        ("TCP_KEEPINTVL", INTERVAL_S),
+        ("TCP_KEEPCNT", PROBES),
+        ("TCP_USER_TIMEOUT", UNACKNOWLEDGED_S * 1000),
+    ):
+        if hasattr(socket, name):  # not everywhere
+            connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 async def wait_for_locks(session: AsyncSession) -> None:

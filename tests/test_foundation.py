@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import socket
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from cryptography.fernet import Fernet
 
 from marketplace import secrets
-from marketplace.db import IDLE_S, UNACKNOWLEDGED_S, Database, parse_url
+from marketplace.db import (
+    FORGOTTEN,
+    IDLE_S,
+    INTERVAL_S,
+    PROBES,
+    UNACKNOWLEDGED_S,
+    Database,
+    parse_url,
+)
 from marketplace.errors import SecretUnreadable, UsageError
 from marketplace.models import insert_only_tables
 from marketplace.runtime import Runtime
@@ -85,21 +97,55 @@ def test_equal_secrets_differ_and_a_salt_ends(monkeypatch: pytest.MonkeyPatch) -
     assert {another_process.decrypt(each) for each in tokens} == {"XMAS"}
 
 
-async def test_a_server_that_is_gone_without_a_word_is_noticed(database_url: str) -> None:
+@asynccontextmanager
+async def over_a_network(database_url: str, **limits: float) -> AsyncIterator[Database]:
+    """The database, which listens on a socket of this machine, as one of another machine."""
     url = parse_url(database_url)
     proxy = Proxy(to_socket(Path(str(url.query["host"])) / ".s.PGSQL.5432"))
     await proxy.start()
-    over_network = url.set(host="127.0.0.1", port=proxy.port, query={})
-    database = Database(over_network.render_as_string(), role=None, pool_size=0)
-    connection = await database.connect_raw()
-    ours = connection._transport.get_extra_info("socket")
+    there = url.set(host="127.0.0.1", port=proxy.port, query={})
+    database = Database(there.render_as_string(), role=None, pool_size=0, **limits)  # type: ignore[arg-type]
+    try:
+        yield database
+    finally:
+        await database.close()
+        await proxy.close()
+
+
+def assert_it_is_watched(ours: socket.socket) -> None:
+    """The kernel of our side notices where the other one is gone."""
     assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
     if sys.platform == "linux":
         assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == IDLE_S
+        assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL) == INTERVAL_S
+        assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT) == PROBES
         sent_ms = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
         assert sent_ms == UNACKNOWLEDGED_S * 1000
-    # And the other way round: what a process that stands still has locked is free again.
-    assert await connection.fetchval("show idle_in_transaction_session_timeout") == "5min"
-    await connection.close()
-    await database.close()
-    await proxy.close()
+
+
+async def test_a_server_that_is_gone_without_a_word_is_noticed(database_url: str) -> None:
+    async with over_a_network(database_url) as database:
+        connection = await database.connect_raw()
+        assert_it_is_watched(connection._transport.get_extra_info("socket"))
+        # And the other way round: what a process that stands still has locked is free again.
+        assert await connection.fetchval("show idle_in_transaction_session_timeout") == "5min"
+        await connection.close()
+
+
+async def test_plugins_notice_it_too(database_url: str) -> None:
+    def look(engine: sa.Engine) -> dict[str, str]:
+        with engine.connect() as connection:
+            ours: Any = connection.connection.driver_connection
+            assert_it_is_watched(ours._usock)
+            found = connection.execute(sa.text("select name, setting from pg_settings"))
+            return {name: setting for name, setting in found if name in FORGOTTEN}
+
+    async with over_a_network(database_url) as database:
+        # The session of the server is on a socket, where it has no use for the settings of TCP.
+        found = await asyncio.to_thread(look, database.sync_engine)
+        assert found.keys() == FORGOTTEN.keys()
+        assert found["idle_in_transaction_session_timeout"] == "300000"
+        assert "tcp_user_timeout" in " ".join(database._session_statements())
+    async with over_a_network(database_url, statement_s=60, idle_s=20) as database:
+        found = await asyncio.to_thread(look, database.sync_engine)
+        assert found["idle_in_transaction_session_timeout"] == "20000"

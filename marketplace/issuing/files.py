@@ -30,6 +30,7 @@ from marketplace.ids import uuid7
 from marketplace.issuing import repository
 from marketplace.issuing.domain import Upload, UploadState
 from marketplace.issuing.models import IssueUpload
+from marketplace.passing import is_database_away
 from marketplace.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,9 @@ LARGEST_BYTES: Final = 64 * 1_048_576
 LONGEST_NAME: Final = 200
 TELL_EVERY_S: Final = 0.5
 MOST_ATTEMPTS: Final = 5
+EXCUSE_AFTER_S: Final = (0, 1, 5, 15, 30)
+"""Pauses before it is written down that an attempt failed by no fault of the file: its claim lasts
+as long. Where the database stays away for longer the attempt counts."""
 MOST_WAITING: Final = 10
 """Files of one member that are kept at a time: each may take LARGEST_BYTES of the database."""
 OVER: Final = frozenset({UploadState.DONE, UploadState.BAD})
@@ -149,9 +153,11 @@ async def work_on_next(runtime: Runtime) -> bool:
         return True
     try:
         report = await _work_on(runtime, upload)
-    except Exception:
+    except Exception as error:
         log.exception("file %s of issuances: attempt %d failed", upload.id, upload.attempts)
-        if upload.attempts >= MOST_ATTEMPTS:
+        if isinstance(error, OSError) or is_database_away(error):
+            await _excuse(runtime, upload)
+        elif upload.attempts >= MOST_ATTEMPTS:
             async with runtime.database.begin() as session:
                 await repository.move(session, upload, UploadState.FAILED, is_over=True)
         return True
@@ -159,6 +165,21 @@ async def work_on_next(runtime: Runtime) -> bool:
         fact = api.IssueFact(issuer_id=upload.member_id, issuances=report.new, points=report.points)
         await asyncio.to_thread(runtime.plugins.tell, "marketplace_after_points_issued", fact)
     return True
+
+
+async def _excuse(runtime: Runtime, upload: Upload) -> None:
+    """Have the next attempt be the first again, as soon as the database is back."""
+    for pause_s in EXCUSE_AFTER_S:
+        await asyncio.sleep(pause_s)
+        try:
+            async with runtime.database.begin() as session:
+                await repository.excuse(session, upload)
+        except Exception as error:
+            if not (isinstance(error, OSError) or is_database_away(error)):
+                raise
+            log.warning("file %s of issuances: its attempt still counts: %s", upload.id, error)
+        else:
+            return
 
 
 async def _work_on(runtime: Runtime, upload: Upload) -> ImportReport | None:

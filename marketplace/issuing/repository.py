@@ -133,6 +133,15 @@ async def note_progress(session: AsyncSession, upload: Upload, read_bytes: int) 
     )
 
 
+async def excuse(session: AsyncSession, upload: Upload) -> None:
+    """Do not count the present attempt: that it failed is no fault of the file."""
+    await session.execute(
+        sa.update(IssueUpload)
+        .where(IssueUpload.id == upload.id, IssueUpload.attempts == upload.attempts)
+        .values(attempts=upload.attempts - 1)
+    )
+
+
 async def move(
     session: AsyncSession,
     upload: Upload,

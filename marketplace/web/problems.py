@@ -25,6 +25,7 @@ from marketplace.errors import (
     TooLarge,
     TooManyRequests,
 )
+from marketplace.passing import NO_CONNECTION, is_database_away, is_out_of_room, sqlstate
 from marketplace.web.error_pages import error_page, wants_page
 from marketplace.web.request_id import request_id
 
@@ -41,12 +42,8 @@ BY_STATUS: dict[int, type[MarketplaceError]] = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: TooLarge,
     HTTPStatus.TOO_MANY_REQUESTS: TooManyRequests,
 }
-AWAY_OR_LOST = (
-    *("08", "28", "3D000", "55000"),  # no session: refused, or the database is restored or closed
-    *("25006", "53", "54000", "57", "58"),  # a standby, no resources or ids, shutdown, a bad disk
-    *("25P03", "25P04", "40", "55P03"),  # a process that stood still, a lost race, a lock
-)
-"""SQLSTATEs, or their beginnings, a second try may mend."""
+FULL_S = 10
+"""Seconds until another try, where a disk is full: somebody has to make room."""
 CALLER_GONE = "client disconnected prematurely"
 """What the framework calls a fault of the server; nobody is there any more to be answered."""
 # Details of these come from the framework and say nothing a caller needs.
@@ -101,20 +98,12 @@ def on_database_error(
 ) -> Response[bytes]:
     """What PostgreSQL refused: values it cannot hold, a lost race, a lost connection."""
     cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
-    state = _sqlstate(cause)
+    state = sqlstate(cause)
     if state.startswith("22"):  # data exception: e.g. a NUL character, a number out of range
         return problem_response(request, InvalidRequest("A value cannot be stored."))
-    if state.startswith(AWAY_OR_LOST) or getattr(error, "connection_invalidated", False):
+    if is_database_away(error):
         return on_database_away(request, error)
     return on_crash(request, error)
-
-
-def _sqlstate(cause: BaseException | None) -> str:
-    """The code of PostgreSQL's refusal, by the asynchronous driver or by that of plugins."""
-    told = cause.args[0] if cause is not None and cause.args else None
-    if isinstance(told, dict):  # pg8000 has the fields of the message
-        return str(told.get("C", ""))
-    return str(getattr(cause, "sqlstate", None) or "")
 
 
 def on_database_away(request: AnyRequest, error: Exception) -> Response[bytes]:
@@ -124,7 +113,11 @@ def on_database_away(request: AnyRequest, error: Exception) -> Response[bytes]:
 
 
 def on_system_error(request: AnyRequest, error: OSError) -> Response[bytes]:
-    """No socket, no answer, no file left to open: of the database where its driver was asked."""
+    """No room is left here, or no socket or answer of the database where its driver was asked."""
+    if is_out_of_room(error):
+        log.error("request %s: no room on this machine: %s", request_id(request.scope), error)
+        told = "This server has no disk, memory or files left; try again."
+        return problem_response(request, Busy(told, retry_after_s=FULL_S))
     frame = error.__traceback__
     while frame is not None:
         if str(frame.tb_frame.f_globals.get("__name__")).startswith("asyncpg."):
@@ -173,10 +166,7 @@ HANDLERS: ExceptionHandlersMap = {
     HTTPException: on_http_exception,
     sa.exc.DBAPIError: on_database_error,
     asyncpg.PostgresError: on_database_error,
-    asyncpg.InterfaceError: on_database_away,
-    asyncpg.InternalClientError: on_database_away,
-    sa.exc.TimeoutError: on_database_away,
-    ConnectionError: on_database_away,
+    **dict.fromkeys(NO_CONNECTION, on_database_away),
     OSError: on_system_error,
     ExceptionGroup: on_group,
     UnicodeDecodeError: on_unreadable,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 from collections.abc import Awaitable, Callable
+from tempfile import SpooledTemporaryFile
 from uuid import UUID
 
+import asyncpg
 import httpx
 import pytest
 import sqlalchemy as sa
@@ -245,6 +248,80 @@ async def test_a_file_that_fails_for_a_fault_of_ours_is_given_up_after_some_trie
     assert "We could not work on this file" in said
     assert "no disk" not in said
     assert "attempt 5 failed" in caplog.text
+
+
+async def test_an_upload_that_finds_no_disk_is_to_be_sent_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = {"file": ("march.csv", GOOD + "\n" * 3_000_000, "text/csv")}
+    for refused in (
+        OSError(errno.ENOSPC, "No space left on device"),
+        FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']"),
+    ):
+
+        def full(spool: SpooledTemporaryFile[bytes], error: OSError = refused) -> None:
+            spool.close()
+            raise error
+
+        with monkeypatch.context() as patch:
+            patch.setattr(SpooledTemporaryFile, "rollover", full)
+            answer = await desk.browser.client.post(FILES, files=sent, headers=desk.browser.who)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+    assert await desk.parts() == 0
+    assert "Issuances 2" in (await desk.checked(GOOD))[1]
+
+
+@pytest.mark.parametrize(
+    "passing",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']"),
+        ConnectionRefusedError("the database is away"),
+        asyncpg.LockNotAvailableError("canceling statement due to lock timeout"),
+        asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"),
+        sa.exc.OperationalError("select 1", {}, asyncpg.CannotConnectNowError("starting up")),
+    ],
+)
+async def test_what_passes_is_not_counted_against_a_file(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, passing: Exception
+) -> None:
+    address = await desk.send(GOOD)
+    whole = files.import_file
+
+    async def fail(*given: object, **more: object) -> None:
+        raise passing
+
+    monkeypatch.setattr(files, "import_file", fail)
+    for _ in range(files.MOST_ATTEMPTS + 2):
+        assert await files.work_on_next(desk.runtime) is True
+        assert await files.work_on_next(desk.runtime) is False, "not before its claim is over"
+        await let_claims_lapse(desk)
+    monkeypatch.setattr(files, "import_file", whole)
+    await desk.work()
+    assert "Issuances 2" in await desk.browser.open(address)
+
+
+async def test_an_attempt_is_not_counted_once_the_database_is_back(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.send(GOOD)
+    away = iter([True, True, False])
+    monkeypatch.setattr(files, "EXCUSE_AFTER_S", (0, 0, 0, 0))
+    excuse = files.repository.excuse
+
+    async def fail(*given: object, **more: object) -> None:
+        raise ConnectionResetError
+
+    async def excuse_later(*given: object) -> None:
+        if next(away):
+            raise ConnectionRefusedError
+        await excuse(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(files, "import_file", fail)
+    monkeypatch.setattr(files.repository, "excuse", excuse_later)
+    await files.work_on_next(desk.runtime)
+    async with desk.runtime.database.begin() as session:
+        assert await session.scalar(sa.select(IssueUpload.attempts)) == 0
 
 
 async def test_a_file_is_seen_and_moved_by_its_own_member_only(desk: Desk, sign_in: SignIn) -> None:

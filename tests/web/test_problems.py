@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -85,6 +87,12 @@ async def no_file() -> None:
     raise FileNotFoundError("/nowhere/template")
 
 
+@get("/v1/trial/full", opt=PUBLIC)
+async def no_room(number: Annotated[int, QueryParameter()]) -> None:
+    """A file of ours cannot be written."""
+    raise OSError(number, os.strerror(number))
+
+
 @post("/v1/trial/read-only", opt=PUBLIC)
 async def write_on_a_standby(session: NamedDependency[AsyncSession]) -> None:
     await session.execute(sa.text("set transaction read only"))
@@ -109,6 +117,7 @@ TRIALS = [
     cut_while_sending,
     no_socket,
     no_file,
+    no_room,
     write_on_a_standby,
     refused_with,
 ]
@@ -224,6 +233,18 @@ async def test_a_database_without_its_socket_is_away_and_a_missing_file_of_ours_
 ) -> None:
     problem(await client.get("/v1/trial/no-socket"), 503, "busy")
     problem(await client.get("/v1/trial/no-file"), 500, "internal_error")
+
+
+@pytest.mark.parametrize("name", ["ENOSPC", "EDQUOT", "EMFILE", "ENFILE", "ENOMEM"])
+async def test_a_machine_without_room_is_busy(
+    client: httpx.AsyncClient, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    number = {"number": getattr(errno, name)}
+    answer = await client.get("/v1/trial/full", params=number)
+    problem(answer, 503, "busy")
+    assert int(answer.headers["retry-after"]) > 1
+    assert "no room on this machine" in caplog.text
+    problem(await client.get("/v1/trial/full", params={"number": errno.EIO}), 500, "internal_error")
 
 
 async def test_text_the_database_cannot_hold_is_the_callers_fault(
