@@ -13,8 +13,11 @@ AWAY_OR_LOST: Final = (
     *("25006", "53", "54000", "57", "58"),  # a standby, no resources or ids, shutdown, a bad disk
     *("25P03", "25P04", "40", "55P03"),  # a process that stood still, a lost race, a lock
 )
-"""SQLSTATEs a second try may mend: connection, a standby, a process that stood still, lost race, no
-resources, lock, shutdown, a disk that fails."""
+"""SQLSTATEs, or their beginnings, a second try may mend."""
+LOCKED: Final = "55P03"
+"""A lock was waited for for as long as it may be."""
+COLLIDED: Final = ("40001", "40P01")
+"""Two transactions that cannot both be: a deadlock, for one."""
 NO_CONNECTION: Final = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
@@ -28,7 +31,9 @@ NO_FOLDER: Final = "No usable temporary directory"
 
 
 def sqlstate(error: BaseException | None) -> str:
-    """The code of PostgreSQL's refusal, by the asynchronous driver or by that of plugins."""
+    """The code of PostgreSQL's refusal, by the asynchronous driver or by that of plugins; ""."""
+    if isinstance(error, sa.exc.DBAPIError):
+        error = error.orig
     told = error.args[0] if error is not None and error.args else None
     if isinstance(told, dict):  # pg8000 has the fields of the message
         return str(told.get("C", ""))
@@ -40,7 +45,7 @@ def is_database_away(error: BaseException) -> bool:
     if isinstance(error, NO_CONNECTION):
         return not isinstance(error, ValueError)  # a value that the driver cannot send
     if isinstance(error, sa.exc.DBAPIError):
-        return error.connection_invalidated or sqlstate(error.orig).startswith(AWAY_OR_LOST)
+        return error.connection_invalidated or sqlstate(error).startswith(AWAY_OR_LOST)
     return sqlstate(error).startswith(AWAY_OR_LOST)
 
 

@@ -21,6 +21,7 @@ from marketplace.api import PluginTables
 from marketplace.db import Database, open_database
 from marketplace.errors import UsageError
 from marketplace.models import insert_only_tables
+from marketplace.passing import LOCKED, sqlstate
 from marketplace.plugins import Plugins
 from marketplace.runtime import Runtime
 from marketplace.secrets import open_vault
@@ -38,7 +39,6 @@ LOCK_S = 1.0
 PAUSE_S = 5.0
 """In which those go on who waited behind it, before it tries again."""
 PATIENCE_S = 600.0
-LOCKED = "55P03"
 IN_USE = (
     "Somebody has used tables that this upgrade changes for {0:.0f} minutes on end: a backup, a "
     "report, a transaction that was forgotten (pg_stat_activity names it). Nothing was changed; "
@@ -178,7 +178,7 @@ async def _tried(database: Database, tables: dict[str, PluginTables], role: str)
         async with database.engine.begin() as connection:
             await connection.run_sync(upgrade, tables, role)
     except sa.exc.DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != LOCKED:
+        if sqlstate(error) != LOCKED:
             raise
         return False
     return True

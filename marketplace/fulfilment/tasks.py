@@ -10,8 +10,6 @@ from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
-import asyncpg
-import sqlalchemy as sa
 from celery import Celery
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -26,14 +24,12 @@ from marketplace.fulfilment.repository import Pair
 from marketplace.fulfilment.service import Resolved
 from marketplace.ids import FastUUID
 from marketplace.ledger import expiry, totals, verify
+from marketplace.passing import COLLIDED, LOCKED, sqlstate
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 TRIES = 4
-COLLISIONS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
-LOCKED = (asyncpg.LockNotAvailableError,)
-"""Somebody keeps a row locked for longer than a worker waits."""
 MOST_AHEAD_S = 600.0
 """Clocks that are further apart are not both right."""
 
@@ -87,7 +83,7 @@ class Work:
         try:
             return self.insist(claim)
         except Exception as error:
-            if not _is(error, LOCKED):
+            if sqlstate(error) != LOCKED:
                 raise
             log.warning("some of %d orders are locked; the others are claimed", len(ids))
         return self.insist(partial(claim, unlocked_only=True))
@@ -134,7 +130,7 @@ class Work:
                 yield work(pair)
             except Exception as error:
                 log.exception("burn %s could not be ended", burn_id)
-                if _is(error, LOCKED):
+                if sqlstate(error) == LOCKED:
                     locked.add(wallet_id)
 
     def _resolve_once(self, claims: list[Claimed], outcomes: dict[str, api.Outcome]) -> Resolved:
@@ -148,7 +144,7 @@ class Work:
             try:
                 return self.home.transact(work)
             except Exception as error:
-                if not _is(error, COLLISIONS):
+                if sqlstate(error) not in COLLIDED:
                     raise
                 log.info("collided (%s); again", error)
         return self.home.transact(work)
@@ -254,13 +250,6 @@ class Work:
             if isinstance(error, KeyboardInterrupt):
                 raise
             log.exception("task %s of plugin %s failed", task.name, plugin)
-
-
-def _is(error: Exception, kinds: tuple[type[Exception], ...]) -> bool:
-    """Whether the driver raised one of these, by itself or through SQLAlchemy."""
-    if isinstance(error, sa.exc.DBAPIError):
-        return isinstance(getattr(error.orig, "__cause__", None), kinds)
-    return isinstance(error, kinds)
 
 
 async def _record(plugin: str, faults: list[str], session: AsyncSession) -> None:

@@ -97,9 +97,9 @@ def on_database_error(
     request: AnyRequest, error: sa.exc.DBAPIError | asyncpg.PostgresError
 ) -> Response[bytes]:
     """What PostgreSQL refused: values it cannot hold, a lost race, a lost connection."""
-    cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
-    state = sqlstate(cause)
-    if state.startswith("22"):  # data exception: e.g. a NUL character, a number out of range
+    if sqlstate(error).startswith(
+        "22"
+    ):  # data exception: e.g. a NUL character, a number out of range
         return problem_response(request, InvalidRequest("A value cannot be stored."))
     if is_database_away(error):
         return on_database_away(request, error)
