@@ -92,9 +92,8 @@ class PluginProcess:
             reading, writing = os.pipe()
             theirs.callback(os.close, writing)
             try:
-                listener.add(
-                    self._terms.slug or "probe", reading
-                )  # closes it, once it is at its end
+                # The listener closes it, once it is at its end.
+                listener.add(self._terms.slug or "probe", reading)
             except OSError:
                 os.close(reading)
                 raise

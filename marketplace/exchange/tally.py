@@ -2,7 +2,7 @@
 
 Ids of burns rise with the real clocks of API processes. All below the watermark are counted; what
 is younger than LAG by the database's clock, the one that all workers share, may still be on its way
-into the database, so it waits for the next round. A watermark that lies ahead says that this clock
+into the database, so it waits for the next round. A watermark in the future says that this clock
 was set back: which of the burns below it are counted nobody knows, so all are counted afresh.
 """
 
@@ -78,14 +78,14 @@ async def count_burns(session: AsyncSession, *, until: UUID | None = None) -> in
     """Count the burns that are new behind the watermark (`until` this id); returns how many.
 
     Whoever counts at the same time waits, and finds nothing left to count. Where the watermark lies
-    ahead of the horizon, all below that are counted again, and what is above it waits.
+    in the future all below the horizon are counted again, and what is above it waits.
     """
     lock = sa.text("select pg_advisory_xact_lock(hashtextextended('count burns', 0))")
     await session.execute(lock)
     now_s: float = (await session.execute(REAL_TIME)).scalar_one()
     horizon = until or floor_of(now_s - LAG_S)
     mark: UUID = (await session.execute(MARK)).scalar_one()
-    if mark > horizon:
+    if mark > (until or floor_of(now_s)):
         log.warning("the database's clock was set back: all burns of offers are counted afresh")
         for statement in FORGET:
             await session.execute(statement)
