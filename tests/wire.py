@@ -11,7 +11,7 @@ import pytest
 import uvicorn
 from litestar import Litestar
 
-from marketplace.web.direct import DirectProtocol
+from marketplace.web.direct import Answer, DirectProtocol, DirectRequest
 
 Reply = tuple[int, dict[str, str], bytes]
 
@@ -130,3 +130,15 @@ async def connect(app: Litestar) -> AsyncIterator[Connect]:
         wire.writer.close()
     server.should_exit = True
     await serving
+
+
+def answer_later(app: Litestar) -> list[Answer]:
+    """Have `GET /health/live` wait; whoever asked can be answered by what is collected here."""
+    answers: list[Answer] = []
+
+    def wait(request: DirectRequest, answer: Answer) -> bool:
+        answers.append(answer)
+        return True
+
+    app.state.direct[b"GET", b"/health/live"] = wait
+    return answers

@@ -18,7 +18,7 @@ from marketplace.ledger.models import Wallet
 from marketplace.web.direct import Answer, DirectProtocol, DirectRequest
 from marketplace.web.one_write import CorkedTransport
 from tests.factories import Coalition
-from tests.wire import Clock, Connect, Recorder, Reply, Wire
+from tests.wire import Clock, Connect, Recorder, Reply, Wire, answer_later
 
 Headers = dict[str, str]
 
@@ -192,13 +192,7 @@ async def test_connections_close_when_asked_to(
 async def test_a_connection_is_closed_once_it_has_been_quiet_for_long(
     app: Litestar,
 ) -> None:
-    answers: list[Answer] = []
-
-    def wait(request: DirectRequest, answer: Answer) -> bool:
-        answers.append(answer)
-        return True
-
-    app.state.direct[b"GET", b"/health/live"] = wait
+    answers = answer_later(app)
     clock, recorder = Clock(), Recorder()
     config = uvicorn.Config(
         app, http=DirectProtocol, proxy_headers=False, timeout_keep_alive=75, log_config=None

@@ -15,11 +15,9 @@ from marketplace.web import direct
 from marketplace.web.direct import (
     LARGEST_HEAD,
     LEAST_BYTES,
-    Answer,
     DirectProtocol,
-    DirectRequest,
 )
-from tests.wire import Clock, Connect, Recorder, Reply, Wire
+from tests.wire import Clock, Connect, Recorder, Reply, Wire, answer_later
 
 HEAD = b"GET /health/live HTTP/1.1\r\nHost: marketplace.test\r\n"
 LIVE = HEAD + b"\r\n"
@@ -94,13 +92,7 @@ async def test_big_heads_and_bodies_that_are_legal_pass(connect: Connect) -> Non
 async def test_a_refusal_is_not_taken_for_the_answer_of_the_request_before(
     connect: Connect, app: Litestar
 ) -> None:
-    answers: list[Answer] = []
-
-    def wait(request: DirectRequest, answer: Answer) -> bool:
-        answers.append(answer)
-        return True
-
-    app.state.direct[b"GET", b"/health/live"] = wait
+    answers = answer_later(app)
     for nonsense in (HEAD + ONE, b"nonsense\r\n\r\n"):
         wire = await connect()
         wire.writer.write(LIVE + nonsense)
@@ -130,13 +122,7 @@ async def drip(wire: Wire, first: bytes, drop: bytes) -> None:
 async def test_whoever_says_nothing_or_never_ends_is_given_up(
     connect: Connect, app: Litestar, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers: list[Answer] = []
-
-    def wait(request: DirectRequest, answer: Answer) -> bool:
-        answers.append(answer)
-        return True
-
-    app.state.direct[b"GET", b"/health/live"] = wait
+    answers = answer_later(app)
     monkeypatch.setattr(direct, "PATIENCE_S", 0.1)
     waiting = await connect()
     waiting.writer.write(LIVE + HEAD[:20])  # whoever waits for an answer of ours is not
