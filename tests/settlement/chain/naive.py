@@ -83,7 +83,11 @@ class Line:
     funded: int = 0
     cost: int = 0
     origin: Line | None = None
-    """The disputed line that an adjustment undoes."""
+    """The line that an adjustment undoes."""
+    points: tuple[Burn, Lot] | None = None
+    """Which points a capture or a refund is of."""
+    undone: bool = False
+    """Whether a dispute about it was upheld, or about the line that it takes back."""
 
     @property
     def content(self) -> tuple[object, ...]:
@@ -217,13 +221,17 @@ class World:
         for lot, piece in pieces.items():
             for funding, (funded, cost) in piece.items():
                 if funded:
-                    self._line(kind, lot.issuer, burn.acceptor, funding, sign * funded, sign * cost)
+                    money = (funding, sign * funded, sign * cost)
+                    made = self._line(kind, lot.issuer, burn.acceptor, *money)
+                    made.points = (burn, lot)
 
     def _line(
         self, kind: str, payer: str, payee: str | None, funding: str, funded: int, cost: int
-    ) -> None:
+    ) -> Line:
         currency = self.terms[payer].currency
-        self.lines.append(Line(self.window, kind, currency, payer, payee, funding, funded, cost))
+        made = Line(self.window, kind, currency, payer, payee, funding, funded, cost)
+        self.lines.append(made)
+        return made
 
     # -- debts ------------------------------------------------------------------------------------
 
@@ -234,9 +242,30 @@ class World:
         made = Line(self.window, "debt", currency, debtor, creditor, "", micros, micros, origin)
         self.lines.append(made)
 
-    def undo(self, line: Line) -> None:
-        """A member was right: everybody is put where he was, by debts of today. Nobody is told what
-        an acceptor was paid: it gives it back to the operator, who gives the payer all it paid."""
+    def uphold(self, line: Line) -> None:
+        """A member was right: the line is undone, and whatever took it back before."""
+        self._undo(line)
+        self.undo_refunds()
+
+    def undo_refunds(self) -> int:
+        """What was undone is not taken back once more: refunds of it are undone too, once."""
+        captures = [each for each in self.lines if each.kind == "capture" and each.undone]
+        undone = {(each.points, each.funding) for each in captures}
+        found = [
+            each
+            for each in self.lines
+            if each.kind == "refund" and not each.undone and (each.points, each.funding) in undone
+        ]
+        for each in found:
+            self._undo(each)
+        return len(found)
+
+    def _undo(self, line: Line) -> None:
+        """Everybody is put where he was, by debts of today. Nobody is told what an acceptor was
+        paid: it gives it back to the operator, who gives the payer all it paid."""
+        if line.undone:
+            return
+        line.undone = True
         paid = [(payee[1], micros) for _, _, payee, micros in line.payments()]
         if line.kind == "debt":
             back = [(who, line.payer, micros) for who, micros in paid]

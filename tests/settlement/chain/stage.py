@@ -171,6 +171,11 @@ class Stage:
         async with self.runtime.database.begin() as session:
             await disputes.decide(session, dispute_id, upheld=upheld, actor=ANNA, note="so")
 
+    async def undo_contras(self) -> None:
+        """The clock undoes what takes undone lines back once more."""
+        async with self.runtime.database.begin() as session:
+            await disputes.undo_contras(session)
+
     # -- settlements ------------------------------------------------------------------------------
 
     async def draft(self, windows: list[UUID], *, bilateral: bool) -> UUID:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from marketplace.db import Database
 from settlement.clearing import netting
 from settlement.clearing import service as clearing
+from settlement.disputes import contras
 from tests.conftest import FreshDatabase
 from tests.ledger.driver import Driver
 from tests.settlement.chain.machine import Chain
@@ -31,6 +32,7 @@ REACHED = {
     "a line of a settled window was upheld",
     "settled to the end",
     "refunded",
+    "a refund of an undone line was undone",
     "money came back of a settlement that was settled",
     "a default after a leg was returned",
 }
@@ -62,6 +64,10 @@ def _live(life: Chain) -> None:
     life.contra(burn, 10)
     life.end(ours, "rejected")
     life.end(theirs, "upheld")
+    # Half of it from the lot whose line was undone just now.
+    life.contra(burn, 100)
+    life.pass_of_clock()
+    life.contra(burn, 10)
     life.close()
     life.to_the_end(life.draft(1))
     life.prove()
@@ -81,6 +87,11 @@ def rounded_up(base: int, bps: int) -> int:
 
 async def nothing_frozen(*_: object) -> list[object]:
     """A line under dispute is settled all the same."""
+    return []
+
+
+async def nothing_standing(*_: object) -> list[object]:
+    """What takes an undone line back once more is left as it is."""
     return []
 
 
@@ -104,6 +115,7 @@ from obligation c where o.kind = 'refund' and c.kind = 'capture' and c.burn_id =
 FAULTS = {
     "fees are rounded up": (netting, "share", rounded_up, "look_at"),
     "a frozen line is counted": (clearing, "frozen", nothing_frozen, "look_at"),
+    "an undone line is undone again": (contras, "standing", nothing_standing, "take_rows"),
     "a contra in the old window": (Driver, "refund", into_the_old_window, "take_rows"),
 }
 """What is put in the place of what, and which comparison of the oracle notices."""
