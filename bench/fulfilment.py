@@ -10,6 +10,7 @@ ledger is clean, whether goals are met or not; 1 otherwise.
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import subprocess
@@ -56,6 +57,8 @@ MOST_GROWTH = 0.05
 """A pace is sustained where no more than this share of its second half's burns is left over."""
 FASTER, SLOWEST = 1.2, 0.5
 """What the next pace is of this one: at most, and at least."""
+FINE = 1.05
+"""Paces are tried until the slowest that was too fast is so much the fastest that was kept."""
 MORE_CODES = 500
 """Of each pool, for chance does not draw offers evenly, and a pool that is empty ends its sale."""
 MOST_FAILED = 0.005
@@ -213,21 +216,50 @@ def _refuse_failed(one: Load) -> None:
         raise BenchError(f"{one.refused} refused, {one.broken} broken of {one.requests} requests")
 
 
+class Search(msgspec.Struct):
+    """For the fastest pace that deliveries keep up with."""
+
+    pace: float
+    """The next to try, in burns per second."""
+    kept: float = 0.0
+    """The fastest that was kept; 0 where none was."""
+    failed: float = math.inf
+    """The slowest that was not."""
+
+    def note(self, one: Round) -> None:
+        """Choose the next pace by how this one went."""
+        if one.sustained:
+            self.kept = max(self.kept, self.pace)
+        else:
+            self.failed = min(self.failed, self.pace)
+        if not self.kept:
+            self.pace = max(one.fulfilled_per_second, self.pace * SLOWEST)
+        elif self.failed == math.inf:
+            # Clients wait for answers besides their pause, so they are slower than the pace.
+            self.pace = self.kept * FASTER
+        else:
+            self.pace = (self.kept + self.failed) / 2
+
+    @property
+    def is_over(self) -> bool:
+        """Whether another pace would hardly be another."""
+        return bool(self.kept) and self.failed <= self.kept * FINE
+
+
 def most_sustained(
     settings: Settings, target: Target, first: float, seconds: int, rounds: int
 ) -> float:
     """The most fulfilled per second at a pace that deliveries keep up with; 0 where none was."""
-    own, pace, best = settings.database_url or "", first, 0.0
+    own, search, best = settings.database_url or "", Search(first), 0.0
     for number in range(rounds):
-        fill_pools(settings, int(pace * seconds * 1.3))
-        one = paced(own, target, pace, seconds, f"paced-{number}")
+        fill_pools(settings, int(search.pace * seconds * 1.3))
+        one = paced(own, target, search.pace, seconds, f"paced-{number}")
         if one.sustained:
             best = max(best, one.fulfilled_per_second)
         _until(own, 0)
-        if best and not one.sustained:
+        search.note(one)
+        if search.is_over:
             break
-        # Clients wait for answers besides their pause, so they are slower than the pace.
-        pace = pace * FASTER if one.sustained else max(one.fulfilled_per_second, pace * SLOWEST)
     if not best:
         say("  deliveries kept up with no pace that was tried: the row is 0")
     return best
@@ -286,10 +318,8 @@ def run(seconds: int, rounds: int) -> list[Row]:
             target = Target(port, token, WALLETS, OFFERS)
             load.run(target, clients=CLIENTS, seconds=WARM_UP_S, name="warm")
             spent = _burning(server)
-            one = load.run(target, clients=CLIENTS, seconds=seconds, name="alone")
-            _refuse_failed(one)
+            one = burnt_alone(target, seconds, "before")
             burn_s = (_burning(server) - spent) / one.requests if server else None
-            say(f"  burns alone: {one.per_second:,.0f}/s")
             fill_pools(settings, int(stand(own).held * 1.3) + 5_000)
             with delivering(settings, broker_url) as pids:
                 all_pids = (*pids, *broker_pids, *((server,) if server else ()))
@@ -298,8 +328,22 @@ def run(seconds: int, rounds: int) -> list[Row]:
                 _until(own, 0)
                 first = one.per_second * alone / (one.per_second + alone)
                 best = most_sustained(settings, target, first, seconds, rounds)
+            after = burnt_alone(target, seconds, "after")
+            with delivering(settings, broker_url):
+                fill_pools(settings, int(after.requests * 1.1))
+                _until(own, 0)
         check(settings)
-    return judge(one.per_second, best, alone, burn_s, delivery_s if server else None)
+    # What a shared machine can do wanders while the paces are tried.
+    burns = (one.per_second + after.per_second) / 2
+    return judge(burns, best, alone, burn_s, delivery_s if server else None)
+
+
+def burnt_alone(target: Target, seconds: int, when: str) -> Load:
+    """Burns while nothing is delivered."""
+    one = load.run(target, clients=CLIENTS, seconds=seconds, name=f"alone-{when}")
+    _refuse_failed(one)
+    say(f"  burns alone: {one.per_second:,.0f}/s")
+    return one
 
 
 def _burning(server: int | None) -> float:

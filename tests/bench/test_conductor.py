@@ -88,6 +88,30 @@ def test_a_pace_is_sustained_while_no_more_waits_than_before() -> None:
     assert not fulfilment.Round(1_000, 940, 2_000, 300, 5.0).sustained
 
 
+def test_the_fastest_pace_that_is_kept_is_closed_in_upon() -> None:
+    search, tried = fulfilment.Search(2_000.0), []
+    while not search.is_over:
+        tried.append(round(search.pace))
+        most = 3_250
+        late = max(search.pace - most, 0) * 5
+        search.note(
+            fulfilment.Round(search.pace, min(search.pace, most), 900, round(late), 5.0),
+        )
+    # 5 % of a pace may be left over, so a little more than what is delivered is still kept.
+    assert tried == [2_000, 2_400, 2_880, 3_456, 3_168, 3_312]
+    assert (round(search.kept), round(search.failed)) == (3_312, 3_456)
+
+
+def test_a_pace_that_is_much_too_fast_is_left_at_once() -> None:
+    search = fulfilment.Search(8_000.0)
+    search.note(fulfilment.Round(8_000, 3_000, 30_000, 25_000, 5.0))
+    assert search.pace == 4_000
+    search.note(fulfilment.Round(4_000, 3_100, 9_000, 4_500, 5.0))
+    assert search.pace == 3_100
+    search.note(fulfilment.Round(3_100, 3_100, 300, 0, 5.0))
+    assert search.pace == 3_550
+
+
 def test_fulfilment_is_judged_against_the_burns_alone() -> None:
     rows = fulfilment.judge(10_000, 5_000, 6_000, 100e-6, 300e-6)
     assert [(row.row, row.ratio, row.verdict) for row in rows] == [
