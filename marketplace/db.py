@@ -127,7 +127,9 @@ class Database:
         pool: dict[str, Any] = (
             {"pool_size": pool_size, "max_overflow": 0} if pool_size else {"poolclass": NullPool}
         )
-        return create_async_engine("postgresql+asyncpg://", async_creator=connect, **pool)
+        engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, **pool)
+        sa.event.listen(engine.sync_engine, "checkout", _replace_an_ended_one)
+        return engine
 
     async def connect_raw(self) -> asyncpg.Connection[Any]:
         """A new asyncpg connection; the caller closes it."""
@@ -173,6 +175,14 @@ class Database:
         await self.engine.dispose()
         if self._sync is not None:
             self._sync.dispose()
+
+
+def _replace_an_ended_one(connection: Any, *_: Any) -> None:
+    """Have the pool open a new connection where the server, restarted or out of patience with one
+    that does nothing, has ended this one: the loop has seen that already, so to look is free.
+    """
+    if connection.driver_connection.is_closed():
+        raise sa.exc.DisconnectionError("the server has ended this connection")
 
 
 def _sync_engine(url: URL, statements: Sequence[str], pool_size: int) -> sa.Engine:

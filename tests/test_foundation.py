@@ -24,6 +24,7 @@ from marketplace.db import (
     UNACKNOWLEDGED_S,
     Database,
     parse_url,
+    raw_connection,
 )
 from marketplace.errors import SecretUnreadable, UsageError
 from marketplace.models import insert_only_tables
@@ -149,3 +150,22 @@ async def test_plugins_notice_it_too(database_url: str) -> None:
     async with over_a_network(database_url, statement_s=60, idle_s=20) as database:
         found = await asyncio.to_thread(look, database.sync_engine)
         assert found["idle_in_transaction_session_timeout"] == "20000"
+
+
+async def test_a_connection_that_the_server_has_ended_is_lent_to_nobody(
+    database_url: str, owner: Database
+) -> None:
+    database = Database(database_url, role=None, pool_size=1)
+    ending = await owner.connect_raw()
+    try:
+        for _ in range(3):
+            async with database.begin() as session:
+                pid = await session.scalar(sa.text("select pg_backend_pid()"))
+                ended = asyncio.Event()
+                connection = await raw_connection(session)
+                connection.add_termination_listener(lambda _, ended=ended: ended.set())
+            await ending.execute("select pg_terminate_backend($1)", pid)
+            await asyncio.wait_for(ended.wait(), 60)
+    finally:
+        await ending.close()
+        await database.close()

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from bench.server import environment, program
-from tests.chaos import outages  # noqa: F401 - adds its faults
+from tests.chaos import leaving, outages, refusals, shortages, storms  # noqa: F401 - add faults
 from tests.chaos.arena import Ground, open_arena, prepare
 from tests.chaos.faults import FAULTS
 from tests.chaos.running import NOT_RUN, Line, Plan, run_all, table
