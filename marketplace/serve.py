@@ -214,8 +214,10 @@ async def check(settings: Settings) -> None:
 
 
 def child_environment(settings: Settings) -> dict[str, str]:
-    """Our environment; with the embedded database, its address and the keys made for it."""
-    environ = dict(os.environ)
+    """Our environment, with the place of our files, whatever becomes of the folder we work in; with
+    the embedded database, its address and the keys made for it.
+    """
+    environ = os.environ | {"MARKETPLACE_VAR_DIR": str(settings.var_dir)}
     if not settings.database_url:
         from marketplace.embedded import embedded_url
 

@@ -57,6 +57,21 @@ def test_a_wrong_setting_is_named() -> None:
     assert load({"MARKETPLACE_PORT": "8123"}).port == 8123
 
 
+def test_the_folder_of_files_stays_where_it_was_if_that_of_the_process_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = tmp_path / "release"
+    release.mkdir()
+    monkeypatch.chdir(release)
+    found = load({})
+    assert load({"MARKETPLACE_VAR_DIR": "own"}).var_dir == release / "own"
+    release.rmdir()
+    assert found.var_dir.resolve() == release / "var"
+    # Nobody can say any more where that is; what needs no files starts all the same.
+    assert load({}).var_dir == Path("var")
+    assert load({"MARKETPLACE_VAR_DIR": str(tmp_path)}).var_dir == tmp_path
+
+
 def test_secrets_survive_new_keys_and_a_lost_one_is_named() -> None:
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     token = Vault([old]).encrypt("XMAS-2026")
