@@ -96,6 +96,8 @@ def make_app(broker_url: str, plugins: Iterable[str]) -> Celery:
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        # A broker that is full, or only reads, is waited for as one that is away.
+        broker_channel_error_retry=True,
         broker_transport_options=_transport_options(broker_url, amqp),
     )
     return app
