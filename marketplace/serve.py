@@ -263,7 +263,8 @@ def serve_command(
     background = settings.broker_url is None and not no_background
     environ = child_environment(settings) | {"MARKETPLACE_API_PROCESSES": str(count)}
     shown = f"[{address}]" if ":" in address else address
-    click.echo(f"Serving on http://{shown}:{sockets[0].getsockname()[1]} (processes: {count})")
+    with suppress(OSError):  # a log that cannot be written keeps nobody from being served
+        click.echo(f"Serving on http://{shown}:{sockets[0].getsockname()[1]} (processes: {count})")
     if not asyncio.run(_serve(sockets, environ, background)):
         raise UsageError("A process could not be kept running; the log above says why.")
 

@@ -21,10 +21,12 @@ import psutil
 import pytest
 
 from marketplace import clock, serve
+from marketplace.demo.processes import free_port
 from marketplace.errors import UsageError
 from marketplace.runtime import open_runtime
 from marketplace.serve import bind, check, child_environment
 from marketplace.settings import Settings
+from tests.chaos.broker import listens
 from tests.conftest import SECRET_KEY, execute, with_database
 
 START_S = 600
@@ -86,6 +88,31 @@ def test_children_do_not_outlive_a_killed_parent(settings: Settings) -> None:
         process.kill()
         psutil.wait_procs([child], timeout=START_S)
         assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_disk_that_is_full_of_its_log_stops_nothing(settings: Settings) -> None:
+    port = free_port("127.0.0.1")
+    environ = os.environ | {
+        "MARKETPLACE_DATABASE_URL": str(settings.database_url),
+        "MARKETPLACE_SECRET_KEYS": SECRET_KEY,
+    }
+    command = [sys.executable, "-m", "marketplace", "serve", "--port", str(port), "--no-background"]
+    with (
+        open("/dev/full", "wb") as full,
+        subprocess.Popen(command, env=environ, stdout=full, stderr=full) as process,
+    ):
+        try:
+            deadline = time.monotonic() + START_S
+            while process.poll() is None and not listens(port):
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            assert process.poll() is None
+            wait_until_ready(f"http://127.0.0.1:{port}")
+            psutil.Process(process.pid).children()[0].kill()  # which is worth a line
+            wait_until_ready(f"http://127.0.0.1:{port}")
+        finally:
+            process.terminate()
+            process.wait(STOP_S)
 
 
 def test_without_a_broker_the_background_process_runs_too(settings: Settings) -> None:
