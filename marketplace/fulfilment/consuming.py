@@ -33,6 +33,11 @@ class HardyConsumer(Consumer):  # type: ignore[misc]  # celery states no types
         """What is called with a message whose body cannot be unpacked."""
         self._hardy(lambda each: Consumer.on_decode_error(self, each, exc))(message)
 
+    def on_connection_error_before_connected(self, exc: Exception) -> None:
+        """What is called where a broker lets nobody in, before Celery asks it anew."""
+        super().on_connection_error_before_connected(exc)
+        time.sleep(AGAIN_S)
+
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         """What is called before Celery connects anew, which a broker that refuses hears at once."""
         super().on_connection_error_after_connected(exc)

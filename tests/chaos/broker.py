@@ -40,6 +40,8 @@ class Broker(Protocol):
     def resume(self) -> None: ...
     def fill(self) -> None: ...
     def make_room(self) -> None: ...
+    def refuse(self) -> None: ...
+    def admit(self) -> None: ...
     def forget(self) -> None: ...
 
 
@@ -140,6 +142,15 @@ class RabbitMQ(_Program):
         """It has memory again."""
         self._control("set_vm_memory_high_watermark", str(ENOUGH))
 
+    def refuse(self) -> None:
+        """Nobody is who he says, and all are sent away."""
+        self._control("change_password", "guest", "another")
+        self._control("close_all_connections", "chaos")
+
+    def admit(self) -> None:
+        """Everybody is known again."""
+        self._control("change_password", "guest", "guest")
+
     def _control(self, *arguments: str) -> None:
         subprocess.run(
             [str(RABBITMQ_CONTROL), *arguments],
@@ -204,6 +215,14 @@ class Redis(_Program):
     def forget(self) -> None:
         """Somebody empties it under all who are connected."""
         self._ask("flushall")
+
+    def refuse(self) -> None:
+        """It is somebody's replica and takes nothing."""
+        self._ask("replicaof 127.0.0.1 1")
+
+    def admit(self) -> None:
+        """It is its own again."""
+        self._ask("replicaof no one")
 
     def _ask(self, words: str) -> None:
         with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:

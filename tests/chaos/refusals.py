@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import asyncpg
 
@@ -35,6 +36,17 @@ async def broker_full(arena: Arena) -> int:
         await asyncio.sleep(FULL_S)
     finally:
         await asyncio.to_thread(broker.make_room)
+    return 1
+
+
+@fault("the broker lets nobody in (Redis: takes nothing, as a replica) for 6 s", needs_broker=True)
+async def broker_closed(arena: Arena) -> int:
+    broker = _broker(arena)
+    await asyncio.to_thread(broker.refuse)
+    try:
+        await asyncio.sleep(SLOW_S)
+    finally:
+        await asyncio.to_thread(broker.admit)
     return 1
 
 
@@ -106,7 +118,7 @@ async def impatient_database(arena: Arena) -> int:
     return 1
 
 
-async def _configure(connection: asyncpg.Connection, settings: dict[str, str | None]) -> None:
+async def _configure(connection: asyncpg.Connection, settings: Mapping[str, str | None]) -> None:
     """Have the server heed these from now on, in sessions that are open too; None: no more."""
     for name, words in settings.items():
         change = f"set {name} = '{words}'" if words is not None else f"reset {name}"
