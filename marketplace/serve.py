@@ -1,7 +1,7 @@
 """`marketplace serve`: API processes on one address, watched by one parent.
 
 The parent binds the sockets and keeps them, so a child that dies is replaced without one refused
-connection. It also keeps the embedded database alive for its children, and without a broker it
+connection. It also keeps the embedded database running for its children, and without a broker it
 runs the background process beside them.
 """
 
@@ -43,6 +43,8 @@ everything: something is wrong with all of it."""
 AGAIN_AFTER_S = 0.2
 AGAIN_AT_MOST_S = 5.0
 """The longest pause before a child is started again."""
+LOOK_AT_DATABASE_S = 1.0
+"""How often it is looked whether the embedded database runs."""
 NO_START = (OSError, RuntimeError)
 """What a start raises where the system has no memory, process, file or thread to give for it. A
 child that was begun all the same ends by itself: we have let go of its input."""
@@ -226,7 +228,25 @@ def child_environment(settings: Settings) -> dict[str, str]:
     return environ
 
 
-async def _serve(sockets: list[socket.socket], environ: dict[str, str], background: bool) -> bool:
+async def keep_database(settings: Settings) -> None:
+    """Start the embedded database again whenever it is gone, as after `kill -9`: nobody else does.
+
+    Runs until it is cancelled.
+    """
+    from marketplace import embedded
+
+    while True:
+        await asyncio.sleep(LOOK_AT_DATABASE_S)
+        try:
+            if await asyncio.to_thread(embedded.revive, settings.var_dir):
+                log.error("the embedded PostgreSQL was gone and was started again")
+        except (UsageError, OSError) as error:
+            log.error("the embedded PostgreSQL is gone and does not start: %s", error)
+
+
+async def _serve(
+    sockets: list[socket.socket], environ: dict[str, str], background: bool, settings: Settings
+) -> bool:
     """Run until SIGTERM or Ctrl-C; False where a child could not be kept alive."""
     supervisor = Supervisor(environ)
     loop = asyncio.get_running_loop()
@@ -238,7 +258,10 @@ async def _serve(sockets: list[socket.socket], environ: dict[str, str], backgrou
     ]
     if background:
         children.append(Child("background process", ["background"], nice=NICE))
+    keeping = None if settings.database_url else asyncio.create_task(keep_database(settings))
     await supervisor.run(children)
+    if keeping is not None:
+        keeping.cancel()
     return not supervisor.failed
 
 
@@ -265,7 +288,7 @@ def serve_command(
     shown = f"[{address}]" if ":" in address else address
     with suppress(OSError):  # a log that cannot be written keeps nobody from being served
         click.echo(f"Serving on http://{shown}:{sockets[0].getsockname()[1]} (processes: {count})")
-    if not asyncio.run(_serve(sockets, environ, background)):
+    if not asyncio.run(_serve(sockets, environ, background, settings)):
         raise UsageError("A process could not be kept running; the log above says why.")
 
 

@@ -20,7 +20,7 @@ import httpx
 import psutil
 import pytest
 
-from marketplace import clock, serve
+from marketplace import clock, embedded, serve
 from marketplace.demo.processes import free_port
 from marketplace.errors import UsageError
 from marketplace.runtime import open_runtime
@@ -113,6 +113,34 @@ def test_a_disk_that_is_full_of_its_log_stops_nothing(settings: Settings) -> Non
         finally:
             process.terminate()
             process.wait(STOP_S)
+
+
+async def test_an_embedded_database_that_is_gone_is_started_again_however_often_it_fails(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    looks: list[bool | Exception] = [True, False, UsageError("no room"), False]
+    over = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def revive(var_dir: Path) -> bool:
+        assert var_dir == settings.var_dir
+        if not looks:
+            loop.call_soon_threadsafe(over.set)
+            return False
+        found = looks.pop()
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    monkeypatch.setattr(embedded, "revive", revive)
+    monkeypatch.setattr(serve, "LOOK_AT_DATABASE_S", 0.0)
+    keeping = asyncio.create_task(serve.keep_database(settings))
+    await asyncio.wait_for(over.wait(), START_S)
+    keeping.cancel()
+    assert [each.message for each in caplog.records] == [
+        "the embedded PostgreSQL is gone and does not start: no room",
+        "the embedded PostgreSQL was gone and was started again",
+    ]
 
 
 def test_without_a_broker_the_background_process_runs_too(settings: Settings) -> None:
