@@ -34,6 +34,8 @@ DRIVERS = (
 IDLE_S, INTERVAL_S, PROBES, UNACKNOWLEDGED_S = 10, 5, 3, 25
 """A peer that is gone without a word is noticed after `IDLE_S + INTERVAL_S * PROBES` seconds of
 silence, or `UNACKNOWLEDGED_S` after something was sent to it; by default it would take hours."""
+CONNECT_S = 20.0
+"""How long a new connection may take: a postmaster that stands still takes it and says nothing."""
 STANDS_STILL_S = 300
 """Of a transaction: five minutes is longer than any of ours thinks."""
 LOCK_S = 5.0
@@ -87,6 +89,7 @@ def raw_arguments(url: URL, role: str | None, lock_s: float | None = None) -> di
         "user": url.username,
         "password": url.password,
         "database": url.database,
+        "timeout": CONNECT_S,
         "server_settings": settings,
     }
 

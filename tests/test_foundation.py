@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 from cryptography.fernet import Fernet
 
-from marketplace import secrets
+from marketplace import db, secrets
 from marketplace.db import (
     FORGOTTEN,
     IDLE_S,
@@ -184,3 +184,13 @@ async def test_a_connection_that_the_server_has_ended_is_lent_to_nobody(
     finally:
         await ending.close()
         await database.close()
+
+
+async def test_a_server_that_takes_connections_and_says_nothing_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(db, "CONNECT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"postgresql://somebody@127.0.0.1:{listening.getsockname()[1]}/nowhere"
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(Database(url, role=None).connect_raw(), 15)
