@@ -43,6 +43,11 @@ everything: something is wrong with all of it."""
 AGAIN_AFTER_S = 0.2
 AGAIN_AT_MOST_S = 5.0
 """The longest pause before a child is started again."""
+LISTEN_S = 5.0
+MOST_SILENT = 6
+"""A child that says nothing for so many times LISTEN_S stands still: it is ended and started anew.
+Counted by our own looks, so that one who was paused with us has the time to say something."""
+MOST_HEARD = 1_024
 LOOK_AT_DATABASE_S = 1.0
 """How often it is looked whether the embedded database runs."""
 NO_START = (OSError, RuntimeError)
@@ -140,29 +145,60 @@ class Supervisor:
             if child.nice and hasattr(os, "setpriority"):
                 with suppress(OSError):  # it has ended, or there are no such priorities here
                     os.setpriority(os.PRIO_PROCESS, process.pid, child.nice)
-            started = asyncio.create_task(self._note_start(child, ours))
+            listening = asyncio.create_task(self._listen(child, ours))
             ended = asyncio.create_task(process.wait())
             stopping = asyncio.create_task(self._stopping.wait())
-            await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({ended, stopping, listening}, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
             if not ended.done():
-                with suppress(ProcessLookupError):
-                    process.terminate()
-                done, _ = await asyncio.wait({ended}, timeout=STOP_WITHIN_S)
-                if not done:
-                    process.kill()
+                await self._end(child, process, ended, stands_still=listening.done())
             code = await ended
-            # Of one that has ended all that it said is here; what it started may hold its end open.
-            await asyncio.wait({started}, timeout=0)
-            started.cancel()
-            await asyncio.wait({started})
+            listening.cancel()
+            await asyncio.wait({listening})
+            # What it said at last. What it started may hold its end open: nobody waits for more.
+            with suppress(BlockingIOError, ConnectionError):
+                self._hear(child, ours.recv(MOST_HEARD))
             return code
 
-    async def _note_start(self, child: Child, ours: socket.socket) -> None:
-        """Wait until the child says that it has started."""
-        with suppress(ConnectionError):
-            if await asyncio.get_running_loop().sock_recv(ours, 1):
-                self._started.add(child.kind)
+    async def _end(
+        self,
+        child: Child,
+        process: asyncio.subprocess.Process,
+        ended: asyncio.Task[int],
+        *,
+        stands_still: bool,
+    ) -> None:
+        """End a child: politely, unless it hears nothing any more."""
+        if stands_still:
+            log.error("%s stands still and is killed", child.name)
+        else:
+            with suppress(ProcessLookupError):
+                process.terminate()
+            await asyncio.wait({ended}, timeout=STOP_WITHIN_S)
+        if not ended.done():
+            with suppress(ProcessLookupError):
+                process.kill()
+
+    def _hear(self, child: Child, said: bytes) -> None:
+        if said:
+            self._started.add(child.kind)
+
+    async def _listen(self, child: Child, ours: socket.socket) -> None:
+        """Hear that the child has started, then that it goes on; returns once it does not."""
+        loop = asyncio.get_running_loop()
+        has_started, silent = False, 0
+        while silent < MOST_SILENT:
+            try:
+                said = await asyncio.wait_for(loop.sock_recv(ours, MOST_HEARD), LISTEN_S)
+            except TimeoutError:
+                silent += has_started  # to start may take as long as it takes
+                continue
+            except ConnectionError:
+                said = b""
+            if not said:  # it ends, which somebody else waits for
+                await asyncio.Event().wait()
+            self._hear(child, said)
+            has_started, silent = True, 0
 
 
 def bind(host: str, port: int, processes: int) -> list[socket.socket]:

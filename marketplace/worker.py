@@ -38,7 +38,7 @@ from marketplace.issuing import tasks as issuing
 from marketplace.notices import tasks as notices
 from marketplace.registry.activation import sync
 from marketplace.settings import Settings
-from marketplace.tied import say_started
+from marketplace.tied import say_on, say_started
 from marketplace.webhooks import tasks as webhooks
 
 log = logging.getLogger(__name__)
@@ -203,6 +203,7 @@ def run_background(settings: Settings) -> None:
         home.transact(lambda session: sync(session, home.runtime.plugins))
         serve_beat(app, home)
         say_started()
+        home.serve(say_on(home.stopping.is_set), "say on")
         _work(broker_url, home, lanes(home))
 
 

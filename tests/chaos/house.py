@@ -6,8 +6,9 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from itertools import repeat
 from pathlib import Path
 from typing import IO
 
@@ -53,8 +54,8 @@ class House:
         self.port = port
         self.folder = folder.with_name("home").resolve()
         """What they work in."""
-        self.log: IO[bytes] | None = None
-        """What they write to that start from now on, instead of their logs."""
+        self.logs: Iterator[IO[bytes] | None] = repeat(None)
+        """What those that start from now on write to, one after the other; None: logs of theirs."""
         self._environ = environ
         names = {"serve": ["serve", "--processes", "2", "--no-background", "--port", str(port)]}
         both = ("beat", "worker") if broker else ("background",)
@@ -92,7 +93,7 @@ class House:
                     self._start(each)
 
     def _start(self, kept: Kept) -> None:
-        kept.start(self._environ, self.folder, self.log)
+        kept.start(self._environ, self.folder, next(self.logs))
 
     def pids(self, role: str) -> list[int]:
         """Process ids of a role: `serve`, `api`, `beat`, `worker`, `plugin` (which are those of

@@ -14,16 +14,16 @@ from tests.chaos.clients import RETRIED, Crowd, Record
 from tests.chaos.faults import fault
 from tests.chaos.proxy import RESET
 
-LEAVERS, BURNS_OF_EACH, LEAVES = 20, 40, 3
+LEAVERS, BURNS_OF_EACH, LEAVES = 20, 20, 5
 LONGEST_STAY_S = 0.01
 """About as long as an answer takes, so that some leave just before it."""
 SHORT = 0.1
 """Share of requests that are cut off themselves."""
-QUEUERS, ROUNDS, AT_ONCE = 5, 20, 10
+QUEUERS, ROUNDS, AT_ONCE = 5, 10, 10
 ANSWER_S = 30.0
 
 
-@fault("clients cut 2,400 connections between a burn and its answer, then ask on new ones")
+@fault("clients cut 2,000 connections between a burn and its answer, then ask on new ones")
 async def clients_gone(arena: Arena) -> int:
     left = await asyncio.gather(*(_leave(arena, number) for number in range(LEAVERS)))
     return int(sum(left) > 0)

@@ -94,7 +94,7 @@ async def standby_gone(arena: Arena) -> int:
             waiting += await connection.fetchval(
                 f"select count(*) filter (where {way}(pid)) from (select pid from pg_stat_activity"
                 " where datname = current_database() and wait_event = 'SyncRep'"
-                " order by random() limit 3) as some"
+                " order by random() limit 3) as found"
             )
     finally:
         await _configure(connection, {"synchronous_standby_names": None})

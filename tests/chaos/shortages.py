@@ -8,7 +8,9 @@ import random
 import resource
 import shutil
 import signal
+from collections.abc import Iterator
 from contextlib import suppress
+from itertools import cycle, repeat
 from typing import IO
 
 import psutil
@@ -62,15 +64,13 @@ async def memory_short(arena: Arena) -> int:
     return int(await _limited(arena, resource.RLIMIT_AS, most) > 0)
 
 
-@fault("processes write their log to a disk that is full, then to a pipe that nobody reads")
+@fault("processes write their logs to a disk that is full, or to a pipe that nobody reads")
 async def log_gone(arena: Arena) -> int:
-    started = 0
     with _full() as full, _unread() as unread:
-        for log in (full, unread):
-            started += await _log_to(arena, log)
-            arena.database_proxy.cut()  # which is worth a line
-            await asyncio.sleep(SHORT_S)
-        await _log_to(arena, None)
+        started = await _log_to(arena, cycle((full, unread)))
+        arena.database_proxy.cut()  # which is worth a line
+        await asyncio.sleep(SHORT_S)
+        await _log_to(arena, repeat(None))
     return int(started > 0)
 
 
@@ -86,13 +86,13 @@ def _unread() -> IO[bytes]:
     return open(writing, "wb", buffering=0)
 
 
-async def _log_to(arena: Arena, log: IO[bytes] | None) -> int:
-    """Start every process anew with this log; None: its own. How many were told to end."""
-    arena.house.log = log
-    sent = 0
-    for role in KEPT:
-        sent += arena.house.send(signal.SIGTERM, *arena.house.pids(role))
-        await asyncio.sleep(BETWEEN_S)
+async def _log_to(arena: Arena, logs: Iterator[IO[bytes] | None]) -> int:
+    """Start every process anew with one of these. How many were told to end."""
+    arena.house.logs = logs
+    sent = arena.house.send(
+        signal.SIGTERM, *(pid for role in KEPT for pid in arena.house.pids(role))
+    )
+    await asyncio.sleep(BETWEEN_S)
     await arena.house.until_ready()
     return sent
 

@@ -260,8 +260,46 @@ async def test_children_that_die_while_the_database_is_away_are_back_with_it(
     assert "started again in" in caplog.text
 
 
+async def test_an_api_process_that_stands_still_is_killed_and_replaced(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(serve, "LISTEN_S", 1.0)
+    async with (
+        one_api_process(settings, monkeypatch) as (supervisor, child, _, address),
+        httpx.AsyncClient(timeout=START_S) as client,
+    ):
+        assert (await client.get(f"{address}/health/ready")).status_code == 200
+        stopped = child.process
+        assert stopped is not None
+        stopped.send_signal(signal.SIGSTOP)
+        await next_start(supervisor, child, stopped)
+        async with httpx.AsyncClient(timeout=START_S) as again:  # with a connection of its own
+            assert (await again.get(f"{address}/health/ready")).status_code == 200
+        assert stopped.returncode == -signal.SIGKILL
+    assert "API process 1 stands still and is killed" in caplog.text
+
+
+async def test_a_child_is_listened_to_only_once_it_has_started(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sleepers = Sleepers(monkeypatch)
+    sleepers.text = "import time; time.sleep(600)"
+    monkeypatch.setattr(serve, "LISTEN_S", 0.01)
+    supervisor = serve.Supervisor(dict(os.environ))
+    slow = serve.Child("API process 1", ["api-process"])
+    running = asyncio.create_task(supervisor.run([slow]))
+    process = await next_start(supervisor, slow, None)
+    await asyncio.sleep(10 * serve.LISTEN_S * serve.MOST_SILENT)
+    assert slow.process is process
+    assert "stands still" not in caplog.text
+    supervisor.stop()
+    await running
+
+
 class Sleepers:
     """Starts children that say that they have started, then sleep; some starts fail."""
+
+    text = "import os, sys; os.write(0, b'+'); os.read(0, 1)"
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.failures: list[Exception] = []
@@ -274,8 +312,7 @@ class Sleepers:
     async def __call__(self, program: str, *_: str, **options: Any) -> asyncio.subprocess.Process:
         if self.failures:
             raise self.failures.pop()
-        text = "import os, sys; os.write(0, b'+'); os.read(0, 1)"
-        return await self._start(program, "-c", text, **options)
+        return await self._start(program, "-c", self.text, **options)
 
 
 async def test_a_child_that_cannot_be_started_for_a_while_comes_back_and_takes_nobody_along(
