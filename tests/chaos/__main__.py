@@ -75,7 +75,7 @@ def main(names: tuple[str, ...], listed: bool, broker: str, folder: Path, **give
         proved = _prove(ground)
     left = [line.fault for line in lines if line.verdict == NOT_RUN]
     if left:
-        _say(f"{len(left)} faults were not run, this machine is slow: --minutes 0 runs them all")
+        _say(f"{len(left)} faults were not run for want of time: --minutes 0 runs them all")
     bad = [line.fault for line in lines if line.verdict not in ("good", NOT_RUN)]
     if bad or not proved:
         _say(f"not good: {', '.join(bad) or 'the ledger'}")
