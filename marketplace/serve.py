@@ -1,7 +1,7 @@
 """`marketplace serve`: API processes on one address, watched by one parent.
 
 The parent binds the sockets and keeps them, so a child that dies is replaced without one refused
-connection. It also keeps the embedded database alive for its children, and without a broker it
+connection. It also keeps the embedded database running for its children, and without a broker it
 runs the background process beside them.
 """
 
@@ -43,6 +43,13 @@ everything: something is wrong with all of it."""
 AGAIN_AFTER_S = 0.2
 AGAIN_AT_MOST_S = 5.0
 """The longest pause before a child is started again."""
+LISTEN_S = 5.0
+MOST_SILENT = 6
+"""A child that says nothing for so many times LISTEN_S stands still: it is ended and started anew.
+Counted by our own looks, so that one who was paused with us has the time to say something."""
+MOST_HEARD = 1_024
+LOOK_AT_DATABASE_S = 1.0
+"""How often it is looked whether the embedded database runs."""
 NO_START = (OSError, RuntimeError)
 """What a start raises where the system has no memory, process, file or thread to give for it. A
 child that was begun all the same ends by itself: we have let go of its input."""
@@ -138,29 +145,60 @@ class Supervisor:
             if child.nice and hasattr(os, "setpriority"):
                 with suppress(OSError):  # it has ended, or there are no such priorities here
                     os.setpriority(os.PRIO_PROCESS, process.pid, child.nice)
-            started = asyncio.create_task(self._note_start(child, ours))
+            listening = asyncio.create_task(self._listen(child, ours))
             ended = asyncio.create_task(process.wait())
             stopping = asyncio.create_task(self._stopping.wait())
-            await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({ended, stopping, listening}, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
             if not ended.done():
-                with suppress(ProcessLookupError):
-                    process.terminate()
-                done, _ = await asyncio.wait({ended}, timeout=STOP_WITHIN_S)
-                if not done:
-                    process.kill()
+                await self._end(child, process, ended, stands_still=listening.done())
             code = await ended
-            # Of one that has ended all that it said is here; what it started may hold its end open.
-            await asyncio.wait({started}, timeout=0)
-            started.cancel()
-            await asyncio.wait({started})
+            listening.cancel()
+            await asyncio.wait({listening})
+            # What it said at last. What it started may hold its end open: nobody waits for more.
+            with suppress(BlockingIOError, ConnectionError):
+                self._hear(child, ours.recv(MOST_HEARD))
             return code
 
-    async def _note_start(self, child: Child, ours: socket.socket) -> None:
-        """Wait until the child says that it has started."""
-        with suppress(ConnectionError):
-            if await asyncio.get_running_loop().sock_recv(ours, 1):
-                self._started.add(child.kind)
+    async def _end(
+        self,
+        child: Child,
+        process: asyncio.subprocess.Process,
+        ended: asyncio.Task[int],
+        *,
+        stands_still: bool,
+    ) -> None:
+        """End a child: politely, unless it hears nothing any more."""
+        if stands_still:
+            log.error("%s stands still and is killed", child.name)
+        else:
+            with suppress(ProcessLookupError):
+                process.terminate()
+            await asyncio.wait({ended}, timeout=STOP_WITHIN_S)
+        if not ended.done():
+            with suppress(ProcessLookupError):
+                process.kill()
+
+    def _hear(self, child: Child, said: bytes) -> None:
+        if said:
+            self._started.add(child.kind)
+
+    async def _listen(self, child: Child, ours: socket.socket) -> None:
+        """Hear that the child has started, then that it goes on; returns once it does not."""
+        loop = asyncio.get_running_loop()
+        has_started, silent = False, 0
+        while silent < MOST_SILENT:
+            try:
+                said = await asyncio.wait_for(loop.sock_recv(ours, MOST_HEARD), LISTEN_S)
+            except TimeoutError:
+                silent += has_started  # to start may take as long as it takes
+                continue
+            except ConnectionError:
+                said = b""
+            if not said:  # it ends, which somebody else waits for
+                await asyncio.Event().wait()
+            self._hear(child, said)
+            has_started, silent = True, 0
 
 
 def bind(host: str, port: int, processes: int) -> list[socket.socket]:
@@ -214,8 +252,10 @@ async def check(settings: Settings) -> None:
 
 
 def child_environment(settings: Settings) -> dict[str, str]:
-    """Our environment; with the embedded database, its address and the keys made for it."""
-    environ = dict(os.environ)
+    """Our environment, with the place of our files, whatever becomes of the folder we work in; with
+    the embedded database, its address and the keys made for it.
+    """
+    environ = os.environ | {"MARKETPLACE_VAR_DIR": str(settings.var_dir)}
     if not settings.database_url:
         from marketplace.embedded import embedded_url
 
@@ -224,7 +264,25 @@ def child_environment(settings: Settings) -> dict[str, str]:
     return environ
 
 
-async def _serve(sockets: list[socket.socket], environ: dict[str, str], background: bool) -> bool:
+async def keep_database(settings: Settings) -> None:
+    """Start the embedded database again whenever it is gone, as after `kill -9`: nobody else does.
+
+    Runs until it is cancelled.
+    """
+    from marketplace import embedded
+
+    while True:
+        await asyncio.sleep(LOOK_AT_DATABASE_S)
+        try:
+            if await asyncio.to_thread(embedded.revive, settings.var_dir):
+                log.error("the embedded PostgreSQL was gone and was started again")
+        except (UsageError, OSError) as error:
+            log.error("the embedded PostgreSQL is gone and does not start: %s", error)
+
+
+async def _serve(
+    sockets: list[socket.socket], environ: dict[str, str], background: bool, settings: Settings
+) -> bool:
     """Run until SIGTERM or Ctrl-C; False where a child could not be kept alive."""
     supervisor = Supervisor(environ)
     loop = asyncio.get_running_loop()
@@ -236,7 +294,10 @@ async def _serve(sockets: list[socket.socket], environ: dict[str, str], backgrou
     ]
     if background:
         children.append(Child("background process", ["background"], nice=NICE))
+    keeping = None if settings.database_url else asyncio.create_task(keep_database(settings))
     await supervisor.run(children)
+    if keeping is not None:
+        keeping.cancel()
     return not supervisor.failed
 
 
@@ -261,8 +322,9 @@ def serve_command(
     background = settings.broker_url is None and not no_background
     environ = child_environment(settings) | {"MARKETPLACE_API_PROCESSES": str(count)}
     shown = f"[{address}]" if ":" in address else address
-    click.echo(f"Serving on http://{shown}:{sockets[0].getsockname()[1]} (processes: {count})")
-    if not asyncio.run(_serve(sockets, environ, background)):
+    with suppress(OSError):  # a log that cannot be written keeps nobody from being served
+        click.echo(f"Serving on http://{shown}:{sockets[0].getsockname()[1]} (processes: {count})")
+    if not asyncio.run(_serve(sockets, environ, background, settings)):
         raise UsageError("A process could not be kept running; the log above says why.")
 
 

@@ -119,9 +119,20 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     known = {f"{PREFIX}{name.upper()}": name for name in Settings.__struct_fields__}
     given = {known[key]: value for key, value in source.items() if key in known and value != ""}
     try:
-        return msgspec.convert(given, Settings, strict=False, dec_hook=_decode)
+        found = msgspec.convert(given, Settings, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as error:
         raise UsageError(f"A setting is wrong: {error}. See docs/settings.md.") from None
+    return msgspec.structs.replace(found, var_dir=absolute(found.var_dir))
+
+
+def absolute(path: Path) -> Path:
+    """The whole of a path, so that the folder we work in may be removed or replaced under us; the
+    path as it is where that was done already.
+    """
+    try:
+        return path.resolve()
+    except FileNotFoundError:
+        return path
 
 
 def _decode(kind: type, value: object) -> object:

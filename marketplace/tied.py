@@ -2,19 +2,22 @@
 
 The parent holds the other end of this process's standard input. When that closes, by a clean stop
 or by `kill -9`, the process tells itself to stop, and insists a little later. Where that input is a
-socket, the process can say through it that it has started.
+socket, the process can say through it that it has started, and from then on that it goes on.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 INSIST_AFTER_S = 15.0
+SAID_EVERY_S = 1.0
 
 is_tied = False
 """Whether this process was started by `main` below."""
@@ -25,6 +28,15 @@ def say_started() -> None:
     if is_tied:
         with suppress(OSError):
             os.write(0, b"+")
+
+
+async def say_on(is_over: Callable[[], bool]) -> None:
+    """Tell the parent every second that the loop of this process goes on, until it is over: one
+    that stands still is ended and started anew.
+    """
+    while is_tied and not is_over():
+        say_started()
+        await asyncio.sleep(SAID_EVERY_S)
 
 
 def _follow_parent() -> None:

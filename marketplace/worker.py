@@ -38,7 +38,7 @@ from marketplace.issuing import tasks as issuing
 from marketplace.notices import tasks as notices
 from marketplace.registry.activation import sync
 from marketplace.settings import Settings
-from marketplace.tied import say_started
+from marketplace.tied import say_on, say_started
 from marketplace.webhooks import tasks as webhooks
 
 log = logging.getLogger(__name__)
@@ -96,6 +96,8 @@ def make_app(broker_url: str, plugins: Iterable[str]) -> Celery:
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        # A broker that is full, or only reads, is waited for as one that is away.
+        broker_channel_error_retry=True,
         broker_transport_options=_transport_options(broker_url, amqp),
     )
     return app
@@ -201,6 +203,7 @@ def run_background(settings: Settings) -> None:
         home.transact(lambda session: sync(session, home.runtime.plugins))
         serve_beat(app, home)
         say_started()
+        home.serve(say_on(home.stopping.is_set), "say on")
         _work(broker_url, home, lanes(home))
 
 

@@ -29,6 +29,15 @@ print(embedded_url(Path(sys.argv[1])))
 sys.stdin.read()
 """
 
+KEEP = """
+import sys
+from pathlib import Path
+from marketplace.embedded import embedded_url, revive
+print(embedded_url(Path(sys.argv[1])), flush=True)
+for _ in sys.stdin:
+    print(revive(Path(sys.argv[1])), flush=True)
+"""
+
 
 @pytest.fixture
 def var_dir(tmp_path: Path) -> Iterator[Path]:
@@ -82,6 +91,43 @@ def test_processes_that_start_at_once_share_a_server_until_the_last_leaves(var_d
     _, alive = psutil.wait_procs([postmaster], timeout=60)
     assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
     assert not (var_dir / "postgres.making").exists()
+
+
+def test_a_server_that_was_killed_is_started_again_and_stopped_by_the_last_who_joined_it(
+    var_dir: Path,
+) -> None:
+    """Also by one who joined it before: the demonstration, for one, leaves after `serve`."""
+    keeper = subprocess.Popen(
+        [sys.executable, "-c", KEEP, str(var_dir)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    url = url_of(keeper)
+    other = join(var_dir)
+    assert url_of(other) == url
+    assert look(keeper) == "False"
+    asyncio.run(execute(url, "create table kept ()"))
+    lock = var_dir / "postgres/postmaster.pid"
+    for _ in range(2):
+        psutil.Process(int(lock.read_text().split()[0])).kill()
+        while look(keeper) == "False":  # it is killed in a moment
+            pass
+        asyncio.run(execute(url, "select from kept"))
+    assert look(keeper) == "False"
+    for process in (keeper, other):
+        assert lock.exists()
+        process.communicate()
+        assert process.returncode == 0
+    assert not lock.exists()
+
+
+def look(keeper: subprocess.Popen[str]) -> str:
+    """Whether the keeper had to start it again."""
+    assert keeper.stdin
+    keeper.stdin.write("\n")
+    keeper.stdin.flush()
+    return url_of(keeper)
 
 
 def test_a_folder_whose_making_was_killed_is_made_anew(var_dir: Path) -> None:
@@ -204,8 +250,14 @@ def test_a_number_that_another_server_has_now_is_no_server_of_this_folder(
     else:
         stranger = os.getpid()
     lock = write_lock(tmp_path, stranger, "ready")
+    of_socket = lock.with_name(".s.PGSQL.5432.lock")
+    of_socket.write_text(f"{stranger}\n{lock.parent}\n1\n5432\n{lock.parent}\n")
+    of_others = lock.with_name(".s.PGSQL.5433.lock")
+    of_others.write_text(f"{stranger}\n/elsewhere\n1\n5433\n{lock.parent}\n")
     embedded_url(tmp_path)
     assert not lock.exists()
+    assert not of_socket.exists()
+    assert of_others.exists()
 
 
 def test_a_process_that_ended_unfetched_is_no_server(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 from cryptography.fernet import Fernet
 
-from marketplace import secrets
+from marketplace import db, secrets
 from marketplace.db import (
     FORGOTTEN,
     IDLE_S,
@@ -24,6 +24,7 @@ from marketplace.db import (
     UNACKNOWLEDGED_S,
     Database,
     parse_url,
+    raw_connection,
 )
 from marketplace.errors import SecretUnreadable, UsageError
 from marketplace.models import insert_only_tables
@@ -54,6 +55,21 @@ def test_a_wrong_setting_is_named() -> None:
     with pytest.raises(UsageError, match="port"):
         load({"MARKETPLACE_PORT": "many"})
     assert load({"MARKETPLACE_PORT": "8123"}).port == 8123
+
+
+def test_the_folder_of_files_stays_where_it_was_if_that_of_the_process_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = tmp_path / "release"
+    release.mkdir()
+    monkeypatch.chdir(release)
+    found = load({})
+    assert load({"MARKETPLACE_VAR_DIR": "own"}).var_dir == release / "own"
+    release.rmdir()
+    assert found.var_dir.resolve() == release / "var"
+    # Nobody can say any more where that is; what needs no files starts all the same.
+    assert load({}).var_dir == Path("var")
+    assert load({"MARKETPLACE_VAR_DIR": str(tmp_path)}).var_dir == tmp_path
 
 
 def test_secrets_survive_new_keys_and_a_lost_one_is_named() -> None:
@@ -149,3 +165,32 @@ async def test_plugins_notice_it_too(database_url: str) -> None:
     async with over_a_network(database_url, statement_s=60, idle_s=20) as database:
         found = await asyncio.to_thread(look, database.sync_engine)
         assert found["idle_in_transaction_session_timeout"] == "20000"
+
+
+async def test_a_connection_that_the_server_has_ended_is_lent_to_nobody(
+    database_url: str, owner: Database
+) -> None:
+    database = Database(database_url, role=None, pool_size=1)
+    ending = await owner.connect_raw()
+    try:
+        for _ in range(3):
+            async with database.begin() as session:
+                pid = await session.scalar(sa.text("select pg_backend_pid()"))
+                ended = asyncio.Event()
+                connection = await raw_connection(session)
+                connection.add_termination_listener(lambda _, ended=ended: ended.set())
+            await ending.execute("select pg_terminate_backend($1)", pid)
+            await asyncio.wait_for(ended.wait(), 60)
+    finally:
+        await ending.close()
+        await database.close()
+
+
+async def test_a_server_that_takes_connections_and_says_nothing_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(db, "CONNECT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"postgresql://somebody@127.0.0.1:{listening.getsockname()[1]}/nowhere"
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(Database(url, role=None).connect_raw(), 15)

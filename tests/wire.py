@@ -52,6 +52,8 @@ class Recorder:
         self.closed = False
 
     def write(self, data: bytes) -> None:
+        if self.closed:
+            raise RuntimeError("the handler is closed")
         self.sent.append(data)
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ from marketplace.containment.output import Listener
 from marketplace.containment.process import NotStarted, PluginProcess, PluginRaised, ProcessEnded
 from marketplace.containment.starting import template
 from marketplace.installed import slugs_installed
-from marketplace.settings import Settings
+from marketplace.settings import Settings, absolute
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def terms_of(settings: Settings, slug: str, *, database_url: str | None, secret_
     return Terms(
         slug=slug,
         database_url=database_url,
-        var_dir=str(settings.var_dir.resolve()),
+        var_dir=str(absolute(settings.var_dir)),
         database_role=settings.database_role,
         secret_keys=secret_keys,
         outbound_allow=settings.outbound_allow,

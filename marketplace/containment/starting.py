@@ -72,11 +72,19 @@ def start(ours: socket.socket, given: Given, *slugs: str) -> Started:
         return _Interpreter(given, variables)
     named = {os.fsencode(name): os.fsencode(value) for name, value in variables.items()}
     try:
-        messages.send(ours, Surroundings(variables=named, directory=os.getcwdb()))
+        messages.send(ours, Surroundings(variables=named, directory=_folder()))
     except messages.Closed:
         forked.forget()
         raise
     return forked
+
+
+def _folder() -> bytes:
+    """What this process works in; the root, where that was removed as by a new release."""
+    try:
+        return os.getcwdb()
+    except FileNotFoundError:
+        return os.fsencode(os.sep)
 
 
 class _Interpreter:

@@ -165,9 +165,11 @@ def settle(given: Given, path: list[str]) -> None:
     importlib.invalidate_caches()
 
 
-def path_before(directory: str) -> list[str]:
-    """What an interpreter that runs a module puts before its own folders of modules."""
-    here = [] if sys.flags.safe_path else [directory]
+def path_before(directory: str | None) -> list[str]:
+    """What an interpreter that runs a module puts before its own folders of modules; `directory`
+    None: the one it works in is gone.
+    """
+    here = [] if sys.flags.safe_path or directory is None else [directory]
     named = os.environ.get("PYTHONPATH")
     folders = [os.path.abspath(each) for each in named.split(os.pathsep)] if named else []
     return here + list(dict.fromkeys(folders))
@@ -180,7 +182,10 @@ def main() -> None:
     threads = len(os.listdir("/proc/self/task"))
     if threads > 1:
         sys.exit(f"the template has {threads} threads, so nothing can be forked from it")
-    before = path_before(os.getcwd())
+    try:
+        before = path_before(os.getcwd())
+    except FileNotFoundError:
+        before = path_before(None)
     path = sys.path[len(before) :]
     gc.collect()
     gc.freeze()

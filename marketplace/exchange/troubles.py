@@ -33,6 +33,7 @@ CONNECTION_LOST = (
     asyncpg.TransactionTimeoutError,
     asyncpg.StatementCompletionUnknownError,
     OSError,  # a time limit too
+    MemoryError,  # which leaves the driver anywhere
 )
 """Whether the batch was written shows when there is a connection again."""
 

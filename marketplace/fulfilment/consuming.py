@@ -1,4 +1,5 @@
-"""Taking messages from the broker: one that is not fit to be read ends no worker.
+"""Taking messages from the broker: one that is not fit to be read ends no worker, nor does a broker
+that refuses for a while.
 
 Celery leaves some of what a bad message raises to whoever called: the thread would end, the process
 with it, and the message, still unacknowledged, go on to the next worker.
@@ -7,6 +8,7 @@ with it, and the message, still unacknowledged, go on to the next worker.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +16,8 @@ from celery.worker.consumer import Consumer
 
 log = logging.getLogger(__name__)
 
+AGAIN_S = 1.0
+"""Pause before a broker is asked again that is there and refuses what it is asked."""
 LONGEST_SHOWN = 300
 """Characters of a bad message that are logged."""
 
@@ -28,6 +32,17 @@ class HardyConsumer(Consumer):  # type: ignore[misc]  # celery states no types
     def on_decode_error(self, message: Any, exc: Exception) -> None:
         """What is called with a message whose body cannot be unpacked."""
         self._hardy(lambda each: Consumer.on_decode_error(self, each, exc))(message)
+
+    def on_connection_error_before_connected(self, exc: Exception) -> None:
+        """What is called where a broker lets nobody in, before Celery asks it anew."""
+        super().on_connection_error_before_connected(exc)
+        time.sleep(AGAIN_S)
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """What is called before Celery connects anew, which a broker that refuses hears at once."""
+        super().on_connection_error_after_connected(exc)
+        if not isinstance(exc, self.connection_errors):
+            time.sleep(AGAIN_S)
 
     def _hardy(self, take: Callable[[Any], Any]) -> Callable[[Any], Any]:
         lost = (*self.connection_errors, *self.channel_errors)

@@ -32,12 +32,14 @@ class CorkedTransport:
     def _flush(self) -> None:
         if self._waiting:
             data, self._waiting = b"".join(self._waiting), []
-            self._transport.write(data)
+            if not self._transport.is_closing():  # else the client has cut it
+                self._transport.write(data)
 
     def write_now(self, data: bytes) -> None:
         """Send an answer that is whole already, after what waits."""
         self._flush()
-        self._transport.write(data)
+        if not self._transport.is_closing():
+            self._transport.write(data)
 
     def close(self) -> None:
         """Send what waits, then close."""

@@ -112,12 +112,21 @@ def on_database_away(request: AnyRequest, error: Exception) -> Response[bytes]:
     return problem_response(request, Busy("The database is busy or away; try again."))
 
 
+def on_shortage(
+    request: AnyRequest, error: OSError | MemoryError | RuntimeError
+) -> Response[bytes]:
+    """No room is left on this machine, if that is what it is."""
+    if not is_out_of_room(error):
+        return on_crash(request, error)
+    log.error("request %s: no room on this machine: %r", request_id(request.scope), error)
+    told = "This server has no disk, memory, threads or files left; try again."
+    return problem_response(request, Busy(told, retry_after_s=FULL_S))
+
+
 def on_system_error(request: AnyRequest, error: OSError) -> Response[bytes]:
     """No room is left here, or no socket or answer of the database where its driver was asked."""
     if is_out_of_room(error):
-        log.error("request %s: no room on this machine: %s", request_id(request.scope), error)
-        told = "This server has no disk, memory or files left; try again."
-        return problem_response(request, Busy(told, retry_after_s=FULL_S))
+        return on_shortage(request, error)
     frame = error.__traceback__
     while frame is not None:
         if str(frame.tb_frame.f_globals.get("__name__")).startswith("asyncpg."):
@@ -168,6 +177,8 @@ HANDLERS: ExceptionHandlersMap = {
     asyncpg.PostgresError: on_database_error,
     **dict.fromkeys(NO_CONNECTION, on_database_away),
     OSError: on_system_error,
+    MemoryError: on_shortage,
+    RuntimeError: on_shortage,
     ExceptionGroup: on_group,
     UnicodeDecodeError: on_unreadable,
     RecursionError: on_unreadable,

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from bench.server import environment, program
-from tests.chaos import outages  # noqa: F401 - adds its faults
+from tests.chaos import leaving, outages, refusals, shortages, storms  # noqa: F401 - add faults
 from tests.chaos.arena import Ground, open_arena, prepare
 from tests.chaos.faults import FAULTS
 from tests.chaos.running import NOT_RUN, Line, Plan, run_all, table
@@ -75,7 +75,7 @@ def main(names: tuple[str, ...], listed: bool, broker: str, folder: Path, **give
         proved = _prove(ground)
     left = [line.fault for line in lines if line.verdict == NOT_RUN]
     if left:
-        _say(f"{len(left)} faults were not run, this machine is slow: --minutes 0 runs them all")
+        _say(f"{len(left)} faults were not run for want of time: --minutes 0 runs them all")
     bad = [line.fault for line in lines if line.verdict not in ("good", NOT_RUN)]
     if bad or not proved:
         _say(f"not good: {', '.join(bad) or 'the ledger'}")

@@ -20,6 +20,7 @@ from marketplace.identity.domain import Scope
 from marketplace.runtime import Runtime, open_runtime
 from marketplace.settings import Settings
 from tests.chaos.broker import RabbitMQ, Redis, make_broker
+from tests.chaos.clients import Crowd
 from tests.chaos.failpoints import FOLDER, PLUGIN_FOLDER
 from tests.chaos.house import House
 from tests.chaos.postgres import Postgres
@@ -89,6 +90,8 @@ class Arena(msgspec.Struct):
     """Folder of failpoints."""
     runtime: Runtime
     """The judge's own, past the proxy."""
+    crowd: Crowd
+    """The clients of the fault in hand."""
 
     async def connect(self) -> asyncpg.Connection:
         """As the owner of the database, past the proxy."""
@@ -116,7 +119,13 @@ async def open_arena(ground: Ground) -> AsyncIterator[Arena]:
         stack.push_async_callback(database.close)
         async with open_runtime(ground.settings) as runtime:
             runtime.database = database
-            yield Arena(ground, database_proxy, broker_proxy, house, points, runtime)
+            crowd = make_crowd(house, ground, "")
+            yield Arena(ground, database_proxy, broker_proxy, house, points, runtime, crowd)
+
+
+def make_crowd(house: House, ground: Ground, name: str) -> Crowd:
+    """Clients of this house whose keys begin with `name`."""
+    return Crowd(house.port, ground.token, name, wallets=WALLETS, offers=OFFERS)
 
 
 async def _proxy(stack: AsyncExitStack, proxy: Proxy) -> Proxy:

@@ -15,9 +15,13 @@ from typing import Protocol
 import psutil
 
 from bench.server import free_port
+from marketplace.worker import make_app
 
 RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 """The script itself; the one on the PATH wants to become another user."""
+RABBITMQ_CONTROL = RABBITMQ.with_name("rabbitmqctl")
+ENOUGH = 0.4
+"""Of the machine's memory, above which RabbitMQ takes no message: what it says by itself."""
 START_S = 300.0
 
 
@@ -34,6 +38,11 @@ class Broker(Protocol):
     def wipe(self) -> None: ...
     def pause(self) -> None: ...
     def resume(self) -> None: ...
+    def fill(self) -> None: ...
+    def make_room(self) -> None: ...
+    def refuse(self) -> None: ...
+    def admit(self) -> None: ...
+    def forget(self) -> None: ...
 
 
 class _Program:
@@ -105,9 +114,7 @@ class RabbitMQ(_Program):
         (self.folder / "environment").write_text("")
         self._start(
             [str(RABBITMQ)],
-            HOME=str(self.folder),
-            ERL_EPMD_PORT=str(self._epmd),
-            RABBITMQ_NODENAME=f"chaos{self.port}@localhost",
+            **self._named(),
             RABBITMQ_NODE_IP_ADDRESS="127.0.0.1",
             RABBITMQ_NODE_PORT=str(self.port),
             RABBITMQ_DIST_PORT=str(self._distribution),
@@ -115,9 +122,51 @@ class RabbitMQ(_Program):
             RABBITMQ_LOG_BASE=str(self.folder / "logs"),
             RABBITMQ_PID_FILE=str(self.folder / "pid"),
             RABBITMQ_CONFIG_FILE=str(self.folder / "rabbitmq.conf"),
-            RABBITMQ_CONF_ENV_FILE=str(self.folder / "environment"),
             RABBITMQ_ENABLED_PLUGINS_FILE=str(self.folder / "plugins"),
         )
+
+    def _named(self) -> dict[str, str]:
+        """Who it is among the nodes of this machine."""
+        return {
+            "HOME": str(self.folder),
+            "ERL_EPMD_PORT": str(self._epmd),
+            "RABBITMQ_NODENAME": f"chaos{self.port}@localhost",
+            "RABBITMQ_CONF_ENV_FILE": str(self.folder / "environment"),
+        }
+
+    def fill(self) -> None:
+        """It has no memory left: who publishes is not read any more."""
+        self._control("set_vm_memory_high_watermark", "0")
+
+    def make_room(self) -> None:
+        """It has memory again."""
+        self._control("set_vm_memory_high_watermark", str(ENOUGH))
+
+    def refuse(self) -> None:
+        """Nobody is who he says, and all are sent away."""
+        self._control("change_password", "guest", "another")
+        self._control("close_all_connections", "chaos")
+
+    def admit(self) -> None:
+        """Everybody is known again."""
+        self._control("change_password", "guest", "guest")
+
+    def _control(self, *arguments: str) -> None:
+        subprocess.run(
+            [str(RABBITMQ_CONTROL), *arguments],
+            env=os.environ | self._named(),
+            cwd=self.folder,
+            capture_output=True,
+            check=True,
+        )
+
+    def forget(self) -> None:
+        """Somebody deletes every queue and exchange under all who are connected."""
+        app = make_app(self.url, ["giftfund"])
+        with app.connection_for_write() as connection, connection.channel() as channel:
+            for queue in app.amqp.queues.values():
+                queue(channel).delete()
+            channel.exchange_delete("marketplace")
 
     def wipe(self) -> None:
         """Kill it and take away its disk."""
@@ -154,6 +203,31 @@ class Redis(_Program):
         """Kill it and take away its disk."""
         self.kill()
         shutil.rmtree(self.folder / "appendonlydir", ignore_errors=True)
+
+    def fill(self) -> None:
+        """It has no memory left: what needs some is refused."""
+        self._ask("config set maxmemory 1")
+
+    def make_room(self) -> None:
+        """It has memory again."""
+        self._ask("config set maxmemory 0")
+
+    def forget(self) -> None:
+        """Somebody empties it under all who are connected."""
+        self._ask("flushall")
+
+    def refuse(self) -> None:
+        """It is somebody's replica and takes nothing."""
+        self._ask("replicaof 127.0.0.1 1")
+
+    def admit(self) -> None:
+        """It is its own again."""
+        self._ask("replicaof no one")
+
+    def _ask(self, words: str) -> None:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+            connection.sendall(f"{words}\r\n".encode())
+            assert connection.recv(64).startswith(b"+OK")
 
     def close(self) -> None:
         """Kill it."""

@@ -85,20 +85,50 @@ class Crowd:
             while not self._over.is_set():
                 count += 1
                 try:
-                    await self._burn(client, f"{self._name}-{number}-{count}")
+                    await self._burn(client, f"{number}-{count}")
                 except Unanswered as error:
                     self.unanswered.append(str(error))
                 await asyncio.sleep(THINK_S)
 
-    async def _burn(self, client: httpx.AsyncClient, key: str) -> None:
+    def draw(self, words: str) -> Record:
+        """A burn to be made, of some wallet and offer; `words` tell its key from others."""
         chance = self._random
         wallet = 1 if chance.random() < HOT else chance.randrange(2, self._wallets + 1)
         offer = chance.randrange(1, self._offers + 1)
+        key = f"{self._name}-{words}"
         record = Record(key, WALLET_ID.format(wallet), OFFER_ID.format(offer))
         self.records.append(record)
-        self._hear(record, await self._post_burn(client, record))
+        return record
+
+    def request_of(self, record: Record) -> bytes:
+        """The burn as it is sent on a connection."""
+        body = msgspec.json.encode({"wallet_id": record.wallet_id, "offer_id": record.offer_id})
+        head = {
+            "Host": "127.0.0.1",
+            **self._bearer,
+            "Idempotency-Key": record.key,
+            "Content-Type": "application/json",
+            "Content-Length": str(len(body)),
+        }
+        lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
+        return f"POST /v1/burns HTTP/1.1\r\n{lines}\r\n".encode() + body
+
+    async def insist(self, *records: Record) -> None:
+        """Ask on a new connection, for each burn until there is an answer, and take it down."""
+        async with httpx.AsyncClient(base_url=self._base, timeout=TIMEOUT_S) as client:
+            for record in records:
+                try:
+                    self.hear(record, await self._post_burn(client, record))
+                except Unanswered as error:
+                    self.unanswered.append(str(error))
+
+    async def _burn(self, client: httpx.AsyncClient, words: str) -> None:
+        chance = self._random
+        record = self.draw(words)
+        key = record.key
+        self.hear(record, await self._post_burn(client, record))
         if chance.random() < REPEATS:
-            self._hear(record, await self._post_burn(client, record))
+            self.hear(record, await self._post_burn(client, record))
         if record.burn_id is None:
             return
         if chance.random() < CANCELS:
@@ -114,7 +144,7 @@ class Crowd:
         body = {"wallet_id": record.wallet_id, "offer_id": record.offer_id}
         return await self._post(client, "/v1/burns", record.key, body)
 
-    def _hear(self, record: Record, answer: httpx.Response) -> None:
+    def hear(self, record: Record, answer: httpx.Response) -> None:
         """Take an answer down; it must be the one that was given before."""
         if answer.status_code == 201:
             burn_id, refusal = answer.json()["id"], None

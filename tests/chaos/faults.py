@@ -12,11 +12,15 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+import psutil
+
 from tests.chaos import failpoints
 from tests.chaos.arena import SUPPLIER_TIMEOUT_S, Arena
 
 FIRE_S = 40.0
 """Longest until a failpoint is passed under load."""
+REPLACED_S = 60.0
+"""Longest until a process that stands still is replaced."""
 
 Act = Callable[[Arena], Awaitable[int]]
 
@@ -142,6 +146,19 @@ async def paused(arena: Arena, pid: int, seconds: float) -> int:
 @fault("an API process stands still for 12 s")
 async def api_paused(arena: Arena) -> int:
     return await paused(arena, random.choice(arena.house.pids("api")), 12)
+
+
+@fault("an API process stands still for good: it is killed and replaced after half a minute")
+async def api_stuck(arena: Arena) -> int:
+    pid = random.choice(arena.house.pids("api"))
+    arena.house.send(signal.SIGSTOP, pid)
+    deadline = time.monotonic() + REPLACED_S
+    while time.monotonic() < deadline:
+        if not psutil.pid_exists(pid):
+            return 1
+        await asyncio.sleep(0.5)
+    arena.house.send(signal.SIGCONT, pid)
+    return 0
 
 
 @fault("a worker stands still with a claim until its lease is over, another one takes its orders")

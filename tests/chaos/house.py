@@ -6,8 +6,9 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from itertools import repeat
 from pathlib import Path
 from typing import IO
 
@@ -29,15 +30,17 @@ class Kept:
         self.process: subprocess.Popen[bytes] | None = None
         self.starts = 0
 
-    def start(self, environ: Mapping[str, str]) -> None:
-        """Start it in a session of its own."""
+    def start(self, environ: Mapping[str, str], folder: Path, log: IO[bytes] | None) -> None:
+        """Start it in a session of its own, in this folder; `log` instead of its own."""
         self.starts += 1
+        folder.mkdir(parents=True, exist_ok=True)
         self.process = subprocess.Popen(
             self.command,
             env=environ,
+            cwd=folder,
             stdin=subprocess.DEVNULL,
-            stdout=self.log,
-            stderr=self.log,
+            stdout=log or self.log,
+            stderr=log or self.log,
             start_new_session=True,
         )
 
@@ -49,8 +52,11 @@ class House:
         self, folder: Path, environ: Mapping[str, str], port: int, *, broker: bool
     ) -> None:
         self.port = port
+        self.folder = folder.with_name("home").resolve()
+        """What they work in."""
+        self.logs: Iterator[IO[bytes] | None] = repeat(None)
+        """What those that start from now on write to, one after the other; None: logs of theirs."""
         self._environ = environ
-        self._folder = folder
         names = {"serve": ["serve", "--processes", "2", "--no-background", "--port", str(port)]}
         both = ("beat", "worker") if broker else ("background",)
         names |= {f"{each}-{number}": [each] for each in both for number in (1, 2)}
@@ -64,7 +70,7 @@ class House:
     async def start(self) -> None:
         """Start everything; returns when the API answers."""
         for each in self.kept.values():
-            each.start(self._environ)
+            self._start(each)
         self._watching = asyncio.create_task(self._watch())
         async with asyncio.timeout(READY_S):
             await self.until_ready()
@@ -84,7 +90,10 @@ class House:
             await asyncio.sleep(AGAIN_AFTER_S)
             for each in self.kept.values():
                 if each.process is not None and each.process.poll() is not None:
-                    each.start(self._environ)
+                    self._start(each)
+
+    def _start(self, kept: Kept) -> None:
+        kept.start(self._environ, self.folder, next(self.logs))
 
     def pids(self, role: str) -> list[int]:
         """Process ids of a role: `serve`, `api`, `beat`, `worker`, `plugin` (which are those of

@@ -17,6 +17,7 @@ from tests.chaos.faults import all_killed, fault
 
 AWAY_S = 10.0
 """Longer than a burn engine tries."""
+STILL_S = 12.0
 FROZEN_S = 25.0
 """Longer than a burn engine waits for an answer."""
 
@@ -100,6 +101,16 @@ async def sessions_frozen(arena: Arena) -> int:
     await asyncio.sleep(FROZEN_S)
     postgres.resume_backends(frozen)
     return int(len(frozen) > 0)
+
+
+@fault("the postmaster stands still for 12 s and every connection is cut: new ones say nothing")
+async def postmaster_paused(arena: Arena) -> int:
+    pid = arena.ground.postgres.pid
+    arena.house.send(signal.SIGSTOP, pid)
+    cut = arena.database_proxy.cut()
+    await asyncio.sleep(STILL_S)
+    arena.house.send(signal.SIGCONT, pid)
+    return int(cut > 0)
 
 
 @fault("every statement that is seen cancelled, for 4 s")

@@ -34,6 +34,8 @@ class Proxy:
         self._forgotten: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self.delay_s = 0.0
+        self.piece_bytes = 0
+        """What comes is passed on in pieces of so many bytes, each a packet; 0: as it comes."""
         self.port = 0
 
     async def start(self) -> None:
@@ -109,5 +111,11 @@ class Proxy:
                     await asyncio.sleep(self.delay_s)
                 if writer in self._forgotten:
                     continue
-                writer.write(data)
-                await writer.drain()
+                for piece in self._pieces(data):
+                    writer.write(piece)
+                    await writer.drain()
+                    await asyncio.sleep(0)
+
+    def _pieces(self, data: bytes) -> list[bytes]:
+        size = self.piece_bytes or len(data)
+        return [data[start : start + size] for start in range(0, len(data), size)]

@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from tests.chaos import failpoints
-from tests.chaos.arena import OFFERS, WALLETS, Arena
-from tests.chaos.clients import Crowd
+from tests.chaos.arena import Arena, make_crowd
 from tests.chaos.faults import FAULTS, pass_time
 from tests.chaos.judging import POINTS, Findings, judge
 
@@ -79,7 +78,7 @@ async def run_fault(arena: Arena, name: str, plan: Plan, say: Say) -> Line:
     """Let clients burn, inject, wait until everything is delivered, judge."""
     run = f"{name}-{plan.seed}"
     before = await _points(arena)
-    crowd = Crowd(arena.house.port, arena.ground.token, run, wallets=WALLETS, offers=OFFERS)
+    crowd = arena.crowd = make_crowd(arena.house, arena.ground, run)
     crowd.start()
     injected = 0
     for _ in range(plan.rounds):

@@ -135,6 +135,25 @@ def test_a_forked_process_has_what_one_started_from_nothing_has(
     assert set(fresh["modules"]) <= set(said["modules"])
 
 
+@pytest.mark.parametrize("how", ["forked", "first", "from nothing"])
+def test_a_folder_that_was_removed_under_the_worker_keeps_no_plugin_from_starting(
+    how: str,
+    begin: Begin,
+    own_template: Template,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    if how == "forked":
+        begin("good")
+    monkeypatch.setattr(own_template, "_unfit", how == "from nothing")
+    release = tmp_path / "release"
+    release.mkdir()
+    monkeypatch.chdir(release)
+    release.rmdir()
+    said = ask(begin("shows", more=SHOWS.replace("os.getcwd()", "0")))
+    assert (said["parent"] == os.getpid()) is (how == "from nothing")
+
+
 def test_what_is_left_to_chance_differs_between_forks(begin: Begin) -> None:
     first, second = ask(begin("shows", more=SHOWS)), ask(begin("shows"))
     assert first["parent"] == second["parent"]

@@ -253,6 +253,30 @@ async def test_one_burn_whose_session_is_ended_is_made_on_the_next(
     await engine.stop()
 
 
+async def test_a_process_without_memory_for_the_answer_finds_the_burn_by_its_key(
+    runtime: Runtime,
+    coalition: Coalition,
+    engine: BurnEngine,
+    ask: Ask,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await coalition.issue("ann", 50_000)
+    send, short = holding_repository.send, [MemoryError()]
+
+    async def send_and_run_short(*given: Any) -> Any:
+        found = await send(*given)
+        if short:
+            raise short.pop()
+        return found
+
+    monkeypatch.setattr(holding_repository, "send", send_and_run_short)
+    assert code(await engine.submit(ask("ann"))) == "held"
+    assert not short
+    balance = await runtime.database.connect_raw()
+    assert await balance.fetchval("select sum(held) from wallet") == 1_000
+    await balance.close()
+
+
 async def test_a_connection_that_answers_no_more_is_given_up_and_the_burn_found_by_its_key(
     runtime: Runtime, coalition: Coalition, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,11 +12,13 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from amqp.exceptions import ChannelError
 from celery import Celery
 from celery.worker import state
+from kombu.transport.memory import Channel
 
 from marketplace import worker as processes
-from marketplace.fulfilment.consuming import HardyConsumer
+from marketplace.fulfilment.consuming import AGAIN_S, HardyConsumer
 from marketplace.worker import IN_MEMORY, controller, declare_queues, make_app
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Celery's own, as in a worker process
@@ -147,3 +149,26 @@ def test_a_connection_that_is_lost_is_left_to_celery() -> None:
     consumer.connection_errors, consumer.channel_errors = (OSError,), (ValueError,)
     with pytest.raises(ConnectionResetError):
         consumer._hardy(_lost)(None)
+
+
+def test_a_broker_that_is_full_for_a_while_ends_no_thread(
+    app: Celery, noted: Noted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As a Redis without memory, or one that only reads, refuses what taking a message needs.
+    refused = threading.Semaphore(0)
+    took = Channel._get
+
+    def refuse(*_: Any) -> Any:
+        refused.release()
+        raise ChannelError("command not allowed when used memory > 'maxmemory'")
+
+    _send_good(app, "before")
+    assert noted.next() == "before"
+    monkeypatch.setattr(Channel, "_get", refuse)
+    began = time.monotonic()
+    for _ in range(3):
+        assert refused.acquire(timeout=PATIENCE_S)
+    assert time.monotonic() - began > 1.5 * AGAIN_S  # nor does it ask without pause
+    monkeypatch.setattr(Channel, "_get", took)
+    _send_good(app, "after")
+    assert noted.next() == "after"

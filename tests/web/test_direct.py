@@ -232,6 +232,20 @@ async def test_a_crash_of_a_direct_handler_leaves_the_answer_to_the_application(
     assert "a direct handler crashed" in caplog.text
 
 
+async def test_an_answer_to_a_client_that_has_cut_its_connection_goes_nowhere() -> None:
+    recorder = Recorder()
+    corked = CorkedTransport(recorder, asyncio.get_running_loop())  # type: ignore[arg-type]
+    failures: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: failures.append(what))
+    corked.write(b"head ")
+    recorder.close()
+    await asyncio.sleep(0)
+    corked.write(b"body")
+    corked.write_now(b"whole")
+    corked.close()
+    assert (recorder.sent, failures) == ([], [])
+
+
 async def test_head_and_body_leave_in_one_write() -> None:
     recorder = Recorder()
     corked = CorkedTransport(recorder, asyncio.get_running_loop())  # type: ignore[arg-type]

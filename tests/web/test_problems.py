@@ -93,6 +93,18 @@ async def no_room(number: Annotated[int, QueryParameter()]) -> None:
     raise OSError(number, os.strerror(number))
 
 
+@get("/v1/trial/no-memory", opt=PUBLIC)
+async def no_memory() -> None:
+    """Something is larger than what is left."""
+    raise MemoryError
+
+
+@get("/v1/trial/no-thread", opt=PUBLIC)
+async def no_thread(words: Annotated[str, QueryParameter()]) -> None:
+    """As Python says it where the system starts no thread."""
+    raise RuntimeError(words)
+
+
 @post("/v1/trial/read-only", opt=PUBLIC)
 async def write_on_a_standby(session: NamedDependency[AsyncSession]) -> None:
     await session.execute(sa.text("set transaction read only"))
@@ -118,6 +130,8 @@ TRIALS = [
     no_socket,
     no_file,
     no_room,
+    no_memory,
+    no_thread,
     write_on_a_standby,
     refused_with,
 ]
@@ -245,6 +259,14 @@ async def test_a_machine_without_room_is_busy(
     assert int(answer.headers["retry-after"]) > 1
     assert "no room on this machine" in caplog.text
     problem(await client.get("/v1/trial/full", params={"number": errno.EIO}), 500, "internal_error")
+
+
+async def test_a_machine_without_memory_or_threads_is_busy(client: httpx.AsyncClient) -> None:
+    problem(await client.get("/v1/trial/no-memory"), 503, "busy")
+    words = {"words": "can't start new thread"}
+    problem(await client.get("/v1/trial/no-thread", params=words), 503, "busy")
+    words = {"words": "something else"}
+    problem(await client.get("/v1/trial/no-thread", params=words), 500, "internal_error")
 
 
 async def test_text_the_database_cannot_hold_is_the_callers_fault(

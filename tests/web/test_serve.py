@@ -20,11 +20,13 @@ import httpx
 import psutil
 import pytest
 
-from marketplace import clock, serve
+from marketplace import clock, embedded, serve
+from marketplace.demo.processes import free_port
 from marketplace.errors import UsageError
 from marketplace.runtime import open_runtime
 from marketplace.serve import bind, check, child_environment
 from marketplace.settings import Settings
+from tests.chaos.broker import listens
 from tests.conftest import SECRET_KEY, execute, with_database
 
 START_S = 600
@@ -86,6 +88,59 @@ def test_children_do_not_outlive_a_killed_parent(settings: Settings) -> None:
         process.kill()
         psutil.wait_procs([child], timeout=START_S)
         assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_disk_that_is_full_of_its_log_stops_nothing(settings: Settings) -> None:
+    port = free_port("127.0.0.1")
+    environ = os.environ | {
+        "MARKETPLACE_DATABASE_URL": str(settings.database_url),
+        "MARKETPLACE_SECRET_KEYS": SECRET_KEY,
+    }
+    command = [sys.executable, "-m", "marketplace", "serve", "--port", str(port), "--no-background"]
+    with (
+        open("/dev/full", "wb") as full,
+        subprocess.Popen(command, env=environ, stdout=full, stderr=full) as process,
+    ):
+        try:
+            deadline = time.monotonic() + START_S
+            while process.poll() is None and not listens(port):
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            assert process.poll() is None
+            wait_until_ready(f"http://127.0.0.1:{port}")
+            psutil.Process(process.pid).children()[0].kill()  # which is worth a line
+            wait_until_ready(f"http://127.0.0.1:{port}")
+        finally:
+            process.terminate()
+            process.wait(STOP_S)
+
+
+async def test_an_embedded_database_that_is_gone_is_started_again_however_often_it_fails(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    looks: list[bool | Exception] = [True, False, UsageError("no room"), False]
+    over = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def revive(var_dir: Path) -> bool:
+        assert var_dir == settings.var_dir
+        if not looks:
+            loop.call_soon_threadsafe(over.set)
+            return False
+        found = looks.pop()
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    monkeypatch.setattr(embedded, "revive", revive)
+    monkeypatch.setattr(serve, "LOOK_AT_DATABASE_S", 0.0)
+    keeping = asyncio.create_task(serve.keep_database(settings))
+    await asyncio.wait_for(over.wait(), START_S)
+    keeping.cancel()
+    assert [each.message for each in caplog.records] == [
+        "the embedded PostgreSQL is gone and does not start: no room",
+        "the embedded PostgreSQL was gone and was started again",
+    ]
 
 
 def test_without_a_broker_the_background_process_runs_too(settings: Settings) -> None:
@@ -205,8 +260,46 @@ async def test_children_that_die_while_the_database_is_away_are_back_with_it(
     assert "started again in" in caplog.text
 
 
+async def test_an_api_process_that_stands_still_is_killed_and_replaced(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(serve, "LISTEN_S", 1.0)
+    async with (
+        one_api_process(settings, monkeypatch) as (supervisor, child, _, address),
+        httpx.AsyncClient(timeout=START_S) as client,
+    ):
+        assert (await client.get(f"{address}/health/ready")).status_code == 200
+        stopped = child.process
+        assert stopped is not None
+        stopped.send_signal(signal.SIGSTOP)
+        await next_start(supervisor, child, stopped)
+        async with httpx.AsyncClient(timeout=START_S) as again:  # with a connection of its own
+            assert (await again.get(f"{address}/health/ready")).status_code == 200
+        assert stopped.returncode == -signal.SIGKILL
+    assert "API process 1 stands still and is killed" in caplog.text
+
+
+async def test_a_child_is_listened_to_only_once_it_has_started(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sleepers = Sleepers(monkeypatch)
+    sleepers.text = "import time; time.sleep(600)"
+    monkeypatch.setattr(serve, "LISTEN_S", 0.01)
+    supervisor = serve.Supervisor(dict(os.environ))
+    slow = serve.Child("API process 1", ["api-process"])
+    running = asyncio.create_task(supervisor.run([slow]))
+    process = await next_start(supervisor, slow, None)
+    await asyncio.sleep(10 * serve.LISTEN_S * serve.MOST_SILENT)
+    assert slow.process is process
+    assert "stands still" not in caplog.text
+    supervisor.stop()
+    await running
+
+
 class Sleepers:
     """Starts children that say that they have started, then sleep; some starts fail."""
+
+    text = "import os, sys; os.write(0, b'+'); os.read(0, 1)"
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.failures: list[Exception] = []
@@ -219,8 +312,7 @@ class Sleepers:
     async def __call__(self, program: str, *_: str, **options: Any) -> asyncio.subprocess.Process:
         if self.failures:
             raise self.failures.pop()
-        text = "import os, sys; os.write(0, b'+'); os.read(0, 1)"
-        return await self._start(program, "-c", text, **options)
+        return await self._start(program, "-c", self.text, **options)
 
 
 async def test_a_child_that_cannot_be_started_for_a_while_comes_back_and_takes_nobody_along(
