@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
-from marketplace import lent_offers, lent_people, lent_stock
+from marketplace import lent_offers, lent_people, lent_stock, lent_waking
 from marketplace.api import (
     Artefact,
     EligibilityRule,
@@ -36,7 +36,7 @@ from marketplace.api import (
 from marketplace.clock import NOW
 from marketplace.db import Database
 from marketplace.exchange import promises
-from marketplace.exchange.domain import BurnStatus, FulfilmentState
+from marketplace.exchange.domain import BurnStatus
 from marketplace.exchange.models import Burn, Offer
 from marketplace.identity.models import AuditEntry
 from marketplace.ids import next_key
@@ -49,9 +49,6 @@ from marketplace.registry.models import PluginMember, PluginSetting
 from marketplace.secrets import Vault
 
 T = TypeVar("T")
-
-AWAITED = (FulfilmentState.PENDING, FulfilmentState.UNKNOWN, FulfilmentState.DEAD)
-"""States of an order that its supplier may have, and that no worker asks about just now."""
 
 GRACE_DAYS = 30
 """As in the settings, where nobody says otherwise."""
@@ -246,30 +243,7 @@ class PluginHost:
         self, session: Session, references: Sequence[str], *, acceptor_id: UUID | None = None
     ) -> int:
         """See `marketplace.api.Host.wake`."""
-        ids = _burn_ids(references)
-        given_up = Burn.fulfilment == FulfilmentState.DEAD
-        query = (
-            sa.update(Burn)
-            .where(
-                Burn.id.in_(ids),
-                Burn.plugin == self.slug,
-                Burn.status == BurnStatus.HELD,
-                Burn.fulfilment.in_(AWAITED),
-            )
-            .values(
-                due_at=sa.func.clock_timestamp(),
-                fulfilment=sa.case(
-                    (given_up, sa.literal(FulfilmentState.UNKNOWN, Burn.fulfilment.type)),
-                    else_=Burn.fulfilment,
-                ),
-                # Given up after so many attempts: looking again starts the count afresh.
-                attempts=sa.case((given_up, 1), else_=Burn.attempts),
-            )
-            .execution_options(synchronize_session=False)
-        )
-        if acceptor_id is not None:
-            query = query.where(Burn.acceptor_id == acceptor_id)
-        return len(session.execute(query.returning(Burn.id)).all())
+        return lent_waking.wake(session, self.slug, _burn_ids(references), acceptor_id=acceptor_id)
 
     def ask_about_legs(self, session: Session, references: Sequence[str]) -> None:
         """See `marketplace.api.Host.ask_about_legs`."""
