@@ -34,7 +34,7 @@ from marketplace.api import (
     Who,
 )
 from marketplace.clock import NOW
-from marketplace.db import Database
+from marketplace.db import LOCK_S, Database
 from marketplace.exchange import promises
 from marketplace.exchange.domain import BurnStatus
 from marketplace.exchange.models import Burn, Offer
@@ -122,13 +122,16 @@ class PluginHost:
 
         return self.run(inside)
 
-    def run(self, work: Callable[[Database], Awaitable[T]]) -> T:
-        """Run `work`, which makes its own transactions, on a loop and a database of its own."""
+    def run(self, work: Callable[[Database], Awaitable[T]], *, lock_s: float | None = None) -> T:
+        """Run `work`, which makes its own transactions, on a loop and a database of its own.
+
+        `lock_s`: how long it waits for a lock; None: as long as it takes.
+        """
         lent = self._database()
         url = lent.url.render_as_string(hide_password=False)
 
         async def inside() -> T:
-            database = Database(url, role=lent.role, pool_size=0)
+            database = Database(url, role=lent.role, pool_size=0, lock_s=lock_s)
             try:
                 return await work(database)
             finally:
@@ -311,7 +314,8 @@ class PluginHost:
         return self.run(
             lambda database: lent_orders.reveal_order(
                 database, vault, self.slug, principal, reference
-            )
+            ),
+            lock_s=LOCK_S,
         )
 
     def refund(self, reference: str, *, points: int, reason: str, key: str) -> RefundFact:
@@ -327,7 +331,8 @@ class PluginHost:
                 reason=reason,
                 key=key,
                 grace=self._grace,
-            )
+            ),
+            lock_s=LOCK_S,
         )
         if not replayed:
             self.tell([("marketplace_after_burn_refunded", made)])
