@@ -14,12 +14,14 @@ from catalog.errors import BadPriceChange
 from catalog.models import PointPrice, PriceChange
 from catalog.writing import touch
 from marketplace.clock import NOW, now
+from marketplace.errors import InvalidRequest
 from marketplace.exchange.models import Offer
-from marketplace.exchange.pricing import change_price
+from marketplace.exchange.pricing import change_price, is_amount
 from marketplace.identity.audit import audit
 from marketplace.ids import uuid7
 from marketplace.money import MAX_MICROS, MAX_POINTS
 
+SYSTEM = "system:catalog"
 AT_ONCE = 500
 """Prices applied in one transaction."""
 
@@ -42,8 +44,13 @@ async def announce(
         raise BadPriceChange("The cost is not below zero, nor beyond all measure.")
     if at <= await now(session):
         raise BadPriceChange(f"{at.isoformat()} is not ahead; a price changes in the future.")
-    if not await session.scalar(sa.select(Offer.id).where(Offer.reference == reference)):
+    offer = await session.scalar(sa.select(Offer).where(Offer.reference == reference))
+    if offer is None:
         raise BadPriceChange(f"There is no offer {reference!r}.")
+    if is_amount(offer):
+        raise BadPriceChange(
+            f"{reference!r} is burnt point by point: what a point pays stays.", field="offer"
+        )
     change = PriceChange(
         id=uuid7(),
         offer_reference=reference,
@@ -126,13 +133,21 @@ async def apply_due(session: AsyncSession) -> int:
     ).all()
     moment = await now(session)
     for change in due:
-        await change_price(
-            session,
-            change.offer_reference,
-            actor=change.made_by,
-            points=change.points,
-            cost_micros=change.cost_micros,
-        )
+        try:
+            await change_price(
+                session,
+                change.offer_reference,
+                actor=change.made_by,
+                points=change.points,
+                cost_micros=change.cost_micros,
+            )
+        except InvalidRequest as error:
+            # Announced when that could be; it holds up no other.
+            change.cancelled_at = moment
+            details = {"why": error.detail}
+            reference = change.offer_reference
+            await audit(session, SYSTEM, "catalog.price_cancelled", "offer", reference, **details)
+            continue
         change.applied_at = moment
     if due:
         await session.flush()

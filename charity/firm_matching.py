@@ -8,6 +8,7 @@ it came from, and so is what comes back to it later (decision 42).
 from __future__ import annotations
 
 import hashlib
+import logging
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -23,13 +24,15 @@ from charity.errors import UnknownCause
 from charity.models import Campaign, Gift, Match, Share
 from charity.notes import SYSTEM, note
 from marketplace.db import Database
-from marketplace.errors import InvalidRequest
+from marketplace.errors import IdempotencyKeyReused, InvalidRequest
 from marketplace.exchange import refunds
 from marketplace.exchange.decide import MAX_AMOUNT
 from marketplace.identity.domain import Principal, Role
 from marketplace.ids import uuid7
 from marketplace.ledger.models import Wallet
 from marketplace.settings import load
+
+log = logging.getLogger(__name__)
 
 MOST_RATIO_BPS: Final = 100_000
 MOST: Final = 100
@@ -100,6 +103,8 @@ def _write_down(
     gift = giving.write_down(session, principal, wish)
     known = session.scalar(sa.select(Match).where(Match.fund_id == gift.burn_id))
     if known is not None:
+        if known.ratio_bps != new.ratio_bps:
+            raise IdempotencyKeyReused
         return known.id
     match = Match(
         id=uuid7(),
@@ -121,15 +126,19 @@ def _write_down(
 
 
 async def give_back(database: Database) -> int:
-    """Refund what ended matches of firms have not added; how many refunds were made.
+    """Refund what ended matches of firms have not added; how many were looked at.
 
-    Gift, match, refund and the corrected receipt are one transaction.
+    Gift, match, refund and the corrected receipt are one transaction. One that fails holds up no
+    other.
     """
     async with database.begin() as session:
         due = await session.run_sync(_due)
     for match_id in due:
-        async with database.begin() as session:
-            await _give_back_one(session, match_id)
+        try:
+            async with database.begin() as session:
+                await _give_back_one(session, match_id)
+        except Exception:
+            log.exception("what match %s has not added could not be given back", match_id)
     return len(due)
 
 

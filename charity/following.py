@@ -17,9 +17,11 @@ from charity import matching, receipts
 from charity.domain import OPEN, GiftStatus, Origin
 from charity.models import Campaign, Gift, Match, Share
 from marketplace.exchange.domain import BurnStatus
-from marketplace.exchange.models import Burn, BurnResolution
+from marketplace.exchange.models import Burn, BurnResolution, Refund
 
-AT_ONCE = 100
+AT_ONCE = 500
+FIRST = UUID(int=0)
+"""Before the ids of all gifts and refunds."""
 NEVER_BURNT = "never_burnt"
 GIVE_UP_AFTER = "10 minutes"
 """A gift whose burn was not made by then: the process that asked for it is gone."""
@@ -37,8 +39,14 @@ where u.burn_id = :burn_id
 _SAME = sa.and_(Burn.id == Gift.burn_id, Burn.wallet_id == Gift.wallet_id)
 
 
-def behind(session: Session) -> Sequence[UUID]:
-    """Gifts that are not where their burns are, some at once."""
+def behind(
+    session: Session, *, after: UUID = FIRST, refunded_since: UUID = FIRST
+) -> Sequence[UUID]:
+    """Gifts that are not where their burns are, some at once, by id after one.
+
+    Of refunds only those with ids from `refunded_since` on are looked at: all there ever were are
+    many.
+    """
     old = sa.func.statement_timestamp() - sa.text(f"interval '{GIVE_UP_AFTER}'")
     moved = (
         sa.select(Gift.burn_id)
@@ -47,8 +55,13 @@ def behind(session: Session) -> Sequence[UUID]:
     )
     refunded = (
         sa.select(Gift.burn_id)
+        .join(Refund, sa.and_(Refund.burn_id == Gift.burn_id, Refund.wallet_id == Gift.wallet_id))
         .join(Burn, _SAME)
-        .where(Gift.status == GiftStatus.CAPTURED, Burn.refunded_points > Gift.refunded_points)
+        .where(
+            Refund.id >= refunded_since,
+            Gift.status == GiftStatus.CAPTURED,
+            Burn.refunded_points > Gift.refunded_points,
+        )
     )
     lost = sa.select(Gift.burn_id).where(
         Gift.status == GiftStatus.ASKED,
@@ -69,8 +82,9 @@ def behind(session: Session) -> Sequence[UUID]:
         .group_by(Gift.burn_id, Gift.wallet_id)
         .having(sa.func.sum(Share.kept_points) > sa.func.max(Gift.kept_points))
     )
-    found = sa.union(moved, refunded, lost, untold, unlevelled)
-    return list(session.scalars(found.limit(AT_ONCE)))
+    found = sa.union(moved, refunded, lost, untold, unlevelled).subquery()
+    query = sa.select(found.c.burn_id).where(found.c.burn_id > after)
+    return list(session.scalars(query.order_by(found.c.burn_id).limit(AT_ONCE)))
 
 
 def follow(session: Session, burn_id: UUID) -> None:

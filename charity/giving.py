@@ -101,7 +101,8 @@ def _burn(principal: Principal, gift: Gift, offer_id: UUID) -> BurnRequest:
         who = msgspec.structs.replace(principal, standing=True, is_operator=True)
     body = BurnBody(gift.wallet_id, offer_id, gift.points)
     request = burn_request(who, f"gift:{gift.key}", body)
-    return msgspec.structs.replace(request, burn_id=gift.burn_id)
+    # A gift is of so many points, whatever somebody makes of the offer's price.
+    return msgspec.structs.replace(request, burn_id=gift.burn_id, expected_points=gift.points)
 
 
 def write_down(session: Session, principal: Principal, wish: Wish) -> Gift:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Final
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,20 +21,31 @@ REVIEW_AHEAD: Final = (30, 7)
 
 async def goals(session: AsyncSession) -> int:
     """Tell givers of campaigns that have come to their goals; how many campaigns. Once each: what
-    is refunded afterwards takes no word back."""
-    query = (
-        sa.select(Campaign)
-        .where(Campaign.reached_at.is_(None), Campaign.closed_at.is_(None))
-        .order_by(Campaign.id)
-        .with_for_update(skip_locked=True)
-    )
-    found = list(await session.scalars(query))
+    is refunded afterwards takes no word back.
+
+    Reckoning takes its time, and gifts that come meanwhile wait for nobody: a campaign is locked
+    only where there is something to tell, and not against gifts.
+    """
+    query = sa.select(Campaign).where(Campaign.reached_at.is_(None), Campaign.closed_at.is_(None))
+    found = list(await session.scalars(query.order_by(Campaign.id)))
     raised = await campaigns.raised(session, found)
-    there = [each for each in found if raised[each.id].total_micros >= each.goal_micros]
-    for each in there:
-        each.reached_at = await now(session)
-        await session.run_sync(telling.reached, each)
-    return len(there)
+    there = [each.id for each in found if raised[each.id].total_micros >= each.goal_micros]
+    return sum([await _reached(session, each) for each in there])
+
+
+async def _reached(session: AsyncSession, campaign_id: UUID) -> bool:
+    """Tell it of one campaign, unless somebody else does, or has done so."""
+    campaign = await session.scalar(
+        sa.select(Campaign)
+        .where(Campaign.id == campaign_id, Campaign.reached_at.is_(None))
+        .with_for_update(key_share=True, skip_locked=True)
+        .execution_options(populate_existing=True)
+    )
+    if campaign is None:
+        return False
+    campaign.reached_at = await now(session)
+    await session.run_sync(telling.reached, campaign)
+    return True
 
 
 async def verifications(session: AsyncSession) -> int:

@@ -98,7 +98,8 @@ async def _due(database: Database, seen: Collection[UUID]) -> list[UUID]:
 
 
 async def _give_one(database: Database, engine: giving.Engine, plan_id: UUID) -> bool:
-    """One announced gift; whether its points are held. Trouble of the moment leaves it due."""
+    """One announced gift; whether its points are held. Trouble of the moment leaves it due, and
+    holds up no other."""
     try:
         async with database.begin() as session:
             asked = await session.run_sync(rescues.next_step, plan_id)
@@ -110,4 +111,7 @@ async def _give_one(database: Database, engine: giving.Engine, plan_id: UUID) ->
         log.warning("plan %s is tried again: %s", plan_id, error.code)
         async with database.begin() as session:
             await session.run_sync(rescues.put_off, plan_id, error.code)
+        return False
+    except Exception:
+        log.exception("what was announced by plan %s could not be given; it stays due", plan_id)
         return False

@@ -7,9 +7,12 @@ wakes up to three gifts at once.
 
 from __future__ import annotations
 
+import logging
+import time
 from calendar import monthrange
 from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import Final, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -31,7 +34,13 @@ from marketplace.identity.domain import Principal
 from marketplace.identity.models import Person
 from marketplace.ids import uuid7
 
+log = logging.getLogger(__name__)
+
 AT_ONCE = 200
+MOST_S: Final = 240.0
+"""Longest that one run begins to give."""
+OURS: Final = 500
+"""Errors with this status and above are troubles of our own."""
 MOST = 20
 """Monthly gifts of one wallet."""
 LAST_DAY = 31
@@ -131,41 +140,74 @@ def _stop(session: Session, schedule: Schedule, why: str, actor: str) -> None:
         note(session, actor, "schedule_stopped", schedule.id, why=why)
 
 
-async def give_due(database: Database, rules: dict[str, EligibilityRule]) -> int:
-    """Give what is due, each once for its month; how many were looked at."""
+async def give_due(
+    database: Database, rules: dict[str, EligibilityRule], *, most_s: float = MOST_S
+) -> int:
+    """Give what is due, each once for its month; how many were looked at.
+
+    What is left after `most_s` seconds is left to the next run.
+    """
+    until = time.monotonic() + most_s
     async with database.begin() as session:
-        due = await session.run_sync(_due)
+        due = await session.run_sync(_due, None)
+    looked_at = 0
     if not due:
-        return 0
+        return looked_at
     async with engine_for(database, rules) as engine:
-        for schedule_id in due:
-            await _give_one(database, engine, schedule_id)
-    return len(due)
+        while due and time.monotonic() < until:
+            for schedule_id, _ in due:
+                await _give_one(database, engine, schedule_id)
+            looked_at += len(due)
+            async with database.begin() as session:
+                due = await session.run_sync(_due, due[-1])
+    return looked_at
 
 
-def _due(session: Session) -> Sequence[UUID]:
-    query = sa.select(Schedule.id).where(
+Place: TypeAlias = tuple[UUID, date]
+"""A schedule and when it was due, as it was read."""
+
+
+def _due(session: Session, after: Place | None) -> list[Place]:
+    """What is due after that which was looked at last, in the order of their days."""
+    query = sa.select(Schedule.id, Schedule.next_on).where(
         Schedule.stopped_at.is_(None), Schedule.next_on <= now_of(session).date()
     )
-    return list(session.scalars(query.order_by(Schedule.next_on, Schedule.id).limit(AT_ONCE)))
+    if after is not None:
+        place = sa.tuple_(Schedule.next_on, Schedule.id)
+        query = query.where(place > sa.tuple_(sa.literal(after[1]), sa.literal(after[0])))
+    rows = session.execute(query.order_by(Schedule.next_on, Schedule.id).limit(AT_ONCE))
+    return [(row.id, row.next_on) for row in rows]
 
 
 async def _give_one(database: Database, engine: giving.Engine, schedule_id: UUID) -> None:
-    """One month of one schedule. Trouble of the moment leaves it due."""
-    async with database.begin() as session:
-        asked = await session.run_sync(_wish, schedule_id)
-    if asked is None:
-        return
-    principal, wish, due = asked
+    """One month of one schedule. Trouble of the moment leaves it due, and holds up no other."""
+    try:
+        async with database.begin() as session:
+            asked = await session.run_sync(_wish, schedule_id)
+        if asked is None:
+            return
+        principal, wish, due = asked
+        refusal = await _refusal(database, engine, principal, wish)
+        async with database.begin() as session:
+            await session.run_sync(_move_on, schedule_id, due, refusal)
+    except Exception as error:
+        if isinstance(error, Busy):
+            return
+        log.exception("monthly gift %s could not be given; it stays due", schedule_id)
+
+
+async def _refusal(
+    database: Database, engine: giving.Engine, principal: Principal, wish: giving.Wish
+) -> str:
+    """Give it; the code of why it is refused for this month, empty where it is not. Raises what is
+    no answer to the wish, Busy among it."""
     try:
         given = await giving.give(database, engine, principal, wish)
-        refusal = getattr(given.error, "code", "")
-    except Busy:
-        return
     except MarketplaceError as error:
-        refusal = error.code
-    async with database.begin() as session:
-        await session.run_sync(_move_on, schedule_id, due, refusal)
+        if error.status >= OURS:
+            raise
+        return error.code
+    return getattr(given.error, "code", "")
 
 
 def _wish(session: Session, schedule_id: UUID) -> tuple[Principal, giving.Wish, date] | None:

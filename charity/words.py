@@ -66,6 +66,7 @@ REFUSALS: Final[dict[str, Lazy]] = {
     "insufficient_points": _l("There are not enough points for that. Nothing was given."),
     "offer_not_on_sale": _l("The campaign takes no gifts now. Nothing was given."),
     "campaign_over": _l("The campaign takes no gifts any more. Nothing was given."),
+    "price_changed": _l("The campaign takes no gifts now. Nothing was given."),
     "plugin_closed": _l("The charity cannot receive now. Nothing was given."),
     "charity_not_verified": _l("The charity is not verified now. Nothing was given."),
     "exposure_cap": _l("An issuer of these points has to settle first. Nothing was given."),

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
-from marketplace import lent_offers, lent_people, lent_stock
+from marketplace import lent_offers, lent_people, lent_stock, lent_waking
 from marketplace.api import (
     Artefact,
     EligibilityRule,
@@ -34,9 +34,9 @@ from marketplace.api import (
     Who,
 )
 from marketplace.clock import NOW
-from marketplace.db import Database
+from marketplace.db import LOCK_S, Database
 from marketplace.exchange import promises
-from marketplace.exchange.domain import BurnStatus, FulfilmentState
+from marketplace.exchange.domain import BurnStatus
 from marketplace.exchange.models import Burn, Offer
 from marketplace.identity.models import AuditEntry
 from marketplace.ids import next_key
@@ -49,9 +49,6 @@ from marketplace.registry.models import PluginMember, PluginSetting
 from marketplace.secrets import Vault
 
 T = TypeVar("T")
-
-AWAITED = (FulfilmentState.PENDING, FulfilmentState.UNKNOWN, FulfilmentState.DEAD)
-"""States of an order that its supplier may have, and that no worker asks about just now."""
 
 GRACE_DAYS = 30
 """As in the settings, where nobody says otherwise."""
@@ -125,13 +122,16 @@ class PluginHost:
 
         return self.run(inside)
 
-    def run(self, work: Callable[[Database], Awaitable[T]]) -> T:
-        """Run `work`, which makes its own transactions, on a loop and a database of its own."""
+    def run(self, work: Callable[[Database], Awaitable[T]], *, lock_s: float | None = None) -> T:
+        """Run `work`, which makes its own transactions, on a loop and a database of its own.
+
+        `lock_s`: how long it waits for a lock; None: as long as it takes.
+        """
         lent = self._database()
         url = lent.url.render_as_string(hide_password=False)
 
         async def inside() -> T:
-            database = Database(url, role=lent.role, pool_size=0)
+            database = Database(url, role=lent.role, pool_size=0, lock_s=lock_s)
             try:
                 return await work(database)
             finally:
@@ -246,30 +246,7 @@ class PluginHost:
         self, session: Session, references: Sequence[str], *, acceptor_id: UUID | None = None
     ) -> int:
         """See `marketplace.api.Host.wake`."""
-        ids = _burn_ids(references)
-        given_up = Burn.fulfilment == FulfilmentState.DEAD
-        query = (
-            sa.update(Burn)
-            .where(
-                Burn.id.in_(ids),
-                Burn.plugin == self.slug,
-                Burn.status == BurnStatus.HELD,
-                Burn.fulfilment.in_(AWAITED),
-            )
-            .values(
-                due_at=sa.func.clock_timestamp(),
-                fulfilment=sa.case(
-                    (given_up, sa.literal(FulfilmentState.UNKNOWN, Burn.fulfilment.type)),
-                    else_=Burn.fulfilment,
-                ),
-                # Given up after so many attempts: looking again starts the count afresh.
-                attempts=sa.case((given_up, 1), else_=Burn.attempts),
-            )
-            .execution_options(synchronize_session=False)
-        )
-        if acceptor_id is not None:
-            query = query.where(Burn.acceptor_id == acceptor_id)
-        return len(session.execute(query.returning(Burn.id)).all())
+        return lent_waking.wake(session, self.slug, _burn_ids(references), acceptor_id=acceptor_id)
 
     def ask_about_legs(self, session: Session, references: Sequence[str]) -> None:
         """See `marketplace.api.Host.ask_about_legs`."""
@@ -337,7 +314,8 @@ class PluginHost:
         return self.run(
             lambda database: lent_orders.reveal_order(
                 database, vault, self.slug, principal, reference
-            )
+            ),
+            lock_s=LOCK_S,
         )
 
     def refund(self, reference: str, *, points: int, reason: str, key: str) -> RefundFact:
@@ -353,7 +331,8 @@ class PluginHost:
                 reason=reason,
                 key=key,
                 grace=self._grace,
-            )
+            ),
+            lock_s=LOCK_S,
         )
         if not replayed:
             self.tell([("marketplace_after_burn_refunded", made)])

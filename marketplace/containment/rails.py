@@ -32,7 +32,7 @@ from marketplace.containment.messages import (
     ReadBank,
 )
 from marketplace.containment.process import NotStarted, PluginRaised, ProcessEnded
-from marketplace.contract.judging import well_formed
+from marketplace.contract.judging import check_rail_reference, well_formed
 from marketplace.errors import InvalidRequest, MarketplaceError, NotConfigured
 
 CHECK_S: Final = 5.0
@@ -184,8 +184,7 @@ class HeldRail(_Held):
 def _fits(outcome: Any, method: str) -> None:
     if isinstance(outcome, api.NeverOrdered) and method == "submit":
         raise ValueError("NeverOrdered is an answer of lookup only")
-    if not getattr(outcome, "rail_reference", "-"):
-        raise ValueError(f"{type(outcome).__name__} without a rail_reference")
+    check_rail_reference(outcome)
 
 
 class HeldFileRail(_Held):

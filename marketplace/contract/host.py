@@ -198,7 +198,8 @@ class Host(Protocol):
 
         For news from outside that an order has an outcome (a callback): the outcome itself still
         comes from `Supplier.lookup`. Only orders that wait for one are woken, given up ones too;
-        those of another acceptor than `acceptor_id`, where it is given, are left alone.
+        one that a worker asks about just now is looked up again as soon as that is answered. Those
+        of another acceptor than `acceptor_id`, where it is given, are left alone.
         """
         ...
 

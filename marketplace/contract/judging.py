@@ -8,9 +8,12 @@ from typing import Any, Final
 
 import msgspec
 
+from marketplace.letters import hidden_in
+
 MOST_FAULTS: Final = 20
 """Faults that are kept of one batch of answers."""
 LONGEST_WORDS: Final = 2_000
+LONGEST_RAIL_REFERENCE: Final = 200
 
 
 class Malformed(msgspec.Struct, frozen=True):
@@ -64,3 +67,16 @@ def _typed(answer: Any, kinds: Collection[type]) -> Any:
         raise TypeError(f"{kind.__name__} is no outcome")
     # Structs do not check their fields when made; a round trip does.
     return msgspec.convert(msgspec.to_builtins(answer), kind)
+
+
+def check_rail_reference(outcome: Any) -> None:
+    """ValueError where a rail names what it has taken by nothing that can be kept and shown."""
+    reference: str = getattr(outcome, "rail_reference", "-")
+    kind = type(outcome).__name__
+    if not reference:
+        raise ValueError(f"{kind} without a rail_reference")
+    if len(reference) > LONGEST_RAIL_REFERENCE or hidden_in(reference) is not None:
+        raise ValueError(
+            f"{kind} with a rail_reference of more than {LONGEST_RAIL_REFERENCE} characters, or "
+            "with some that are not seen"
+        )

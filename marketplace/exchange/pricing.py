@@ -16,6 +16,12 @@ from marketplace.identity.audit import audit
 from marketplace.money import MAX_MICROS, MAX_POINTS
 
 
+def is_amount(offer: Offer) -> bool:
+    """Whether its unit is a single point, so that a quantity is an amount, as of a donation. What
+    was agreed by amount (gifts, matches, receipts) would be wrong at another price."""
+    return offer.points == 1
+
+
 async def change_price(
     session: AsyncSession,
     reference: str,
@@ -27,7 +33,8 @@ async def change_price(
     """Set points and cost (micros of the offer's currency) of one unit; None leaves one as it is.
 
     Returns the offer's id. Raises NotFound for no such offer, InvalidRequest for a price that none
-    can have. Nothing happens where it costs just that already.
+    can have, or an offer whose price never changes (`is_amount`). Nothing happens where it costs
+    just that already.
     """
     if points is not None and not 0 < points <= MAX_POINTS:
         raise InvalidRequest(f"An offer costs 1 to {MAX_POINTS:,} points.")
@@ -45,6 +52,8 @@ async def change_price(
     )
     if after == before:
         return offer.id
+    if is_amount(offer):
+        raise InvalidRequest(f"{reference!r} is burnt point by point: what a point pays stays.")
     offer.points, offer.cost_micros = after
     offer.version += 1
     await session.flush()

@@ -58,6 +58,8 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True):
     """Its state before the claim: says whether a supplier may have seen it."""
     order: api.Order
     posted_at: datetime
+    due_at: datetime
+    """When the lease ends, as it was claimed: whoever has news of the order moves that a little."""
 
     @property
     def may_be_known(self) -> bool:

@@ -56,8 +56,7 @@ from unnest($1::uuid[], $2::uuid[], $3::float8[]) as a(id, wallet_id, seconds)
 where burn.id = a.id and burn.wallet_id = a.wallet_id
 """
 
-# A time a little past the lease is as good as its end, and a row that leaves its place in no index
-# costs half as much to write.
+# A time a little past the lease will do: a row that keeps its place in all indexes costs half.
 CLAIM = """
 with locked as (
     select burn.id, burn.wallet_id, burn.fulfilment as prior
@@ -79,19 +78,21 @@ set fulfilment = 'ordering', attempts = least(burn.attempts + 1, 32000),
         else clock_timestamp() + $4::float8 * interval '1 second' end
 from locked join offer on true
 where burn.id = locked.id and burn.wallet_id = locked.wallet_id and offer.id = burn.offer_id
-returning burn.id, burn.wallet_id, locked.prior::text, burn.attempts, burn.posted_at,
+returning burn.id, burn.wallet_id, locked.prior::text, burn.attempts, burn.posted_at, burn.due_at,
           offer.reference, offer.sku, burn.quantity, burn.points, burn.cost_micros, burn.currency,
           burn.acceptor_id, burn.selection
 """
 
-# Only what this claim still holds: another worker may have taken over after the lease.
+# What this claim still holds. News meanwhile moved its time (`lent_waking.WOKEN`): it is due now.
 WAIT = """
 update burn
-set fulfilment = a.state::fulfilment_state,
-    due_at = case when a.state = 'dead' then 'infinity'
+set fulfilment = case when burn.due_at <> a.due_at and a.state = 'dead' then 'unknown'
+                      else a.state::fulfilment_state end,
+    due_at = case when burn.due_at <> a.due_at then clock_timestamp()
+                  when a.state = 'dead' then 'infinity'
                   else clock_timestamp() + a.seconds * interval '1 second' end
-from unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::float8[])
-  as a(id, wallet_id, attempt, state, seconds)
+from unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::float8[], $6::timestamptz[])
+  as a(id, wallet_id, attempt, state, seconds, due_at)
 where burn.id = a.id and burn.wallet_id = a.wallet_id and status = 'held'
   and fulfilment = 'ordering' and attempts = a.attempt
 """
@@ -174,7 +175,7 @@ select exists(
     select from supplier_health where plugin = $1 and open_until > clock_timestamp())
 """
 
-# Locked, so that a reward is not given away while it is being looked at.
+# Locked, lest a reward be given away while it is being looked at.
 BURN_TO_REVEAL = """
 select burn.wallet_id, burn.caller_id, burn.status::text, burn.points, burn.refunded_points,
        wallet.participant_id
@@ -233,6 +234,7 @@ async def claim(
             plugin=plugin,
             prior=FulfilmentState(prior),
             posted_at=posted_at,
+            due_at=due_at,
             order=api.Order(
                 reference=str(burn_id),
                 offer_reference=reference,
@@ -252,6 +254,7 @@ async def claim(
             prior,
             attempts,
             posted_at,
+            due_at,
             reference,
             sku,
             quantity,
@@ -273,11 +276,12 @@ async def wait(connection: Any, rows: Sequence[Waiting]) -> None:
         [row.claimed.order.attempt for row in rows],
         [row.state.value for row in rows],
         [row.delay_s for row in rows],
+        [row.claimed.due_at for row in rows],
     )
 
 
 async def timed_out(connection: Any, after: UUID, limit: int) -> list[Pair]:
-    """Burns whose hold has run out and which certainly no supplier has taken, by id after one."""
+    """Burns whose hold ran out and that certainly no supplier has taken, by id after one."""
     return [(row[0], row[1]) for row in await connection.fetch(TIMED_OUT, after, limit)]
 
 
@@ -369,7 +373,7 @@ returning failures
 
 OPEN = "update supplier_health set open_until = clock_timestamp() + $2 where plugin = $1"
 
-# Written at most once in ten seconds while all is well: the row must not become a bottleneck.
+# At most once in ten seconds while all is well: the row must not become a bottleneck.
 SUCCEEDED = """
 insert into supplier_health (plugin, failures, last_success_at) values ($1, 0, clock_timestamp())
 on conflict (plugin) do update

@@ -152,7 +152,7 @@ async def move(
     actor: str | None = None,
     name: str | None = None,
 ) -> bool:
-    """From its state to another; False where it is not in that state any more."""
+    """From its state to another; False, and nothing is changed, where it is not in that state."""
     values: dict[str, Any] = {"state": to, "claimed_until": None, "attempts": 0, "read_bytes": 0}
     if report is not None:
         values["report"] = msgspec.to_builtins(report)
@@ -160,16 +160,19 @@ async def move(
         values |= {"actor": actor, "name": name}
     if is_over:
         values["finished_at"] = sa.func.now()
-        await session.execute(
-            sa.delete(IssueUploadPart).where(IssueUploadPart.upload_id == upload.id)
-        )
     moved = await session.execute(
         sa.update(IssueUpload)
         .where(IssueUpload.id == upload.id, IssueUpload.state == upload.state)
         .values(values)
         .returning(IssueUpload.id)
     )
-    return moved.first() is not None
+    if moved.first() is None:
+        return False
+    if is_over:
+        await session.execute(
+            sa.delete(IssueUploadPart).where(IssueUploadPart.upload_id == upload.id)
+        )
+    return True
 
 
 # -- people ----------------------------------------------------------------------------------------

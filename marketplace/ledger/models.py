@@ -345,7 +345,8 @@ class WindowTotalMark(Base):
     id: Mapped[int] = mapped_column(sa.SmallInteger, primary_key=True, autoincrement=False)
     watermark: Mapped[int] = mapped_column(sa.BigInteger)
     rebuilt_at: Mapped[datetime] = mapped_column(utc_timestamp(), server_default="-infinity")
-    """Real time of the last count from scratch, when transactions began to be numbered anew."""
+    """When the last of the rows was posted that were there at the last count from scratch, from
+    which on transactions are numbered anew."""
     system_identifier: Mapped[int | None] = mapped_column(sa.BigInteger)
     """The database cluster whose transactions are numbered; null before the first count."""
     rolled_at: Mapped[datetime] = mapped_column(

@@ -134,8 +134,10 @@ update window_total_mark
 set watermark = :stop, system_identifier = (select system_identifier from pg_control_system()),
     rolled_at = statement_timestamp()
 """)
-_RENEW_MARK: Final = sa.text("""
-update window_total_mark set rebuilt_at = statement_timestamp()
+# Not the time of the counting: were the clock set back after it, rows to come would be before it.
+_RENEW_MARK: Final = sa.text(f"""
+update window_total_mark
+set rebuilt_at = (select coalesce(max(posted_at), '-infinity') from ({LINES}) as l)
 """)
 _CLOCK_RIGHT: Final = sa.text(f"""
 select coalesce(max(posted_at) < statement_timestamp(), true) from ({LINES}) as l

@@ -50,6 +50,16 @@ async def untold(session: AsyncSession, *, most: int) -> list[News]:
     return [News(*row) for row in rows]
 
 
+async def put_back(session: AsyncSession, unanswered: Sequence[News]) -> None:
+    """Nobody could say yet: it comes after all others that wait, so that it holds up none."""
+    keys = [(each.plugin, each.reference) for each in unanswered]
+    await session.execute(
+        sa.update(RailNews)
+        .where(sa.tuple_(RailNews.plugin, RailNews.reference).in_(keys))
+        .values(told_at=sa.func.clock_timestamp())
+    )
+
+
 async def forget(session: AsyncSession, acted_on: Sequence[News]) -> None:
     """It was acted on; what was told again meanwhile stays."""
     for each in acted_on:

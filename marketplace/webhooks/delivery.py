@@ -47,6 +47,9 @@ TIMEOUT_S: Final = 10.0
 LEASE: Final = timedelta(seconds=TURN_S + BATCH / CALLS_AT_ONCE * TIMEOUT_S + 30)
 """Longer than a turn and the batch that began within it may take."""
 LOOK_S: Final = 0.5
+GIVE_UP_EVERY_S: Final = 60.0
+"""An endpoint that fails may have millions of messages due, which costs seconds; nobody waits for
+them to be given up, and all others for the round to begin."""
 
 
 class Transact(Protocol):
@@ -70,18 +73,27 @@ class Deliverer:
         self._vault = vault
         self._stopping = stopping
         self._busy = threading.Lock()
+        self._gave_up_at: float | None = None
+        """When (monotonic) it was last looked what to give up."""
 
     def deliver_due(self) -> int:
         """Deliver until nothing is due or the process ends; returns how many calls were made."""
         if not self._busy.acquire(blocking=False):
             return 0  # one round of threads a process, however often beat asks
         try:
-            self._transact(queue.expire)
-            self._transact(telling.stop_failing)
+            self._give_up()
             with ThreadPoolExecutor(ENDPOINTS_AT_ONCE, thread_name_prefix="webhooks") as pool:
                 return self._deliver_all(pool)
         finally:
             self._busy.release()
+
+    def _give_up(self) -> None:
+        """Give up, now and then, what has failed for long: all that is due is looked at for it."""
+        if self._gave_up_at is not None and time.monotonic() - self._gave_up_at < GIVE_UP_EVERY_S:
+            return
+        self._transact(queue.expire)
+        self._transact(telling.stop_failing)
+        self._gave_up_at = time.monotonic()
 
     def _deliver_all(self, pool: ThreadPoolExecutor) -> int:
         running: dict[Future[int], bool] = {}

@@ -21,6 +21,7 @@ from settlement.bank.models import BankAccount, BankStatement
 MOST: Final = 100
 """Statements of one account that are imported at a time: the others are next time's."""
 SYSTEM: Final = "system"
+FAULT: Final = "They could not be imported, by a fault of ours that the log tells."
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,10 @@ async def fetch(bench: Bench) -> int:
         except MarketplaceError as error:
             trouble = error.detail
             log.error("statements of %s do not come in: %s", account.identifier, trouble)
+        except Exception:
+            # Where the database is away, noting it ends the run.
+            trouble = FAULT
+            log.exception("statements of %s do not come in", account.identifier)
         await _note(bench, account, trouble)
     if found:
         async with bench.database.begin() as session:

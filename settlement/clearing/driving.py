@@ -34,6 +34,7 @@ SYSTEM: Final = "system"
 LEASE: Final = timedelta(minutes=10)
 """How long whoever submits legs is left alone before they are looked up: longer than any call."""
 CLOCK: Final = sa.func.clock_timestamp()
+FAULT: Final = "it could not be seen to, by a fault of ours that the log tells"
 
 
 class Driven(msgspec.Struct):
@@ -54,7 +55,13 @@ async def drive(database: Database, rails: Rails, *, settlement_id: UUID | None 
         ids = [settlement_id] if settlement_id else await repository.moving(session)
     for each in ids:
         trouble: list[str] = []
-        await _drive_one(database, rails, each, done, trouble)
+        try:
+            await _drive_one(database, rails, each, done, trouble)
+        except Exception:
+            # Whatever it is, the others have their turn. Where the database is away, noting it ends
+            # the pass.
+            log.exception("settlement %s could not be driven", each)
+            trouble.append(FAULT)
         await _note_trouble(database, each, "; ".join(trouble))
         done.waiting += trouble
     return done
@@ -220,13 +227,16 @@ async def _look_up(
 
 
 async def _apply(database: Database, answers: Sequence[LegOutcome], *, lookup: bool) -> None:
-    """Each answer in a transaction of its own: one that comes too late harms no other."""
+    """Each answer in a transaction of its own: one that comes too late, or that cannot be written
+    down, harms no other. Its leg is asked about again."""
     for answer in answers:
         try:
             async with database.begin() as session:
                 await outcomes.apply(session, answer, lookup=lookup, actor=SYSTEM)
         except StatusChanged as error:
             log.info("an answer for leg %s came too late: %s", answer.reference, error.detail)
+        except Exception:
+            log.exception("an answer for leg %s could not be written down", answer.reference)
 
 
 async def _note_trouble(database: Database, settlement_id: UUID, words: str) -> None:

@@ -28,7 +28,8 @@ SYSTEM: Final = "system"
 
 
 async def act(database: Database, rails: Rails) -> None:
-    """Act on what was told, as much as one question holds. What cannot be answered now stays."""
+    """Act on what was told, as much as one question holds. What cannot be answered now is asked
+    again when everything else has had its turn."""
     async with database.begin() as session:
         told = await news.untold(session, most=MOST_LEGS)
         known = await repository.legs_by_reference(session, [each.reference for each in told])
@@ -58,6 +59,7 @@ async def _act_on(
             .values(due_at=sa.func.clock_timestamp())
         )
         await news.forget(session, [each for each in told if each.reference not in unanswered])
+        await news.put_back(session, [each for each in told if each.reference in unanswered])
 
 
 async def _ask_booked(
@@ -75,6 +77,9 @@ async def _ask_booked(
                     await outcomes.apply(session, answer, lookup=True, actor=SYSTEM)
             except StatusChanged as error:
                 log.info("an answer for leg %s came too late: %s", answer.reference, error.detail)
+            except Exception:
+                log.exception("an answer for leg %s could not be written down", answer.reference)
+                unanswered.add(answer.reference)
         elif not isinstance(answer, Booked):
             unanswered.add(answer.reference)
     return unanswered

@@ -11,18 +11,25 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from marketplace.clock import now
 from marketplace.contract.orders import NeverOrdered, Rejected, Retry, Unknown
 from marketplace.contract.rails import Booked, LegOutcome, Returned, Submitted
+from marketplace.letters import shown
 from settlement.clearing import legs, repository
 from settlement.clearing.domain import LegStatus
 from settlement.clearing.models import SettlementLeg
 
 SHORTEST_S: Final = 5
 LONGEST_S: Final = 86_400
+LONGEST_WORDS: Final = 500
 
 
 def again(after_s: int) -> sa.ColumnElement[object]:
     """When to ask again, within reason."""
     seconds = min(max(after_s, SHORTEST_S), LONGEST_S)
     return sa.func.clock_timestamp() + timedelta(seconds=seconds)
+
+
+def _words(reason: str) -> str:
+    """What a rail says, as it may be stored and shown."""
+    return shown(reason, LONGEST_WORDS)
 
 
 async def apply(session: AsyncSession, answer: LegOutcome, *, lookup: bool, actor: str) -> None:
@@ -46,7 +53,7 @@ async def apply(session: AsyncSession, answer: LegOutcome, *, lookup: bool, acto
     elif isinstance(answer, Returned):
         await _returned(session, leg, answer, actor)
     elif isinstance(answer, Rejected):
-        await legs.reject(session, leg.id, reason=answer.reason, actor=actor)
+        await legs.reject(session, leg.id, reason=_words(answer.reason), actor=actor)
     elif isinstance(answer, Submitted):
         await _submitted(session, leg, answer, actor)
     else:
@@ -82,7 +89,7 @@ async def _returned(
             rail_reference=answer.rail_reference,
             actor=actor,
         )
-    await legs.return_(session, leg.id, reason=answer.reason, actor=actor)
+    await legs.return_(session, leg.id, reason=_words(answer.reason), actor=actor)
 
 
 async def _open(
@@ -97,7 +104,7 @@ async def _open(
     after_s = getattr(answer, "after_s", SHORTEST_S)
     proof = isinstance(answer, NeverOrdered if lookup else Retry)
     if proof and leg.status is LegStatus.UNKNOWN:
-        note = "the rail never had it" if lookup else getattr(answer, "reason", "")
+        note = "the rail never had it" if lookup else _words(getattr(answer, "reason", ""))
         due_at = None if lookup else again(after_s)
         await legs.not_taken(session, leg, LegStatus.PLANNED, actor=actor, note=note, due_at=due_at)
     else:

@@ -21,6 +21,7 @@ from charity.tasks import follow_all
 from marketplace.clock import now, travel_to
 from marketplace.coalition.domain import ContractRole
 from marketplace.exchange.engine import BurnEngine
+from marketplace.exchange.models import Offer
 from marketplace.fulfilment.home import Home
 from marketplace.fulfilment.tasks import Work
 from marketplace.host import PluginHost
@@ -187,6 +188,11 @@ class Cause:
         """A campaign as it is now."""
         async with self.runtime.database.begin() as session:
             return await campaigns.find(session, slug)
+
+    async def campaign_offer(self, slug: str = "wells") -> Offer:
+        """What one burns on to give to a campaign."""
+        async with self.runtime.database.begin() as session:
+            return await session.get_one(Offer, self.coalition.offers[slug])
 
     async def raised(self, slug: str = "wells") -> campaigns.Raised:
         """What a campaign has."""

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from datetime import UTC, datetime, timedelta
 
+import pytest
 import sqlalchemy as sa
 from msgspec.structs import replace
 
+from catalog import pricing
+from catalog.errors import BadPriceChange
+from catalog.models import PriceChange
 from charity import giving, proof, registry
 from charity.domain import Donor, GiftStatus, Origin
 from charity.following import NEVER_BURNT
@@ -16,6 +21,7 @@ from charity.models import Gift
 from marketplace.db import Database
 from marketplace.exchange.burn_endpoint import burn_request
 from marketplace.exchange.schemas import BurnBody
+from marketplace.ids import uuid7
 from tests.charity.conftest import Cause
 from tests.charity.test_giving import refund
 from tests.charity.test_proof import traces, way
@@ -133,3 +139,34 @@ async def test_the_years_of_a_giver_and_of_a_firm_show_refunds_and_failed_paymen
         assert (total.points, total.refunded_points) == (1_700, 300)
         *_, paid, back = gift.way
         assert (paid.stage, paid.status, back.stage) == ("rejected", "returned", "refund")
+
+
+async def test_a_gift_takes_the_points_it_says_whatever_the_offer_costs(
+    cause: Cause, owner: Database
+) -> None:
+    at = datetime.now(UTC) + timedelta(days=1)
+    reference = (await cause.campaign_offer()).reference
+    with pytest.raises(BadPriceChange, match="point by point"):
+        async with cause.runtime.database.begin() as session:
+            await pricing.announce(session, reference, at=at, actor="test", points=2)
+    async with cause.runtime.database.begin() as session:
+        early = PriceChange(
+            id=uuid7(), offer_reference=reference, points=2, at=at, made_by="of before"
+        )
+        session.add(early)
+    await cause.travel(timedelta(days=2))
+    async with cause.runtime.database.begin() as session:
+        assert await pricing.apply_due(session) == 1
+        assert await pricing.apply_due(session) == 0
+    assert (await cause.campaign_offer()).points == 1
+    # Somebody changes it all the same.
+    async with owner.begin() as session:
+        await session.execute(sa.text("update offer set points = 2, version = version + 1"))
+    before = await cause.balance()
+    given = await cause.give(100)
+    assert (given.status, (await cause.gift(given.burn_id)).reason) == (
+        GiftStatus.REFUSED,
+        "price_changed",
+    )
+    assert await cause.balance() == before
+    assert await cause.findings() == []

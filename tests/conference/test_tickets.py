@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 import pytest_asyncio
 import vobject
+from marketplace_conference import telling
 from marketplace_conference.tickets import cancelling
 
 from marketplace.fulfilment.home import Home
@@ -185,14 +186,60 @@ async def test_a_process_that_dies_after_the_refund_pays_it_once(
 
     def die(self: PluginHost, *given: Any, **more: Any) -> None:
         paid(self, *given, **more)
-        raise RuntimeError("the machine is gone")
+        raise SystemExit("the machine is gone")
 
     monkeypatch.setattr(PluginHost, "refund", die)
     path = f"/v1/conference/events/{sale.box.slug}/call-off"
     await sale.client.post(path, json={"reason": "Flooded."}, headers=sale.shop)
-    with pytest.raises(RuntimeError, match="the machine is gone"):
+    with pytest.raises(SystemExit, match="the machine is gone"):
         await asyncio.to_thread(cancelling.pay_all, sale.host)
     monkeypatch.undo()
     for _ in range(2):
         await asyncio.to_thread(cancelling.pay_all, sale.host)
+    assert await sale.counter.balance() == (available + 3_000, 0)
+
+
+async def test_an_order_that_somebody_keeps_locked_holds_up_no_other_refund(
+    sale: Sale, worker: Worker, coalition: Coalition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await coalition.issue("bob", 5_000)
+    pairs = await sale.counter.burn(offer="seat", quantity=2, who="bob")
+    await worker.fulfil(pairs, "conference")
+    monkeypatch.setattr("marketplace.host.LOCK_S", 0.5)
+    path = f"/v1/conference/events/{sale.box.slug}/call-off"
+    await sale.client.post(path, json={"reason": "Flooded."}, headers=sale.shop)
+    available, _ = await sale.counter.balance()
+    stale = await coalition.runtime.database.connect_raw()
+    async with stale.transaction():
+        await stale.fetch("select 1 from burn where id = $1 for update", UUID(sale.burn_id))
+        work = asyncio.to_thread(cancelling.pay_all, sale.host)
+        assert await asyncio.wait_for(work, 60) == 2
+        assert await sale.counter.balance("bob") == (5_000, 0)
+        assert await sale.counter.balance() == (available, 0)
+    await stale.close()
+    assert await asyncio.to_thread(cancelling.pay_all, sale.host) == 3
+    assert await sale.counter.balance() == (available + 3_000, 0)
+    assert await sale.counter.verified()
+
+
+async def test_an_event_that_cannot_be_seen_to_holds_up_no_other(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    available, _ = await sale.counter.balance()
+    shop_id = sale.counter.coalition.members["shop"]
+    first = await asyncio.to_thread(lambda: Box(sale.host, shop_id))
+    await asyncio.to_thread(first.sell, "Eve")
+    for slug in (first.slug, sale.box.slug):
+        path = f"/v1/conference/events/{slug}/call-off"
+        answer = await sale.client.post(path, json={"reason": "Flooded."}, headers=sale.shop)
+        assert answer.status_code == 202
+    called_off = telling.called_off
+
+    def fail(host: Any, session: Any, event: Any, reason: str, **whom: Any) -> None:
+        if whom["orders"] != [sale.burn_id]:
+            raise ZeroDivisionError
+        called_off(host, session, event, reason, **whom)
+
+    monkeypatch.setattr(telling, "called_off", fail)
+    assert await asyncio.to_thread(cancelling.pay_all, sale.host) == 3
     assert await sale.counter.balance() == (available + 3_000, 0)

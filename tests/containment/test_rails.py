@@ -267,6 +267,21 @@ def test_every_leg_is_answered_once_whatever_the_rail_says() -> None:
     assert {type(each) for each in held_here(Courier()).lookup(many)} == {api.NeverOrdered}  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("reference", ["", "C\0", "C" * 201])
+def test_what_a_rail_calls_a_leg_can_be_kept(reference: str) -> None:
+    class Strange(Courier):
+        def lookup(self, legs: Any) -> Any:
+            return [
+                api.Booked(reference="L-1", rail_reference=reference, booked_on=date(2026, 11, 27))
+            ]
+
+    rail = held_here(Strange())
+    assert isinstance(rail, HeldRail)
+    [found] = rail.lookup([replace(leg("L-1"), account={"number": "7"})])
+    assert isinstance(found, api.Unknown)
+    assert "rail_reference" in found.reason
+
+
 def test_a_rail_that_does_not_start_was_asked_nothing() -> None:
     def carry(request: object, timeout_s: float) -> Any:
         raise RailUnavailable("it does not start", asked=False)

@@ -16,6 +16,7 @@ from marketplace.exchange.models import Burn, OfferTally
 from marketplace.identity.domain import Role, Scope
 from marketplace.identity.models import AuditEntry
 from marketplace.ids import uuid7
+from marketplace.ledger.verify import verify
 from tests.conftest import Headers
 from tests.factories import Coalition, days
 from tests.web.problems import problem
@@ -98,6 +99,24 @@ async def test_an_offer_is_made_sold_amended_and_retired(
     problem(
         await client.patch(path, json={"name": "Old tea"}, headers=partner), 409, "offer_retired"
     )
+
+
+async def test_a_limit_that_is_lowered_takes_nothing_back(
+    coalition: Coalition, client: httpx.AsyncClient, sign_in: Make
+) -> None:
+    partner, ann = await sign_in(Role.PARTNER), await sign_in(Role.PARTICIPANT)
+    await coalition.issue("ann", 5_000)
+    await coalition.activate("giftfund", "shop")
+    made = await make(client, partner, stock=10, status="on_sale")
+    for _ in range(3):
+        assert (await burn(client, coalition, ann, made["id"]))["status"] == "held"
+    for limit in (2, 1):
+        change = {"limit_per_wallet": limit}
+        answer = await client.patch(f"/v1/offers/{made['id']}", json=change, headers=partner)
+        assert answer.status_code == 200
+        assert (await burn(client, coalition, ann, made["id"]))["code"] == "limit_reached"
+        async with coalition.runtime.database.begin() as session:
+            assert await verify(session) == []
 
 
 async def test_an_offer_of_a_plugin_that_is_not_enabled_is_closed_and_says_so(

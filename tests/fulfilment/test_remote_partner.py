@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -109,6 +111,42 @@ async def test_a_callback_has_the_order_looked_up_at_once(
     await worker.fulfil(pairs, "remote")
     assert await counter.states(pairs) == [("captured", "done")]
     assert (await report(client, partner, pairs)).json() == {"woken": 0}
+    assert await counter.verified()
+
+
+async def test_a_callback_that_overtakes_the_answer_is_not_lost(
+    counter: Counter,
+    worker: Worker,
+    partner: Service,
+    client: httpx.AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    partner.mischief = Mischief.LATER
+    delivered, reported = threading.Event(), threading.Event()
+    answer = partner.answer
+
+    def late(*given: Any) -> Any:
+        said = answer(*given)  # that it will deliver, which it does before this is heard
+        partner.shop.deliver_waiting()
+        delivered.set()
+        assert reported.wait(15)
+        return said
+
+    monkeypatch.setattr(partner, "answer", late)
+    pairs = await counter.burn(1, offer="mug")
+    asking = asyncio.create_task(worker.fulfil(pairs, "remote"))
+    try:
+        assert await asyncio.to_thread(delivered.wait, 60)
+        assert await counter.states(pairs) == [("held", "ordering")]
+        assert (await report(client, partner, pairs)).json() == {"woken": 1}
+    finally:
+        reported.set()
+        await asking
+    assert await counter.states(pairs) == [("held", "pending")]
+    [wait_s] = await counter.seconds_to_due(pairs)
+    assert wait_s <= 0
+    await worker.fulfil(pairs, "remote")
+    assert await counter.states(pairs) == [("captured", "done")]
     assert await counter.verified()
 
 

@@ -7,6 +7,7 @@ import errno
 import io
 from collections.abc import Awaitable, Callable
 from tempfile import SpooledTemporaryFile
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 from marketplace.db import Database
 from marketplace.identity.domain import Role
 from marketplace.issuing import files
+from marketplace.issuing.domain import Upload
 from marketplace.issuing.models import IssueUpload, IssueUploadPart
 from marketplace.ledger.models import Lot
 from marketplace.ledger.verify import verify
@@ -199,6 +201,27 @@ async def test_a_file_nobody_issues_is_forgotten_after_two_weeks(
     async with desk.runtime.database.begin() as session:
         await files.forget(session)
     assert "It was withdrawn" in await desk.browser.open(address)
+
+
+async def test_a_file_that_is_issued_while_it_is_about_to_be_forgotten_is_issued(
+    desk: Desk, owner: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, _ = await desk.checked(GOOD)
+    async with owner.begin() as session:
+        old = sa.func.now() - sa.text("interval '15 days'")
+        await session.execute(sa.update(IssueUpload).values(created_at=old))
+    checked_before = files.repository.checked_before
+
+    async def then_issued(*given: Any) -> list[Upload]:
+        found = await checked_before(*given)
+        await desk.browser.send(f"{address}/issue")
+        return found
+
+    monkeypatch.setattr(files.repository, "checked_before", then_issued)
+    async with desk.runtime.database.begin() as session:
+        await files.forget(session)
+    assert await files.work_on_next(desk.runtime) is True
+    assert await desk.lots() == {"F-1": 500, "F-2": 250}
 
 
 async def test_work_that_was_cut_short_is_taken_up_by_another_worker(

@@ -94,7 +94,7 @@ class World:
                 "member": member,
                 "other": other,
                 "contract": self.random.choice([None, MEMBERS[0]]),
-                "burn": str(uuid7()) if statement is DEBT else uuid7(),
+                "burn": uuid7() if statement is OBLIGATION else str(uuid7()),
                 "points": self.random.randint(-5, 5),
                 "currency": self.random.choice(["EUR", "USD"]),
                 "funded": self.random.randint(1, 10**18),
@@ -189,6 +189,24 @@ def test_totals_are_exact_whenever_they_are_counted(url: str, steps: list[str], 
             await made.check()
 
     asyncio.run(story())
+
+
+async def test_a_clock_that_was_ahead_while_all_was_counted_anew_loses_nothing(
+    database_url: str,
+) -> None:
+    """What is written once the clock was set back has a time before that of the count."""
+    async with world(database_url, 1) as made:
+        await made.write()
+        await made.commit()
+        async with made.database.begin() as session:
+            before = await session.scalar(sa.text("select extract(epoch from clock_timestamp())"))
+        await made.restore()
+        text = DEBT.text.replace("effective_at)", "effective_at, posted_at)")
+        await made.write(sa.text(text.replace("now())", f"now(), to_timestamp({before}))")))
+        await made.commit()
+        await made.check()
+        await made.close()
+        assert await totals_of(made.database) == await sums_of(made.database)
 
 
 async def test_a_transaction_that_runs_holds_back_only_what_is_not_closed(

@@ -15,7 +15,7 @@ from marketplace import api
 from marketplace.certify.scenario import About, Excused, Failed, scenario
 from marketplace.certify.stage import PlayedRail, Stage
 from marketplace.certify.watching import watched
-from marketplace.contract.judging import well_formed
+from marketplace.contract.judging import check_rail_reference, well_formed
 from marketplace.ids import uuid7
 from marketplace.testing.rehearsal import NotShown, Trouble
 
@@ -91,8 +91,7 @@ def _ask(
     def check(outcome: Any) -> None:
         if isinstance(outcome, api.NeverOrdered) and method == "submit":
             raise ValueError("NeverOrdered is an answer of lookup only")
-        if isinstance(outcome, TAKEN) and not outcome.rail_reference:
-            raise ValueError(f"{type(outcome).__name__} without a rail_reference")
+        check_rail_reference(outcome)
 
     found, wrong = well_formed([each.reference for each in legs], answers, ANSWERS, check)
     if wrong:

@@ -145,16 +145,24 @@ group by wallet_id, burn_id, code, issuer_id
 having sum(expected) <> sum(found)
 """
 
-# A burn that was refunded whole no longer counts.
+# A burn that was refunded whole no longer counts. A limit may be lowered, and takes nothing back:
+# what was burnt under an earlier one stays.
 LIMITS: Final = """
 select format('offer %s for wallet %s', o.reference, b.wallet_id) as subject,
-       format('%s units at most', o.limit_per_wallet) as expected,
-       format('%s units', sum(b.quantity)) as found
-from burn b
-join offer o on o.id = b.offer_id
-where b.limited and b.status in ('held', 'captured') and b.refunded_points < b.points
-group by o.reference, o.limit_per_wallet, b.wallet_id
-having sum(b.quantity) > o.limit_per_wallet
+       format('%s units at most', greatest(o.limit_per_wallet, before.most)) as expected,
+       format('%s units', b.quantity) as found
+from (
+    select offer_id, wallet_id, sum(quantity) as quantity from burn
+    where limited and status in ('held', 'captured') and refunded_points < points
+    group by offer_id, wallet_id
+) b
+join offer o on o.id = b.offer_id and b.quantity > o.limit_per_wallet
+cross join lateral (
+    select max((details #>> '{changes,limit_per_wallet,0}')::bigint) as most
+    from audit_entry
+    where subject_kind = 'offer' and subject_id = o.id::text and action = 'offer.amended'
+) before
+where b.quantity > greatest(o.limit_per_wallet, before.most)
 """
 
 CHECKS: Final = (

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
-from marketplace_conference import reserving, selling, waiting
+from marketplace_conference import events, holding, reserving, selling, waiting
 from marketplace_conference.errors import NotWaiting, PlacesAreFree, SoldOut, UnknownCategory
-from marketplace_conference.models import reservation, waiter
+from marketplace_conference.models import event, reservation, waiter
 from marketplace_conference.schemas import NewWaiter, WaiterView
 
-from marketplace.api import Fulfilled, InvalidRequest, Order, Principal
+from marketplace.api import Fulfilled, Host, InvalidRequest, Order, Principal
+from marketplace.testing import Lab
 
 from .conftest import Hall
 from .test_reserving import all_at_once, expire
+
+STARTS_LONG_AGO: Final = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def join(
@@ -94,6 +98,87 @@ def test_who_declines_or_is_too_late_leaves_it_to_the_next(hall: Hall, sold_out:
     assert waiting.decline(hall.host, ann, first.token).state == "declined"
     with pytest.raises(NotWaiting):
         waiting.read(hall.host, eve, first.token)
+
+
+def test_however_many_wait_it_is_tried_once_whether_so_many_places_can_be_had(
+    hall: Hall, sold_out: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody buys of the event while the list is served."""
+    tries: list[int] = []
+    hold = holding.Holder.hold
+
+    def count(self: holding.Holder, wishes: Sequence[holding.Wish]) -> list[holding.Outcome]:
+        tries.append(wishes[0].quantity)
+        return hold(self, wishes)
+
+    for quantity in (2, 1, 1, 3, 1, 2):
+        join(hall, hall.row, quantity=quantity)
+    monkeypatch.setattr(holding.Holder, "hold", count)
+    waiting.serve(hall.host, event_id_of(hall))
+    assert tries == [2, 1]
+    free(hall, sold_out, 1, 2, 3)
+    tries.clear()
+    monkeypatch.setattr(waiting, "AT_ONCE", 2)
+    assert waiting.serve(hall.host, event_id_of(hall)) == 2
+    assert tries == [2, 1, 1]
+    assert hall.numbers(hall.row) == {"places": 10, "sold": 7, "held": 3}
+
+
+def event_id_of(hall: Hall) -> UUID:
+    with hall.host.transaction() as session:
+        found: UUID = session.execute(
+            sa.select(event.c.id).where(event.c.slug == hall.slug)
+        ).scalar_one()
+    return found
+
+
+def test_an_event_that_cannot_be_served_or_is_over_holds_up_no_other(
+    lab: Lab, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    halls = [Hall(lab, host, rows=1, seats=1) for _ in range(3)]
+    seen = []
+    for each in halls:
+        order = each.order(each.row)
+        each.fulfil(order)
+        seen.append(join(each, each.row))
+        free(each, order)
+    bad, good, over = sorted(halls, key=event_id_of)
+    with host.transaction() as session:
+        ended = sa.update(event).where(event.c.slug == over.slug)
+        session.execute(ended.values(ends_at=datetime.now(UTC), starts_at=STARTS_LONG_AGO))
+    served, serve = [], waiting.serve
+
+    def fail(host: Host, event_id: UUID) -> int:
+        served.append(event_id)
+        if event_id == event_id_of(bad):
+            raise ZeroDivisionError
+        return serve(host, event_id)
+
+    monkeypatch.setattr(waiting, "serve", fail)
+    waiting.serve_all(host)
+    states = {
+        each.slug: now(each, who, place).state
+        for each, (who, place) in zip(halls, seen, strict=True)
+    }
+    assert states == {bad.slug: "waiting", good.slug: "offered", over.slug: "waiting"}
+    assert event_id_of(over) not in served
+
+
+def test_the_stock_of_one_event_that_cannot_be_aligned_holds_up_no_other(
+    lab: Lab, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    halls = [Hall(lab, host, rows=1, seats=1) for _ in range(2)]
+    bad, good = sorted(each.slug for each in halls)
+    aligned = []
+
+    def fail(host: Host, slug: str) -> None:
+        if slug == bad:
+            raise ZeroDivisionError
+        aligned.append(slug)
+
+    monkeypatch.setattr(events, "align", fail)
+    events.align_all(host)
+    assert good in aligned
 
 
 def test_the_dearest_wish_that_can_be_had_is_offered(hall: Hall, sold_out: Order) -> None:

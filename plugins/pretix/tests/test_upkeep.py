@@ -20,6 +20,7 @@ from marketplace_pretix import (
     printing,
     repository,
     routes,
+    servers,
     stock,
     sweeping,
     syncing,
@@ -73,6 +74,14 @@ def buy(
         return reference, domain.order_code(reference)
 
     return make
+
+
+def test_a_fault_of_ours_at_one_server_harms_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    servers.guarded("quotas", uuid4(), fail)
+    assert "quotas of member" in caplog.text
 
 
 def refund(lab: Lab, host: api.Host, reference: str, *, told: bool = True) -> None:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 from marketplace_stripe import asking, sweeping
 from marketplace_stripe.accounts import Charge
 from marketplace_stripe.client import client_of
 from marketplace_stripe.double import payments, people
 from marketplace_stripe.double.server import Double, Trouble
+from marketplace_stripe.models import payment
 from marketplace_stripe.rail import Stripe
 
 from marketplace import api
@@ -222,6 +225,21 @@ def test_what_may_be_there_is_not_rejected_for_what_it_is_now(
         msgspec.structs.replace(one, account=other),
     ):
         assert isinstance(submit(rail, changed), api.Unknown)
+    assert isinstance(submit(rail, one), api.Booked)
+    assert len(people.found(double.world, "payment_intent", one.reference)) == 1
+
+
+def test_a_clock_of_ours_that_was_ahead_hides_no_payment(
+    host: api.Host, rail: Stripe, double: Double, leg: MakeLeg, ages: Callable[[str], None]
+) -> None:
+    one = leg()
+    double.next_troubles = ["lost"]
+    submit(rail, one)
+    with host.transaction() as session:
+        ahead = payment.c.first_sent_at + timedelta(days=2)
+        session.execute(sa.update(payment).values(first_sent_at=ahead))
+    ages(one.reference)
+    assert isinstance(look(rail, one), api.Booked)
     assert isinstance(submit(rail, one), api.Booked)
     assert len(people.found(double.world, "payment_intent", one.reference)) == 1
 

@@ -102,6 +102,8 @@ class FakeBank:
         self.moods: list[str] = []
         """How the next calls of `submit` go: `lost` (taken, no answer), `dead` (neither),
         `busy` (certainly not taken)."""
+        self.says: dict[str, api.LegOutcome] = {}
+        """What a look-up answers whatever is true, by reference."""
         self.lock = threading.Lock()
 
     def check_account(self, account: Any) -> None:
@@ -131,6 +133,8 @@ class FakeBank:
         return [self._look(leg) for leg in legs]
 
     def _look(self, leg: api.Leg) -> api.LegOutcome:
+        if leg.reference in self.says:
+            return self.says[leg.reference]
         if leg.reference not in self.taken:
             return api.NeverOrdered(reference=leg.reference)
         rail_reference = f"tx-{leg.reference}"

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from marketplace import api
 from marketplace.errors import Conflict
+from marketplace.rails import news
 from marketplace.runtime import open_runtime
 from marketplace.settings import Settings
-from settlement.clearing import driving, files, legs, repository
+from settlement.clearing import driving, files, heard, legs, outcomes, repository
 from settlement.clearing.domain import AccountKind, LegStatus, SettlementStatus
 from settlement.clearing.models import SentFile, Settlement
 from settlement.errors import StatusChanged
@@ -138,6 +140,100 @@ async def test_money_that_comes_back_months_later_is_due_again(house: House) -> 
     await house.drive()
     await house.book((await house.legs(made))["shop-R1"])
     assert AccountKind.MEMBER_DUE not in await house.balances()
+    assert not await house.findings()
+
+
+async def test_words_that_no_database_keeps_hold_up_nothing(house: House) -> None:
+    house.online.refuses = {"Shop": "account\0 closed"}
+    made = await sent(house, "online")
+    for _ in range(4):
+        await house.drive()
+    assert await house.status(made) == "settling"
+    found = await house.legs(made)
+    assert (found["shop"].status, found["shop"].reason) == (LegStatus.REJECTED, "account closed")
+    others = {leg.status for name, leg in found.items() if name != "shop"}
+    assert others == {LegStatus.BOOKED}
+    assert not await house.findings()
+
+
+async def test_a_leg_whose_answer_cannot_be_kept_holds_up_no_other(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await sent(house, "online")
+    await house.close_window()
+    troubled = (await house.legs(made))["shop"].reference
+    apply = outcomes.apply
+
+    async def fail(session: Any, answer: Any, **given: Any) -> None:
+        if answer.reference == troubled:
+            raise ZeroDivisionError
+        await apply(session, answer, **given)
+
+    monkeypatch.setattr(outcomes, "apply", fail)
+    for _ in range(4):
+        await house.drive()
+    found = await house.legs(made)
+    assert found["shop"].status is LegStatus.UNKNOWN
+    assert {leg.status for name, leg in found.items() if name != "shop"} == {LegStatus.BOOKED}
+    monkeypatch.setattr(outcomes, "apply", apply)
+    await house.drive()
+    assert await house.status(made) == "settled"
+    assert not await house.findings()
+
+
+async def test_a_settlement_that_cannot_be_driven_holds_up_no_other(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await sent(house, "online")
+    await house.coalition.issue("ann", 500, issuer="gamma", reference="G4")
+    await house.close_window()
+    second = await house.approved()
+    await house.submit(second)
+    ready = driving._ready
+
+    async def fail(session: Any, settlement_id: Any, *given: Any) -> Any:
+        if settlement_id == first.id:
+            raise ZeroDivisionError
+        return await ready(session, settlement_id, *given)
+
+    monkeypatch.setattr(driving, "_ready", fail)
+    for _ in range(4):
+        done = await house.drive()
+    assert await house.status(second) == "settled"
+    assert await house.status(first) == "submitted"
+    assert any("the log" in each for each in done.waiting)
+    monkeypatch.setattr(driving, "_ready", ready)
+    for _ in range(4):
+        done = await house.drive()
+    assert await house.status(first) == "settled"
+    assert not done.waiting
+    assert not await house.findings()
+
+
+async def test_news_that_cannot_be_answered_keeps_no_other_from_its_turn(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await sent(house, "online")
+    for _ in range(4):
+        await house.drive()
+    found = await house.legs(made)
+    silent, back = found["alpha"].reference, found["shop"].reference
+    house.online.says = {
+        silent: api.Unknown(reference=silent, reason="no answer"),
+        back: api.Returned(reference=back, rail_reference="tx", reason="closed"),
+    }
+    monkeypatch.setattr(heard, "MOST_LEGS", 1)
+    for reference in (silent, back):
+        async with house.runtime.database.begin() as session:
+            await session.run_sync(news.tell, "online", [reference])
+    for _ in range(2):
+        await house.drive()
+    assert (await house.legs(made))["shop"].status is LegStatus.RETURNED
+    house.online.says = {}
+    for _ in range(2):
+        await house.drive()
+    async with house.runtime.database.begin() as session:
+        assert not await news.untold(session, most=10)
     assert not await house.findings()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
@@ -28,6 +29,8 @@ from marketplace_conference.schemas import (
     SessionView,
 )
 from marketplace_conference.tickets import moving
+
+log = logging.getLogger(__name__)
 
 JUST_ENDED: Final = timedelta(days=2)
 
@@ -88,7 +91,11 @@ def align_all(host: Host) -> None:
             .order_by(event.c.slug)
         ).all()
     for slug in slugs:
-        align(host, slug)
+        try:
+            align(host, slug)
+        except Exception:
+            # Others have stock too; the next run comes to this one again.
+            log.exception("conference: the stock of event %s is not aligned", slug)
 
 
 def _check(new: NewEvent) -> None:

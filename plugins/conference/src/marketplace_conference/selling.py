@@ -15,6 +15,7 @@ from marketplace.api import Host, Order
 from marketplace_conference import counting, prerequisites, stock, taking
 from marketplace_conference.models import category, place, reservation, seat, waiter
 from marketplace_conference.places import Place
+from marketplace_conference.tickets.tables import ticket
 
 UNKNOWN = "these seats are not sold here"
 NOT_CHOSEN = "seats of this kind are chosen first; nothing was reserved for you"
@@ -160,11 +161,16 @@ def release(
 
     What is free already stays so; returns how many became free. The stock is brought up to date.
     """
-    query = sa.select(place.c.id, place.c.category_id, place.c.seat_id).where(
-        place.c.order_reference == reference, place.c.cancelled_at.is_(None)
-    )
+    which = (place.c.order_reference == reference) & place.c.cancelled_at.is_(None)
     if positions is not None:
-        query = query.where(place.c.position.in_(positions))
+        which &= place.c.position.in_(positions)
+    # Who changes a ticket has it locked; which place it is of is known when that is done. A door
+    # that lets somebody in is not kept waiting.
+    theirs = ticket.c.id.in_(sa.select(place.c.id).where(which))
+    session.execute(
+        sa.select(ticket.c.id).where(theirs).order_by(ticket.c.id).with_for_update(key_share=True)
+    )
+    query = sa.select(place.c.id, place.c.category_id, place.c.seat_id).where(which)
     found = session.execute(query.order_by(place.c.id)).all()
     categories = {row.category_id for row in found}
     lock_pools(session, categories, alone=True)
@@ -175,9 +181,9 @@ def release(
         .returning(place.c.id)
     ).all()
     seats = [row.seat_id for row in found if row.id in set(gone) and row.seat_id is not None]
-    theirs = seat.c.id.in_(seats)
-    session.execute(sa.select(seat.c.id).where(theirs).order_by(seat.c.id).with_for_update())
-    session.execute(sa.update(seat).where(theirs).values(sold=False, held_by=None, held_until=None))
+    freed = seat.c.id.in_(seats)
+    session.execute(sa.select(seat.c.id).where(freed).order_by(seat.c.id).with_for_update())
+    session.execute(sa.update(seat).where(freed).values(sold=False, held_by=None, held_until=None))
     stock.align(host, session, categories)
     return len(gone)
 

@@ -7,10 +7,12 @@ reservation, and burning for it is what takes them.
 
 from __future__ import annotations
 
+import logging
 import secrets
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -25,8 +27,12 @@ from marketplace_conference.models import session as sessions
 from marketplace_conference.names import everywhere
 from marketplace_conference.schemas import NewWaiter, WaiterView
 
+log = logging.getLogger(__name__)
+
 OFFER = timedelta(hours=12)
 """How long an offer is kept; it ends with the event at the latest."""
+AT_ONCE: Final = 50
+"""Most offers of an event in a transaction, in which nobody else takes places of it."""
 OVER = {
     "offered": "Places are reserved for you: burn for them before the offer ends.",
     "taken": "You have your places.",
@@ -194,15 +200,40 @@ def _end(session: Session, rows: Sequence[Any], state: str) -> Sequence[str]:
 def serve_all(host: Host) -> int:
     """Offer what is free to everybody who waits for it; returns how many were offered something."""
     with host.transaction() as session:
-        open_to = waiter.c.state.in_(("waiting", "offered"))
+        sold = (event.c.status == "published") & (event.c.ends_at > host.now(session))
+        to_offer = (waiter.c.state == "waiting") & sold
         ids = session.scalars(
-            sa.select(waiter.c.event_id).where(open_to).distinct().order_by(waiter.c.event_id)
+            sa.select(waiter.c.event_id)
+            .join(event, event.c.id == waiter.c.event_id)
+            .where(to_offer | (waiter.c.state == "offered"))
+            .distinct()
+            .order_by(waiter.c.event_id)
         ).all()
-    return sum(serve(host, event_id) for event_id in ids)
+    total = 0
+    for event_id in ids:
+        try:
+            total += serve(host, event_id)
+        except Exception:
+            # Others wait for other events; the next run comes to this one again.
+            log.exception("conference: those who wait for event %s are not served", event_id)
+    return total
 
 
 def serve(host: Host, event_id: UUID) -> int:
-    """Offer what is free of one event, in the order of joining; offers that ended lapse first."""
+    """Offer what is free of one event, in the order of joining; offers that ended lapse first.
+
+    Nobody buys of the event meanwhile, so they are let in now and then.
+    """
+    total = 0
+    while True:
+        offered = _serve_some(host, event_id)
+        total += offered
+        if offered < AT_ONCE:
+            return total
+
+
+def _serve_some(host: Host, event_id: UUID) -> int:
+    """The first AT_ONCE of those who can be offered something; how many there were."""
     with host.transaction() as session:
         found = session.execute(
             sa.select(
@@ -234,37 +265,70 @@ def serve(host: Host, event_id: UUID) -> int:
             .order_by(waiter.c.id)
             .with_for_update()
         ).all()
-        ends_at = min(now + OFFER, found.ends_at)
-        served = [row for row in waits if _offer(host, session, row, skus, ends_at)]
+        serving = _Serving(host, session, skus, min(now + OFFER, found.ends_at))
+        served = list(islice((row for row in waits if serving.offer(row)), AT_ONCE))
         for row in served:
-            telling.offered(host, session, called, row.token, ends_at, found.time_zone)
+            telling.offered(host, session, called, row.token, serving.ends_at, found.time_zone)
         return len(served)
 
 
-def _offer(host: Host, session: Session, row: Any, skus: dict[UUID, str], ends_at: Any) -> bool:
-    """Offer a waiter the dearest wish that can be had; whether one could."""
-    for category_id in _wishes(session, row.id):
-        found = holding.kinds(session, [skus[category_id]])[skus[category_id]]
+class _Serving:
+    """Offers what is free of an event whose pools are locked: what is free only becomes less."""
+
+    def __init__(
+        self, host: Host, session: Session, skus: Mapping[UUID, str], ends_at: datetime
+    ) -> None:
+        self.ends_at = ends_at
+        self._host, self._session, self._skus = host, session, skus
+        self._wishes = _all_wishes(session, skus)
+        self._too_many: dict[UUID, int] = {}
+        """How many places could not be had of a category: nor can more, for who comes later."""
+
+    def offer(self, row: Any) -> bool:
+        """Offer a waiter the dearest wish that can be had; whether one could."""
+        for category_id in self._wishes.get(row.id, ()):
+            if row.quantity >= self._too_many.get(category_id, row.quantity + 1):
+                continue
+            if self._hold(row, category_id):
+                return True
+            self._too_many[category_id] = row.quantity
+        return False
+
+    def _hold(self, row: Any, category_id: UUID) -> bool:
+        sku = self._skus[category_id]
         wish = Wish(
-            kind=found,
+            kind=holding.kinds(self._session, [sku])[sku],
             quantity=row.quantity,
             caller_id=row.caller_id,
-            ends_at=ends_at,
+            ends_at=self.ends_at,
             waiter_id=row.id,
         )
-        holder = holding.Holder(host, session, waits=True)
+        holder = holding.Holder(self._host, self._session, waits=True)
         if not isinstance(holder.hold([wish])[0], Held):
-            continue
-        session.execute(
+            return False
+        self._session.execute(
             sa.update(waiter)
             .where(waiter.c.id == row.id)
-            .values(state="offered", offered_at=holder.now, offer_ends_at=ends_at)
+            .values(state="offered", offered_at=holder.now, offer_ends_at=self.ends_at)
         )
-        host.audit(
-            session, actor="system", action="offered", subject=found.sku, quantity=row.quantity
+        self._host.audit(
+            self._session, actor="system", action="offered", subject=sku, quantity=row.quantity
         )
         return True
-    return False
+
+
+def _all_wishes(session: Session, category_ids: Collection[UUID]) -> dict[int, list[UUID]]:
+    """What everybody who waits would take of these categories, dearest wish first."""
+    rows = session.execute(
+        sa.select(waiter_category.c.waiter_id, waiter_category.c.category_id)
+        .join(waiter, waiter.c.id == waiter_category.c.waiter_id)
+        .where(waiter.c.state == "waiting", waiter_category.c.category_id.in_(category_ids))
+        .order_by(waiter_category.c.waiter_id, waiter_category.c.position)
+    )
+    found: dict[int, list[UUID]] = {}
+    for waiter_id, category_id in rows:
+        found.setdefault(waiter_id, []).append(category_id)
+    return found
 
 
 def _wishes(session: Session, waiter_id: int) -> Sequence[UUID]:

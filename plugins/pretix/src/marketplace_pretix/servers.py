@@ -59,3 +59,6 @@ def guarded(what: str, member_id: UUID, work: Callable[[], None]) -> None:
         log.warning("%s of member %s: %s", what, member_id, error.detail)
     except Refused as error:
         log.warning("%s of member %s: %s", what, member_id, error)
+    except Exception:
+        # A fault of ours, or a burn that somebody keeps locked: the next run comes to it again.
+        log.exception("%s of member %s", what, member_id)

@@ -57,7 +57,7 @@ def run(host: api.Host, *, now: bool = False) -> None:
         if due or now:
             work = partial(sweep, host, member_id, settings, since, started)
             guarded("changes", member_id, work)
-        _compare(host, member_id)
+        guarded("orders in our books", member_id, partial(_compare, host, member_id))
 
 
 def sweep(

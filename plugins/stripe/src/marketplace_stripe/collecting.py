@@ -17,8 +17,9 @@ from marketplace_stripe.records import Payment
 
 EXPAND: Final = ["latest_charge.balance_transaction"]
 ASK_AGAIN_S: Final = 3_600
-EARLIER: Final = timedelta(hours=1)
-"""How much earlier than ours Stripe's clock may say that a payment intent was made."""
+EARLIER: Final = timedelta(days=30)
+"""How much earlier than ours Stripe's clock may say that a payment intent was made: a clock of ours
+that was ahead hides none, and a member has few of them in a month."""
 LONGEST_TEXT: Final = 140
 TRANSFERS: Final = {
     "EUR": "eu_bank_transfer",

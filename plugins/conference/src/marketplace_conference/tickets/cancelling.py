@@ -21,6 +21,7 @@ from marketplace.api import Host, MarketplaceError, NotFound, Principal
 from marketplace_conference import models, selling, telling
 from marketplace_conference.door.tables import admission
 from marketplace_conference.errors import EventOff
+from marketplace_conference.models import MOMENT
 from marketplace_conference.places import Event
 from marketplace_conference.tickets import moving, policies, promising, repository
 from marketplace_conference.tickets.domain import Ticket
@@ -195,35 +196,48 @@ def progress(session: Transaction, event: Event) -> Progress:
     )
 
 
-def see_to(host: Host) -> bool:
+def see_to(host: Host, passed_over: set[UUID] | None = None) -> bool:
     """See to the next tickets of an event that was called off or moved; False where none is left.
 
-    Whoever was killed is gone on from where the last commit left the row.
+    Whoever was killed is gone on from where the last commit left the row. What fails is added to
+    those that are `passed_over`, so that the others have their turn.
     """
-    with host.transaction() as session:
-        row = session.execute(
-            sa.select(change)
-            .where(change.c.finished_at.is_(None))
-            .order_by(change.c.made_at)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-        ).one_or_none()
+    passed_over = set() if passed_over is None else passed_over
+    row: Any = None
+    try:
+        with host.transaction() as session:
+            row = session.execute(
+                sa.select(change)
+                .where(change.c.finished_at.is_(None), change.c.id.not_in(passed_over))
+                .order_by(change.c.made_at)
+                .limit(1)
+                .with_for_update(skip_locked=True)
+            ).one_or_none()
+            if row is None:
+                return False
+            _see_to_some(host, session, row)
+    except Exception:
         if row is None:
-            return False
-        some = repository.after(session, row.event_id, row.after_id, AT_ONCE)
-        good = [each for each in some if each.cancelled_at is None]
-        (_give_all_back if row.kind == "cancelled" else moving.tell)(host, session, row, good)
-        now = host.now(session)
-        session.execute(
-            sa.update(change)
-            .where(change.c.id == row.id)
-            .values(
-                done=change.c.done + len(some),
-                after_id=some[-1].id if some else change.c.after_id,
-                finished_at=None if len(some) == AT_ONCE else now,
-            )
-        )
+            raise
+        log.exception("conference: tickets of event %s could not be seen to", row.event_id)
+        passed_over.add(row.id)
     return True
+
+
+def _see_to_some(host: Host, session: Transaction, row: Any) -> None:
+    some = repository.after(session, row.event_id, row.after_id, AT_ONCE)
+    good = [each for each in some if each.cancelled_at is None]
+    (_give_all_back if row.kind == "cancelled" else moving.tell)(host, session, row, good)
+    now = host.now(session)
+    session.execute(
+        sa.update(change)
+        .where(change.c.id == row.id)
+        .values(
+            done=change.c.done + len(some),
+            after_id=some[-1].id if some else change.c.after_id,
+            finished_at=None if len(some) == AT_ONCE else now,
+        )
+    )
 
 
 def _give_all_back(host: Host, session: Transaction, row: Any, void: Sequence[Ticket]) -> None:
@@ -245,29 +259,55 @@ def _give_all_back(host: Host, session: Transaction, row: Any, void: Sequence[Ti
 
 def pay_all(host: Host) -> int:
     """See to events that were called off or moved, then pay what is owed, some at once; how many
-    refunds these were."""
-    while see_to(host):
+    refunds were paid.
+
+    What cannot be paid now is passed over, with all else of its order: the others are.
+    """
+    passed_over: set[UUID] = set()
+    while see_to(host, passed_over):
         pass
+    paid, orders, after = 0, set[str](), None
+    while paid < AT_ONCE:
+        owed = _owed(host, after)
+        for row in owed:
+            if row.order_reference in orders:
+                continue
+            try:
+                paid += pay(host, row.ticket_id)
+            except Exception:
+                log.exception("conference: ticket %d could not be paid for", row.ticket_id)
+                orders.add(row.order_reference)
+        if len(owed) < AT_ONCE:
+            break
+        after = owed[-1]
+    return paid
+
+
+def _owed(host: Host, after: Any) -> Sequence[Any]:
+    """The next refunds that are owed, oldest first, behind one of them."""
+    query = sa.select(refund.c.owed_at, refund.c.ticket_id, refund.c.order_reference).where(
+        refund.c.paid_at.is_(None)
+    )
+    if after is not None:
+        behind = sa.tuple_(sa.literal(after.owed_at, MOMENT), sa.literal(after.ticket_id))
+        query = query.where(sa.tuple_(refund.c.owed_at, refund.c.ticket_id) > behind)
     with host.transaction() as session:
-        owed = session.scalars(
-            sa.select(refund.c.ticket_id)
-            .where(refund.c.paid_at.is_(None))
-            .order_by(refund.c.owed_at, refund.c.ticket_id)
-            .limit(AT_ONCE)
+        return session.execute(
+            query.order_by(refund.c.owed_at, refund.c.ticket_id).limit(AT_ONCE)
         ).all()
-    for ticket_id in owed:
-        pay(host, ticket_id)
-    return len(owed)
 
 
-def pay(host: Host, ticket_id: int) -> None:
-    """Pay what is owed for a ticket, once; what cannot be paid any more is noted and let be."""
+def pay(host: Host, ticket_id: int) -> bool:
+    """Pay what is owed for a ticket, once; what cannot be paid any more is noted and let be.
+
+    Whether it is done with.
+    """
     with host.transaction() as session:
         row = session.execute(
             sa.select(refund).where(refund.c.ticket_id == ticket_id, refund.c.paid_at.is_(None))
         ).one_or_none()
     if row is None:
-        return
+        return False
     trouble = ""
     if row.points:
         try:
@@ -281,7 +321,7 @@ def pay(host: Host, ticket_id: int) -> None:
             if error.code != NOT_REFUNDABLE:
                 raise
             if _is_left(host, row.order_reference, row.points):
-                return  # not captured yet: a later run pays
+                return False  # not captured yet: a later run pays
             # Somebody refunded the burn by hand: nothing is left to give back.
             trouble = error.detail
             log.warning("conference: ticket %d: %s", ticket_id, trouble)
@@ -291,6 +331,7 @@ def pay(host: Host, ticket_id: int) -> None:
             .where(refund.c.ticket_id == ticket_id)
             .values(paid_at=host.now(session), trouble=trouble)
         )
+    return True
 
 
 def _is_left(host: Host, reference: str, points: int) -> bool:

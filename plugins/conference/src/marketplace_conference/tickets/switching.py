@@ -254,15 +254,17 @@ def _refused(reason: str) -> ChangeRefused:
 
 def _free_place(session: Transaction, of: Ticket, now: datetime) -> None:
     """Give the place back for as long as this transaction looks for another."""
-    seat_id = session.scalar(
+    had = session.execute(
         sa.update(place)
-        .where(place.c.id == of.id)
+        .where(place.c.id == of.id, place.c.cancelled_at.is_(None))
         .values(cancelled_at=now)
         .returning(place.c.seat_id)
-    )
-    if seat_id is not None:
+    ).one_or_none()
+    if had is None:
+        raise TicketVoid
+    if had.seat_id is not None:
         gone = {"sold": False, "held_by": None, "held_until": None}
-        session.execute(sa.update(seat).where(seat.c.id == seat_id).values(gone))
+        session.execute(sa.update(seat).where(seat.c.id == had.seat_id).values(gone))
 
 
 def _take(session: Transaction, of: Ticket, to: Any, label: str | None, now: datetime) -> None:
