@@ -14,12 +14,14 @@ from marketplace.errors import InvalidRequest, NotFound
 from marketplace.exchange.models import Offer
 from marketplace.identity.audit import audit
 from marketplace.money import MAX_MICROS, MAX_POINTS
+from marketplace.plugins import BESIDE_THE_CORE
 
 
 def is_amount(offer: Offer) -> bool:
-    """Whether its unit is a single point, so that a quantity is an amount, as of a donation. What
-    was agreed by amount (gifts, matches, receipts) would be wrong at another price."""
-    return offer.points == 1
+    """Whether it is a room's of ours and its unit a single point, so that a quantity is an amount,
+    as of a donation. What was agreed by amount (gifts, matches, receipts) would be wrong at another
+    price."""
+    return offer.points == 1 and offer.plugin in BESIDE_THE_CORE
 
 
 async def change_price(

@@ -76,6 +76,18 @@ async def test_two_at_once_apply_a_price_once(catalog: Coalition) -> None:
     assert (offer.cost_micros, offer.points, offer.version) == (1, 1_000, 2)
 
 
+async def test_what_costs_one_point_may_cost_two(catalog: Coalition) -> None:
+    await catalog.add_offer("sticker", acceptor="shop", points=1)
+    async with catalog.runtime.database.begin() as session:
+        at = await now(session) + timedelta(hours=1)
+        await pricing.announce(session, "sticker", at=at, actor="test", points=2)
+        await travel_to(session, at, allowed=True)
+    assert await apply(catalog) == 1
+    async with catalog.runtime.database.begin() as session:
+        offer = await session.get_one(Offer, catalog.offers["sticker"])
+    assert offer.points == 2
+
+
 async def test_a_price_that_cannot_be_is_refused_and_one_that_waits_can_be_cancelled(
     catalog: Coalition,
 ) -> None:
