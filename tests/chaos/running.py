@@ -71,6 +71,7 @@ async def run_all(arena: Arena, plan: Plan, say: Say) -> list[Line]:
             continue
         say(f"[{spent_s:4.0f} s] {number}/{len(plan.names)} {name}: {FAULTS[name].words}")
         lines.append(await run_fault(arena, name, plan, say))
+        say("    " + ", ".join(map(" ".join, zip(HEAD[1:], lines[-1].cells()[1:], strict=True))))
     return lines
 
 

@@ -13,13 +13,13 @@ KINDS = {
         *("api-killed", "serve-killed", "worker-killed", "beat-killed", "plugin-killed"),
         *("all-killed", "plugin-paused"),
     ),
-    "broker": ("broker-killed", "broker-wiped", "broker-cut", "delivered-twice"),
+    "broker": ("broker-killed", "broker-wiped", "broker-cut", "queues-deleted"),
     "database": (
         *("database-restarted", "database-crashed", "session-killed", "connections-cut"),
         *("statements-cancelled", "database-read-only", "disk-full", "stale-lock"),
     ),
 }
-"""Two of one kind would be in each other's way."""
+"""Two of one kind would be in each other's way; one of the first two needs no database itself."""
 PAIRS = 4
 
 
