@@ -213,6 +213,18 @@ def test_batches_of_one_owner_keep_no_other_waiting(
     batches.make_some(host)
     made = [batches.read(host, each.id, None).made for each in (large, second, small)]
     assert made == [10, 0, 3]
+    last = batches.begin(host, f"{sku}-tickets", 3, None, actor="cli:test")
+    issue = batches.issuing.issue_for_batch
+
+    def fail(host: Host, session: Any, of: Any, batch_id: Any, *more: Any) -> None:
+        if batch_id == large.id:
+            raise ZeroDivisionError
+        issue(host, session, of, batch_id, *more)
+
+    monkeypatch.setattr(batches.issuing, "issue_for_batch", fail)
+    batches.make_some(host)
+    made = [batches.read(host, each.id, None).made for each in (large, last)]
+    assert made == [10, 3]
     for each in (large, second):
         batches.cancel(host, each.id, None, actor="cli:test")
 
