@@ -329,6 +329,19 @@ def test_a_refunded_voucher_is_worthless_before_the_plugin_hears_of_it(
     refunded(host, str(uuid4()))
 
 
+def test_vouchers_of_a_burn_that_was_voided_are_worthless(
+    lab: Lab, host: Host, sku: str, desk: Open
+) -> None:
+    """They were made by a worker that was slow, when another had made sure that there were none."""
+    series.make(host, lab.member("shop"), new(sku), actor="cli:test")
+    reference = lab.hold("vouchers", lab.offer("vouchers", sku, acceptor="shop"), acceptor="shop")
+    (answer,) = Vouchers(host).fulfil([order(sku, reference=reference)])
+    assert isinstance(answer, Fulfilled)
+    lab.void(reference)
+    with pytest.raises(VoucherCancelled):
+        desk("shop").redeem(answer.artefacts[0].secret)
+
+
 def test_vouchers_are_valid_for_days_from_issue(host: Host, sell: Sell) -> None:
     before = datetime.now(UTC)
     (code,) = sell(valid_days=30)
