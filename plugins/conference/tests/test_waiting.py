@@ -164,6 +164,18 @@ def test_an_event_that_cannot_be_served_or_is_over_holds_up_no_other(
     assert event_id_of(over) not in served
 
 
+def test_who_declines_has_declined_though_the_next_cannot_be_served_now(
+    hall: Hall, sold_out: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, first = join(hall, hall.row)
+
+    def fail(host: Host, event_id: UUID) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(waiting, "serve", fail)
+    assert waiting.decline(hall.host, ann, first.token).state == "left"
+
+
 def test_the_stock_of_one_event_that_cannot_be_aligned_holds_up_no_other(
     lab: Lab, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,7 @@ from marketplace_giftfund.commands import make_commands
 from marketplace_giftfund.errors import BadUpload
 from marketplace_giftfund.plugin import marketplace_register_tables
 from marketplace_giftfund.supplier import GiftFund
+from sqlalchemy.orm import Session
 
 from marketplace.api import Artefact, Fulfilled, Host, NotFound, Order, Outcome, Rejected
 from marketplace.testing import Lab, SupplierConformance
@@ -230,6 +231,24 @@ def test_the_stock_leaves_room_for_what_held_orders_were_promised(
     expire(host, sku, datetime.now(UTC).date() - timedelta(days=1))
     service.align_all(host)
     assert (lab.stock(offer), lab.stock(second)) == (0, 0)
+
+
+def test_a_pool_that_cannot_be_aligned_holds_up_no_other(
+    lab: Lab, host: Host, sku: str, fill: Fill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        lab.offer("giftfund", f"{sku}-{name}")
+        fill(f"{sku}-{name}", 1)
+    aligned = []
+
+    def fail(host: Host, session: Session, of: str, today: date) -> None:
+        if of == f"{sku}-a":
+            raise ZeroDivisionError
+        aligned.append(of)
+
+    monkeypatch.setattr(service, "align", fail)
+    service.align_all(host)
+    assert f"{sku}-b" in aligned
 
 
 def test_codes_given_while_the_stock_is_counted_are_not_taken_off_twice(

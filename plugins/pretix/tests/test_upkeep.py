@@ -26,6 +26,7 @@ from marketplace_pretix import (
     syncing,
 )
 from marketplace_pretix.checks import CHECKS
+from marketplace_pretix.client import Pretix
 from marketplace_pretix.double.server import Double, Mischief
 from marketplace_pretix.plugin import marketplace_register_tables
 from marketplace_pretix.settings import PretixSettings
@@ -187,6 +188,31 @@ def test_a_cancellation_is_tried_until_it_is_known(
     assert status(double, code) == "c"
     with host.transaction() as session:
         assert repository.sent(session, [reference])[reference].cancelled_by == "us"
+
+
+def test_an_order_that_cannot_be_asked_about_keeps_no_other_from_being_cancelled(
+    lab: Lab,
+    host: api.Host,
+    double: Double,
+    buy: Callable[..., tuple[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bought = [buy() for _ in range(3)]
+    for reference, _ in bought:
+        refund(lab, host, reference)
+    bad = bought[0][1]
+    call = cancelling._call
+
+    def fail(client: Pretix, sent: repository.Sent, code: str) -> str | None:
+        if code == bad:
+            raise ZeroDivisionError
+        return call(client, sent, code)
+
+    monkeypatch.setattr(cancelling, "_call", fail)
+    cancelling.run(host)
+    assert [status(double, code) for _, code in bought] == ["p", "c", "c"]
+    with host.transaction() as session:
+        assert [each.reference for each in repository.stuck(session)] == [bought[0][0]]
 
 
 def test_a_refund_nobody_told_of_is_found(

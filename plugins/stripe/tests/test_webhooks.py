@@ -216,6 +216,48 @@ def test_a_connected_account_is_looked_at_again(host: api.Host, lab: Lab, double
     assert onboarding.refresh(host) == 0
 
 
+def test_an_account_is_asked_about_until_there_is_an_answer_to_what_was_told_last(
+    host: api.Host, lab: Lab, double: Double, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.member("desk")
+    made = onboarding.connect(host, "desk", country="DE", email="pay@desk.example")
+    transfers.enable(double.world, double.world.get("account", made))
+    (*_, told) = double.world.events
+    take(host, double, told)
+    real = onboarding.client_of
+
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    def tell() -> None:
+        account = double.world.get("account", made)
+        transfers.restrict(double.world, account, "requirements.past_due")
+        take(host, double, double.world.events[-1])
+
+    class Client:
+        """Whose first answer never comes, and whose second is old when it comes."""
+
+        def __init__(self, house: Any) -> None:
+            self.v1 = self.accounts = self
+            self.real = real(house)
+
+        def retrieve(self, account_id: str) -> Any:
+            found = self.real.v1.accounts.retrieve(account_id)
+            happens.pop(0)()
+            return found
+
+    happens = [die, tell]
+    monkeypatch.setattr(onboarding, "client_of", Client)
+    with pytest.raises(KeyboardInterrupt):
+        onboarding.refresh(host)
+    assert onboarding.refresh(host) == 1
+    monkeypatch.setattr(onboarding, "client_of", real)
+    assert onboarding.refresh(host) == 1
+    (state,) = [each for each in onboarding.states(host) if each.id == made]
+    assert (state.transfers, state.wanted) == ("inactive", "requirements.past_due")
+    assert onboarding.refresh(host) == 0
+
+
 def test_settings_show_no_secret_of_themselves(double: Double) -> None:
     """They may stand in a traceback, or in a log."""
     key = "whsec_of_connected_accounts"

@@ -213,6 +213,18 @@ def test_batches_of_one_owner_keep_no_other_waiting(
     batches.make_some(host)
     made = [batches.read(host, each.id, None).made for each in (large, second, small)]
     assert made == [10, 0, 3]
+    last = batches.begin(host, f"{sku}-tickets", 3, None, actor="cli:test")
+    issue = batches.issuing.issue_for_batch
+
+    def fail(host: Host, session: Any, of: Any, batch_id: Any, *more: Any) -> None:
+        if batch_id == large.id:
+            raise ZeroDivisionError
+        issue(host, session, of, batch_id, *more)
+
+    monkeypatch.setattr(batches.issuing, "issue_for_batch", fail)
+    batches.make_some(host)
+    made = [batches.read(host, each.id, None).made for each in (large, last)]
+    assert made == [10, 3]
     for each in (large, second):
         batches.cancel(host, each.id, None, actor="cli:test")
 
@@ -315,6 +327,19 @@ def test_a_refunded_voucher_is_worthless_before_the_plugin_hears_of_it(
     with pytest.raises(VoucherCancelled):
         till.redeem(used)
     refunded(host, str(uuid4()))
+
+
+def test_vouchers_of_a_burn_that_was_voided_are_worthless(
+    lab: Lab, host: Host, sku: str, desk: Open
+) -> None:
+    """They were made by a worker that was slow, when another had made sure that there were none."""
+    series.make(host, lab.member("shop"), new(sku), actor="cli:test")
+    reference = lab.hold("vouchers", lab.offer("vouchers", sku, acceptor="shop"), acceptor="shop")
+    (answer,) = Vouchers(host).fulfil([order(sku, reference=reference)])
+    assert isinstance(answer, Fulfilled)
+    lab.void(reference)
+    with pytest.raises(VoucherCancelled):
+        desk("shop").redeem(answer.artefacts[0].secret)
 
 
 def test_vouchers_are_valid_for_days_from_issue(host: Host, sell: Sell) -> None:

@@ -161,7 +161,7 @@ def decline(host: Host, principal: Principal, token: str) -> WaiterView:
         if row.state in ("waiting", "offered"):
             _end(session, [row], "left" if row.state == "waiting" else "declined")
         seen = _view(session, _own(session, principal, token))
-    serve(host, row.event_id)
+    try_to_serve(host, row.event_id)
     return seen
 
 
@@ -209,14 +209,16 @@ def serve_all(host: Host) -> int:
             .distinct()
             .order_by(waiter.c.event_id)
         ).all()
-    total = 0
-    for event_id in ids:
-        try:
-            total += serve(host, event_id)
-        except Exception:
-            # Others wait for other events; the next run comes to this one again.
-            log.exception("conference: those who wait for event %s are not served", event_id)
-    return total
+    return sum(try_to_serve(host, event_id) for event_id in ids)
+
+
+def try_to_serve(host: Host, event_id: UUID) -> int:
+    """Serve one event; what fails keeps nobody from what they do, and the next run tries again."""
+    try:
+        return serve(host, event_id)
+    except Exception:
+        log.exception("conference: those who wait for event %s are not served", event_id)
+        return 0
 
 
 def serve(host: Host, event_id: UUID) -> int:

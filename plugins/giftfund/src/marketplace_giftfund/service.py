@@ -99,9 +99,13 @@ def align_all(host: Host) -> None:
         today = host.now(session).date()
         skus = [row.sku for row in repository.pools(session, today)]
     for sku in skus:
-        with host.transaction() as session:
-            align(host, session, sku, today)
-            warn_low(host, session, [sku], host.now(session))
+        try:
+            with host.transaction() as session:
+                align(host, session, sku, today)
+                warn_low(host, session, [sku], host.now(session))
+        except Exception:
+            # Other pools have stock too; the next run comes to this one again.
+            log.exception("gift fund: pool %s is not aligned", sku)
 
 
 def warn_low(host: Host, session: Session, skus: Iterable[str], now: datetime) -> None:

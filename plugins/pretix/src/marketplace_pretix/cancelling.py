@@ -83,6 +83,10 @@ def _cancel(host: api.Host, sent: Sent) -> str | None:
         return next((each for each in troubles if each), None)
     except api.MarketplaceError as error:
         return error.detail
+    except Exception as error:
+        # A fault of ours keeps the others of this run from nothing.
+        log.exception("order %s/%s could not be cancelled", sent.event, sent.code)
+        return f"it could not be asked: {type(error).__name__}"
 
 
 def _call(client: Pretix, sent: Sent, code: str) -> str | None:

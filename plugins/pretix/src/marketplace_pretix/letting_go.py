@@ -134,4 +134,7 @@ def _release(host: api.Host, due: Due) -> str | None:
         )
     except api.MarketplaceError as error:
         return error.detail
+    except Exception as error:
+        log.exception("a seat at %s could not be let go", due.event)
+        return f"it could not be asked: {type(error).__name__}"
     return None if answer.status == 204 or is_proof_of_absence(answer) else status_of(answer)

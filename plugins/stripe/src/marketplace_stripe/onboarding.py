@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,7 +18,11 @@ from marketplace_stripe.client import client_of
 from marketplace_stripe.models import account
 from marketplace_stripe.settings import House
 
+log = logging.getLogger(__name__)
+
 MOST_AT_ONCE: Final = 50
+VERSION: Final = sa.literal_column("stripe_account.xmin::text", sa.Text)
+"""Of the row of an account: whoever writes to it makes another."""
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,12 +121,18 @@ def refresh(host: Host, *, everything: bool = False) -> int:
     if not ids:
         return 0
     client = client_of(house)
-    failed: stripe.StripeError | None = None
+    failed: Exception | None = None
     for each in ids:
         try:
             refresh_one(host, client, each)
         except (stripe.InvalidRequestError, stripe.PermissionError) as error:
             # One that is gone, or let us go, keeps nobody from looking at the others.
+            failed = error
+        except stripe.StripeError:
+            raise
+        except Exception as error:
+            # Nor does one that we cannot read.
+            log.exception("the connected account %s was not looked at", each)
             failed = error
     if failed is not None:
         raise failed
@@ -128,17 +140,15 @@ def refresh(host: Host, *, everything: bool = False) -> int:
 
 
 def refresh_one(host: Host, client: stripe.StripeClient, account_id: str) -> None:
-    """Ask what an account may do now."""
+    """Ask what an account may do now. It is asked again if this process ends meanwhile."""
     with host.transaction() as session:
-        # What is told from here on is newer than the answer.
-        session.execute(sa.update(account).where(account.c.id == account_id).values(stale=False))
+        seen = session.scalar(sa.select(VERSION).where(account.c.id == account_id))
     try:
         found = client.v1.accounts.retrieve(account_id)
     except (stripe.InvalidRequestError, stripe.PermissionError) as error:
         # It is not asked for again before something is told of it.
         gone = {"transfers": "unknown", "payouts_enabled": False, "wanted": refusals.reason(error)}
-        with host.transaction() as session:
-            session.execute(sa.update(account).where(account.c.id == account_id).values(gone))
+        _answered(host, account_id, seen, gone)
         raise
     except stripe.StripeError:
         with host.transaction() as session:
@@ -150,8 +160,16 @@ def refresh_one(host: Host, client: stripe.StripeClient, account_id: str) -> Non
         "wanted": _wanted(found),
         "seen_at": sa.func.clock_timestamp(),
     }
+    _answered(host, account_id, seen, values)
+
+
+def _answered(host: Host, account_id: str, seen: str | None, values: Mapping[str, Any]) -> None:
+    """What was told since the question is newer than the answer: then it is asked again."""
+    told = VERSION.is_distinct_from(seen)
     with host.transaction() as session:
-        session.execute(sa.update(account).where(account.c.id == account_id).values(values))
+        session.execute(
+            sa.update(account).where(account.c.id == account_id).values(**values, stale=told)
+        )
 
 
 def _transfers(found: Any) -> str:

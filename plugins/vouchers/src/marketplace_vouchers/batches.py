@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID, uuid4
@@ -20,6 +21,8 @@ from marketplace_vouchers.models import batch
 from marketplace_vouchers.models import series as series_table
 from marketplace_vouchers.models import voucher as vouchers
 from marketplace_vouchers.schemas import BatchView
+
+log = logging.getLogger(__name__)
 
 CHUNK = 2_000
 """Vouchers made in one transaction: what an interruption costs, and what memory holds."""
@@ -123,9 +126,13 @@ def make_some(host: Host) -> None:
             .ext(distinct_on(series_table.c.owner_id))
         ).all()
     for batch_id in unfinished:
-        for _ in range(CHUNKS_A_TURN):
-            if not _make_chunk(host, batch_id, lambda made, quantity: None):
-                break
+        try:
+            for _ in range(CHUNKS_A_TURN):
+                if not _make_chunk(host, batch_id, lambda made, quantity: None):
+                    break
+        except Exception:
+            # Others wait for theirs; the next run goes on with this one.
+            log.exception("vouchers: batch %s does not go on", batch_id)
 
 
 def cancel(host: Host, batch_id: UUID, member_id: UUID | None, *, actor: str) -> BatchView:

@@ -262,7 +262,7 @@ def _require_free(host: Host, session: Session, found: Voucher, till: Till, now:
 
 
 def _refunded(host: Host, session: Session, found: Voucher) -> bool:
-    """Whether the burn of a voucher was refunded whole; until the session ends it will not be.
+    """Whether the points of a voucher are all back; until the session ends they will not be.
 
     Asked of the exchange itself: the fact of the refund may not have been told yet.
     """
@@ -270,7 +270,7 @@ def _refunded(host: Host, session: Session, found: Voucher) -> bool:
         return False
     placed = host.placed_orders(session, [found.order_reference], keep=True)
     burn = placed.get(found.order_reference)
-    return burn is not None and burn.refunded_points == burn.points
+    return burn is not None and (burn.voided or burn.refunded_points == burn.points)
 
 
 def _write(

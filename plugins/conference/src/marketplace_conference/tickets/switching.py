@@ -162,7 +162,7 @@ def change(
         _reissue(host, session, of, to, now)
         stock.align(host, session, {old, to.id})
         _note(host, session, principal, of, to)
-    waiting.serve(host, of.event_id)
+    waiting.try_to_serve(host, of.event_id)
 
 
 def _let_in(host: Host, principal: Principal, reference: str) -> None:
