@@ -44,7 +44,7 @@ UNPLAYED = 3
     "--seconds", default=1.0, show_default=True, help="Load before and after each injection."
 )
 @click.option(
-    "--minutes", default=9.0, show_default=True, help="Begin no fault after so many; 0: no limit."
+    "--minutes", default=0.0, show_default=True, help="Begin no fault after so many; 0: no limit."
 )
 @click.option("--seed", default=1, show_default=True, help="Of what clients and faults choose.")
 @click.option(
