@@ -28,7 +28,8 @@ from marketplace.outbound import CHECKED_AT_ONCE, Identity, Outbound, Unanswered
 
 Serve = Callable[..., int]
 HOME = parse_allowed("127.0.0.1")
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+"""The server closes, and says so: else a request might go out before that is seen."""
 
 
 @pytest.fixture

@@ -84,11 +84,15 @@ class AlwaysNew(Good):
         return super().fulfil(orders)
 
 
+LOOKED_S = 0.5
+"""Longer than threads that begin together take to do so on a busy machine."""
+
+
 @fails("duplicate-parallel")
 class LooksThenBuys(Good):
     def fulfil(self, orders: Sequence[api.Order]) -> Sequence[api.Outcome]:
         new = [order for order in orders if order.reference not in self.world.sold]
-        time.sleep(0.05)
+        time.sleep(LOOKED_S)
         for order in new:
             if self.refusal(order) is None:
                 self.world.deliver(order.reference, order.quantity)
