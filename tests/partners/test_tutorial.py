@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from marketplace.containment.probe import FOUND
 from marketplace.demo.processes import free_port
 from marketplace.testing.laboratory import DATABASE_URL
 from tests.conftest import ROOT, SECRET_KEY
@@ -78,6 +79,8 @@ def test_every_command_of_the_tutorial_works(
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("MARKETPLACE_VAR_DIR", raising=False)
+    # What another test in this process found of a plugin of the same name.
+    monkeypatch.setenv(FOUND, "{}")
     shell = request.getfixturevalue("shell")
     script = "\n".join(SHELL.findall(PAGE.read_text())).replace(
         "127.0.0.1:8000", f"127.0.0.1:{port}"
