@@ -276,7 +276,8 @@ async def keep_database(settings: Settings) -> None:
         try:
             if await asyncio.to_thread(embedded.revive, settings.var_dir):
                 log.error("the embedded PostgreSQL was gone and was started again")
-        except (UsageError, OSError) as error:
+        except Exception as error:
+            # Whatever it was, it is looked again: nobody else would start the server.
             log.error("the embedded PostgreSQL is gone and does not start: %s", error)
 
 

@@ -118,7 +118,8 @@ def test_a_disk_that_is_full_of_its_log_stops_nothing(settings: Settings) -> Non
 async def test_an_embedded_database_that_is_gone_is_started_again_however_often_it_fails(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    looks: list[bool | Exception] = [True, False, UsageError("no room"), False]
+    program = subprocess.CalledProcessError(1, "pg_ctl")
+    looks: list[bool | Exception] = [True, program, UsageError("no room"), False]
     over = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -139,6 +140,7 @@ async def test_an_embedded_database_that_is_gone_is_started_again_however_often_
     keeping.cancel()
     assert [each.message for each in caplog.records] == [
         "the embedded PostgreSQL is gone and does not start: no room",
+        f"the embedded PostgreSQL is gone and does not start: {program}",
         "the embedded PostgreSQL was gone and was started again",
     ]
 
